@@ -1,0 +1,1 @@
+"""What Berth's programs say to each other: messages, canonical bytes, signatures."""

@@ -1,0 +1,63 @@
+"""This will describe what a machine has and what a workload asks for."""
+
+from typing import Annotated, Self
+
+from pydantic import Field
+
+from protocol.message import Message
+
+Count = Annotated[int, Field(ge=0, le=4096)]
+Bytes = Annotated[int, Field(ge=0, le=1 << 50)]
+Text = Annotated[str, Field(max_length=200)]
+
+
+class CountOf(Message):
+    count: Count
+
+
+class CapacityOf(Message):
+    #: bytes
+    capacity: Bytes
+
+
+class Resources(Message):
+    """The field's request shape: ``{"cpu": {"count": 1}, "ram": {"capacity": 1073741824}, ...}``."""
+
+    cpu: CountOf
+    gpu: CountOf = CountOf(count=0)
+    hard_disk: CapacityOf
+    ram: CapacityOf
+
+    @classmethod
+    def of(cls, *, cpus: int, ram_bytes: int, disk_bytes: int, gpus: int = 0) -> Self:
+        """Return the request for so many CPUs, GPUs and bytes."""
+        return cls(
+            cpu=CountOf(count=cpus),
+            gpu=CountOf(count=gpus),
+            hard_disk=CapacityOf(capacity=disk_bytes),
+            ram=CapacityOf(capacity=ram_bytes),
+        )
+
+
+class Gpu(Message):
+    uuid: Text
+    model: Text
+    vram_bytes: Bytes
+    driver: Text
+
+
+class Hardware(Message):
+    """What the agent says its machine has. A claim, never a proof."""
+
+    hostname: Text
+    os: Text
+    kernel: Text
+    boot_id: Text
+    cpu_model: Text
+    cpus: Count
+    memory_bytes: Bytes
+    #: bytes the host sets aside for placements on the disk that holds Docker's data
+    disk_bytes: Bytes
+    docker_version: Text
+    storage_driver: Text
+    gpus: tuple[Gpu, ...] = ()

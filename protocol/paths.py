@@ -1,0 +1,17 @@
+"""This will name every address that one program calls on another."""
+
+API = "/api/v1"
+AGENT_API = "/api/agent/v1"
+
+AGENT_ENROL = f"{AGENT_API}/enrol"
+AGENT_SYNC = f"{AGENT_API}/sync"
+
+VALIDATOR_TARGETS = f"{API}/validator/targets"
+VALIDATOR_VERDICTS = f"{API}/validator/verdicts"
+VALIDATOR_EPOCH = f"{API}/validator/epochs/current"
+VALIDATOR_SCORES = f"{API}/validator/scores"
+
+#: headers of a request signed by a machine
+HEADER_MACHINE = "X-Berth-Machine"
+HEADER_SENT_AT = "X-Berth-Sent-At-Ms"
+HEADER_SIGNATURE = "X-Berth-Signature"
