@@ -1,0 +1,1 @@
+"""The marketplace: the Django project where renters, hosts and validators meet."""

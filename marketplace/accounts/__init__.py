@@ -1,0 +1,1 @@
+"""The people: their log-in, their SSH keys and their API keys."""

@@ -1,0 +1,1 @@
+"""The rules of the marketplace, pure: no Django, no input or output, no clock."""

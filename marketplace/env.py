@@ -1,0 +1,76 @@
+"""This will read settings from the environment, each with its type."""
+
+import os
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
+FALSE_WORDS = frozenset({"0", "false", "no", "off"})
+
+
+def text(name: str, *, default: str = "") -> str:
+    """Return the variable without surrounding blanks; ``default`` when unset or empty."""
+    return os.environ.get(name, "").strip() or default
+
+
+def flag(name: str, *, default: bool) -> bool:
+    """Return the variable as a yes or no.
+
+    :raises ImproperlyConfigured: when it is neither.
+    """
+    word = text(name).lower()
+    if not word:
+        return default
+    if word in TRUE_WORDS:
+        return True
+    if word in FALSE_WORDS:
+        return False
+    raise ImproperlyConfigured(f"{name} must be 1 or 0, not {word!r}.")
+
+
+def integer(name: str, *, default: int) -> int:
+    """Return the variable as a whole number.
+
+    :raises ImproperlyConfigured: when it is none.
+    """
+    word = text(name)
+    if not word:
+        return default
+    try:
+        return int(word)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {word!r}.") from error
+
+
+def words(name: str, *, default: tuple[str, ...] = ()) -> list[str]:
+    """Return the comma-separated words of the variable, blanks dropped."""
+    found = [word.strip() for word in text(name).split(",")]
+    return [word for word in found if word] or list(default)
+
+
+def postgresql(url: str) -> dict[str, object]:
+    """Return Django's database settings for ``postgres://user:password@host:port/name?option=value``.
+
+    A server on a Unix socket is written ``postgres://user@/name?host=/folder&port=5433``.
+
+    :raises ImproperlyConfigured: when the address is of another kind or names no database.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("postgres", "postgresql"):
+        raise ImproperlyConfigured("BERTH_DATABASE_URL must start with postgres://.")
+    name = unquote(parts.path.lstrip("/"))
+    if not name:
+        raise ImproperlyConfigured("BERTH_DATABASE_URL must name a database after the last slash.")
+    options = dict(parse_qsl(parts.query))
+    host = options.pop("host", "") or unquote(parts.hostname or "")
+    port = options.pop("port", "") or str(parts.port or "")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": name,
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": host,
+        "PORT": port,
+        "OPTIONS": options,
+    }

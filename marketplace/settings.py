@@ -1,0 +1,172 @@
+"""This will configure the marketplace from BERTH_* variables; docs/settings.md explains each."""
+
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+from marketplace import env, secret_key
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(env.text("BERTH_DATA_DIR", default=str(ROOT / ".berth")))
+DATA_DIR.mkdir(parents=True, exist_ok=True)
+
+DATABASE_URL = env.text("BERTH_DATABASE_URL")
+#: one process tree, SQLite, no outside services
+EMBEDDED = env.flag("BERTH_EMBEDDED", default=not DATABASE_URL)
+DEBUG = env.flag("BERTH_DEBUG", default=False)
+#: money can be added without a card processor: never on a site with real money
+TEST_PAYMENTS = env.flag("BERTH_TEST_PAYMENTS", default=EMBEDDED)
+
+SECRET_KEY = env.text("BERTH_SECRET_KEY")
+if not SECRET_KEY:
+    if not EMBEDDED:
+        raise ImproperlyConfigured("Set BERTH_SECRET_KEY to a long random text.")
+    SECRET_KEY = secret_key.load_or_create(DATA_DIR / "secret_key")
+ALLOWED_HOSTS = env.words("BERTH_ALLOWED_HOSTS", default=("127.0.0.1", "localhost", "[::1]"))
+CSRF_TRUSTED_ORIGINS = env.words("BERTH_TRUSTED_ORIGINS")
+#: how browsers, agents and the CLI reach this site
+PUBLIC_URL = env.text("BERTH_PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
+
+
+def _present(package: str) -> bool:
+    return (ROOT / package.replace(".", "/") / "apps.py").exists()
+
+
+INSTALLED_APPS = [
+    "marketplace.accounts",
+    *filter(
+        _present,
+        (
+            "marketplace.ledger",
+            "marketplace.machines",
+            "marketplace.verification",
+            "marketplace.offers",
+            "marketplace.placements",
+            "marketplace.metering",
+            "marketplace.rentals",
+            "marketplace.payments",
+            "marketplace.pages",
+            "validator",
+        ),
+    ),
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "django_htmx",
+    "template_partials",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "marketplace.security.SecurityHeaders",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "marketplace.urls"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [ROOT / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+SQLITE_PRAGMAS = (
+    "PRAGMA journal_mode=WAL;"
+    "PRAGMA synchronous=NORMAL;"
+    "PRAGMA temp_store=MEMORY;"
+    "PRAGMA mmap_size=134217728;"
+    "PRAGMA journal_size_limit=27103364;"
+)
+if DATABASE_URL:
+    DATABASES = {"default": env.postgresql(DATABASE_URL) | {"CONN_HEALTH_CHECKS": True}}
+else:
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": str(DATA_DIR / "berth.sqlite3"),
+            "OPTIONS": {
+                # A transaction that starts by reading must already hold the write lock, or two of
+                # them can each wait for the other until one fails with "database is locked".
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 20,
+                "init_command": SQLITE_PRAGMAS,
+            },
+        }
+    }
+ATOMIC_REQUESTS = False
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
+]
+LOGIN_URL = "/accounts/login/"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_LOGOUT_REDIRECT_URL = "/"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if PUBLIC_URL.startswith("https://") else "http"
+EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [ROOT / "static"] if (ROOT / "static").is_dir() else []
+STATIC_ROOT = DATA_DIR / "static"
+#: the embedded site serves static/ as it lies; production runs collectstatic
+WHITENOISE_USE_FINDERS = EMBEDDED
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+_OVER_TLS = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SECURE = _OVER_TLS
+CSRF_COOKIE_SECURE = _OVER_TLS
+SECURE_HSTS_SECONDS = 31_536_000 if _OVER_TLS else 0
+if env.flag("BERTH_BEHIND_TLS_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {
+            "()": "marketplace.log_lines.IdsFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        }
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.text("BERTH_LOG_LEVEL", default="INFO")},
+}
