@@ -1,0 +1,88 @@
+"""This will decide whether a request fits a machine that may be rented now."""
+
+from dataclasses import dataclass
+
+from marketplace.domain.problem import Refused
+from protocol.hardware import Resources
+
+
+class ExceedsMachine(Refused):
+    """The request asks for more than the machine has in all."""
+
+    code = "exceeds_machine"
+    status = 409
+
+
+class OfferTaken(Refused):
+    """Somebody else took what the request needs."""
+
+    code = "offer_taken"
+    status = 409
+
+
+class MachineOffline(Refused):
+    """The machine does not answer."""
+
+    code = "machine_offline"
+    status = 409
+
+
+class MachineUnverified(Refused):
+    """No validator vouches for the machine now."""
+
+    code = "machine_unverified"
+    status = 409
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """An amount of a machine: what it has, what is free, or what is asked for."""
+
+    cpus: int
+    memory_bytes: int
+    disk_bytes: int
+    gpus: int = 0
+
+    @classmethod
+    def of(cls, resources: Resources) -> "Slice":
+        """Return the amount that a request in the field's shape asks for."""
+        return cls(
+            cpus=resources.cpu.count,
+            memory_bytes=resources.ram.capacity,
+            disk_bytes=resources.hard_disk.capacity,
+            gpus=resources.gpu.count,
+        )
+
+    def exceeds(self, other: "Slice") -> tuple[str, ...]:
+        """Return what there is more of here than in ``other``, in words for people."""
+        pairs = (
+            ("CPUs", self.cpus, other.cpus),
+            ("memory", self.memory_bytes, other.memory_bytes),
+            ("disk", self.disk_bytes, other.disk_bytes),
+            ("GPUs", self.gpus, other.gpus),
+        )
+        return tuple(name for name, mine, theirs in pairs if mine > theirs)
+
+
+def check_fits(asked: Slice, *, total: Slice, free: Slice) -> None:
+    """Accept a request that the machine has room for now.
+
+    :raises ExceedsMachine: when it never fits.
+    :raises OfferTaken: when it would fit an empty machine.
+    """
+    if missing := asked.exceeds(total):
+        raise ExceedsMachine(f"This machine does not have that much: {', '.join(missing)}.")
+    if missing := asked.exceeds(free):
+        raise OfferTaken(f"Somebody else took it meanwhile; not enough left: {', '.join(missing)}.")
+
+
+def check_rentable(*, online: bool, verified: bool) -> None:
+    """Accept a machine that answers and that a validator vouches for.
+
+    :raises MachineOffline: when it is silent.
+    :raises MachineUnverified: when no valid verdict stands.
+    """
+    if not online:
+        raise MachineOffline("This machine does not answer now; choose another offer.")
+    if not verified:
+        raise MachineUnverified("No validator vouches for this machine now; choose another offer.")

@@ -1,0 +1,162 @@
+"""This will hold the whole life of a placement: its states, what moves it, and its deadlines."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class PlacementState(StrEnum):
+    OFFERED = "offered"
+    ACCEPTED = "accepted"
+    PREPARING = "preparing"
+    RUNNING = "running"
+    COLLECTING = "collecting"
+    RELEASED = "released"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+class Blame(StrEnum):
+    """Who is at fault: renter -> the machine is paid; machine -> it is not; platform -> both are."""
+
+    RENTER = "renter"
+    MACHINE = "machine"
+    PLATFORM = "platform"
+
+
+class Event(StrEnum):
+    """What can happen to a placement."""
+
+    ACCEPT = "accept"
+    PREPARE = "prepare"
+    RUN = "run"
+    #: the machine ended it without a problem and is cleaning up
+    COLLECT = "collect"
+    #: nothing of it is left on the machine
+    GONE = "gone"
+    #: the machine names a problem
+    FAIL = "fail"
+    #: somebody asked for its end, or its funded time is over
+    STOP = "stop"
+    #: its deadline passed
+    LATE = "late"
+
+
+S = PlacementState
+LIVE = (S.OFFERED, S.ACCEPTED, S.PREPARING, S.RUNNING, S.COLLECTING)
+ENDED = (S.RELEASED, S.REFUSED, S.FAILED)
+
+#: An agent may be seen late, so a report may skip states; it may never go back.
+TABLE: Mapping[tuple[PlacementState, Event], PlacementState] = {
+    (S.OFFERED, Event.ACCEPT): S.ACCEPTED,
+    (S.OFFERED, Event.PREPARE): S.PREPARING,
+    (S.OFFERED, Event.RUN): S.RUNNING,
+    (S.OFFERED, Event.COLLECT): S.COLLECTING,
+    (S.OFFERED, Event.GONE): S.RELEASED,
+    (S.OFFERED, Event.FAIL): S.REFUSED,
+    (S.OFFERED, Event.STOP): S.COLLECTING,
+    (S.OFFERED, Event.LATE): S.FAILED,
+    (S.ACCEPTED, Event.PREPARE): S.PREPARING,
+    (S.ACCEPTED, Event.RUN): S.RUNNING,
+    (S.ACCEPTED, Event.COLLECT): S.COLLECTING,
+    (S.ACCEPTED, Event.GONE): S.RELEASED,
+    (S.ACCEPTED, Event.FAIL): S.FAILED,
+    (S.ACCEPTED, Event.STOP): S.COLLECTING,
+    (S.ACCEPTED, Event.LATE): S.FAILED,
+    (S.PREPARING, Event.RUN): S.RUNNING,
+    (S.PREPARING, Event.COLLECT): S.COLLECTING,
+    (S.PREPARING, Event.GONE): S.RELEASED,
+    (S.PREPARING, Event.FAIL): S.FAILED,
+    (S.PREPARING, Event.STOP): S.COLLECTING,
+    (S.PREPARING, Event.LATE): S.FAILED,
+    (S.RUNNING, Event.COLLECT): S.COLLECTING,
+    (S.RUNNING, Event.GONE): S.RELEASED,
+    (S.RUNNING, Event.FAIL): S.FAILED,
+    (S.RUNNING, Event.STOP): S.COLLECTING,
+    # Late here means that the funded time is over, which is nobody's fault.
+    (S.RUNNING, Event.LATE): S.COLLECTING,
+    (S.COLLECTING, Event.GONE): S.RELEASED,
+    (S.COLLECTING, Event.FAIL): S.FAILED,
+    (S.COLLECTING, Event.LATE): S.FAILED,
+}
+
+
+class NoTransition(Exception):
+    """The table has no row for this state and event: a repeated, stale or forbidden event."""
+
+
+def advance(state: PlacementState, event: Event) -> PlacementState:
+    """Return the state that follows.
+
+    :raises NoTransition: when nothing may follow.
+    """
+    try:
+        return TABLE[state, event]
+    except KeyError:
+        raise NoTransition(f"A placement that is {state} does not move by {event}.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """How long a placement may stay in each live state, in seconds."""
+
+    offered_s: int = 60
+    accepted_s: int = 60
+    preparing_s: int = 900
+    #: beyond the funded time
+    running_grace_s: int = 120
+    collecting_s: int = 300
+    #: what a silent machine held is offered again after this
+    quarantine_s: int = 3600
+
+
+DEADLINES = Deadlines()
+
+
+def deadline(
+    state: PlacementState,
+    *,
+    now: datetime,
+    funded_until: datetime,
+    deadlines: Deadlines = DEADLINES,
+) -> datetime | None:
+    """Return when a placement that enters ``state`` now is late; None: it ended."""
+    if state == S.RUNNING:
+        return funded_until + timedelta(seconds=deadlines.running_grace_s)
+    seconds = {
+        S.OFFERED: deadlines.offered_s,
+        S.ACCEPTED: deadlines.accepted_s,
+        S.PREPARING: deadlines.preparing_s,
+        S.COLLECTING: deadlines.collecting_s,
+    }.get(state)
+    return None if seconds is None else now + timedelta(seconds=seconds)
+
+
+#: problems that the renter's own choice caused
+RENTER_PROBLEMS = frozenset({"image_unknown", "image_pull_failed"})
+#: an ended lease is a plain end when the funded time is over by then, give or take the grace
+LEASE_ENDED = "lease_ended"
+
+
+def blame_of(problem_code: str) -> Blame:
+    """Return who is at fault for a problem that a machine reported."""
+    return Blame.RENTER if problem_code in RENTER_PROBLEMS else Blame.MACHINE
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a placement ended badly: a stable code and one plain sentence."""
+
+    blame: Blame
+    code: str
+    sentence: str
+
+
+LATE_FAULTS: Mapping[PlacementState, Fault] = {
+    S.OFFERED: Fault(Blame.MACHINE, "accept_late", "The machine did not answer in time."),
+    S.ACCEPTED: Fault(Blame.MACHINE, "prepare_late", "The machine did not begin in time."),
+    S.PREPARING: Fault(Blame.MACHINE, "start_late", "The machine did not start it in time."),
+    S.COLLECTING: Fault(Blame.MACHINE, "collect_late", "The machine did not confirm the end."),
+}
+ENDED_EARLY = Fault(Blame.MACHINE, "ended_early", "The machine ended it before it was asked to.")

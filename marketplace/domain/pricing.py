@@ -1,0 +1,107 @@
+"""This will price a request and say the most that it can cost before anybody agrees to it."""
+
+from marketplace.domain.money import MicroUsd, charge
+from marketplace.domain.problem import Refused
+
+HOUR_MS = 3_600_000
+
+
+class BidBelowFloor(Refused):
+    """The bid is below what the host accepts."""
+
+    code = "bid_below_floor"
+    status = 409
+
+
+class TermTooLong(Refused):
+    """The lease is longer than the offer allows."""
+
+    code = "term_too_long"
+    status = 409
+
+
+class LimitMissing(Refused):
+    """Neither a lease end nor a dollar cap bounds the rental."""
+
+    code = "limit_missing"
+    status = 422
+
+
+def price_hour(
+    *,
+    gpus: int,
+    cpus: int,
+    price_gpu_hour_microusd: int,
+    price_cpu_hour_microusd: int,
+) -> MicroUsd:
+    """Return the price of an hour: by GPU, or by CPU where no GPU is asked for."""
+    if gpus:
+        return MicroUsd(gpus * price_gpu_hour_microusd)
+    return MicroUsd(cpus * price_cpu_hour_microusd)
+
+
+def check_bid(bid_hour_microusd: int, *, floor_hour_microusd: int) -> MicroUsd:
+    """Return the bid as the price of an hour.
+
+    :raises BidBelowFloor: when the host wants more.
+    """
+    if bid_hour_microusd < floor_hour_microusd:
+        raise BidBelowFloor("Your bid is below what this host accepts; raise it.")
+    return MicroUsd(bid_hour_microusd)
+
+
+def term_ms(
+    *,
+    price_hour_microusd: int,
+    lease_s: int | None,
+    cap_microusd: int | None,
+    longest_term_s: int,
+) -> int:
+    """Return the longest that a rental may run, in milliseconds: its lease, cap and offer bound it.
+
+    :raises LimitMissing: when neither a positive lease nor a positive cap is given.
+    :raises TermTooLong: when the lease is longer than the offer's longest term.
+    """
+    if (lease_s is None or lease_s <= 0) and (cap_microusd is None or cap_microusd <= 0):
+        raise LimitMissing("Say how long you rent or how much you spend at most.")
+    if lease_s is not None and lease_s > longest_term_s:
+        raise TermTooLong(f"This host rents for {longest_term_s // 3600} hours at most.")
+    bound_ms = (longest_term_s if lease_s is None else lease_s) * 1000
+    if cap_microusd is None:
+        return bound_ms
+    return min(bound_ms, affordable_ms(price_hour_microusd, cap_microusd, at_most_ms=bound_ms))
+
+
+def affordable_ms(price_hour_microusd: int, amount_microusd: int, *, at_most_ms: int) -> int:
+    """Return how many milliseconds ``amount_microusd`` pays for, never more than ``at_most_ms``."""
+    if price_hour_microusd <= 0:
+        return at_most_ms
+    return min(at_most_ms, amount_microusd * HOUR_MS // price_hour_microusd)
+
+
+def worst_total(
+    *,
+    price_hour_microusd: int,
+    lease_s: int | None,
+    cap_microusd: int | None,
+    longest_term_s: int,
+) -> MicroUsd:
+    """Return the most that the rental can cost.
+
+    :raises LimitMissing: when neither a lease nor a cap is given.
+    :raises TermTooLong: when the lease is longer than the offer's longest term.
+    """
+    milliseconds = term_ms(
+        price_hour_microusd=price_hour_microusd,
+        lease_s=lease_s,
+        cap_microusd=cap_microusd,
+        longest_term_s=longest_term_s,
+    )
+    return charge(MicroUsd(price_hour_microusd), milliseconds)
+
+
+def value(*, price_hour_microusd: int, rate: int | None) -> MicroUsd | None:
+    """Return micro-USD per hour and million measured operations per second; None: not measured."""
+    if not rate:
+        return None
+    return MicroUsd(price_hour_microusd * 1_000_000 // rate)

@@ -1,0 +1,1 @@
+"""Whose machines there are, what they have, and which of them are there now."""

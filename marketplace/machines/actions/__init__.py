@@ -1,0 +1,1 @@
+"""The use-cases of machines, one a file."""

@@ -1,0 +1,113 @@
+"""This will keep machines, their GPUs, their counted uptime and the tokens that enrol them."""
+
+from uuid import uuid4
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+
+class Machine(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    host = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="machines"
+    )
+    #: raw ed25519 public key in hex: the machine's identity and its SSH host key
+    machine_key = models.CharField(max_length=64, unique=True)
+    address = models.CharField(max_length=253)
+    control_port = models.PositiveIntegerField()
+    port_first = models.PositiveIntegerField()
+    port_last = models.PositiveIntegerField()
+    #: ss58 of the host's hotkey; empty: the host is not on chain
+    miner_hotkey = models.CharField(max_length=64, blank=True, default="")
+    agent_version = models.CharField(max_length=40)
+    boot_id = models.CharField(max_length=200, blank=True, default="")
+    #: protocol.hardware.Hardware as last told: a claim, never a proof
+    hardware = models.JSONField()
+    cpu_model = models.CharField(max_length=200, blank=True, default="")
+    #: empty: no GPU
+    gpu_model = models.CharField(max_length=200, blank=True, default="")
+    #: of its smallest GPU
+    vram_bytes = models.BigIntegerField(default=0)
+    # Free is total less what placements hold. It may fall below zero when a machine comes back
+    # smaller than it was; then nothing more fits until enough was given back.
+    cpus_total = models.IntegerField()
+    cpus_free = models.IntegerField()
+    memory_bytes_total = models.BigIntegerField()
+    memory_bytes_free = models.BigIntegerField()
+    disk_bytes_total = models.BigIntegerField()
+    disk_bytes_free = models.BigIntegerField()
+    gpus_total = models.IntegerField(default=0)
+    gpus_free = models.IntegerField(default=0)
+    online = models.BooleanField(default=False)
+    enrolled_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+    #: uptime is written down up to here
+    uptime_counted_at = models.DateTimeField()
+    #: rises with every change of what is desired on this machine
+    desired_revision = models.BigIntegerField(default=1)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="machine_free_within_total",
+                condition=Q(cpus_free__lte=F("cpus_total"))
+                & Q(memory_bytes_free__lte=F("memory_bytes_total"))
+                & Q(disk_bytes_free__lte=F("disk_bytes_total"))
+                & Q(gpus_free__lte=F("gpus_total")),
+            )
+        ]
+        indexes = [
+            models.Index(name="machine_silent", fields=["last_seen_at"], condition=Q(online=True))
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.address} ({str(self.id)[:8]})"
+
+
+class Gpu(models.Model):
+    machine = models.ForeignKey(Machine, on_delete=models.CASCADE, related_name="gpus")
+    uuid = models.CharField(max_length=200)
+    model = models.CharField(max_length=200)
+    vram_bytes = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="gpu_once_a_machine", fields=["machine", "uuid"])
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.uuid}"
+
+
+class UptimeDay(models.Model):
+    """How long a machine was there on one day (UTC)."""
+
+    machine = models.ForeignKey(Machine, on_delete=models.CASCADE, related_name="uptime_days")
+    day = models.DateField()
+    up_ms = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="uptime_once_a_day", fields=["machine", "day"])]
+
+    def __str__(self) -> str:
+        return f"{self.machine_id} {self.day}: {self.up_ms} ms"
+
+
+class EnrolmentToken(models.Model):
+    """Lets one machine become its host's. Only the hash is kept."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    host = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="enrolment_tokens"
+    )
+    token_sha256 = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    #: None: not used yet
+    used_at = models.DateTimeField(null=True, blank=True)
+    #: the key that used it may ask again, as its first reply may have been lost
+    used_by_key = models.CharField(max_length=64, blank=True, default="")
+
+    def __str__(self) -> str:
+        return f"token of {self.host_id} until {self.expires_at:%Y-%m-%d %H:%M}"

@@ -1,0 +1,58 @@
+"""This will keep a machine's terms and the columns that the search sorts by."""
+
+from uuid import uuid4
+
+from django.db import models
+from django.db.models import Q
+
+from marketplace.machines.models import Machine
+
+#: sorts after every measured value
+UNMEASURED = 1 << 62
+
+
+class Offer(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    machine = models.OneToOneField(Machine, on_delete=models.CASCADE, related_name="offer")
+    price_gpu_hour_microusd = models.BigIntegerField()
+    #: applies where no GPU is asked for
+    price_cpu_hour_microusd = models.BigIntegerField()
+    #: the least bid of an hour that the host accepts, for the smallest slice
+    bid_floor_microusd = models.BigIntegerField()
+    longest_term_s = models.IntegerField()
+    #: False: the host took it off the market
+    listed = models.BooleanField(default=True)
+    listed_at = models.DateTimeField()
+    # What follows is derived; actions/refresh.py writes it and can redo it at any time.
+    #: an hour of the smallest slice: one GPU, or one CPU where the machine has no GPU
+    price_hour_microusd = models.BigIntegerField()
+    #: micro-USD per hour and million measured operations per second; UNMEASURED sorts last
+    value_microusd = models.BigIntegerField(default=UNMEASURED)
+    #: PBKDF2-SHA256 iterations per second over all cores; None: not measured
+    cpu_hash_rate = models.BigIntegerField(null=True, blank=True)
+    #: a validator vouches for the machine until then; None: nobody does
+    verified_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="offer_prices_not_negative",
+                condition=Q(price_gpu_hour_microusd__gte=0)
+                & Q(price_cpu_hour_microusd__gte=0)
+                & Q(bid_floor_microusd__gte=0)
+                & Q(longest_term_s__gt=0),
+            )
+        ]
+        indexes = [
+            models.Index(
+                name="offer_by_price",
+                fields=["price_hour_microusd", "id"],
+                condition=Q(listed=True),
+            ),
+            models.Index(
+                name="offer_by_value", fields=["value_microusd", "id"], condition=Q(listed=True)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"offer of {self.machine_id}"

@@ -1,0 +1,1 @@
+"""Which workload runs on which machine: the unit of running things."""

@@ -1,0 +1,133 @@
+"""This will keep placements, the GPUs they hold, and everything that happened to them."""
+
+from uuid import uuid4
+
+from django.db import models
+from django.db.models import Q
+
+from marketplace.domain.placement import LIVE, Blame, PlacementState
+from marketplace.machines.models import Machine
+from protocol.agent import PlacementKind, Want
+
+
+class Placement(models.Model):
+    """One workload on one machine. Only actions/transition.py assigns a state."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    machine = models.ForeignKey(Machine, on_delete=models.PROTECT, related_name="placements")
+    kind = models.CharField(max_length=16, choices=[(k.value, k.value) for k in PlacementKind])
+    state = models.CharField(
+        max_length=16,
+        choices=[(s.value, s.value) for s in PlacementState],
+        default=PlacementState.OFFERED,
+    )
+    want = models.CharField(max_length=8, choices=[(w.value, w.value) for w in Want])
+    #: protocol.agent.Workload
+    workload = models.JSONField()
+    #: public key lines that may log in
+    authorized_keys = models.JSONField(default=list)
+    cpus = models.IntegerField()
+    memory_bytes = models.BigIntegerField()
+    disk_bytes = models.BigIntegerField()
+    #: which GPUs it got, kept after its leases are gone
+    gpu_uuids = models.JSONField(default=list)
+    price_hour_microusd = models.BigIntegerField(default=0)
+    #: the machine ends it by itself then
+    funded_until = models.DateTimeField()
+    #: late after this; None: it ended
+    deadline_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    running_at = models.DateTimeField(null=True, blank=True)
+    #: its SSH door was seen from outside, with the right host key
+    reachable_at = models.DateTimeField(null=True, blank=True)
+    stop_requested_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    #: the machine said that nothing is left of it
+    gone_at = models.DateTimeField(null=True, blank=True)
+    #: its leases and resources went back, which happens once
+    freed_at = models.DateTimeField(null=True, blank=True)
+    blame = models.CharField(
+        max_length=16, choices=[(b.value, b.value) for b in Blame], blank=True, default=""
+    )
+    reason_code = models.CharField(max_length=64, blank=True, default="")
+    reason = models.CharField(max_length=1000, blank=True, default="")
+    progress = models.CharField(max_length=200, blank=True, default="")
+    ssh_host = models.CharField(max_length=253, blank=True, default="")
+    ssh_port = models.PositiveIntegerField(null=True, blank=True)
+    ssh_host_key = models.CharField(max_length=500, blank=True, default="")
+    #: rises each time its container starts
+    run = models.IntegerField(default=0)
+    #: the interval sequence expected next: everything below is stored
+    next_sequence = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="placement_live_has_deadline",
+                condition=Q(state__in=LIVE, deadline_at__isnull=False, ended_at__isnull=True)
+                | (~Q(state__in=LIVE) & Q(deadline_at__isnull=True) & Q(ended_at__isnull=False)),
+            ),
+            models.CheckConstraint(
+                name="placement_live_holds", condition=~Q(state__in=LIVE) | Q(freed_at__isnull=True)
+            ),
+        ]
+        indexes = [
+            models.Index(
+                name="placement_late",
+                fields=["deadline_at"],
+                condition=Q(deadline_at__isnull=False),
+            ),
+            models.Index(
+                name="placement_not_gone", fields=["machine"], condition=Q(gone_at__isnull=True)
+            ),
+            models.Index(
+                name="placement_not_freed",
+                fields=["ended_at"],
+                condition=Q(freed_at__isnull=True, ended_at__isnull=False),
+            ),
+            models.Index(
+                name="placement_not_reachable",
+                fields=["running_at"],
+                condition=Q(state=PlacementState.RUNNING, reachable_at__isnull=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {str(self.id)[:8]} {self.state}"
+
+
+class Lease(models.Model):
+    """Exists exactly while a GPU, or a slot of one, belongs to a placement."""
+
+    machine = models.ForeignKey(Machine, on_delete=models.PROTECT, related_name="leases")
+    placement = models.ForeignKey(Placement, on_delete=models.PROTECT, related_name="leases")
+    gpu_uuid = models.CharField(max_length=200)
+    slot = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="gpu_leased_once", fields=["machine", "gpu_uuid", "slot"])
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.gpu_uuid}/{self.slot}"
+
+
+class PlacementEvent(models.Model):
+    """One change of one placement's state."""
+
+    placement = models.ForeignKey(Placement, on_delete=models.CASCADE, related_name="events")
+    at = models.DateTimeField()
+    #: domain.placement.Event, or "place" for its beginning
+    event = models.CharField(max_length=16)
+    #: empty: it did not exist before
+    old_state = models.CharField(max_length=16, blank=True, default="")
+    new_state = models.CharField(max_length=16)
+    reason_code = models.CharField(max_length=64, blank=True, default="")
+
+    class Meta:
+        indexes = [models.Index(name="placement_event_order", fields=["placement", "at"])]
+
+    def __str__(self) -> str:
+        return f"{self.placement_id} {self.old_state} -> {self.new_state}"

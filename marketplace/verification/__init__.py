@@ -1,0 +1,1 @@
+"""Who verifies machines, what they concluded, and whether a machine is vouched for now."""
