@@ -1,0 +1,1 @@
+"""The renter's side of Berth: a typed client of the REST API and the ``berth`` command."""

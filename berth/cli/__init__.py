@@ -1,0 +1,1 @@
+"""The ``berth`` command, one file per group of commands."""

@@ -1,0 +1,85 @@
+"""This will be the ``berth`` command: its groups, and what every failure looks like.
+
+Exit codes: 0 done, 1 refused, 2 typed wrongly, 3 the marketplace cannot be reached, 130 stopped.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from berth.cli import doctor, keys, login, money, offers, output, receipts, rentals, ssh, up
+from berth.problem import CannotReach, Refused
+
+EXIT_REFUSED = 1
+EXIT_USAGE = 2
+EXIT_CANNOT_REACH = 3
+EXIT_STOPPED = 130
+
+
+class Berth(TyperGroup):
+    """Maps every expected failure to one sentence, or one JSON problem, and an exit code."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,  # noqa: FBT001, FBT002 - the signature of the framework
+        windows_expand_args: bool = True,  # noqa: FBT001, FBT002
+        **extra: Any,
+    ) -> Any:
+        """Run the command line and leave with its exit code."""
+        arguments = list(sys.argv[1:] if args is None else args)
+        typed = arguments[: arguments.index("--")] if "--" in arguments else arguments
+        as_json = "--json" in typed
+        try:
+            code = super().main(
+                arguments, prog_name or "berth", complete_var, standalone_mode=False, **extra
+            )
+        except Refused as error:
+            output.write_problem(error.code, error.sentence, error.status, as_json=as_json)
+            sys.exit(EXIT_REFUSED)
+        except CannotReach as error:
+            output.write_problem(error.code, error.sentence, 0, as_json=as_json)
+            sys.exit(EXIT_CANNOT_REACH)
+        except typer.TyperException as error:
+            if not arguments:
+                typer.echo(error.format_message(), err=True)
+                sys.exit(EXIT_USAGE)
+            output.write_problem("usage", error.format_message(), 0, as_json=as_json)
+            sys.exit(EXIT_USAGE)
+        except typer.Abort:
+            sys.exit(EXIT_STOPPED)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+app = typer.Typer(
+    cls=Berth,
+    name="berth",
+    help="Rent GPUs and machines from a Berth marketplace.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command("login")(login.login)
+app.command("offers")(offers.offers)
+app.command("up")(up.up)
+app.command("ps")(rentals.ps)
+app.command("ssh")(ssh.ssh)
+app.command("stop")(rentals.stop)
+app.command("extend")(rentals.extend)
+app.command("rm")(rentals.rm)
+app.add_typer(keys.app, name="keys")
+app.command("balance")(money.balance)
+app.command("statement")(money.statement)
+app.command("topup")(money.topup)
+app.command("receipts")(receipts.receipts)
+app.command("verify-receipt")(receipts.verify_receipt)
+app.command("doctor")(doctor.doctor)
+
+
+def main() -> None:
+    """Run ``berth`` with this process's arguments."""
+    app()

@@ -1,0 +1,66 @@
+"""This will log in: get an API key for this computer and keep it."""
+
+import platform
+import sys
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from berth import config
+from berth.cli import output, session
+from berth.cli.options import AsJson
+from berth.client import Client
+from berth.problem import CannotReach, Refused
+
+SECRET_CHARACTERS_MAX = 4096
+
+
+def login(
+    *,
+    email: Annotated[str | None, typer.Option(help="Asked for when left out.")] = None,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from stdin.")
+    ] = False,
+    api_key_stdin: Annotated[
+        bool, typer.Option("--api-key-stdin", help="Keep a key made on the web page instead.")
+    ] = False,
+    url: Annotated[str | None, typer.Option(help="The marketplace, https://...")] = None,
+    name: Annotated[str | None, typer.Option(help="What to call this computer's key.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Log in and keep an API key in a file that only you can read."""
+    if password_stdin and api_key_stdin:
+        raise typer.BadParameter("Give the password or the key on stdin, not both.")
+    loaded = session.load()
+    loaded = replace(loaded, url=config.checked_url(url or loaded.url))
+    if loaded.key_travels_in_clear:
+        output.note(f"Warning: {loaded.url} is not encrypted; others may read your password.")
+    if api_key_stdin:
+        key = _secret_from_stdin()
+    else:
+        email = email or typer.prompt("E-mail", err=True)
+        password = (
+            _secret_from_stdin()
+            if password_stdin
+            else typer.prompt("Password", hide_input=True, err=True)
+        )
+        with Client(loaded.url, clock=session.CLOCK) as client:
+            called = name or f"berth on {platform.node() or 'a computer'}"
+            key = client.log_in(email=email, password=password, name=called)
+    if not key or not key.isascii() or not key.isprintable():
+        raise CannotReach("The marketplace answered with no API key.", "unexpected_answer")
+    with Client(loaded.url, key, clock=session.CLOCK) as client:
+        me = client.me()
+    config.save(replace(loaded, key=key))
+    if as_json:
+        output.write_json({"email": me.email, "url": loaded.url, "config": str(loaded.path)})
+    else:
+        output.say(f"Logged in at {loaded.url} as {me.email}.")
+
+
+def _secret_from_stdin() -> str:
+    secret = sys.stdin.read(SECRET_CHARACTERS_MAX + 1).rstrip("\r\n")
+    if not secret or len(secret) > SECRET_CHARACTERS_MAX or not secret.isprintable():
+        raise Refused("invalid", "stdin held no usable password or key (one line, not empty).")
+    return secret

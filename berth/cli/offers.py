@@ -1,0 +1,84 @@
+"""This will list what is for rent."""
+
+from itertools import islice
+from typing import Annotated, Literal
+
+import typer
+
+from berth.cli import output, session
+from berth.cli.options import AsJson, size, usd
+from berth.shapes import Offer, OfferFilter
+from berth.units import format_size, format_usd
+
+Query = Annotated[str | None, typer.Argument(metavar="[QUERY]", help="Words to search for.")]
+GpuModel = Annotated[str | None, typer.Option("--gpu-model", help="For example H100.")]
+VramMin = Annotated[
+    int | None, typer.Option("--vram", parser=size, metavar="SIZE", help="GPU memory at least.")
+]
+PriceMax = Annotated[
+    int | None, typer.Option("--price-max", parser=usd, metavar="USD", help="An hour, at most.")
+]
+
+
+def offers(
+    *,
+    query: Query = None,
+    gpu_model: GpuModel = None,
+    gpus: Annotated[int | None, typer.Option(min=0, help="Free GPUs at least.")] = None,
+    vram: VramMin = None,
+    cpus: Annotated[int | None, typer.Option(min=1, help="Free CPUs at least.")] = None,
+    ram: Annotated[
+        int | None, typer.Option(parser=size, metavar="SIZE", help="Free memory at least.")
+    ] = None,
+    price_max: PriceMax = None,
+    unverified: Annotated[
+        bool, typer.Option("--unverified", help="Also machines that no validator vouches for.")
+    ] = False,
+    sort: Annotated[Literal["price", "value"], typer.Option(help="Cheapest first.")] = "price",
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Offers at most.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List what is for rent. ``value`` sorts by price per measured performance."""
+    wanted = OfferFilter(
+        q=query,
+        gpu_model=gpu_model,
+        gpus_min=gpus,
+        vram_bytes_min=vram,
+        cpus_min=cpus,
+        ram_bytes_min=ram,
+        price_hour_microusd_max=price_max,
+        verified=None if unverified else True,
+        sort=sort,
+    )
+    with session.client() as client:
+        found = list(islice(client.offers(wanted), limit))
+    if as_json:
+        output.write_json({"items": found})
+        return
+    output.table(
+        ("OFFER", ">GPUS", "GPU", ">VRAM", ">CPUS", ">RAM", ">DISK", ">GPU/H", ">CPU/H", "STATE"),
+        [_row(offer) for offer in found],
+        empty="Nothing is for rent that matches.",
+    )
+
+
+def _row(offer: Offer) -> tuple[str, ...]:
+    has_gpu = offer.gpus > 0
+    return (
+        offer.id,
+        f"{offer.gpus_free}/{offer.gpus}" if has_gpu else "-",
+        offer.gpu_model or "-",
+        format_size(offer.vram_bytes or 0) if has_gpu else "-",
+        str(offer.cpus_free),
+        format_size(offer.ram_bytes_free),
+        format_size(offer.disk_bytes_free),
+        format_usd(offer.price_gpu_hour_microusd) if has_gpu else "-",
+        format_usd(offer.price_cpu_hour_microusd),
+        _state(offer),
+    )
+
+
+def _state(offer: Offer) -> str:
+    if not offer.online:
+        return "offline"
+    return "verified" if offer.verified else "unverified"

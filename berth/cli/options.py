@@ -1,0 +1,46 @@
+"""This will define the options that several commands share."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from berth.units import UnitMalformed, parse_duration, parse_size, parse_usd
+
+
+def _typed(parse: Callable[[str], int]) -> Callable[[str | int], int]:
+    """Return ``parse`` as an option takes it: defaults are numbers already."""
+
+    def read(value: str | int) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            return parse(value)
+        except UnitMalformed as error:
+            raise typer.BadParameter(str(error)) from error
+
+    return read
+
+
+size = _typed(parse_size)
+duration = _typed(parse_duration)
+usd = _typed(parse_usd)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to stdout, problems to stderr.")]
+RentalId = Annotated[str, typer.Argument(metavar="RENTAL", help="Its id, or how the id begins.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Return only when it is done.")]
+Timeout = Annotated[
+    int,
+    typer.Option(
+        "--timeout", parser=duration, metavar="DURATION", show_default="10m", help="Wait so long."
+    ),
+]
+Lease = Annotated[
+    int | None,
+    typer.Option("--lease", parser=duration, metavar="DURATION", help="Ends after: 90m, 1h30m."),
+]
+Cap = Annotated[
+    int | None,
+    typer.Option("--cap", parser=usd, metavar="USD", help="Ends before it costs more: 2.50."),
+]
+TIMEOUT_S = 600

@@ -1,0 +1,84 @@
+"""This will write results: tables for people, JSON for programs."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from pydantic import BaseModel
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+#: the width of tables where no terminal says one
+WIDTH_PIPED = 200
+
+
+def write_json(content: BaseModel | Mapping[str, object] | Sequence[object]) -> None:
+    """Write one JSON document to stdout."""
+    sys.stdout.write(json.dumps(_jsonable(content), indent=2, ensure_ascii=False) + "\n")
+
+
+def write_problem(code: str, sentence: str, status: int, *, as_json: bool) -> None:
+    """Write why it did not work to stderr."""
+    if as_json:
+        problem = {"status": status, "code": code, "detail": sentence}
+        sys.stderr.write(json.dumps(problem, ensure_ascii=False) + "\n")
+    else:
+        sys.stderr.write(f"berth: {plain(sentence)} [{plain(code)}]\n")
+
+
+def say(line: str) -> None:
+    """Write one line for a person to stdout."""
+    sys.stdout.write(plain(line) + "\n")
+
+
+def note(line: str) -> None:
+    """Write one line about what goes on to stderr, so that stdout stays the result."""
+    sys.stderr.write(plain(line) + "\n")
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str) -> None:
+    """Write a table; columns that begin with ``>`` are aligned right. No rows: say ``empty``."""
+    if not rows:
+        say(empty)
+        return
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        name = column.removeprefix(">")
+        drawn.add_column(
+            name, justify="right" if name != column else "left", no_wrap=True, overflow="ellipsis"
+        )
+    for row in rows:
+        drawn.add_row(*(Text(plain(cell)) for cell in row))
+    console = Console(markup=False, highlight=False)
+    if not console.is_terminal:
+        console = Console(markup=False, highlight=False, width=WIDTH_PIPED)
+    console.print(drawn)
+
+
+def pairs(rows: Mapping[str, str]) -> None:
+    """Write a name and a value a line."""
+    width = max(len(name) for name in rows) + 2
+    for name, value in rows.items():
+        say(f"{name:<{width}}{value}".rstrip())
+
+
+def moment(at: datetime | None) -> str:
+    """Return the time in UTC to the second, empty where there is none."""
+    return at.strftime("%Y-%m-%d %H:%M:%S") if at else ""
+
+
+def plain(text: str) -> str:
+    """Return the text without control characters: what others wrote may not drive a terminal."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def _jsonable(content: object) -> object:
+    if isinstance(content, BaseModel):
+        return content.model_dump(mode="json")
+    if isinstance(content, Mapping):
+        return {name: _jsonable(value) for name, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_jsonable(item) for item in content]
+    return content

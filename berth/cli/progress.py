@@ -1,0 +1,52 @@
+"""This will tell a person what a rental is doing, and show one."""
+
+from berth.cli import output
+from berth.shapes import Rental
+from berth.units import format_duration, format_size, format_usd
+
+
+class Watch:
+    """Says a rental's state to stderr, once per change; silent for programs."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._silent = as_json
+        self._last = ""
+
+    def saw(self, rental: Rental) -> None:
+        """Hear of one look at the rental."""
+        line = f"{rental.id}  {rental.state}  {rental.progress or ''}".rstrip()
+        if not self._silent and line != self._last:
+            output.note(line)
+        self._last = line
+
+
+def show(rental: Rental, *, as_json: bool) -> None:
+    """Write one rental."""
+    if as_json:
+        output.write_json(rental)
+        return
+    rows = {
+        "Rental": rental.id,
+        "State": f"{rental.state} {rental.progress or ''}".rstrip(),
+        "Reason": rental.reason or "",
+        "Image": rental.image,
+        "Resources": resources_line(rental),
+        "Price": f"{format_usd(rental.price_hour_microusd)} an hour",
+        "Worst total": ""
+        if rental.worst_total_microusd is None
+        else format_usd(rental.worst_total_microusd),
+        "Billed": f"{format_duration(rental.billed_ms)}, {format_usd(rental.cost_microusd)}",
+        "Ends (UTC)": output.moment(rental.ended_at or rental.ends_at),
+        "Log in with": f"berth ssh {rental.id[:8]}" if rental.ssh else "",
+    }
+    output.pairs({name: value for name, value in rows.items() if value})
+
+
+def resources_line(rental: Rental) -> str:
+    """Return ``1 CPU, 1 GiB, 2 GiB disk``."""
+    asked = rental.resources
+    if asked is None:
+        return ""
+    gpus = f"{asked.gpu.count} GPU, " if asked.gpu.count else ""
+    ram, disk = format_size(asked.ram.capacity), format_size(asked.hard_disk.capacity)
+    return f"{gpus}{asked.cpu.count} CPU, {ram}, {disk} disk"

@@ -1,0 +1,113 @@
+"""This will list rentals, and stop, extend and forget one."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from berth.cli import output, progress, session
+from berth.cli.options import TIMEOUT_S, AsJson, Cap, Lease, RentalId, Timeout, Wait
+from berth.problem import Refused
+from berth.shapes import Rental
+from berth.units import format_duration, format_usd
+from berth.waiting import wait
+
+
+def ps(
+    *,
+    everything: Annotated[bool, typer.Option("--all", "-a", help="Ended ones too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List your rentals."""
+    with session.client() as client:
+        found = client.rentals(everything=everything)
+    if as_json:
+        output.write_json({"items": found})
+        return
+    now = datetime.now(UTC)
+    output.table(
+        ("RENTAL", "STATE", "IMAGE", "RESOURCES", ">PRICE/H", ">COST", "LEFT", "SSH"),
+        [_row(rental, now) for rental in found],
+        empty="You have no rentals." if everything else "No rental is live.",
+    )
+
+
+def stop(
+    *,
+    rental_id: RentalId,
+    wait_ended: Wait = False,
+    timeout_s: Timeout = TIMEOUT_S,
+    as_json: AsJson = False,
+) -> None:
+    """Stop a rental. Billing ends with this request."""
+    with session.client() as client:
+        rental = client.stop(session.find(client, rental_id).id)
+        if wait_ended:
+            rental = wait(
+                client,
+                rental,
+                until=lambda seen: seen.over,
+                timeout_s=timeout_s,
+                clock=session.CLOCK,
+                saw=progress.Watch(as_json=as_json).saw,
+            )
+    progress.show(rental, as_json=as_json)
+
+
+def extend(
+    *, rental_id: RentalId, lease: Lease = None, cap: Cap = None, as_json: AsJson = False
+) -> None:
+    """Give a rental a longer lease or a higher cap."""
+    if lease is None and cap is None:
+        raise typer.BadParameter("Say how far: --lease 2h, or --cap 5.00, or both.")
+    with session.client() as client:
+        found = session.find(client, rental_id)
+        rental = client.extend(found.id, lease_s=lease, cap_microusd=cap)
+    progress.show(rental, as_json=as_json)
+
+
+def rm(
+    *,
+    rental_id: RentalId,
+    stop_first: Annotated[bool, typer.Option("--stop", help="Stop it first.")] = False,
+    timeout_s: Timeout = TIMEOUT_S,
+    as_json: AsJson = False,
+) -> None:
+    """Forget an ended rental. Its receipts and its line in the statement stay."""
+    with session.client() as client:
+        rental = session.find(client, rental_id)
+        if not rental.over and not stop_first:
+            sentence = f"Rental {rental.id} is {rental.state}. Stop it first: berth rm --stop"
+            raise Refused("rental_live", sentence)
+        if not rental.over:
+            wait(
+                client,
+                client.stop(rental.id),
+                until=lambda seen: seen.over,
+                timeout_s=timeout_s,
+                clock=session.CLOCK,
+                saw=progress.Watch(as_json=as_json).saw,
+            )
+        client.forget(rental.id)
+    session.doors().forget(rental.id)
+    if as_json:
+        output.write_json({"id": rental.id, "forgotten": True})
+    else:
+        output.say(f"Rental {rental.id} is forgotten.")
+
+
+def _row(rental: Rental, now: datetime) -> tuple[str, ...]:
+    left = ""
+    if rental.ends_at and not rental.over:
+        left = format_duration(max(0, int((rental.ends_at - now).total_seconds() * 1000)))
+    state = f"{rental.state}: {rental.reason}" if rental.state == "failed" else rental.state
+    return (
+        rental.id,
+        f"{state} {rental.progress or ''}".rstrip() if not rental.over else state,
+        rental.image,
+        progress.resources_line(rental),
+        format_usd(rental.price_hour_microusd),
+        format_usd(rental.cost_microusd),
+        left,
+        f"{rental.ssh.host}:{rental.ssh.port}" if rental.ssh else "",
+    )

@@ -1,0 +1,52 @@
+"""This will hold what one command works with: the configuration, the client, the clock."""
+
+import os
+import re
+
+from berth import config
+from berth.client import Client
+from berth.exchange import Clock
+from berth.problem import Refused
+from berth.shapes import Rental
+from berth.ssh import Doors
+
+_WHOLE_ID = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
+CLOCK = Clock()
+
+
+def load() -> config.Config:
+    """Return the configuration of this user and environment."""
+    return config.load(os.environ)
+
+
+def client(loaded: config.Config | None = None) -> Client:
+    """Return a client that is logged in.
+
+    :raises Refused: ``unauthenticated`` when there is no key.
+    """
+    loaded = loaded or load()
+    if not loaded.key:
+        sentence = f"You are not logged in at {loaded.url}. Run: berth login"
+        raise Refused("unauthenticated", sentence)
+    return Client(loaded.url, loaded.key, clock=CLOCK)
+
+
+def doors() -> Doors:
+    """Return what this user remembers of rentals' SSH doors."""
+    return Doors(load().folder)
+
+
+def find(client: Client, rental: str) -> Rental:
+    """Return the rental with this id, or with the only id that begins so.
+
+    :raises Refused: ``not_found`` or ``ambiguous``.
+    """
+    if _WHOLE_ID.match(rental):
+        return client.rental(rental)
+    beginning = rental.lower()
+    found = [one for one in client.rentals(everything=True) if one.id.startswith(beginning)]
+    if len(found) > 1:
+        raise Refused("ambiguous", f"{len(found)} rentals begin with {rental!r}; type more of it.")
+    if not found or not beginning:
+        raise Refused("not_found", f"You have no rental {rental!r}. See: berth ps --all")
+    return client.rental(found[0].id)

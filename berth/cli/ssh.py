@@ -1,0 +1,72 @@
+"""This will log in to a rental with the system's own OpenSSH."""
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from berth.cli import output, progress, session
+from berth.cli.options import TIMEOUT_S, AsJson, RentalId, Timeout, Wait
+from berth.problem import Refused
+from berth.shapes import SshDoor
+from berth.ssh import ssh_command, ssh_program
+from berth.waiting import wait
+
+Remote = Annotated[
+    list[str] | None, typer.Argument(metavar="[-- COMMAND]", help="Run this instead of a shell.")
+]
+Identity = Annotated[
+    Path | None, typer.Option("--identity", "-i", help="The private key; default: that of up --key")
+]
+
+
+def ssh(
+    *,
+    rental_id: RentalId,
+    remote: Remote = None,
+    identity: Identity = None,
+    show_only: Annotated[
+        bool, typer.Option("--print", help="Write the ssh command and do not run it.")
+    ] = False,
+    wait_active: Wait = False,
+    timeout_s: Timeout = TIMEOUT_S,
+    as_json: AsJson = False,
+) -> None:
+    """Log in to a rental, its host key pinned. With --json, write the command and do not run it."""
+    with session.client() as client:
+        rental = session.find(client, rental_id)
+        if wait_active:
+            rental = wait(
+                client,
+                rental,
+                until=lambda seen: seen.ssh is not None,
+                timeout_s=timeout_s,
+                clock=session.CLOCK,
+                saw=progress.Watch(as_json=as_json).saw,
+            )
+    if rental.ssh is None:
+        again = "" if rental.over else " Try again soon, or say --wait."
+        raise Refused("not_ready", f"Rental {rental.id} is {rental.state}.{again}")
+    command = _command(rental.id, rental.ssh, identity, remote or [])
+    if as_json:
+        output.write_json({"argv": command, "known_hosts": rental.ssh.host_key})
+    elif show_only:
+        output.say(shlex.join(command))
+    else:
+        program = ssh_program(os.environ.get("PATH"))
+        sys.stdout.flush()
+        os.execv(program, command)  # noqa: S606 - the argv is ours, and there is no shell
+
+
+def _command(rental_id: str, door: SshDoor, identity: Path | None, remote: list[str]) -> list[str]:
+    doors = session.doors()
+    return ssh_command(
+        rental_id=rental_id,
+        door=door,
+        known_hosts=doors.pin(rental_id, door).absolute(),
+        identity=identity.expanduser().absolute() if identity else doors.identity(rental_id),
+        remote=remote,
+    )

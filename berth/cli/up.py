@@ -1,0 +1,136 @@
+"""This will rent a machine."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from berth import choice
+from berth.cli import output, progress, session
+from berth.cli.options import TIMEOUT_S, AsJson, Cap, Lease, Timeout, Wait, size, usd
+from berth.client import Client
+from berth.keyfile import KeyFile, read_key
+from berth.problem import Refused
+from berth.shapes import OfferFilter, Rental, RentalRequest
+from berth.waiting import wait
+from protocol.hardware import Resources
+
+#: offers that --cheapest tries when the ones before are taken meanwhile
+OFFERS_TRIED_MAX = 10
+#: refusals that another machine may not give
+ANOTHER_MACHINE = frozenset(
+    {"offer_taken", "exceeds_machine", "machine_offline", "machine_unverified"}
+)
+GIB = 1 << 30
+
+Offer = Annotated[str | None, typer.Argument(metavar="[OFFER]", help="From: berth offers")]
+Ram = Annotated[int, typer.Option(parser=size, metavar="SIZE", show_default="1GiB", help="Memory.")]
+Disk = Annotated[int, typer.Option(parser=size, metavar="SIZE", show_default="2GiB", help="Disk.")]
+Key = Annotated[
+    Path | None,
+    typer.Option(help="Open it to this SSH key only, added to your account if it is not there."),
+]
+Environment = Annotated[
+    list[str] | None, typer.Option("--env", "-e", metavar="NAME=VALUE", help="Repeat for more.")
+]
+Bid = Annotated[int | None, typer.Option(parser=usd, metavar="USD", help="Interruptible: an hour.")]
+
+
+def up(
+    *,
+    offer: Offer = None,
+    cheapest: Annotated[bool, typer.Option("--cheapest", help="Find the offer for me.")] = False,
+    image: Annotated[str, typer.Option(help="What to run, for example debian:12.")],
+    cpus: Annotated[int, typer.Option(min=1, help="CPUs.")] = 1,
+    gpus: Annotated[int, typer.Option(min=0, help="GPUs.")] = 0,
+    gpu_model: Annotated[str | None, typer.Option(help="With --cheapest: this GPU.")] = None,
+    ram: Ram = GIB,
+    disk: Disk = 2 * GIB,
+    lease: Lease = None,
+    cap: Cap = None,
+    key: Key = None,
+    environment: Environment = None,
+    bid: Bid = None,
+    wait_active: Wait = False,
+    timeout_s: Timeout = TIMEOUT_S,
+    as_json: AsJson = False,
+) -> None:
+    """Rent a machine: an offer by its id, or the cheapest that fits."""
+    if (offer is None) == (not cheapest):
+        raise typer.BadParameter("Name an OFFER, or say --cheapest.")
+    if lease is None and cap is None:
+        raise typer.BadParameter("Say when it ends: --lease 1h, or --cap 2.50, or both.")
+    variables = _variables(environment or [])
+    key_file = read_key(key) if key else None
+    resources = Resources.of(cpus=cpus, gpus=gpus, ram_bytes=ram, disk_bytes=disk)
+    with session.client() as client:
+        offer_ids = [offer] if offer else _cheapest(client, resources, gpu_model)
+        request = RentalRequest(
+            offer_id=offer_ids[0],
+            image=image,
+            resources=resources,
+            lease_s=lease,
+            cap_microusd=cap,
+            ssh_key_ids=(_key_id(client, key_file),) if key_file else None,
+            environment=variables,
+            bid_microusd=bid,
+        )
+        rental = _rent_first(client, request, offer_ids)
+        if key_file and key_file.identity:
+            session.doors().remember_identity(rental.id, key_file.identity)
+        if wait_active:
+            rental = wait(
+                client,
+                rental,
+                until=lambda seen: seen.state == "active" and seen.ssh is not None,
+                timeout_s=timeout_s,
+                clock=session.CLOCK,
+                saw=progress.Watch(as_json=as_json).saw,
+            )
+    progress.show(rental, as_json=as_json)
+
+
+def _cheapest(client: Client, resources: Resources, gpu_model: str | None) -> list[str]:
+    """Return the offers to try, cheapest first."""
+    wanted = OfferFilter(
+        gpu_model=gpu_model,
+        gpus_min=resources.gpu.count or None,
+        cpus_min=resources.cpu.count,
+        ram_bytes_min=resources.ram.capacity,
+        verified=True,
+        sort="price",
+    )
+    found = choice.cheapest(client.offers(wanted), resources)
+    if not found:
+        raise Refused("no_offer", "No verified machine that is online has room for this now.")
+    return [offer.id for offer in found[:OFFERS_TRIED_MAX]]
+
+
+def _rent_first(client: Client, request: RentalRequest, offer_ids: list[str]) -> Rental:
+    for offer_id in offer_ids[:-1]:
+        try:
+            return client.rent(request.model_copy(update={"offer_id": offer_id}))
+        except Refused as error:
+            if error.code not in ANOTHER_MACHINE:
+                raise
+            output.note(f"Offer {offer_id}: {error.sentence} Trying the next.")
+    return client.rent(request.model_copy(update={"offer_id": offer_ids[-1]}))
+
+
+def _key_id(client: Client, key_file: KeyFile) -> int | str:
+    for known in client.ssh_keys():
+        if known.public_key.split()[:2] == key_file.body.split():
+            return known.id
+    comment = key_file.public_key.split(maxsplit=2)[2:]
+    name = comment[0] if comment else "berth up"
+    return client.add_ssh_key(name=name[:100], public_key=key_file.public_key).id
+
+
+def _variables(typed: list[str]) -> dict[str, str]:
+    variables: dict[str, str] = {}
+    for one in typed:
+        name, equals, value = one.partition("=")
+        if not equals or not name:
+            raise typer.BadParameter(f"{one!r} is not NAME=VALUE.")
+        variables[name] = value
+    return variables

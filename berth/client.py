@@ -1,0 +1,201 @@
+"""This will call the marketplace's REST API as a renter does."""
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+from pydantic import TypeAdapter, ValidationError
+
+from berth.exchange import DEADLINE_S, Call, Clock, Exchange
+from berth.problem import CannotReach
+from berth.shapes import (
+    Me,
+    Offer,
+    OfferFilter,
+    OfferPage,
+    Receipts,
+    Rental,
+    RentalRequest,
+    SshKey,
+    Statement,
+    TopUp,
+)
+from protocol.paths import API
+
+#: receipts of a month in ten-second intervals stay below this
+RECEIPTS_BYTES_MAX = 256 << 20
+#: pages of offers or rentals that one listing reads at most
+PAGES_MAX = 200
+ShapeT = TypeVar("ShapeT")
+
+
+class Client:
+    """One renter at one marketplace. Every method raises Refused or CannotReach (problem.py)."""
+
+    def __init__(
+        self,
+        url: str,
+        key: str = "",
+        *,
+        deadline_s: float = DEADLINE_S,
+        clock: Clock | None = None,
+        transport: httpx.BaseTransport | None = None,
+        new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+    ) -> None:
+        headers = {"Accept": "application/json", "User-Agent": "berth/0.1"}
+        if key:
+            headers["Authorization"] = f"Bearer {key}"
+        base_url = url.rstrip("/") + API
+        self._http = httpx.Client(base_url=base_url, headers=headers, transport=transport)
+        self._exchange = Exchange(self._http, clock=clock, deadline_s=deadline_s)
+        self._new_id = new_id
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def log_in(self, *, email: str, password: str, name: str) -> str:
+        """Return a new API key; the marketplace shows it this once."""
+        body = {"email": email, "password": password, "name": name}
+        return _read(dict[str, str], self._post("/auth/key", body)).get("key", "")
+
+    def me(self) -> Me:
+        """Return the account and its balance."""
+        return _read(Me, self._get("/me"))
+
+    def ssh_keys(self) -> tuple[SshKey, ...]:
+        """Return the account's SSH keys."""
+        return _read(tuple[SshKey, ...], _items(self._get("/ssh-keys")))
+
+    def add_ssh_key(self, *, name: str, public_key: str) -> SshKey:
+        """Return the key as the account now has it."""
+        return _read(SshKey, self._post("/ssh-keys", {"name": name, "public_key": public_key}))
+
+    def remove_ssh_key(self, key_id: int | str) -> None:
+        """Remove the key; rentals that already have it keep it."""
+        self._delete(f"/ssh-keys/{key_id}")
+
+    def offers(self, wanted: OfferFilter | None = None) -> Iterator[Offer]:
+        """Yield the offers that match, best first, asking for the next page only when needed."""
+        wanted = wanted or OfferFilter()
+        for _ in range(PAGES_MAX):
+            params = wanted.model_dump(mode="json", exclude_none=True)
+            page = _read(OfferPage, self._get("/offers", _query(params)))
+            yield from page.items
+            if not page.next_cursor:
+                return
+            wanted = wanted.model_copy(update={"cursor": page.next_cursor})
+
+    def rent(self, request: RentalRequest) -> Rental:
+        """Return the new rental. A lost answer is asked for again, never rented twice."""
+        return _read(
+            Rental, self._post("/rentals", request.model_dump(mode="json"), repeatable=True)
+        )
+
+    def rentals(self, *, everything: bool = False) -> tuple[Rental, ...]:
+        """Return the live rentals, or all that are not forgotten, newest first."""
+        params: dict[str, str | int] = {"state": "all" if everything else "live"}
+        found: list[Rental] = []
+        for _ in range(PAGES_MAX):
+            answer = self._get("/rentals", params)
+            found.extend(_read(tuple[Rental, ...], _items(answer)))
+            cursor = answer.get("next_cursor") if isinstance(answer, dict) else None
+            if not cursor:
+                break
+            params["cursor"] = str(cursor)
+        return tuple(found)
+
+    def rental(self, rental_id: str) -> Rental:
+        """Return one rental as it is now."""
+        return _read(Rental, self._get(f"/rentals/{rental_id}"))
+
+    def stop(self, rental_id: str) -> Rental:
+        """Ask for the end of a rental: billing stops with this request."""
+        answer = self._post(f"/rentals/{rental_id}/stop", None, repeatable=True)
+        return self.rental(rental_id) if answer is None else _read(Rental, answer)
+
+    def extend(
+        self, rental_id: str, *, lease_s: int | None = None, cap_microusd: int | None = None
+    ) -> Rental:
+        """Return the rental with its new lease or dollar cap."""
+        limits = {"lease_s": lease_s, "cap_microusd": cap_microusd}
+        body = {name: value for name, value in limits.items() if value is not None}
+        return _read(Rental, self._post(f"/rentals/{rental_id}/extend", body))
+
+    def forget(self, rental_id: str) -> None:
+        """Remove an ended rental from the lists."""
+        self._delete(f"/rentals/{rental_id}")
+
+    def receipts(self, rental_id: str) -> Receipts:
+        """Return the rental's signed intervals; check them with receipts.check()."""
+        answer = self._get(f"/rentals/{rental_id}/receipts", body_bytes_max=RECEIPTS_BYTES_MAX)
+        return _read(Receipts, answer)
+
+    def statement(self) -> Statement:
+        """Return the account's movements of money."""
+        return _read(Statement, self._get("/statement"))
+
+    def top_up(self, *, amount_microusd: int) -> TopUp:
+        """Ask for credit through the marketplace's payment gateway."""
+        return _read(TopUp, self._post("/top-ups", {"amount_microusd": amount_microusd}))
+
+    def _get(
+        self,
+        path: str,
+        params: Mapping[str, str | int] | None = None,
+        *,
+        body_bytes_max: int | None = None,
+    ) -> Any:
+        call = Call("GET", path, params=params, repeatable=True)
+        if body_bytes_max is not None:
+            call = Call("GET", path, params, repeatable=True, body_bytes_max=body_bytes_max)
+        return self._exchange.send(call)
+
+    def _post(
+        self, path: str, body: Mapping[str, object] | None, *, repeatable: bool = False
+    ) -> Any:
+        headers = {"Idempotency-Key": self._new_id()}
+        return self._exchange.send(
+            Call("POST", path, body=body, headers=headers, repeatable=repeatable)
+        )
+
+    def _delete(self, path: str) -> None:
+        self._exchange.send(Call("DELETE", path, repeatable=True))
+
+
+def _read(shape: type[ShapeT], content: object) -> ShapeT:
+    try:
+        return TypeAdapter(shape).validate_python(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the answer"
+        raise CannotReach(
+            f"The marketplace's answer is not what we expect ({where}: {first['msg']}).",
+            "unexpected_answer",
+        ) from error
+
+
+def _items(answer: object) -> object:
+    """Return the list, whether it came bare or as the items of a page."""
+    return answer.get("items") if isinstance(answer, dict) else answer
+
+
+def _query(params: Mapping[str, Any]) -> dict[str, str | int]:
+    """Return the parameters with truth values as the API spells them."""
+    return {
+        name: str(value).lower() if isinstance(value, bool) else value
+        for name, value in params.items()
+    }

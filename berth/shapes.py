@@ -1,0 +1,150 @@
+"""This will describe what the REST API answers.
+
+An unknown field is ignored, so that a newer marketplace still speaks to an older client.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from protocol.hardware import Resources
+from protocol.receipts import SignedInterval
+
+#: states in which nothing changes any more
+ENDED_STATES = ("ended", "failed")
+
+
+class Shape(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Me(Shape):
+    email: str
+    balance_microusd: int
+    held_microusd: int
+
+
+class SshKey(Shape):
+    id: int | str
+    name: str
+    fingerprint: str
+    public_key: str
+
+
+class Offer(Shape):
+    id: str
+    machine_id: str
+    gpu_model: str | None = ""
+    gpus: int = 0
+    gpus_free: int = 0
+    vram_bytes: int | None = 0
+    cpu_model: str | None = ""
+    cpus_free: int = 0
+    ram_bytes_free: int = 0
+    disk_bytes_free: int = 0
+    price_gpu_hour_microusd: int = 0
+    price_cpu_hour_microusd: int = 0
+    #: of the smallest slice that is free
+    price_hour_microusd: int | None = None
+    bid_floor_microusd: int | None = None
+    longest_term_s: int | None = None
+    verified: bool = False
+    online: bool = False
+    cpu_hash_rate: int | None = None
+    #: price per measured performance; None: never measured
+    value_microusd: int | None = None
+
+
+class OfferPage(Shape):
+    items: tuple[Offer, ...]
+    next_cursor: str | None = None
+
+
+class SshDoor(Shape):
+    host: str
+    port: int
+    user: str
+    #: "ssh-ed25519 AAAA..."
+    host_key: str
+    command: str = ""
+
+
+class Rental(Shape):
+    id: str
+    state: str
+    progress: str | None = ""
+    reason: str | None = ""
+    machine_id: str | None = None
+    offer_id: str | None = None
+    image: str = ""
+    resources: Resources | None = None
+    price_hour_microusd: int = 0
+    #: the most this rental can cost if it runs to its end
+    worst_total_microusd: int | None = None
+    cost_microusd: int = 0
+    started_at: datetime | None = None
+    #: when the outside first saw the SSH door; billing starts here
+    active_at: datetime | None = None
+    ends_at: datetime | None = None
+    ended_at: datetime | None = None
+    billed_ms: int = 0
+    #: None: no door yet, or no door any more
+    ssh: SshDoor | None = None
+
+    @property
+    def over(self) -> bool:
+        """Say whether it has ended or failed."""
+        return self.state in ENDED_STATES
+
+
+class RentalRequest(Shape):
+    offer_id: str
+    image: str
+    resources: Resources
+    lease_s: int | None = None
+    cap_microusd: int | None = None
+    #: None: every key of the account
+    ssh_key_ids: tuple[int | str, ...] | None = None
+    environment: dict[str, str] = {}
+    bid_microusd: int | None = None
+
+
+class Receipts(Shape):
+    machine_key: str
+    intervals: tuple[SignedInterval, ...]
+    billed_ms: int
+    cost_microusd: int
+
+
+class StatementLine(Shape):
+    at: datetime
+    kind: str
+    amount_microusd: int
+    note: str | None = ""
+    balance_microusd: int | None = None
+
+
+class Statement(Shape):
+    items: tuple[StatementLine, ...]
+    balance_microusd: int
+
+
+class TopUp(Shape):
+    id: int | str
+    state: str
+
+
+class OfferFilter(Shape):
+    """What an offer must have; None: anything goes."""
+
+    q: str | None = None
+    gpu_model: str | None = None
+    gpus_min: int | None = None
+    vram_bytes_min: int | None = None
+    cpus_min: int | None = None
+    ram_bytes_min: int | None = None
+    price_hour_microusd_max: int | None = None
+    verified: bool | None = None
+    sort: Literal["price", "value"] | None = None
+    cursor: str | None = None
