@@ -1,0 +1,1 @@
+"""This will show the market to people: pages that work without scripts and come alive with them."""

@@ -1,0 +1,1 @@
+"""This will hold the template tags of the site."""

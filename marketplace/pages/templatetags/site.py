@@ -1,0 +1,48 @@
+"""This will give every page its header."""
+
+from dataclasses import dataclass
+
+from django import template
+from django.http import HttpRequest
+from django.template import Context
+
+from marketplace.domain.money import format_usd
+from marketplace.ledger import queries as ledger
+
+register = template.Library()
+
+PLACES = (
+    ("Offers", "/offers/"),
+    ("Rentals", "/rentals/"),
+    ("Keys", "/keys/"),
+    ("API keys", "/api-keys/"),
+    ("Money", "/money/"),
+    ("Host", "/host/"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    label: str
+    url: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    places: tuple[Place, ...]
+    #: empty where nobody is logged in
+    email: str
+    balance: str
+
+
+@register.simple_tag(takes_context=True)
+def header(context: Context) -> Header:
+    """Return what the header shows to this visitor; error pages without a request get the places."""
+    request: HttpRequest | None = context.get("request")
+    path = request.path if request else ""
+    places = tuple(Place(label, url, path.startswith(url)) for label, url in PLACES)
+    if request is None or not getattr(request, "user", None) or not request.user.is_authenticated:
+        return Header(places, email="", balance="")
+    balance = format_usd(ledger.balance(request.user.pk))
+    return Header(places, email=request.user.email, balance=balance)

@@ -1,0 +1,68 @@
+"""This will turn numbers into the words that a person reads."""
+
+from datetime import datetime
+
+from marketplace.domain.money import MICROUSD_PER_USD, format_usd
+
+GIB = 1 << 30
+TIB = 1 << 40
+
+
+def size(size_bytes: int) -> str:
+    """Return ``16 GiB``, ``1.5 TiB`` or, below a GiB, ``512 MiB``."""
+    if size_bytes >= TIB:
+        return f"{_short(size_bytes / TIB)} TiB"
+    if size_bytes >= GIB:
+        return f"{_short(size_bytes / GIB)} GiB"
+    return f"{size_bytes >> 20} MiB"
+
+
+def count(number: int, singular: str, plural: str = "") -> str:
+    """Return ``1 CPU``, ``2 CPUs``."""
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
+def duration(milliseconds: int) -> str:
+    """Return the two largest units: ``3 min 20 s``, ``2 h 5 min``, ``4 d 1 h``."""
+    seconds = max(0, milliseconds) // 1000
+    days, rest = divmod(seconds, 86_400)
+    hours, rest = divmod(rest, 3600)
+    minutes, seconds = divmod(rest, 60)
+    units = ((days, "d"), (hours, "h"), (minutes, "min"), (seconds, "s"))
+    shown = [f"{number} {unit}" for number, unit in units]
+    first = next((index for index, (number, _) in enumerate(units) if number), len(units) - 1)
+    whole = shown[first : first + 2]
+    return " ".join(part for part in whole if not part.startswith("0 ")) or "0 s"
+
+
+def rough_usd(microusd: int) -> str:
+    """Return an amount to four decimals at most, for places where it only gives an idea."""
+    if abs(microusd) >= MICROUSD_PER_USD:
+        return format_usd(round(microusd, -4))
+    return format_usd(round(microusd, -2))
+
+
+def rate(per_second: int) -> str:
+    """Return ``1.25 M/s``; a dash where nothing was measured."""
+    if not per_second:
+        return "–"
+    for unit, size_of_unit in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if per_second >= size_of_unit:
+            return f"{_short(per_second / size_of_unit)} {unit}/s"
+    return f"{per_second}/s"
+
+
+def moment(at: datetime | None) -> str:
+    """Return ``21 Nov 2026, 06:15:09 UTC``; a dash where it has not happened."""
+    return "–" if at is None else f"{at:%-d %b %Y, %H:%M:%S} UTC"
+
+
+def ago(at: datetime | None, now: datetime) -> str:
+    """Return ``12 s ago``; ``never`` where it has not happened."""
+    if at is None:
+        return "never"
+    return f"{duration(int((now - at).total_seconds() * 1000))} ago"
+
+
+def _short(number: float) -> str:
+    return f"{number:.2f}".rstrip("0").rstrip(".") if number < 10 else f"{number:,.0f}"
