@@ -1,0 +1,1 @@
+"""The ways in which money moves, one use-case per file."""

@@ -1,0 +1,97 @@
+"""This will say what is in people's accounts and how it came there."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from uuid import UUID
+
+from django.db.models import BigIntegerField, F, OuterRef, Q, QuerySet, Subquery, Sum
+
+from marketplace.domain.ledger import AccountKind, StatementLine, TransferKind, fold
+from marketplace.domain.money import MicroUsd
+from marketplace.ledger.models import Account, Transfer
+
+#: a renter's own money: what can be spent and what is set aside
+FUNDS = (AccountKind.WALLET, AccountKind.HOLD)
+EARNINGS = (AccountKind.EARNINGS,)
+#: a statement reads at most this many transfers
+TRANSFERS_MAX = 100_000
+
+
+def balance(user_id: int) -> MicroUsd:
+    """Return what the person can spend."""
+    return _sum(user_id, (AccountKind.WALLET,))
+
+
+def held(user_id: int) -> MicroUsd:
+    """Return what is set aside for the person's rentals."""
+    return _sum(user_id, (AccountKind.HOLD,))
+
+
+def earned(user_id: int) -> MicroUsd:
+    """Return what the person's machines have earned and was not paid out yet."""
+    return _sum(user_id, EARNINGS)
+
+
+def left_in_hold(hold_id: UUID) -> MicroUsd:
+    """Return what is still set aside in one hold."""
+    return Account.objects.get(hold=hold_id).balance_microusd
+
+
+def statement(
+    user_id: int, limit: int = 100, *, kinds: Sequence[AccountKind] = FUNDS
+) -> Sequence[StatementLine]:
+    """Return up to ``limit`` lines about the person's accounts of these kinds, newest first.
+
+    The accounts are read as one purse: setting money aside and giving it back move nothing in it
+    and make no line. Charges for one thing in a row make one line.
+    """
+    return tuple(islice(fold(_lines(user_id, kinds)), limit))
+
+
+def _sum(user_id: int, kinds: Sequence[AccountKind]) -> MicroUsd:
+    total = Account.objects.filter(user_id=user_id, kind__in=kinds).aggregate(
+        total=Sum(F("credits_posted") - F("debits_posted"), output_field=BigIntegerField())
+    )["total"]
+    return MicroUsd(total or 0)
+
+
+def _lines(user_id: int, kinds: Sequence[AccountKind]) -> Iterator[StatementLine]:
+    accounts = Account.objects.filter(user_id=user_id, kind__in=kinds)
+    purse, newest = _purse(accounts)
+    mine = accounts.order_by().values("pk")
+    rows = (
+        Transfer.objects.filter(Q(debit__in=mine) | Q(credit__in=mine), id__lte=newest)
+        .exclude(debit__in=mine, credit__in=mine)
+        .order_by("-id")
+    )
+    ids = {account.pk for account in accounts}
+    for row in rows[:TRANSFERS_MAX].iterator(chunk_size=500):
+        amount = row.amount_microusd if row.credit_id in ids else -row.amount_microusd
+        yield StatementLine(
+            at=row.at,
+            kind=TransferKind(row.kind),
+            amount_microusd=MicroUsd(amount),
+            note=row.note,
+            balance_microusd=MicroUsd(purse),
+        )
+        purse -= amount
+
+
+def _purse(accounts: QuerySet[Account]) -> tuple[int, int]:
+    """Return the balance together with the newest transfer in it.
+
+    Both come from one SQL statement: between two of them another process could post, and every
+    line would show a wrong balance.
+    """
+    total = newest = 0
+    for account in accounts.annotate(
+        newest_debit=Subquery(_newest("debit")), newest_credit=Subquery(_newest("credit"))
+    ):
+        total += account.balance_microusd
+        newest = max(newest, account.newest_debit or 0, account.newest_credit or 0)
+    return total, newest
+
+
+def _newest(side: str) -> QuerySet[Transfer, int]:
+    rows = Transfer.objects.filter(**{side: OuterRef("pk")})
+    return rows.order_by("-id").values_list("id", flat=True)[:1]
