@@ -1,0 +1,53 @@
+# Everything a person does with this tree. `make help` lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.ONESHELL:
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+BIN := .venv/bin
+#: only the folders that exist: a program may live in its own clone
+PROGRAMS := $(wildcard berth marketplace miner_agent protocol scripts validator)
+#: these only mean something where rows are really locked
+POSTGRESQL_TESTS := $(wildcard tests/concurrency tests/marketplace)
+
+.PHONY: help setup demo test lint format test-sqlite test-postgresql requirements clean
+
+help: ## list these targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 18
+
+setup: ## install what is missing: Debian packages, .venv, pinned Python packages (PRINT=1 only prints)
+	@$(PYTHON) scripts/setup.py $(if $(filter-out 0,$(PRINT)),--print)
+
+demo: setup ## rent a real machine, end to end, and keep the site up (ONCE=1 stops after the story)
+	@exec $(BIN)/python -m scripts.demo $(if $(filter-out 0,$(ONCE)),--once)
+
+test: setup lint test-sqlite test-postgresql ## run everything that must hold: lint, types, contracts, all tests
+
+lint: setup ## check style, types, import contracts, templates and migrations
+	@$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(PROGRAMS)
+	$(BIN)/lint-imports
+	$(if $(wildcard templates),$(BIN)/djlint --check --lint --quiet templates,:)
+	$(if $(wildcard manage.py),$(BIN)/python manage.py makemigrations --check --dry-run,:)
+
+format: setup ## rewrite the sources in the one accepted style
+	@$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+	$(if $(wildcard templates),$(BIN)/djlint --reformat --quiet templates,:)
+
+test-sqlite: setup ## run every test on SQLite with a Docker Engine, except those about row locks
+	@$(BIN)/python -m scripts.with_docker \
+		$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore tests/concurrency
+
+test-postgresql: setup ## run the marketplace's tests and those about row locks on PostgreSQL
+	@$(if $(POSTGRESQL_TESTS),$(BIN)/python scripts/with_postgresql.py \
+		$(BIN)/python -m pytest $(POSTGRESQL_TESTS),echo "There are no tests about row locks.")
+
+requirements: setup ## pin requirements/*.txt anew from pyproject.toml
+	@scripts/pin_requirements
+
+clean: ## remove what setup and the tests made in this tree
+	@rm -rf .venv .berth .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
