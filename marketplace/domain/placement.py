@@ -18,7 +18,9 @@ class PlacementState(StrEnum):
 
 
 class Blame(StrEnum):
-    """Who is at fault: renter -> the machine is paid; machine -> it is not; platform -> both are."""
+    """Who is at fault. Renter: the machine is paid; machine: it is not; platform: it is, and the
+    renter gets the money back.
+    """
 
     RENTER = "renter"
     MACHINE = "machine"

@@ -1,0 +1,70 @@
+"""This will turn what a machine reports about a placement into an event of the table."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from marketplace.domain.placement import (
+    DEADLINES,
+    ENDED_EARLY,
+    LEASE_ENDED,
+    Blame,
+    Event,
+    PlacementState,
+    blame_of,
+)
+from protocol.agent import ObservedState
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one sync says about one placement."""
+
+    observed: ObservedState
+    #: None: no problem
+    problem_code: str | None = None
+    problem_sentence: str = ""
+    #: the workload's own process came to an end
+    exited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What follows from a report: an event, and why. An empty code: nothing to explain."""
+
+    event: Event
+    blame: Blame | None = None
+    code: str = ""
+    sentence: str = ""
+
+
+_GOING_ON = {
+    ObservedState.ACCEPTED: Event.ACCEPT,
+    ObservedState.PREPARING: Event.PREPARE,
+    ObservedState.RUNNING: Event.RUN,
+}
+_ENDING = {ObservedState.COLLECTING: Event.COLLECT, ObservedState.GONE: Event.GONE}
+
+
+def judge(report: Report, *, state: PlacementState, funded_until: datetime, now: datetime) -> Step:
+    """Return what follows from the report while the placement is in the live ``state``."""
+    if report.observed in _GOING_ON:
+        return Step(_GOING_ON[report.observed])
+    event = _ENDING[report.observed]
+    # From COLLECTING on, the end is what was asked for or what the machine already explained.
+    if state is PlacementState.COLLECTING and report.problem_code in (None, LEASE_ENDED):
+        return Step(event)
+    grace = timedelta(seconds=DEADLINES.running_grace_s)
+    if now >= funded_until - grace and report.problem_code in (None, LEASE_ENDED):
+        return Step(event, code=LEASE_ENDED, sentence="The paid time is over.")
+    if report.problem_code is not None:
+        return Step(
+            Event.FAIL,
+            blame=blame_of(report.problem_code),
+            code=report.problem_code,
+            sentence=report.problem_sentence,
+        )
+    if report.exited:
+        return Step(event, code="exited", sentence="The workload ended by itself.")
+    return Step(
+        Event.FAIL, blame=ENDED_EARLY.blame, code=ENDED_EARLY.code, sentence=ENDED_EARLY.sentence
+    )

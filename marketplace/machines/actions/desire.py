@@ -1,0 +1,12 @@
+"""This will tell a machine's held-open sync that what is desired on it changed."""
+
+from uuid import UUID
+
+from django.db.models import F
+
+from marketplace.machines.models import Machine
+
+
+def bump(*, machine_id: UUID) -> None:
+    """Raise the machine's revision; call it in the transaction that changes what is desired."""
+    Machine.objects.filter(id=machine_id).update(desired_revision=F("desired_revision") + 1)

@@ -1,0 +1,51 @@
+"""This will note that a machine was heard from, and count the time that it is there."""
+
+import logging
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+
+from marketplace.domain.machine import uptime_by_day, uptime_is_due
+from marketplace.machines.actions import describe
+from marketplace.machines.models import Machine, UptimeDay
+from protocol.agent import SyncRequest
+
+logger = logging.getLogger(__name__)
+
+
+def heartbeat(*, machine_id: UUID, request: SyncRequest, now: datetime) -> None:
+    """Write down what a sync says about the machine itself; usually this is one UPDATE."""
+    changes: dict[str, Any] = {
+        "agent_version": request.agent_version,
+        "boot_id": request.boot_id,
+        "last_seen_at": now,
+        "online": True,
+    }
+    with transaction.atomic():
+        online, counted_at = (
+            Machine.objects.filter(id=machine_id).values_list("online", "uptime_counted_at").get()
+        )
+        if not online:
+            changes["uptime_counted_at"] = now
+            logger.info("Machine online", extra={"machine_id": machine_id})
+        elif uptime_is_due(counted_at, now=now):
+            count_uptime(machine_id=machine_id, counted_at=counted_at, until=now)
+        Machine.objects.filter(id=machine_id).update(**changes)
+        if request.hardware is not None:
+            describe.describe(machine_id=machine_id, hardware=request.hardware)
+
+
+def count_uptime(*, machine_id: UUID, counted_at: datetime, until: datetime) -> None:
+    """Add the time from ``counted_at`` until ``until`` to the machine's days, once."""
+    # Two syncs may race; the guard lets one of them count each stretch.
+    counted = Machine.objects.filter(
+        id=machine_id, uptime_counted_at=counted_at, uptime_counted_at__lt=until
+    ).update(uptime_counted_at=until)
+    if not counted:
+        return
+    for midnight, up_ms in uptime_by_day(counted_at, until):
+        day, _ = UptimeDay.objects.get_or_create(machine_id=machine_id, day=midnight.date())
+        UptimeDay.objects.filter(id=day.id).update(up_ms=F("up_ms") + up_ms)

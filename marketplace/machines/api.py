@@ -1,0 +1,34 @@
+"""This will give hosts enrolment tokens over the REST API."""
+
+from datetime import datetime
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils import timezone
+from ninja import Router, Schema
+
+from marketplace.accounts.bearer import ApiKeyBearer, caller
+from marketplace.machines.actions import issue_token
+
+router = Router(tags=["host"], auth=ApiKeyBearer())
+
+
+class TokenReply(Schema):
+    token: str
+    expires_at: datetime
+    #: what to run on the machine
+    command: str
+
+
+@router.post("/host/enrolment-tokens", response={201: TokenReply})
+def create_token(request: HttpRequest) -> tuple[int, TokenReply]:
+    """Make a one-time token that enrols one machine as yours."""
+    issued = issue_token.issue_token(host_id=caller(request).pk, now=timezone.now())
+    return 201, TokenReply(
+        token=issued.token, expires_at=issued.expires_at, command=enrol_command(issued.token)
+    )
+
+
+def enrol_command(token: str) -> str:
+    """Return the line that a host copies to the machine."""
+    return f"BERTH_MARKETPLACE_URL={settings.PUBLIC_URL} berth-agent enroll {token}"

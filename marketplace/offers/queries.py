@@ -1,0 +1,161 @@
+"""This will find what is for rent."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from marketplace.domain.matching import check_rentable
+from marketplace.domain.offer_query import Cursor, OfferQuery, OfferSort
+from marketplace.domain.problem import Refused
+from marketplace.offers.models import UNMEASURED, Offer
+from marketplace.verification import queries as verification
+
+
+class OfferUnknown(Refused):
+    code = "not_found"
+    status = 404
+    sentence = "There is no such offer, or its host took it off the market."
+
+
+@dataclass(frozen=True, slots=True)
+class OfferRow:
+    """What a renter sees of an offer."""
+
+    id: UUID
+    machine_id: UUID
+    gpu_model: str
+    gpus: int
+    gpus_free: int
+    #: of one GPU
+    vram_bytes: int
+    cpu_model: str
+    cpus: int
+    cpus_free: int
+    ram_bytes_free: int
+    disk_bytes_free: int
+    price_gpu_hour_microusd: int
+    price_cpu_hour_microusd: int
+    #: an hour of the smallest slice: one GPU, or one CPU where there is no GPU
+    price_hour_microusd: int
+    bid_floor_microusd: int
+    longest_term_s: int
+    listed: bool
+    verified: bool
+    online: bool
+    #: None: not measured
+    cpu_hash_rate: int | None
+    #: micro-USD per hour and million measured operations per second; None: not measured
+    value_microusd: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class OfferPage:
+    items: tuple[OfferRow, ...]
+    #: None: this is the last page
+    next_cursor: Cursor | None
+
+
+_SORT_COLUMN = {OfferSort.PRICE: "price_hour_microusd", OfferSort.VALUE: "value_microusd"}
+
+
+def search(query: OfferQuery, *, now: datetime) -> OfferPage:
+    """Return one page of the listed offers of online machines that match, in one query."""
+    column = _SORT_COLUMN[query.sort]
+    found = _matching(query, now)
+    if query.cursor is not None:
+        key, last_id = query.cursor.key, query.cursor.offer_id
+        found = found.filter(Q(**{f"{column}__gt": key}) | Q(**{column: key, "id__gt": last_id}))
+    offers = list(found.order_by(column, "id")[: query.rows_max + 1])
+    page = offers[: query.rows_max]
+    more = len(offers) > len(page)
+    return OfferPage(
+        items=tuple(row_of(offer, now=now) for offer in page),
+        next_cursor=Cursor(key=getattr(page[-1], column), offer_id=page[-1].id) if more else None,
+    )
+
+
+def row(offer_id: UUID, *, now: datetime) -> OfferRow:
+    """Return one listed offer, online or not.
+
+    :raises OfferUnknown: when there is none.
+    """
+    offer = Offer.objects.select_related("machine").filter(id=offer_id, listed=True).first()
+    if offer is None:
+        raise OfferUnknown
+    return row_of(offer, now=now)
+
+
+def rentable(offer_id: UUID, *, now: datetime) -> Offer:
+    """Return a listed offer, with its machine, that may be rented now.
+
+    :raises OfferUnknown: when there is none.
+    :raises MachineOffline: when its machine is silent.
+    :raises MachineUnverified: when no validator vouches for the machine.
+    """
+    offer = Offer.objects.select_related("machine").filter(id=offer_id, listed=True).first()
+    if offer is None:
+        raise OfferUnknown
+    check_rentable(
+        online=offer.machine.online, verified=verification.is_verified(offer.machine_id, now)
+    )
+    return offer
+
+
+def of_host(host_id: int) -> QuerySet[Offer]:
+    """Return the host's offers with their machines, oldest machine first."""
+    return (
+        Offer.objects.filter(machine__host_id=host_id)
+        .select_related("machine")
+        .order_by("machine__enrolled_at", "id")
+    )
+
+
+def row_of(offer: Offer, *, now: datetime) -> OfferRow:
+    """Return what a renter sees of the offer; its machine must be loaded with it."""
+    machine = offer.machine
+    return OfferRow(
+        id=offer.id,
+        machine_id=machine.id,
+        gpu_model=machine.gpu_model,
+        gpus=machine.gpus_total,
+        gpus_free=max(0, machine.gpus_free),
+        vram_bytes=machine.vram_bytes,
+        cpu_model=machine.cpu_model,
+        cpus=machine.cpus_total,
+        cpus_free=max(0, machine.cpus_free),
+        ram_bytes_free=max(0, machine.memory_bytes_free),
+        disk_bytes_free=max(0, machine.disk_bytes_free),
+        price_gpu_hour_microusd=offer.price_gpu_hour_microusd,
+        price_cpu_hour_microusd=offer.price_cpu_hour_microusd,
+        price_hour_microusd=offer.price_hour_microusd,
+        bid_floor_microusd=offer.bid_floor_microusd,
+        longest_term_s=offer.longest_term_s,
+        listed=offer.listed,
+        verified=offer.verified_until is not None and offer.verified_until > now,
+        online=machine.online,
+        cpu_hash_rate=offer.cpu_hash_rate,
+        value_microusd=None if offer.value_microusd == UNMEASURED else offer.value_microusd,
+    )
+
+
+def _matching(query: OfferQuery, now: datetime) -> QuerySet[Offer]:
+    found = Offer.objects.select_related("machine").filter(listed=True, machine__online=True)
+    if query.verified:
+        found = found.filter(verified_until__gt=now)
+    for word in query.words:
+        found = found.filter(
+            Q(machine__gpu_model__icontains=word) | Q(machine__cpu_model__icontains=word)
+        )
+    if query.gpu_model:
+        found = found.filter(machine__gpu_model__icontains=query.gpu_model)
+    bounds = {
+        "machine__gpus_free__gte": query.gpus_min,
+        "machine__vram_bytes__gte": query.vram_bytes_min,
+        "machine__cpus_free__gte": query.cpus_min,
+        "machine__memory_bytes_free__gte": query.memory_bytes_min,
+        "machine__disk_bytes_free__gte": query.disk_bytes_min,
+        "price_hour_microusd__lte": query.price_hour_microusd_max,
+    }
+    return found.filter(**{name: bound for name, bound in bounds.items() if bound is not None})

@@ -1,0 +1,32 @@
+"""This will give back what a placement held, exactly once."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from marketplace.machines.actions import reserve
+from marketplace.placements.models import Lease, Placement
+
+
+def free(*, placement: Placement, now: datetime) -> bool:
+    """Return whether this call gave back the placement's leases and resources.
+
+    Only an ended placement gives anything back, and only when the machine no longer has it or
+    was silent for the whole quarantine: a GPU must never belong to two containers.
+    """
+    with transaction.atomic():
+        ended = Placement.objects.filter(
+            id=placement.id, freed_at__isnull=True, ended_at__isnull=False
+        )
+        if not ended.update(freed_at=now):
+            return False
+        Lease.objects.filter(placement_id=placement.id).delete()
+        reserve.release(
+            machine_id=placement.machine_id,
+            cpus=placement.cpus,
+            memory_bytes=placement.memory_bytes,
+            disk_bytes=placement.disk_bytes,
+            gpus=len(placement.gpu_uuids),
+        )
+    placement.freed_at = now
+    return True

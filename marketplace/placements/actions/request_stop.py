@@ -1,0 +1,29 @@
+"""This will ask for the end of a placement."""
+
+from datetime import datetime
+from uuid import UUID
+
+from marketplace.domain.placement import Event, NoTransition
+from marketplace.placements.actions.transition import Overtaken, apply
+from marketplace.placements.models import Placement
+
+#: another change of the same placement can overtake this one at most once a state
+ATTEMPTS_MAX = 6
+
+
+def request_stop(*, placement_id: UUID, reason_code: str, reason: str, now: datetime) -> Placement:
+    """Return the placement, COLLECTING from now on; one that already ends is left as it is.
+
+    Nothing is billable after ``stop_requested_at``.
+    """
+    for _ in range(ATTEMPTS_MAX):
+        placement = Placement.objects.get(id=placement_id)
+        changes = {"stop_requested_at": now, "reason_code": reason_code, "reason": reason}
+        try:
+            apply(placement=placement, event=Event.STOP, now=now, changes=changes)
+        except NoTransition:
+            return placement
+        except Overtaken:
+            continue
+        return placement
+    raise Overtaken(f"Placement {placement_id} moves too often to be stopped.")

@@ -1,0 +1,65 @@
+"""This will end what is late, and give back what silent machines held once it is safe."""
+
+import logging
+from datetime import datetime, timedelta
+
+from marketplace.domain.placement import (
+    DEADLINES,
+    LATE_FAULTS,
+    LEASE_ENDED,
+    Event,
+    NoTransition,
+    PlacementState,
+)
+from marketplace.placements.actions import free
+from marketplace.placements.actions.transition import Overtaken, apply
+from marketplace.placements.models import Placement
+
+logger = logging.getLogger(__name__)
+BATCH_ROWS = 500
+
+
+def sweep(*, now: datetime) -> int:
+    """Return how many placements this pass ended or freed."""
+    return _end_late(now) + _free_quarantined(now)
+
+
+def _end_late(now: datetime) -> int:
+    late = Placement.objects.filter(deadline_at__lt=now).order_by("deadline_at", "id")
+    moved = 0
+    for placement in late[:BATCH_ROWS]:
+        try:
+            apply(placement=placement, event=Event.LATE, now=now, changes=_why(placement))
+        except (NoTransition, Overtaken):
+            logger.info("Sweep overtaken", extra={"placement_id": placement.id})
+            continue
+        moved += 1
+    return moved
+
+
+def _why(placement: Placement) -> dict[str, object]:
+    state = PlacementState(placement.state)
+    if state is PlacementState.RUNNING:
+        return {
+            # Nothing was paid for beyond this moment, however late the sweep is.
+            "stop_requested_at": placement.funded_until,
+            "reason_code": LEASE_ENDED,
+            "reason": "The paid time is over.",
+        }
+    fault = LATE_FAULTS[state]
+    # A stop keeps its own reason: that the machine never confirmed it is only its blame.
+    if placement.reason_code:
+        return {"blame": fault.blame}
+    return {"blame": fault.blame, "reason_code": fault.code, "reason": fault.sentence}
+
+
+def _free_quarantined(now: datetime) -> int:
+    over = now - timedelta(seconds=DEADLINES.quarantine_s)
+    held = Placement.objects.filter(freed_at__isnull=True, ended_at__lt=over)
+    freed = 0
+    for placement in held.order_by("ended_at", "id")[:BATCH_ROWS]:
+        # Its funded time bounds how long a machine that hears nothing keeps it running.
+        if placement.funded_until < now and free.free(placement=placement, now=now):
+            logger.warning("Freed after quarantine", extra={"placement_id": placement.id})
+            freed += 1
+    return freed

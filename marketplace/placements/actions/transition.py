@@ -1,0 +1,73 @@
+"""This will apply the placement table to the database: the only place that assigns a state."""
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from marketplace.domain.placement import (
+    ENDED,
+    Event,
+    PlacementState,
+    advance,
+    deadline,
+)
+from marketplace.machines.actions import desire
+from marketplace.placements.actions import free
+from marketplace.placements.models import Placement, PlacementEvent
+from protocol.agent import Want
+
+logger = logging.getLogger(__name__)
+
+
+class Overtaken(Exception):
+    """Something else moved the placement first; look again."""
+
+
+def apply(
+    *, placement: Placement, event: Event, now: datetime, changes: Mapping[str, Any] | None = None
+) -> PlacementState:
+    """Move the placement by one row of the table and return its new state.
+
+    One guarded UPDATE, its event row and, where it ends and the machine no longer has it, the
+    return of what it held are one transaction. ``changes`` are further columns of this move.
+
+    :raises NoTransition: when the table has no such row.
+    :raises Overtaken: when the state in the database is no longer the one in ``placement``.
+    """
+    old = PlacementState(placement.state)
+    new = advance(old, event)
+    columns: dict[str, Any] = dict(changes or {})
+    columns["state"] = new
+    columns["deadline_at"] = deadline(new, now=now, funded_until=placement.funded_until)
+    if new == PlacementState.COLLECTING or new in ENDED:
+        columns["want"] = Want.END
+    if new in ENDED:
+        columns["ended_at"] = now
+    with transaction.atomic():
+        moved = Placement.objects.filter(
+            id=placement.id, state=old, funded_until=placement.funded_until
+        ).update(**columns)
+        if not moved:
+            raise Overtaken(f"Placement {placement.id} is no longer {old}.")
+        for name, value in columns.items():
+            setattr(placement, name, value)
+        PlacementEvent.objects.create(
+            placement=placement,
+            at=now,
+            event=event,
+            old_state=old,
+            new_state=new,
+            reason_code=columns.get("reason_code", ""),
+        )
+        if placement.gone_at is not None and new in ENDED:
+            free.free(placement=placement, now=now)
+        if "want" in columns:
+            desire.bump(machine_id=placement.machine_id)
+    logger.info(
+        "Placement moved",
+        extra={"placement_id": placement.id, "old_state": str(old), "new_state": str(new)},
+    )
+    return new

@@ -1,0 +1,63 @@
+"""This will read placements for the sync, the products and the pages."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from marketplace.domain.placement import LIVE, PlacementState
+from marketplace.machines.queries import revision as revision
+from marketplace.placements.models import Placement, PlacementEvent
+from protocol.agent import DesiredPlacement, Want, Workload
+
+
+def desired(machine_id: UUID, now: datetime) -> tuple[DesiredPlacement, ...]:
+    """Return what the machine shall run or end, in one query.
+
+    What ended without the machine's word that nothing is left of it stays listed with want=end
+    until it says so, so that nothing leaks.
+    """
+    listed = Placement.objects.filter(
+        Q(state__in=LIVE) | Q(gone_at__isnull=True), machine_id=machine_id
+    ).order_by("created_at", "id")
+    return tuple(_desired(placement, now) for placement in listed)
+
+
+def live(machine_id: UUID) -> QuerySet[Placement]:
+    """Return the machine's live placements, oldest first."""
+    return Placement.objects.filter(machine_id=machine_id, state__in=LIVE).order_by(
+        "created_at", "id"
+    )
+
+
+def events(placement_id: UUID) -> QuerySet[PlacementEvent]:
+    """Return what happened to a placement, oldest first."""
+    return PlacementEvent.objects.filter(placement_id=placement_id).order_by("at", "id")
+
+
+def unproven(*, rows_max: int) -> QuerySet[Placement]:
+    """Return running placements whose SSH door nobody saw from outside yet.
+
+    Newest first, so that doors that never open can't keep the fresh ones waiting.
+    """
+    return (
+        Placement.objects.filter(
+            state=PlacementState.RUNNING, reachable_at__isnull=True, ssh_port__isnull=False
+        )
+        .exclude(ssh_host_key="")
+        .order_by("-running_at", "id")[:rows_max]
+    )
+
+
+def _desired(placement: Placement, now: datetime) -> DesiredPlacement:
+    runs = placement.want == Want.RUN
+    left_ms = (placement.funded_until - now) // timedelta(milliseconds=1)
+    return DesiredPlacement(
+        placement_id=placement.id,
+        want=Want(placement.want),
+        workload=Workload.model_validate(placement.workload),
+        gpu_uuids=tuple(placement.gpu_uuids),
+        authorized_keys=tuple(placement.authorized_keys),
+        run_for_ms=max(0, left_ms) if runs else None,
+        next_sequence=placement.next_sequence,
+    )

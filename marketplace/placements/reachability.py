@@ -1,0 +1,87 @@
+"""This will look at renters' SSH doors from outside, with another SSH than theirs."""
+
+import logging
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+from uuid import UUID
+
+import paramiko
+
+logger = logging.getLogger(__name__)
+DEADLINE_S = 5.0
+DOORS_AT_ONCE_MAX = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where a placement's SSH server should answer, and with which host key."""
+
+    placement_id: UUID
+    host: str
+    port: int
+    #: "ssh-ed25519 AAAA..."
+    host_key: str
+
+
+class Probe(Protocol):
+    """Looks at doors from outside."""
+
+    def look(self, doors: Sequence[Door]) -> Mapping[UUID, timedelta]:
+        """Return the doors that answered with their own key: how long after the call began."""
+
+
+class SshProbe:
+    """Looks at doors over the network, several at once, each within one deadline."""
+
+    def __init__(self, *, deadline_s: float = DEADLINE_S) -> None:
+        self._deadline_s = deadline_s
+
+    def look(self, doors: Sequence[Door]) -> Mapping[UUID, timedelta]:
+        """Return the doors that answered with their own key: how long after the call began."""
+        if not doors:
+            return {}
+        began = time.monotonic()
+        with ThreadPoolExecutor(min(DOORS_AT_ONCE_MAX, len(doors))) as pool:
+            seen = pool.map(lambda door: (door, self._answers(door), time.monotonic()), doors)
+            return {
+                door.placement_id: timedelta(seconds=at - began)
+                for door, answers, at in seen
+                if answers
+            }
+
+    def _answers(self, door: Door) -> bool:
+        try:
+            found = host_key_at(door.host, door.port, deadline_s=self._deadline_s)
+        except (OSError, EOFError, paramiko.SSHException) as problem:
+            logger.info(
+                "Door closed", extra={"placement_id": door.placement_id, "problem": str(problem)}
+            )
+            return False
+        if found != " ".join(door.host_key.split()[:2]):
+            logger.warning("Door has another key", extra={"placement_id": door.placement_id})
+            return False
+        return True
+
+
+def host_key_at(host: str, port: int, *, deadline_s: float) -> str:
+    """Return ``ssh-ed25519 AAAA...`` as the SSH server there proves it in a key exchange.
+
+    :raises OSError: when nothing answers in time.
+    :raises paramiko.SSHException: when what answers is not such an SSH server.
+    """
+    until = time.monotonic() + deadline_s
+    with socket.create_connection((host, port), timeout=deadline_s) as connection:
+        transport = paramiko.Transport(connection)
+        try:
+            transport.banner_timeout = deadline_s
+            transport.get_security_options().key_types = ("ssh-ed25519",)
+            transport.start_client(timeout=max(0.1, until - time.monotonic()))
+            key = transport.get_remote_server_key()
+            return f"{key.get_name()} {key.get_base64()}"
+        finally:
+            transport.close()
