@@ -15,7 +15,6 @@ PLACES = (
     ("Offers", "/offers/"),
     ("Rentals", "/rentals/"),
     ("Keys", "/keys/"),
-    ("API keys", "/api-keys/"),
     ("Money", "/money/"),
     ("Host", "/host/"),
 )
@@ -38,7 +37,7 @@ class Header:
 
 @register.simple_tag(takes_context=True)
 def header(context: Context) -> Header:
-    """Return what the header shows to this visitor; error pages without a request get the places."""
+    """Return what the header shows to this visitor; an error page may have no request."""
     request: HttpRequest | None = context.get("request")
     path = request.path if request else ""
     places = tuple(Place(label, url, path.startswith(url)) for label, url in PLACES)

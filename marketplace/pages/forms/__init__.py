@@ -1,0 +1,1 @@
+"""This will check what people type, one form a file."""

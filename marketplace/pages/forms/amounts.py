@@ -1,0 +1,45 @@
+"""This will read dollars and GiB from a form as whole micro-USD and bytes."""
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+
+from marketplace.domain.money import MicroUsd, usd
+from marketplace.domain.problem import Refused
+from marketplace.pages.wording import GIB
+
+
+class DollarField(forms.CharField):
+    """Dollars as a person writes them; None where nothing is written."""
+
+    def __init__(self, **options: Any) -> None:
+        attributes = {"inputmode": "decimal", "autocomplete": "off"}
+        super().__init__(widget=forms.TextInput(attrs=attributes), max_length=24, **options)
+
+    def clean(self, value: Any) -> MicroUsd | None:
+        """Return micro-USD above zero."""
+        text = super().clean(value)
+        if not text:
+            return None
+        try:
+            amount = usd(text)
+        except Refused as refused:
+            raise forms.ValidationError(refused.detail) from None
+        if amount <= 0:
+            raise forms.ValidationError("Write an amount above zero.")
+        return amount
+
+
+class GibField(forms.DecimalField):
+    """GiB as a person writes them, with fractions; None where nothing is written."""
+
+    def __init__(self, **options: Any) -> None:
+        limits = {"min_value": Decimal("0.0625"), "max_value": 1 << 20, "decimal_places": 4}
+        super().__init__(**limits, **options)
+        self.widget.attrs["step"] = "any"
+
+    def clean(self, value: Any) -> Any:
+        """Return bytes."""
+        gib = super().clean(value)
+        return None if gib is None else int(gib * GIB)

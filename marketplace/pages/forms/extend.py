@@ -1,0 +1,25 @@
+"""This will check how much longer a rental should run."""
+
+from typing import Any
+
+from django import forms
+
+from marketplace.pages.forms.amounts import DollarField
+from marketplace.pages.forms.rent import HOURS_MAX
+
+
+class ExtendForm(forms.Form):
+    """More hours, or a higher limit in dollars."""
+
+    hours_more = forms.DecimalField(
+        label="Add hours", min_value=0, max_value=HOURS_MAX, decimal_places=3, required=False
+    )
+    cap = DollarField(label="or spend up to, $", required=False)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["hours_more"].widget.attrs["step"] = "any"
+
+    def seconds_more(self) -> int:
+        """Return what to add to the lease; 0 where only the cap rises."""
+        return int((self.cleaned_data["hours_more"] or 0) * 3600)

@@ -1,0 +1,21 @@
+"""This will check new SSH keys and API keys."""
+
+from django import forms
+
+
+class SshKeyForm(forms.Form):
+    """A public key; the action says what is wrong with a malformed one."""
+
+    name = forms.CharField(max_length=80, help_text="So that you know it again: laptop, office.")
+    public_key = forms.CharField(
+        label="Public key",
+        max_length=8000,
+        help_text="One line, as in <code>~/.ssh/id_ed25519.pub</code>.",
+        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "autocomplete": "off"}),
+    )
+
+
+class ApiKeyForm(forms.Form):
+    """What a new API key is called."""
+
+    name = forms.CharField(max_length=80, help_text="What will use it: laptop, CI.")

@@ -1,0 +1,51 @@
+"""This will turn the filters of the offer page into a search."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+
+from marketplace.domain.offer_query import Cursor, OfferQuery, OfferSort
+from marketplace.pages.forms.amounts import DollarField, GibField
+
+ROWS = 25
+
+
+class SearchForm(forms.Form):
+    """Every field may stay empty; empty means any."""
+
+    gpu_model = forms.CharField(label="GPU model", max_length=60, required=False)
+    gpus_min = forms.IntegerField(label="GPUs", min_value=0, max_value=64, required=False)
+    vram_min = GibField(label="VRAM, GiB", required=False)
+    cpus_min = forms.IntegerField(label="CPUs", min_value=0, max_value=4096, required=False)
+    ram_min = GibField(label="RAM, GiB", required=False)
+    price_max = DollarField(label="$ an hour, at most", required=False)
+    checked = forms.ChoiceField(
+        label="Checked by",
+        choices=[("validators", "Validators"), ("anyone", "Nobody is fine")],
+        required=False,
+    )
+    sort = forms.ChoiceField(
+        label="Cheapest by",
+        choices=[(OfferSort.PRICE.value, "Price"), (OfferSort.VALUE.value, "Measured work")],
+        required=False,
+    )
+
+    def query(self, cursor: str) -> OfferQuery:
+        """Return the search that a valid form asks for.
+
+        :raises CursorInvalid: when ``cursor`` was not made by this search.
+        """
+        asked: Mapping[str, Any] = self.cleaned_data
+        return OfferQuery(
+            gpu_model=asked["gpu_model"],
+            gpus_min=asked["gpus_min"],
+            vram_bytes_min=asked["vram_min"],
+            cpus_min=asked["cpus_min"],
+            memory_bytes_min=asked["ram_min"],
+            price_hour_microusd_max=asked["price_max"],
+            verified=asked["checked"] != "anyone",
+            sort=OfferSort(asked["sort"] or OfferSort.PRICE),
+            cursor=Cursor.decode(cursor) if cursor else None,
+            rows_max=ROWS,
+        )

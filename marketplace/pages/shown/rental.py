@@ -1,0 +1,145 @@
+"""This will prepare one rental for its page and for the list."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from marketplace.domain.money import format_usd
+from marketplace.domain.rental import LIVE, RentalState
+from marketplace.pages import wording
+from marketplace.rentals.queries import RentalView
+
+STEPS = (
+    (RentalState.QUEUED, "Asked for"),
+    (RentalState.PREPARING, "Preparing"),
+    (RentalState.STARTING, "Opening the door"),
+    (RentalState.ACTIVE, "Yours"),
+)
+LABELS = {
+    RentalState.QUEUED: ("Waiting for the machine", "busy"),
+    RentalState.PREPARING: ("Preparing", "busy"),
+    RentalState.STARTING: ("Opening the SSH door", "busy"),
+    RentalState.ACTIVE: ("Active", "good"),
+    RentalState.STOPPING: ("Stopping", "busy"),
+    RentalState.ENDED: ("Ended", "idle"),
+    RentalState.FAILED: ("Failed", "bad"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    label: str
+    #: done, current or waiting
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    text: str
+    #: ISO 8601 in UTC, for the visitor's own clock; empty: it has not happened
+    iso: str
+
+    @classmethod
+    def of(cls, at: datetime | None) -> "Moment":
+        """Return the moment in words and for machines."""
+        return cls(wording.moment(at), "" if at is None else at.isoformat())
+
+
+@dataclass(frozen=True, slots=True)
+class RentalPanel:
+    """Everything of a rental that a page shows. Equal panels look the same."""
+
+    url: str
+    events_url: str
+    panel_url: str
+    stop_url: str
+    extend_url: str
+    forget_url: str
+    receipts_url: str
+    title: str
+    short_id: str
+    machine: str
+    label: str
+    tone: str
+    live: bool
+    stopping: bool
+    sentence: str
+    steps: tuple[Step, ...]
+    ssh_command: str
+    ssh_host_key: str
+    resources: str
+    price: str
+    cost: str
+    worst_total: str
+    billed: str
+    started: Moment
+    active: Moment
+    ends: Moment
+    ended: Moment
+
+
+def panel(rental: RentalView) -> RentalPanel:
+    """Return what the pages show of the rental."""
+    url = f"/rentals/{rental.id}/"
+    label, tone = LABELS[rental.state]
+    return RentalPanel(
+        url=url,
+        events_url=f"{url}events",
+        panel_url=f"{url}panel",
+        stop_url=f"{url}stop",
+        extend_url=f"{url}extend",
+        forget_url=f"{url}forget",
+        receipts_url=f"{url}receipts.json",
+        title=rental.image,
+        short_id=str(rental.id)[:8],
+        machine=str(rental.machine_id)[:8],
+        label=label,
+        tone=tone,
+        live=rental.state in LIVE,
+        stopping=rental.state is RentalState.STOPPING,
+        sentence=_sentence(rental),
+        steps=_steps(rental.state),
+        ssh_command=rental.ssh_command,
+        ssh_host_key=rental.ssh_host_key,
+        resources=_resources(rental),
+        price=f"{format_usd(rental.price_hour_microusd)} an hour",
+        cost=format_usd(rental.cost_microusd),
+        worst_total=format_usd(rental.worst_total_microusd),
+        billed=wording.duration(rental.billed_ms),
+        started=Moment.of(rental.started_at),
+        active=Moment.of(rental.active_at),
+        ends=Moment.of(rental.ends_at),
+        ended=Moment.of(rental.ended_at),
+    )
+
+
+def _sentence(rental: RentalView) -> str:
+    if rental.state in (RentalState.ENDED, RentalState.FAILED, RentalState.STOPPING):
+        return rental.reason
+    if rental.state is RentalState.ACTIVE:
+        return "Your SSH door answers. Seconds count from now on."
+    if rental.state is RentalState.STARTING:
+        return "The container runs. Nothing is billed until its SSH door answers from outside."
+    return rental.progress or "The machine hears of it within moments. Nothing is billed yet."
+
+
+def _steps(state: RentalState) -> tuple[Step, ...]:
+    if state not in dict(STEPS):
+        return ()
+    order = [step for step, _ in STEPS]
+    now = order.index(state)
+    # The last step is a place to be, not one to pass.
+    done = now + 1 if state is RentalState.ACTIVE else now
+    return tuple(
+        Step(label, "done" if index < done else "current" if index == now else "waiting")
+        for index, (_, label) in enumerate(STEPS)
+    )
+
+
+def _resources(rental: RentalView) -> str:
+    parts = [wording.count(rental.gpus, "GPU")] if rental.gpus else []
+    parts += [
+        wording.count(rental.cpus, "CPU"),
+        f"{wording.size(rental.ram_bytes)} RAM",
+        f"{wording.size(rental.disk_bytes)} disk",
+    ]
+    return ", ".join(parts)

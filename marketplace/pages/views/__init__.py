@@ -1,0 +1,1 @@
+"""This will answer the addresses of the site, one page a file."""
