@@ -17,6 +17,9 @@ DEBUG = env.flag("BERTH_DEBUG", default=False)
 #: money can be added without a card processor: never on a site with real money
 TEST_PAYMENTS = env.flag("BERTH_TEST_PAYMENTS", default=EMBEDDED)
 
+#: the marketplace's share of each charge, in millionths
+FEE_PPM = env.integer("BERTH_FEE_PPM", default=50_000)
+
 SECRET_KEY = env.text("BERTH_SECRET_KEY")
 if not SECRET_KEY:
     if not EMBEDDED:

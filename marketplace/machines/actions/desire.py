@@ -10,3 +10,8 @@ from marketplace.machines.models import Machine
 def bump(*, machine_id: UUID) -> None:
     """Raise the machine's revision; call it in the transaction that changes what is desired."""
     Machine.objects.filter(id=machine_id).update(desired_revision=F("desired_revision") + 1)
+
+
+def bump_online() -> None:
+    """Raise every online machine's revision: something changed for all of them."""
+    Machine.objects.filter(online=True).update(desired_revision=F("desired_revision") + 1)

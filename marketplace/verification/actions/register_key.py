@@ -3,6 +3,7 @@
 import logging
 
 from marketplace.domain.problem import Refused
+from marketplace.machines.actions import desire
 from marketplace.verification.models import Validator
 from protocol.signing import machine_key_of, openssh_public_key
 
@@ -26,7 +27,10 @@ def register_key(*, hotkey: str, ssh_public_key: str) -> Validator:
     except ValueError:
         raise ValidatorKeyMalformed from None
     validator = Validator.objects.get(hotkey=hotkey, admitted=True)
+    if validator.ssh_public_key == line:
+        return validator
     validator.ssh_public_key = line
     validator.save(update_fields=["ssh_public_key"])
+    desire.bump_online()
     logger.info("Validator key registered", extra={"hotkey": hotkey})
     return validator

@@ -1,0 +1,77 @@
+"""This will serve people's keys over the REST API."""
+
+from typing import Annotated
+from uuid import UUID
+
+from django.http import HttpRequest
+from django.utils import timezone
+from ninja import Router, Schema
+from pydantic import Field
+
+from marketplace.accounts import queries
+from marketplace.accounts.actions import (
+    add_ssh_key,
+    check_password,
+    issue_api_key,
+    remove_ssh_key,
+)
+from marketplace.accounts.bearer import ApiKeyBearer, caller
+from marketplace.accounts.models import SshKey
+
+router = Router(tags=["account"])
+
+
+class KeyRequest(Schema):
+    email: Annotated[str, Field(max_length=254)]
+    password: Annotated[str, Field(max_length=4096)]
+    name: Annotated[str, Field(min_length=1, max_length=80)] = "berth"
+
+
+class KeyReply(Schema):
+    #: shown this once
+    key: str
+
+
+class SshKeyRequest(Schema):
+    name: Annotated[str, Field(max_length=80)] = ""
+    public_key: Annotated[str, Field(max_length=20_000)]
+
+
+class SshKeyReply(Schema):
+    id: UUID
+    name: str
+    fingerprint: str
+    public_key: str
+
+
+@router.post("/auth/key", response={201: KeyReply}, auth=None)
+def create_key(request: HttpRequest, payload: KeyRequest) -> tuple[int, KeyReply]:
+    """Trade an e-mail address and password for a new API key."""
+    user = check_password.check(email=payload.email, password=payload.password)
+    issued = issue_api_key.issue(user_id=user.pk, name=payload.name, now=timezone.now())
+    return 201, KeyReply(key=issued.secret)
+
+
+@router.get("/ssh-keys", response=list[SshKeyReply], auth=ApiKeyBearer())
+def ssh_keys(request: HttpRequest) -> list[SshKey]:
+    """List your SSH public keys."""
+    return list(queries.ssh_keys(caller(request).pk))
+
+
+@router.post("/ssh-keys", response={201: SshKeyReply}, auth=ApiKeyBearer())
+def create_ssh_key(request: HttpRequest, payload: SshKeyRequest) -> tuple[int, SshKey]:
+    """Add an SSH public key."""
+    key = add_ssh_key.add(
+        user_id=caller(request).pk,
+        name=payload.name,
+        public_key=payload.public_key,
+        now=timezone.now(),
+    )
+    return 201, key
+
+
+@router.delete("/ssh-keys/{key_id}", response={204: None}, auth=ApiKeyBearer())
+def delete_ssh_key(request: HttpRequest, key_id: UUID) -> tuple[int, None]:
+    """Remove one of your SSH public keys; rentals that run keep it."""
+    remove_ssh_key.remove(user_id=caller(request).pk, key_id=key_id)
+    return 204, None

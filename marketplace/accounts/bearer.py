@@ -1,0 +1,23 @@
+"""This will say who sends an API request."""
+
+from typing import cast
+
+from django.http import HttpRequest
+from django.utils import timezone
+from ninja.security import HttpBearer
+
+from marketplace.accounts import queries
+from marketplace.accounts.models import User
+
+
+class ApiKeyBearer(HttpBearer):
+    """``Authorization: Bearer brt_...``"""
+
+    def authenticate(self, request: HttpRequest, token: str) -> User | None:
+        """Return the key's owner; None refuses the request."""
+        return queries.user_of_api_key(token, timezone.now())
+
+
+def caller(request: HttpRequest) -> User:
+    """Return the person that ApiKeyBearer let in."""
+    return cast(User, request.auth)  # type: ignore[attr-defined]

@@ -1,0 +1,68 @@
+"""This will put every app's part of the REST API together and map each refusal once."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+from marketplace.accounts.api import router as accounts
+from marketplace.domain.problem import Refused
+from marketplace.ledger.api import router as ledger
+from marketplace.machines.api import router as machines
+from marketplace.metering.host_api import router as hosting
+from marketplace.metering.validator_api import router as validator
+from marketplace.offers.agent_api import router as agent_router
+from marketplace.offers.api import router as offers
+from marketplace.payments.api import router as payments
+from marketplace.rentals.api import router as rentals
+
+api = NinjaAPI(title="Berth", version="1", docs_url=None, urls_namespace="api")
+agent_api = NinjaAPI(
+    title="Berth agent", version="agent-1", docs_url=None, openapi_url=None, urls_namespace="agent"
+)
+for router in (accounts, ledger, machines, hosting, offers, payments, rentals, validator):
+    api.add_router("", router)
+agent_api.add_router("", agent_router)
+
+
+def problem(status: int, code: str, detail: str) -> HttpResponse:
+    """Return the one shape of every error (RFC 9457)."""
+    return JsonResponse(
+        {"status": status, "code": code, "detail": detail},
+        status=status,
+        content_type="application/problem+json",
+    )
+
+
+def on_refused(request: HttpRequest, error: Refused) -> HttpResponse:
+    """Answer an expected refusal."""
+    return problem(error.status, error.code, error.detail)
+
+
+def on_unauthenticated(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+    """Answer a missing, wrong or expired API key."""
+    return problem(401, "unauthenticated", "Send a valid API key as a Bearer token.")
+
+
+def on_invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """Answer a request of the wrong shape with its first fault."""
+    fault = error.errors[0]
+    where = ".".join(str(part) for part in fault.get("loc", ()) if part not in ("body", "payload"))
+    return problem(422, "invalid", f"{where or 'request'}: {fault.get('msg', 'malformed')}.")
+
+
+def on_http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
+    """Answer what the framework refuses by itself, such as a body that is no JSON."""
+    return problem(error.status_code, "invalid", f"{error.message}.")
+
+
+HANDLERS: tuple[tuple[type[Exception], Any], ...] = (
+    (Refused, on_refused),
+    (AuthenticationError, on_unauthenticated),
+    (ValidationError, on_invalid),
+    (HttpError, on_http_error),
+)
+for site in (api, agent_api):
+    for kind, handler in HANDLERS:
+        site.add_exception_handler(kind, handler)

@@ -1,0 +1,50 @@
+"""This will say in a renter's words how a rental is doing."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from marketplace.domain.placement import PlacementState
+
+
+class RentalState(StrEnum):
+    QUEUED = "queued"
+    PREPARING = "preparing"
+    #: the container runs, its SSH door was not seen yet: free of charge
+    STARTING = "starting"
+    #: the SSH door was seen from outside: seconds cost money
+    ACTIVE = "active"
+    STOPPING = "stopping"
+    ENDED = "ended"
+    FAILED = "failed"
+
+
+LIVE = frozenset(
+    {
+        RentalState.QUEUED,
+        RentalState.PREPARING,
+        RentalState.STARTING,
+        RentalState.ACTIVE,
+        RentalState.STOPPING,
+    }
+)
+
+_STATE = {
+    PlacementState.OFFERED: RentalState.QUEUED,
+    PlacementState.ACCEPTED: RentalState.PREPARING,
+    PlacementState.PREPARING: RentalState.PREPARING,
+    PlacementState.COLLECTING: RentalState.STOPPING,
+    PlacementState.RELEASED: RentalState.ENDED,
+    PlacementState.REFUSED: RentalState.FAILED,
+    PlacementState.FAILED: RentalState.FAILED,
+}
+
+
+def state_of(
+    state: PlacementState, *, reachable_at: datetime | None, stop_requested_at: datetime | None
+) -> RentalState:
+    """Return the rental's state for its placement's."""
+    if state == PlacementState.RUNNING:
+        if stop_requested_at is not None:
+            return RentalState.STOPPING
+        return RentalState.STARTING if reachable_at is None else RentalState.ACTIVE
+    return _STATE[state]

@@ -1,0 +1,1 @@
+"""This will turn signed intervals into charges: only proven seconds cost money."""

@@ -1,0 +1,1 @@
+"""The verbs of metering, one use-case a file."""

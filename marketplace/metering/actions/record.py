@@ -1,0 +1,120 @@
+"""This will store the intervals that a machine signed and count what may be billed of them."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from marketplace.domain import nonce
+from marketplace.domain.intervals import Bounds, Stretch, billable
+from marketplace.metering.models import Meter, SignedIntervalRow
+from marketplace.placements.models import Placement
+from protocol.agent import ObservedPlacement
+from protocol.receipts import BrokenChain, Interval, SignedInterval, check_next
+
+logger = logging.getLogger(__name__)
+
+
+def record(
+    *,
+    machine_id: UUID,
+    machine_key: str,
+    observed: Sequence[ObservedPlacement],
+    intervals: Sequence[SignedInterval],
+    now: datetime,
+) -> None:
+    """Store each interval that continues its placement's chain; repeat as often as you like.
+
+    One that does not is left out, so the machine is never told that it is stored.
+    """
+    told = {placement.placement_id: placement for placement in observed}
+    by_placement: dict[UUID, list[SignedInterval]] = {}
+    for signed in intervals:
+        by_placement.setdefault(signed.interval.placement_id, []).append(signed)
+    for placement_id, chain in by_placement.items():
+        chain.sort(key=lambda signed: signed.interval.sequence)
+        try:
+            _record_chain(machine_id, machine_key, placement_id, told, chain, now)
+        except BrokenChain as error:
+            logger.warning(
+                "interval refused",
+                extra={"placement_id": str(placement_id), "reason": str(error)},
+            )
+
+
+def _record_chain(
+    machine_id: UUID,
+    machine_key: str,
+    placement_id: UUID,
+    told: Mapping[UUID, ObservedPlacement],
+    chain: Sequence[SignedInterval],
+    now: datetime,
+) -> None:
+    with transaction.atomic():
+        meter = (
+            Meter.objects.select_for_update(of=("self",))
+            .select_related("placement")
+            .filter(placement_id=placement_id, placement__machine_id=machine_id)
+            .first()
+        )
+        if meter is None:
+            return
+        previous = _last_interval(placement_id)
+        for signed in chain:
+            if previous is not None and signed.interval.sequence <= previous.sequence:
+                continue
+            check_next(signed, machine_key=machine_key, previous=previous)
+            previous = signed.interval
+            stretch = _billable(meter, previous, told.get(placement_id), machine_id, now)
+            _store(meter, signed, stretch, now)
+        if previous is not None:
+            Placement.objects.filter(id=placement_id).update(next_sequence=previous.sequence + 1)
+        meter.save(update_fields=["proven_ms", "proven_until"])
+
+
+def _last_interval(placement_id: UUID) -> Interval | None:
+    row = SignedIntervalRow.objects.filter(placement_id=placement_id).order_by("-sequence").first()
+    return None if row is None else SignedInterval.model_validate(row.signed).interval
+
+
+def _billable(
+    meter: Meter,
+    interval: Interval,
+    told: ObservedPlacement | None,
+    machine_id: UUID,
+    now: datetime,
+) -> Stretch | None:
+    placement = meter.placement
+    same_run = told is not None and told.run == interval.run
+    return billable(
+        from_age_ms=interval.from_age_ms,
+        to_age_ms=interval.to_age_ms,
+        age_ms=told.age_ms if told is not None and same_run else None,
+        received_at=now,
+        nonce_at=nonce.issued_at(
+            interval.nonce, secret=settings.SECRET_KEY.encode(), machine_id=str(machine_id)
+        ),
+        bounds=Bounds(
+            reachable_at=placement.reachable_at,
+            proven_until=meter.proven_until,
+            stop_requested_at=placement.stop_requested_at,
+            funded_until=placement.funded_until,
+        ),
+    )
+
+
+def _store(meter: Meter, signed: SignedInterval, stretch: Stretch | None, now: datetime) -> None:
+    SignedIntervalRow.objects.create(
+        placement_id=meter.placement_id,
+        sequence=signed.interval.sequence,
+        signed=signed.model_dump(mode="json"),
+        received_at=now,
+        billable_from=stretch.start if stretch else None,
+        billable_to=stretch.end if stretch else None,
+    )
+    if stretch is not None:
+        meter.proven_ms += stretch.ms
+        meter.proven_until = stretch.end

@@ -1,0 +1,8 @@
+"""This will register metering with Django."""
+
+from django.apps import AppConfig
+
+
+class MeteringConfig(AppConfig):
+    name = "marketplace.metering"
+    label = "metering"

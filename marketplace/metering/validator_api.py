@@ -1,0 +1,88 @@
+"""This will tell validators what to look at, and take in what they conclude."""
+
+from typing import Annotated
+
+from django.http import HttpRequest
+from django.utils import timezone
+from ninja import Router, Schema
+from pydantic import Field
+
+from marketplace.metering import queries as metering
+from marketplace.offers.actions import refresh
+from marketplace.verification import queries
+from marketplace.verification.actions import record_scores, record_verdict, register_key
+from marketplace.verification.authenticate import authenticate
+from marketplace.verification.epochs import Delivered, epoch_at, epoch_record, epoch_times
+from protocol.validator import EpochRecord, SignedScoreReport, SignedVerdict, Target
+
+
+def signed_by_validator(request: HttpRequest) -> str:
+    """Return the hotkey of the admitted validator that signed the request.
+
+    :raises Refused: when nobody admitted did.
+    """
+    return authenticate(
+        headers=request.headers,
+        method=request.method or "",
+        path=request.get_full_path(),
+        body=request.body,
+        now=timezone.now(),
+    )
+
+
+router = Router(tags=["validator"], auth=signed_by_validator)
+
+
+class KeyRequest(Schema):
+    ssh_public_key: Annotated[str, Field(max_length=500)]
+
+
+class Recorded(Schema):
+    recorded: int
+
+
+@router.post("/validator/register", response={204: None})
+def register(request: HttpRequest, payload: KeyRequest) -> tuple[int, None]:
+    """Name the SSH key with which you will log in to machines."""
+    register_key.register_key(
+        hotkey=request.auth,  # type: ignore[attr-defined]
+        ssh_public_key=payload.ssh_public_key,
+    )
+    return 204, None
+
+
+@router.get("/validator/targets", response=list[Target])
+def targets(request: HttpRequest) -> list[Target]:
+    """List the machines that are there now, those whose verdict ends first at the front."""
+    return list(queries.targets(timezone.now()))
+
+
+@router.post("/validator/verdicts", response={201: Recorded})
+def record_a_verdict(request: HttpRequest, payload: SignedVerdict) -> tuple[int, Recorded]:
+    """Record a signed verdict; the machine's offer follows it at once."""
+    now = timezone.now()
+    verdict = record_verdict.record(signed=payload, now=now)
+    refresh.refresh(machine_id=verdict.machine_id, now=now)
+    return 201, Recorded(recorded=1)
+
+
+@router.get("/validator/epochs/current", response=EpochRecord)
+def current_epoch(request: HttpRequest) -> EpochRecord:
+    """Return the public inputs of the present epoch's scores."""
+    return public_epoch_record()
+
+
+@router.post("/validator/scores", response={201: Recorded})
+def record_a_report(request: HttpRequest, payload: SignedScoreReport) -> tuple[int, Recorded]:
+    """Record a signed report of scores."""
+    return 201, Recorded(recorded=record_scores.record_scores(signed=payload, now=timezone.now()))
+
+
+def public_epoch_record() -> EpochRecord:
+    """Return the present epoch's record with what each machine delivered so far."""
+    now = timezone.now()
+    start, _ = epoch_times(epoch_at(now))
+    found = metering.delivered(start, now)
+    return epoch_record(
+        now, delivered=lambda machine_id, *_: found.get(machine_id, Delivered(0, 0))
+    )

@@ -1,0 +1,1 @@
+"""This will let a renter start, watch, extend and stop a rental."""

@@ -1,0 +1,1 @@
+"""The verbs of a rental, one use-case a file."""

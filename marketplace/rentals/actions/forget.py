@@ -1,0 +1,29 @@
+"""This will take an ended rental off its renter's list; its ledger rows stay."""
+
+from datetime import datetime
+from uuid import UUID
+
+from marketplace.domain.placement import LIVE
+from marketplace.domain.problem import Refused
+from marketplace.rentals import queries
+from marketplace.rentals.models import Rental
+
+
+class RentalLive(Refused):
+    """The rental still runs."""
+
+    code = "rental_live"
+    status = 409
+    sentence = "This rental has not ended; stop it first."
+
+
+def forget(*, rental_id: UUID, renter_id: int, now: datetime) -> None:
+    """Hide an ended rental.
+
+    :raises RentalUnknown: when this renter has no such rental.
+    :raises RentalLive: when it has not ended.
+    """
+    rental = queries.find(rental_id, renter_id)
+    if rental.placement.state in LIVE:
+        raise RentalLive
+    Rental.objects.filter(id=rental.id).update(forgotten_at=now)

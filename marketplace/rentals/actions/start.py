@@ -1,0 +1,268 @@
+"""This will start a rental: hold the money, place the workload, open the meter, or do nothing."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from marketplace.accounts.models import SshKey
+from marketplace.domain import money, pricing
+from marketplace.domain.matching import Slice, check_fits, check_rentable
+from marketplace.domain.money import MicroUsd
+from marketplace.domain.problem import Refused
+from marketplace.ledger.actions import hold as holds
+from marketplace.machines.models import Machine
+from marketplace.metering.actions.open_meter import open_meter
+from marketplace.offers.models import Offer
+from marketplace.placements.actions.place import place
+from marketplace.rentals.models import Rental
+from marketplace.verification.queries import is_verified
+from protocol.agent import PlacementKind, Workload
+from protocol.hardware import Resources
+from protocol.message import canonical_bytes
+
+CPUS_MIN, MEMORY_BYTES_MIN, DISK_BYTES_MIN = 1, 64 << 20, 256 << 20
+
+
+class OfferUnknown(Refused):
+    """There is no such offer, or its host took it off the market."""
+
+    code = "not_found"
+    status = 404
+    sentence = "This offer is gone; choose another one."
+
+
+class SshKeyMissing(Refused):
+    """No key would open the door."""
+
+    code = "ssh_key_missing"
+    status = 409
+    sentence = "Add an SSH public key first, so that you can log in."
+
+
+class RequestTooSmall(Refused):
+    """Less than a container needs to start."""
+
+    code = "invalid"
+    status = 422
+    sentence = "Ask for at least 1 CPU, 64 MiB of memory and 256 MiB of disk."
+
+
+class IdempotencyConflict(Refused):
+    """The key was used with another request."""
+
+    code = "idempotency_conflict"
+    status = 409
+    sentence = "This idempotency key was used for a different request; use a new key."
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What bounds the rental, as the renter wrote it. None: not given."""
+
+    lease_s: int | None
+    cap_microusd: int | None
+    #: per hour, for an interruptible rental
+    bid_microusd: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the renter agrees to pay."""
+
+    price_hour_microusd: MicroUsd
+    worst_total_microusd: MicroUsd
+    funded_until: datetime
+
+
+def start(
+    *,
+    renter_id: int,
+    offer_id: UUID,
+    image: str,
+    resources: Resources,
+    lease_s: int | None,
+    cap_microusd: int | None,
+    ssh_key_ids: Sequence[UUID] | None,
+    environment: Mapping[str, str],
+    idempotency_key: str,
+    now: datetime,
+    bid_microusd: int | None = None,
+) -> Rental:
+    """Return the new rental, or the one that this key already started.
+
+    :raises Refused: with its own code when anything is in the way; then nothing is held or placed.
+    """
+    workload = Workload(
+        kind=PlacementKind.RENTAL,
+        image=image,
+        environment=dict(environment),
+        resources=resources,
+    )
+    keys = None if ssh_key_ids is None else sorted(map(str, ssh_key_ids))
+    asked = (str(offer_id), lease_s, cap_microusd, bid_microusd, keys)
+    digest = hashlib.sha256(canonical_bytes(workload) + repr(asked).encode()).hexdigest()
+    if (known := _known(renter_id, idempotency_key, digest)) is not None:
+        return known
+    try:
+        return _start_once(
+            renter_id=renter_id,
+            offer_id=offer_id,
+            workload=workload,
+            limits=Limits(lease_s, cap_microusd, bid_microusd),
+            ssh_key_ids=ssh_key_ids,
+            idempotency=(idempotency_key, digest),
+            now=now,
+        )
+    except IntegrityError:
+        # The same request came twice at once; the other one won and its rental is the answer.
+        if (known := _known(renter_id, idempotency_key, digest)) is None:
+            raise
+        return known
+
+
+def _start_once(
+    *,
+    renter_id: int,
+    offer_id: UUID,
+    workload: Workload,
+    limits: Limits,
+    ssh_key_ids: Sequence[UUID] | None,
+    idempotency: tuple[str, str],
+    now: datetime,
+) -> Rental:
+    with transaction.atomic():
+        offer = Offer.objects.select_related("machine").filter(id=offer_id, listed=True).first()
+        if offer is None:
+            raise OfferUnknown
+        _check_machine(offer.machine, workload.resources, now)
+        terms = _terms(offer, workload.resources, limits, now)
+        return _start(
+            renter_id=renter_id,
+            offer=offer,
+            workload=workload,
+            terms=terms,
+            keys=_keys(renter_id, ssh_key_ids),
+            limits=limits,
+            idempotency=idempotency,
+            now=now,
+        )
+
+
+def _known(renter_id: int, idempotency_key: str, digest: str) -> Rental | None:
+    rental = Rental.objects.filter(renter_id=renter_id, idempotency_key=idempotency_key).first()
+    if rental is not None and rental.request_digest != digest:
+        raise IdempotencyConflict
+    return rental
+
+
+def _check_machine(machine: Machine, resources: Resources, now: datetime) -> None:
+    asked = Slice.of(resources)
+    if (
+        asked.cpus < CPUS_MIN
+        or asked.memory_bytes < MEMORY_BYTES_MIN
+        or asked.disk_bytes < DISK_BYTES_MIN
+    ):
+        raise RequestTooSmall
+    check_rentable(online=machine.online, verified=is_verified(machine.id, now))
+    total = Slice(
+        machine.cpus_total,
+        machine.memory_bytes_total,
+        machine.disk_bytes_total,
+        machine.gpus_total,
+    )
+    free = Slice(
+        machine.cpus_free, machine.memory_bytes_free, machine.disk_bytes_free, machine.gpus_free
+    )
+    check_fits(asked, total=total, free=free)
+
+
+def _terms(
+    offer: Offer,
+    resources: Resources,
+    limits: Limits,
+    now: datetime,
+) -> Terms:
+    price = pricing.price_hour(
+        gpus=resources.gpu.count,
+        cpus=resources.cpu.count,
+        price_gpu_hour_microusd=offer.price_gpu_hour_microusd,
+        price_cpu_hour_microusd=offer.price_cpu_hour_microusd,
+    )
+    if limits.bid_microusd is not None:
+        price = pricing.check_bid(limits.bid_microusd, floor_hour_microusd=offer.bid_floor_microusd)
+    term_ms = pricing.term_ms(
+        price_hour_microusd=price,
+        lease_s=limits.lease_s,
+        cap_microusd=limits.cap_microusd,
+        longest_term_s=offer.longest_term_s,
+    )
+    return Terms(
+        price_hour_microusd=price,
+        worst_total_microusd=money.charge(price, term_ms),
+        funded_until=now + timedelta(milliseconds=term_ms),
+    )
+
+
+def _keys(renter_id: int, ssh_key_ids: Sequence[UUID] | None) -> tuple[str, ...]:
+    keys = SshKey.objects.filter(user_id=renter_id).order_by("created_at", "id")
+    if ssh_key_ids is not None:
+        keys = keys.filter(id__in=ssh_key_ids)
+    lines = tuple(keys.values_list("public_key", flat=True)[:50])
+    if not lines:
+        raise SshKeyMissing
+    return lines
+
+
+def _start(
+    *,
+    renter_id: int,
+    offer: Offer,
+    workload: Workload,
+    terms: Terms,
+    keys: tuple[str, ...],
+    limits: Limits,
+    idempotency: tuple[str, str],
+    now: datetime,
+) -> Rental:
+    rental_id = uuid4()
+    hold = holds.place(
+        user_id=renter_id,
+        amount_microusd=terms.worst_total_microusd,
+        cause=f"rental:{rental_id}:hold",
+        now=now,
+    )
+    placement = place(
+        placement_id=uuid4(),
+        machine_id=offer.machine_id,
+        workload=workload,
+        authorized_keys=keys,
+        funded_until=terms.funded_until,
+        now=now,
+    )
+    meter = open_meter(
+        placement_id=placement.id,
+        payer_id=renter_id,
+        host_id=offer.machine.host_id,
+        hold_id=hold.id,
+        price_hour_microusd=terms.price_hour_microusd,
+        fee_ppm=settings.FEE_PPM,
+        now=now,
+    )
+    return Rental.objects.create(
+        id=rental_id,
+        renter_id=renter_id,
+        offer=offer,
+        placement=placement,
+        meter=meter,
+        lease_s=limits.lease_s,
+        cap_microusd=limits.cap_microusd,
+        worst_total_microusd=terms.worst_total_microusd,
+        idempotency_key=idempotency[0],
+        request_digest=idempotency[1],
+        started_at=now,
+    )

@@ -1,0 +1,112 @@
+"""This will serve rentals over the REST API."""
+
+from typing import Annotated, Literal
+from uuid import UUID, uuid4
+
+from django.http import HttpRequest
+from django.utils import timezone
+from ninja import Header, Router
+from pydantic import Field
+
+from marketplace.accounts.bearer import ApiKeyBearer, caller
+from marketplace.metering import queries as metering
+from marketplace.rentals import queries
+from marketplace.rentals.actions import extend, forget, start, stop
+from marketplace.rentals.schemas import (
+    ExtendRequest,
+    Receipts,
+    RentalList,
+    RentalReply,
+    RentalRequest,
+)
+from protocol.receipts import BrokenChain, check_chain
+
+router = Router(tags=["rentals"], auth=ApiKeyBearer())
+
+
+@router.post("/rentals", response={201: RentalReply})
+def create(
+    request: HttpRequest,
+    payload: RentalRequest,
+    idempotency_key: Annotated[
+        str | None, Header(alias="Idempotency-Key"), Field(max_length=200)
+    ] = None,
+) -> tuple[int, RentalReply]:
+    """Rent: the worst total is held at once, seconds are charged once your SSH door answers."""
+    now = timezone.now()
+    renter = caller(request)
+    rental = start.start(
+        renter_id=renter.pk,
+        offer_id=payload.offer_id,
+        image=payload.image,
+        resources=payload.resources,
+        lease_s=payload.lease_s,
+        cap_microusd=payload.cap_microusd,
+        ssh_key_ids=payload.ssh_key_ids,
+        environment=payload.environment,
+        bid_microusd=payload.bid_microusd,
+        idempotency_key=idempotency_key or str(uuid4()),
+        now=now,
+    )
+    return 201, RentalReply.of(queries.view(rental.id, renter.pk, now))
+
+
+@router.get("/rentals", response=RentalList)
+def index(request: HttpRequest, state: Literal["live", "all"] = "live") -> RentalList:
+    """List your rentals, newest first."""
+    views = queries.views(caller(request).pk, live=state == "live", now=timezone.now())
+    return RentalList(items=[RentalReply.of(view) for view in views])
+
+
+@router.get("/rentals/{rental_id}", response=RentalReply)
+def show(request: HttpRequest, rental_id: UUID) -> RentalReply:
+    """Show one of your rentals."""
+    return RentalReply.of(queries.view(rental_id, caller(request).pk, timezone.now()))
+
+
+@router.post("/rentals/{rental_id}/stop", response=RentalReply)
+def stop_rental(request: HttpRequest, rental_id: UUID) -> RentalReply:
+    """Stop a rental: nothing after this call is charged."""
+    now = timezone.now()
+    stop.stop(rental_id=rental_id, renter_id=caller(request).pk, now=now)
+    return RentalReply.of(queries.view(rental_id, caller(request).pk, now))
+
+
+@router.post("/rentals/{rental_id}/extend", response=RentalReply)
+def extend_rental(request: HttpRequest, rental_id: UUID, payload: ExtendRequest) -> RentalReply:
+    """Raise a rental's lease, counted from its start, or its dollar cap."""
+    now = timezone.now()
+    extend.extend(
+        rental_id=rental_id,
+        renter_id=caller(request).pk,
+        lease_s=payload.lease_s,
+        cap_microusd=payload.cap_microusd,
+        now=now,
+    )
+    return RentalReply.of(queries.view(rental_id, caller(request).pk, now))
+
+
+@router.delete("/rentals/{rental_id}", response={204: None})
+def delete(request: HttpRequest, rental_id: UUID) -> tuple[int, None]:
+    """Take an ended rental off your list."""
+    forget.forget(rental_id=rental_id, renter_id=caller(request).pk, now=timezone.now())
+    return 204, None
+
+
+@router.get("/rentals/{rental_id}/receipts", response=Receipts)
+def receipts(request: HttpRequest, rental_id: UUID) -> Receipts:
+    """Return the machine's signed intervals, which anyone can verify."""
+    rental = queries.find(rental_id, caller(request).pk)
+    chain = metering.receipts(rental.placement_id)
+    try:
+        check_chain(chain)
+        verified = True
+    except BrokenChain:
+        verified = False
+    return Receipts(
+        machine_key=rental.placement.machine.machine_key,
+        intervals=list(chain),
+        billed_ms=rental.meter.charged_ms,
+        cost_microusd=rental.meter.charged_microusd,
+        verified=verified,
+    )

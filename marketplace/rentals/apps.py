@@ -1,0 +1,8 @@
+"""This will register rentals with Django."""
+
+from django.apps import AppConfig
+
+
+class RentalsConfig(AppConfig):
+    name = "marketplace.rentals"
+    label = "rentals"

@@ -1,0 +1,124 @@
+"""This will answer what a renter's rentals are doing and what they cost."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from marketplace.domain.placement import LIVE, PlacementState
+from marketplace.domain.problem import Refused
+from marketplace.domain.rental import RentalState, state_of
+from marketplace.rentals.models import Rental
+
+VIEWS_MAX = 200
+
+
+class RentalUnknown(Refused):
+    """There is no such rental, or it is somebody else's."""
+
+    code = "not_found"
+    status = 404
+    sentence = "You have no such rental."
+
+
+@dataclass(frozen=True, slots=True)
+class RentalView:
+    """A rental as its renter sees it."""
+
+    id: UUID
+    state: RentalState
+    progress: str
+    reason: str
+    machine_id: UUID
+    offer_id: UUID
+    image: str
+    cpus: int
+    gpus: int
+    ram_bytes: int
+    disk_bytes: int
+    price_hour_microusd: int
+    worst_total_microusd: int
+    cost_microusd: int
+    started_at: datetime
+    active_at: datetime | None
+    ends_at: datetime
+    ended_at: datetime | None
+    billed_ms: int
+    ssh_host: str
+    ssh_port: int | None
+    ssh_user: str
+    ssh_host_key: str
+    #: empty while there is no door to knock at
+    ssh_command: str
+
+
+def view(rental_id: UUID, renter_id: int, now: datetime) -> RentalView:
+    """Return one rental of this renter.
+
+    :raises RentalUnknown: when there is none.
+    """
+    return _view(find(rental_id, renter_id))
+
+
+def views(renter_id: int, *, live: bool, now: datetime) -> tuple[RentalView, ...]:
+    """Return the renter's newest rentals; ``live``: only those that have not ended."""
+    rentals = _rentals(renter_id)
+    if live:
+        rentals = rentals.filter(placement__state__in=LIVE)
+    return tuple(_view(rental) for rental in rentals.order_by("-started_at", "id")[:VIEWS_MAX])
+
+
+def find(rental_id: UUID, renter_id: int) -> Rental:
+    """Return one rental of this renter.
+
+    :raises RentalUnknown: when there is none.
+    """
+    rental = _rentals(renter_id).filter(id=rental_id).first()
+    if rental is None:
+        raise RentalUnknown
+    return rental
+
+
+def _rentals(renter_id: int) -> QuerySet[Rental]:
+    return Rental.objects.filter(renter_id=renter_id, forgotten_at=None).select_related(
+        "placement", "meter"
+    )
+
+
+def _view(rental: Rental) -> RentalView:
+    placement, meter = rental.placement, rental.meter
+    state = state_of(
+        PlacementState(placement.state),
+        reachable_at=placement.reachable_at,
+        stop_requested_at=placement.stop_requested_at,
+    )
+    command = ""
+    if state == RentalState.ACTIVE and placement.ssh_port:
+        command = f"ssh -p {placement.ssh_port} root@{placement.ssh_host}"
+    return RentalView(
+        id=rental.id,
+        state=state,
+        progress=placement.progress,
+        reason=placement.reason,
+        machine_id=placement.machine_id,
+        offer_id=rental.offer_id,
+        image=placement.workload["image"],
+        cpus=placement.cpus,
+        gpus=len(placement.gpu_uuids),
+        ram_bytes=placement.memory_bytes,
+        disk_bytes=placement.disk_bytes,
+        price_hour_microusd=meter.price_hour_microusd,
+        worst_total_microusd=rental.worst_total_microusd,
+        cost_microusd=meter.charged_microusd,
+        started_at=rental.started_at,
+        active_at=placement.reachable_at,
+        ends_at=placement.funded_until,
+        ended_at=placement.ended_at,
+        billed_ms=meter.charged_ms,
+        ssh_host=placement.ssh_host,
+        ssh_port=placement.ssh_port,
+        ssh_user="root",
+        ssh_host_key=placement.ssh_host_key,
+        ssh_command=command,
+    )

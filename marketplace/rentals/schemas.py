@@ -1,0 +1,114 @@
+"""This will give a rental its shape in the REST API."""
+
+from datetime import datetime
+from typing import Annotated, Self
+from uuid import UUID
+
+from ninja import Schema
+from pydantic import Field
+
+from marketplace.rentals.queries import RentalView
+from protocol.hardware import Resources
+from protocol.receipts import SignedInterval
+
+
+class RentalRequest(Schema):
+    offer_id: UUID
+    image: Annotated[str, Field(min_length=1, max_length=500)]
+    resources: Resources
+    #: seconds; at least one of lease_s and cap_microusd
+    lease_s: Annotated[int, Field(gt=0, le=366 * 86_400)] | None = None
+    cap_microusd: Annotated[int, Field(gt=0, le=10**15)] | None = None
+    #: null: all your keys
+    ssh_key_ids: Annotated[list[UUID], Field(max_length=50)] | None = None
+    environment: Annotated[
+        dict[
+            Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")],
+            Annotated[str, Field(max_length=8192)],
+        ],
+        Field(max_length=200),
+    ] = Field(default_factory=dict)
+    bid_microusd: Annotated[int, Field(gt=0, le=10**15)] | None = None
+
+
+class ExtendRequest(Schema):
+    lease_s: Annotated[int, Field(gt=0, le=366 * 86_400)] | None = None
+    cap_microusd: Annotated[int, Field(gt=0, le=10**15)] | None = None
+
+
+class Ssh(Schema):
+    host: str
+    port: int
+    user: str
+    host_key: str
+    command: str
+
+
+class RentalReply(Schema):
+    id: UUID
+    state: str
+    progress: str
+    reason: str
+    machine_id: UUID
+    offer_id: UUID
+    image: str
+    resources: Resources
+    price_hour_microusd: int
+    worst_total_microusd: int
+    cost_microusd: int
+    started_at: datetime
+    active_at: datetime | None
+    ends_at: datetime
+    ended_at: datetime | None
+    billed_ms: int
+    ssh: Ssh | None
+
+    @classmethod
+    def of(cls, view: RentalView) -> Self:
+        """Return the reply for what the renter may see."""
+        ssh = None
+        if view.ssh_command and view.ssh_port:
+            ssh = Ssh(
+                host=view.ssh_host,
+                port=view.ssh_port,
+                user=view.ssh_user,
+                host_key=view.ssh_host_key,
+                command=view.ssh_command,
+            )
+        return cls(
+            id=view.id,
+            state=view.state,
+            progress=view.progress,
+            reason=view.reason,
+            machine_id=view.machine_id,
+            offer_id=view.offer_id,
+            image=view.image,
+            resources=Resources.of(
+                cpus=view.cpus,
+                ram_bytes=view.ram_bytes,
+                disk_bytes=view.disk_bytes,
+                gpus=view.gpus,
+            ),
+            price_hour_microusd=view.price_hour_microusd,
+            worst_total_microusd=view.worst_total_microusd,
+            cost_microusd=view.cost_microusd,
+            started_at=view.started_at,
+            active_at=view.active_at,
+            ends_at=view.ends_at,
+            ended_at=view.ended_at,
+            billed_ms=view.billed_ms,
+            ssh=ssh,
+        )
+
+
+class RentalList(Schema):
+    items: list[RentalReply]
+
+
+class Receipts(Schema):
+    machine_key: str
+    intervals: list[SignedInterval]
+    billed_ms: int
+    cost_microusd: int
+    #: the chain was checked just now, as you can check it yourself
+    verified: bool

@@ -1,0 +1,25 @@
+"""This will list every periodic pass once, for the scheduler loop and for Celery alike."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """A function that takes ``now`` and redoes whatever a lost message should have done."""
+
+    name: str
+    #: dotted path of the function
+    path: str
+    every_s: float
+    #: longer than this is reported as a fault
+    limit_s: int
+
+
+PASSES = (
+    Pass("reach", "marketplace.placements.tasks.reach", 0.2, 60),
+    Pass("charge", "marketplace.metering.actions.charge.charge_all", 1, 60),
+    Pass("expire", "marketplace.rentals.actions.expire.expire", 1, 60),
+    Pass("sweep", "marketplace.placements.actions.sweep.sweep", 5, 60),
+    Pass("offline", "marketplace.machines.actions.mark_offline.mark_offline", 5, 60),
+    Pass("offers", "marketplace.offers.actions.refresh.refresh_all", 60, 120),
+)

@@ -1,0 +1,48 @@
+"""This will run the schedule in one process, for the embedded site."""
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from django.db import close_old_connections
+from django.utils.module_loading import import_string
+
+from marketplace.schedule import PASSES, Pass
+
+logger = logging.getLogger(__name__)
+
+
+class Scheduler:
+    """Runs each pass when it is due; a pass that fails is logged and comes again."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._due_at = dict.fromkeys(PASSES, clock())
+
+    def step(self, *, now: datetime) -> float:
+        """Run what is due and return the seconds until the next pass is."""
+        for entry, due_at in self._due_at.items():
+            if due_at <= self._clock():
+                self._run(entry, now)
+                self._due_at[entry] = self._clock() + entry.every_s
+        return max(0.0, min(self._due_at.values()) - self._clock())
+
+    def _run(self, entry: Pass, now: datetime) -> None:
+        began = self._clock()
+        try:
+            import_string(entry.path)(now=now)
+        except Exception:
+            # One broken pass must not stop the others; the level-triggered next run redoes it.
+            logger.exception("pass failed", extra={"pass": entry.name})
+        finally:
+            close_old_connections()
+        if self._clock() - began > entry.limit_s:
+            logger.warning("pass late", extra={"pass": entry.name})
+
+
+def run_forever(stopped: Callable[[float], bool]) -> None:
+    """Run until ``stopped(seconds)``, which waits that long at most, says so."""
+    scheduler = Scheduler()
+    while not stopped(scheduler.step(now=datetime.now(tz=UTC))):
+        pass

@@ -1,0 +1,184 @@
+"""This will answer the agents' one call, as a bare ASGI application beside Django."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.db import close_old_connections, transaction
+from pydantic import ValidationError
+
+from marketplace.domain import nonce
+from marketplace.domain.problem import Refused
+from marketplace.held_syncs import HeldSyncs
+from marketplace.machines import queries as machine_queries
+from marketplace.machines.actions.authenticate import authenticate
+from marketplace.machines.actions.heartbeat import heartbeat
+from marketplace.machines.models import Machine
+from marketplace.metering.actions.record import record
+from marketplace.offers.actions.refresh import refresh
+from marketplace.placements import queries as placement_queries
+from marketplace.placements.actions.observe import observe
+from marketplace.verification.queries import validator_keys
+from protocol import paths
+from protocol.agent import ProblemReply, SyncReply, SyncRequest
+
+logger = logging.getLogger(__name__)
+
+BODY_BYTES_MAX = 4 << 20
+Answer = TypeVar("Answer")
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class BodyTooLarge(Refused):
+    code = "too_large"
+    status = 413
+    sentence = "A sync is at most 4 MiB; send fewer intervals at once."
+
+
+class SyncMalformed(Refused):
+    code = "invalid"
+    status = 422
+
+
+class MethodWrong(Refused):
+    code = "invalid"
+    status = 405
+    sentence = "A sync is a POST."
+
+
+async def newest_revisions(machine_ids: list[UUID]) -> Mapping[UUID, int]:
+    """Return each machine's revision, read on a thread of its own."""
+    return await sync_to_async(machine_queries.newest_revisions, thread_sensitive=False)(
+        machine_ids
+    )
+
+
+held_syncs = HeldSyncs(newest_revisions)
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve ``POST /api/agent/v1/sync``: take the report in, hold the call, say what is desired."""
+    try:
+        if scope["method"] != "POST":
+            raise MethodWrong
+        body = await _body(receive)
+        headers = _headers(scope)
+        machine_id, request = await _in_thread(take_in, headers=headers, body=body)
+        await _hold(machine_id, request, receive)
+        reply = await _in_thread(answer, machine_id=machine_id)
+        await _respond(send, 200, reply.model_dump_json().encode())
+    except Refused as refused:
+        await _respond(send, refused.status, problem(refused))
+    except ConnectionAbortedError:
+        return
+
+
+def take_in(*, headers: Mapping[str, str], body: bytes, now: datetime) -> tuple[UUID, SyncRequest]:
+    """Accept a signed report: heartbeat, intervals, observed placements; return who sent what.
+
+    :raises Refused: when it is not signed by an enrolled machine or malformed.
+    """
+    machine_id = authenticate(
+        headers=headers, method="POST", path=paths.AGENT_SYNC, body=body, now=now
+    )
+    try:
+        request = SyncRequest.model_validate_json(body)
+    except ValidationError as error:
+        raise SyncMalformed(f"The sync is malformed: {error.errors()[0]['msg']}.") from None
+    with transaction.atomic():
+        heartbeat(machine_id=machine_id, request=request, now=now)
+        if request.intervals:
+            # Before the states: a placement that ends with this report is charged in full.
+            record(
+                machine_id=machine_id,
+                machine_key=Machine.objects.values_list("machine_key", flat=True).get(
+                    id=machine_id
+                ),
+                observed=request.placements,
+                intervals=request.intervals,
+                now=now,
+            )
+        if request.placements:
+            observe(machine_id=machine_id, observed=request.placements, now=now)
+        if request.hardware is not None:
+            refresh(machine_id=machine_id, now=now)
+    return machine_id, request
+
+
+def answer(*, machine_id: UUID, now: datetime) -> SyncReply:
+    """Return what the machine shall do now, with a nonce that dates its next word."""
+    revision = placement_queries.revision(machine_id)
+    return SyncReply(
+        nonce=nonce.issue(secret=settings.SECRET_KEY.encode(), machine_id=str(machine_id), now=now),
+        server_time_ms=int(now.timestamp() * 1000),
+        revision=revision,
+        desired=placement_queries.desired(machine_id, now),
+        validators=tuple(validator_keys()),
+    )
+
+
+def problem(refused: Refused) -> bytes:
+    """Return the body of a refused request."""
+    reply = ProblemReply(status=refused.status, code=refused.code, detail=refused.detail)
+    return reply.model_dump_json().encode()
+
+
+async def _hold(machine_id: UUID, request: SyncRequest, receive: Receive) -> None:
+    if request.hold_s == 0:
+        return
+    waiting = asyncio.ensure_future(
+        held_syncs.wait(machine_id, above=request.revision, at_most_s=request.hold_s)
+    )
+    leaving = asyncio.ensure_future(_left(receive))
+    try:
+        await asyncio.wait({waiting, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if leaving.done():
+            raise ConnectionAbortedError
+    finally:
+        waiting.cancel()
+        leaving.cancel()
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _body(receive: Receive) -> bytes:
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionAbortedError
+        body += message.get("body", b"")
+        if len(body) > BODY_BYTES_MAX:
+            raise BodyTooLarge
+        if not message.get("more_body"):
+            return body
+
+
+async def _in_thread(function: Callable[..., Answer], **arguments: Any) -> Answer:
+    def call() -> Answer:
+        close_old_connections()
+        return function(**arguments, now=datetime.now(tz=UTC))
+
+    reply: Answer = await sync_to_async(call, thread_sensitive=False)()
+    return reply
+
+
+async def _respond(send: Send, status: int, body: bytes) -> None:
+    kind = b"application/json" if status == 200 else b"application/problem+json"
+    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
