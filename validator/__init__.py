@@ -1,0 +1,1 @@
+"""The validator: inspects machines over SSH, proves what they can do, scores, sets weights."""

@@ -1,0 +1,1 @@
+"""Where weights go: one interface, a chain in memory and a Bittensor subnet."""

@@ -1,0 +1,1 @@
+"""The validator's rules, pure: no I/O, no clock, no randomness of its own."""

@@ -1,0 +1,32 @@
+"""This will say which addresses a validator may be sent to by a stranger."""
+
+import ipaddress
+
+
+class AddressRefused(ValueError):
+    """The address is not one that a machine of the public internet can have."""
+
+
+def check(address: str, *, allow_private: bool) -> str:
+    """Return the numeric ``address`` in its plain spelling.
+
+    Without this a host could point the validator at its own network: Source: gpu_verification.md
+    5.3, "SSRF".
+
+    :raises AddressRefused: when it is not a global unicast address and private ones are not
+        allowed, or can never be a machine's.
+    """
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError as error:
+        raise AddressRefused(f"{address[:64]} is not an IP address.") from error
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    parsed = parsed if mapped is None else mapped
+    if parsed.is_multicast or parsed.is_unspecified or parsed.is_reserved:
+        raise AddressRefused(f"{parsed} is not the address of a machine.")
+    if not allow_private and not parsed.is_global:
+        raise AddressRefused(
+            f"{parsed} is not reachable from the internet. Enrol the machine with its public"
+            " address, or allow private addresses in the validator."
+        )
+    return str(parsed)

@@ -1,0 +1,1 @@
+"""One look at one machine: its facts, then its proof."""

@@ -1,0 +1,132 @@
+"""This will run the validator: look at every machine, again and again, until it is stopped."""
+
+import asyncio
+import logging
+import signal
+from argparse import ArgumentParser
+
+from django.core.management.base import BaseCommand, CommandError
+
+from validator import clock, env, identity
+from validator.inspection.machine import MachineInspector
+from validator.market import Market, MarketRefused, MarketUnreachable
+from validator.round import Memory, Ports, run_pass
+
+logger = logging.getLogger(__name__)
+
+#: while the marketplace is away or has not admitted us yet, it is asked this often
+WAIT_S = 2.0
+#: in ``--once``, how long to wait for the marketplace before giving up
+WAIT_S_MAX = 120.0
+
+
+class Command(BaseCommand):
+    help = "Look at every machine of the marketplace, prove it, and hand in verdicts and scores."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--once", action="store_true", help="make one pass and exit")
+
+    def handle(self, *args: object, once: bool, **options: object) -> None:
+        try:
+            configuration = env.read()
+            who = identity.load(configuration)
+        except (env.SettingWrong, identity.IdentityMissing) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"Validator {who.hotkey} for {configuration.marketplace_url}")
+        try:
+            asyncio.run(_run(configuration, who, once=once))
+        except (MarketRefused, MarketUnreachable) as error:
+            raise CommandError(str(error)) from error
+
+
+async def _run(configuration: env.Configuration, who: identity.Identity, *, once: bool) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    inspector = MachineInspector(
+        ssh_key=who.ssh_private_key,
+        allow_private=configuration.allow_private,
+        proof_memory_bytes_max=configuration.proof_memory_bytes_max,
+        randomness=clock.randomness(),
+    )
+    async with Market(
+        url=configuration.marketplace_url, keypair=who.keypair, now_ns=clock.now_ns
+    ) as market:
+        ports = Ports(
+            market=market,
+            inspector=inspector,
+            now_ms=clock.now_ms,
+            hotkey=who.hotkey,
+            machines_at_once=configuration.machines_at_once,
+        )
+        working = asyncio.ensure_future(_work(ports, market, who, configuration, once=once))
+        stopped = asyncio.ensure_future(stopping.wait())
+        await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if working.done():
+            working.result()
+        else:
+            working.cancel()
+            await asyncio.wait({working}, timeout=5)
+
+
+async def _work(
+    ports: Ports,
+    market: Market,
+    who: identity.Identity,
+    configuration: env.Configuration,
+    *,
+    once: bool,
+) -> None:
+    memory = Memory()
+    await _register(market, who, wait_s_max=WAIT_S_MAX if once else None)
+    while True:
+        wait_s = await _one_pass(ports, memory, configuration, raising=once)
+        if once:
+            return
+        await asyncio.sleep(wait_s)
+
+
+async def _register(market: Market, who: identity.Identity, *, wait_s_max: float | None) -> None:
+    """Register until it works: the marketplace may start later, or admit this hotkey later."""
+    loop = asyncio.get_running_loop()
+    give_up_at = None if wait_s_max is None else loop.time() + wait_s_max
+    told = ""
+    while True:
+        try:
+            await market.register(who.ssh_public_key)
+        except (MarketUnreachable, MarketRefused) as error:
+            if give_up_at is not None and loop.time() > give_up_at:
+                raise
+            if str(error) != told:
+                told = str(error)
+                logger.warning("Waiting for the marketplace: %s", told)
+            await asyncio.sleep(WAIT_S)
+        else:
+            logger.info("Registered with the marketplace")
+            return
+
+
+async def _one_pass(
+    ports: Ports, memory: Memory, configuration: env.Configuration, *, raising: bool
+) -> float:
+    """Make one pass; return the seconds until the next.
+
+    While nothing is verified yet a new machine may come any moment, so passes follow closely.
+    """
+    try:
+        report = await run_pass(ports, memory)
+    except (MarketUnreachable, MarketRefused) as error:
+        if raising:
+            raise
+        logger.warning("Pass left out: %s", error)
+        return WAIT_S
+    logger.info(
+        "Pass done: %d verdicts, %d failed, %s scored",
+        len(report.verdicts),
+        report.failed,
+        "none" if report.scored is None else report.scored,
+    )
+    return float(configuration.pass_interval_s) if report.verdicts else WAIT_S

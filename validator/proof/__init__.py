@@ -1,0 +1,1 @@
+"""The validator's half of the proof-of-CPU."""

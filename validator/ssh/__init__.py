@@ -1,0 +1,1 @@
+"""The validator's way into a machine: one pinned connection, bounded commands."""
