@@ -1,0 +1,105 @@
+"""This will accept a desired placement: everything it needs is claimed before Docker is touched."""
+
+from collections.abc import Callable
+from ipaddress import IPv4Network
+
+from miner_agent.domain.placement import Placement
+from miner_agent.domain.resources import NoCapacity, choose_cores, choose_port, choose_slot
+from miner_agent.journal import CORE, GPU, PORT, SLOT, ClaimTaken, Journal
+from protocol.agent import DesiredPlacement, ObservedState, PlacementKind, Problem, Want
+
+
+class Acceptance:
+    """What this machine has to give away: ports, network slots, cores and GPUs."""
+
+    def __init__(
+        self,
+        *,
+        port_first: int,
+        port_last: int,
+        network: IPv4Network,
+        cores: tuple[int, ...],
+        gpu_uuids: Callable[[], frozenset[str]] = frozenset,
+    ) -> None:
+        self._port_first = port_first
+        self._port_last = port_last
+        self._network = network
+        self.cores = cores
+        self._gpu_uuids = gpu_uuids
+        #: ports that other programs of this machine were found on
+        self._ports_lost: set[int] = set()
+
+    def accept(self, desired: DesiredPlacement, *, journal: Journal) -> Placement:
+        """Journal the placement with its claims, or as gone with the reason why it cannot run."""
+        refused = Placement(
+            placement_id=desired.placement_id,
+            want=Want.END,
+            state=ObservedState.GONE,
+            workload=desired.workload,
+        )
+        if desired.want is Want.END:
+            journal.insert(refused, {})
+            return refused
+        try:
+            return self._claim(desired, journal)
+        except (NoCapacity, ClaimTaken) as error:
+            problem = Problem(code="no_capacity", message=f"This machine has no room: {error}")
+        except Unfit as error:
+            problem = Problem(code="start_failed", message=str(error))
+        refused = refused.model_copy(update={"problem": problem})
+        journal.insert(refused, {})
+        return refused
+
+    def move_port(self, placement: Placement, *, journal: Journal) -> None:
+        """Choose another port, because a foreign program listens on the placement's.
+
+        Where none is left the placement ends with ``port_unavailable``.
+        """
+        if placement.port is not None:
+            self._ports_lost.add(placement.port)
+        try:
+            journal.move_port(placement.placement_id, self._free_port(journal))
+        except NoCapacity as error:
+            problem = Problem(code="port_unavailable", message=str(error))
+            journal.change(placement.placement_id, want=Want.END, problem=problem)
+
+    def _claim(self, desired: DesiredPlacement, journal: Journal) -> Placement:
+        resources = desired.workload.resources
+        if desired.workload.kind is not PlacementKind.RENTAL:
+            raise Unfit("This version of the agent runs rentals only.")
+        if desired.next_sequence > 0:
+            raise Unfit("This machine has lost its journal of this placement.")
+        if resources.gpu.count != len(desired.gpu_uuids):
+            raise Unfit("The number of GPUs differs from the list of GPUs.")
+        missing = set(desired.gpu_uuids) - self._gpu_uuids()
+        if missing:
+            raise NoCapacity(f"it has no GPU {', '.join(sorted(missing))}.")
+        taken_cores = {int(core) for core in journal.claimed(CORE)}
+        taken_slots = {int(slot) for slot in journal.claimed(SLOT)}
+        placement = Placement(
+            placement_id=desired.placement_id,
+            want=Want.RUN,
+            state=ObservedState.ACCEPTED,
+            workload=desired.workload,
+            gpu_uuids=desired.gpu_uuids,
+            authorized_keys=desired.authorized_keys,
+            port=self._free_port(journal),
+            slot=choose_slot(network=self._network, taken=taken_slots),
+            cores=choose_cores(count=resources.cpu.count, usable=self.cores, taken=taken_cores),
+        )
+        claims = {
+            PORT: (placement.port,),
+            SLOT: (placement.slot,),
+            CORE: placement.cores,
+            GPU: placement.gpu_uuids,
+        }
+        journal.insert(placement, claims)
+        return placement
+
+    def _free_port(self, journal: Journal) -> int:
+        taken = {int(port) for port in journal.claimed(PORT)} | self._ports_lost
+        return choose_port(first=self._port_first, last=self._port_last, taken=taken)
+
+
+class Unfit(Exception):
+    """The placement cannot run on this machine at all."""

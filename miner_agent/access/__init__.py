@@ -1,0 +1,1 @@
+"""The doors into the machine: renters reach a rental, validators reach the agent."""

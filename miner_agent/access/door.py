@@ -1,0 +1,147 @@
+"""This will be the agent's own SSH door: validators may say facts, proof or ping, no more."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncssh
+
+from protocol.signing import machine_key_of
+from protocol.validator import COMMAND_FACTS, COMMAND_PING, COMMAND_PROOF, COMMANDS, SSH_USER
+
+logger = logging.getLogger(__name__)
+
+LOGIN_S = 10
+CONNECTIONS_MOST = 32
+SESSIONS_PER_CONNECTION = 8
+#: seconds that a command may take
+DEADLINES_S = {COMMAND_PING: 10.0, COMMAND_FACTS: 30.0, COMMAND_PROOF: 600.0}
+#: a connection ends after this, whatever it does
+CONNECTION_S = 900.0
+KEEPALIVE_S = 30
+REFUSED_STATUS = 126
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the words do. ``keys`` is asked at every login, so a revoked key is out at once."""
+
+    keys: Callable[[], Sequence[str]]
+    facts: Callable[[], Awaitable[str]]
+    proof: Callable[[asyncssh.SSHServerProcess[bytes]], Awaitable[int]]
+
+
+class Door(asyncssh.SSHServer):
+    """One connection. asyncssh refuses forwarding of every kind unless it is implemented here."""
+
+    def __init__(self, open_doors: "set[Door]", keys: Callable[[], Sequence[str]]) -> None:
+        self._open_doors = open_doors
+        self._keys = keys
+        self._connection: asyncssh.SSHServerConnection | None = None
+        self._sessions = 0
+        self._end: asyncio.TimerHandle | None = None
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        """Take the connection, or drop it when there are too many."""
+        self._connection = conn
+        if len(self._open_doors) >= CONNECTIONS_MOST:
+            conn.abort()
+            return
+        self._open_doors.add(self)
+        self._end = asyncio.get_running_loop().call_later(CONNECTION_S, conn.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._open_doors.discard(self)
+        if self._end is not None:
+            self._end.cancel()
+
+    def begin_auth(self, username: str) -> bool:
+        """Ask everybody for a key."""
+        return True
+
+    def public_key_auth_supported(self) -> bool:
+        """Accept keys only."""
+        return True
+
+    def password_auth_supported(self) -> bool:
+        """Accept no password."""
+        return False
+
+    def kbdint_auth_supported(self) -> bool:
+        """Accept no dialogue."""
+        return False
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        """Let in a validator whose ed25519 key the marketplace has named."""
+        if username != SSH_USER:
+            return False
+        try:
+            offered = machine_key_of(key.export_public_key("openssh").decode())
+        except ValueError:
+            return False
+        return offered in {machine_key_of(line) for line in self._keys()}
+
+
+async def open_door(
+    *, host: str, port: int, host_key: Path, answers: Answers
+) -> asyncssh.SSHAcceptor:
+    """Listen for validators; the door's host key is the machine's own key."""
+    open_doors: set[Door] = set()
+
+    async def serve(process: asyncssh.SSHServerProcess[bytes]) -> None:
+        await _serve(process, answers)
+
+    return await asyncssh.create_server(
+        lambda: Door(open_doors, answers.keys),
+        host,
+        port,
+        server_host_keys=[str(host_key)],
+        process_factory=serve,
+        encoding=None,
+        login_timeout=LOGIN_S,
+        keepalive_interval=KEEPALIVE_S,
+        allow_pty=False,
+        agent_forwarding=False,
+        x11_forwarding=False,
+        allow_scp=False,
+        sftp_factory=None,
+        line_editor=False,
+        server_version="Berth",
+    )
+
+
+async def _serve(process: asyncssh.SSHServerProcess[bytes], answers: Answers) -> None:
+    word = process.command
+    try:
+        if word not in COMMANDS or process.subsystem is not None:
+            words = ", ".join(COMMANDS)
+            await _refuse(process, f"This door knows only these words: {words}.")
+            return
+        async with asyncio.timeout(DEADLINES_S[word]):
+            status = await _answer(word, process, answers)
+        process.exit(status)
+    except TimeoutError:
+        await _refuse(process, "This took too long.")
+    except (asyncssh.Error, ConnectionError, asyncio.IncompleteReadError) as error:
+        logger.info("validator session broke", extra={"word": word, "error": str(error)})
+    finally:
+        process.close()
+
+
+async def _answer(word: str, process: asyncssh.SSHServerProcess[bytes], answers: Answers) -> int:
+    if word == COMMAND_PROOF:
+        return await answers.proof(process)
+    text = await answers.facts() if word == COMMAND_FACTS else "pong"
+    process.stdout.write(text.encode() + b"\n")
+    await process.stdout.drain()
+    return 0
+
+
+async def _refuse(process: asyncssh.SSHServerProcess[bytes], sentence: str) -> None:
+    with contextlib.suppress(asyncssh.Error, ConnectionError):
+        process.stderr.write(sentence.encode() + b"\n")
+        process.exit(REFUSED_STATUS)

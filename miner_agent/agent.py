@@ -1,0 +1,247 @@
+"""This will hold the agent's steps: take what is desired, act on it, count time, report.
+
+Nothing here waits or reads a clock of its own: ``supervisor.py`` drives it on a machine, a
+simulation on virtual time.
+"""
+
+import logging
+from collections.abc import Callable
+from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from miner_agent import VERSION
+from miner_agent.acceptance import Acceptance
+from miner_agent.clock import Clock
+from miner_agent.containers import EngineUnavailable, PortTaken
+from miner_agent.counting import Counting
+from miner_agent.domain import backoff
+from miner_agent.domain.placement import Placement, is_funded, report
+from miner_agent.domain.reconcile import Action, Container, Step, reconcile
+from miner_agent.journal import CORE, SLOT, Journal, NoSuchPlacement
+from miner_agent.runtime import CannotRun, Runtime
+from protocol.agent import (
+    SYNC_HOLD_S_MAX,
+    DesiredPlacement,
+    ObservedState,
+    Problem,
+    SyncReply,
+    SyncRequest,
+    Want,
+)
+from protocol.hardware import Hardware
+
+logger = logging.getLogger(__name__)
+
+INTERVALS_PER_SYNC = 500
+#: a container that dies so often is not started again
+FAILURES_MOST = 5
+
+
+class StaleReply(Exception):
+    """A reply older than one that was already applied."""
+
+
+class Agent:
+    """The machine's side of every placement. Methods may be called from several threads."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        runtime: Runtime,
+        clock: Clock,
+        key: Ed25519PrivateKey,
+        acceptance: Acceptance,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._journal = journal
+        self._runtime = runtime
+        self._clock = clock
+        self._counting = Counting(journal=journal, clock=clock, key=key)
+        self._acceptance = acceptance
+        #: called whenever the marketplace should be told something
+        self.changed = changed
+        self._containers: dict[UUID, Container] = {}
+        self._retry_at_ms: dict[UUID, int] = {}
+        self._tries: dict[UUID, int] = {}
+
+    def request(
+        self, *, hold_s: int = SYNC_HOLD_S_MAX, hardware: Hardware | None = None
+    ) -> SyncRequest:
+        """Return what the marketplace is told now."""
+        boot_id, boot_ms = self._clock.boot_id(), self._clock.boot_ms()
+        return SyncRequest(
+            agent_version=VERSION,
+            boot_id=boot_id,
+            nonce=self._journal.fact("nonce"),
+            revision=int(self._journal.fact("revision") or 0),
+            hold_s=hold_s,
+            placements=tuple(
+                report(placement, boot_id=boot_id, boot_ms=boot_ms)
+                for placement in self._journal.placements().values()
+            ),
+            intervals=self._journal.unsent(most=INTERVALS_PER_SYNC),
+            hardware=hardware,
+        )
+
+    def apply(self, reply: SyncReply) -> None:
+        """Take over what the marketplace desires.
+
+        :raises StaleReply: when its revision is below the newest seen; nothing is changed.
+        """
+        if reply.revision < int(self._journal.fact("revision") or 0):
+            raise StaleReply(f"Revision {reply.revision} is older than what was applied.")
+        known = self._journal.placements()
+        for desired in reply.desired:
+            placement = known.pop(desired.placement_id, None)
+            if placement is None:
+                placement = self._acceptance.accept(desired, journal=self._journal)
+                logger.info("placement accepted", extra={"placement": str(desired.placement_id)})
+            self._update(placement, desired)
+        for placement in known.values():
+            if placement.state is ObservedState.GONE:
+                self._journal.forget(placement.placement_id)
+            else:
+                self._journal.change(placement.placement_id, want=Want.END)
+        # Remembered last: killed before this line, the agent asks for the same revision again.
+        self._journal.remember(
+            nonce=reply.nonce,
+            revision=str(reply.revision),
+            validators="\n".join(reply.validators),
+        )
+
+    def validators(self) -> tuple[str, ...]:
+        """Return the public keys of the validators that may log in."""
+        return tuple(self._journal.fact("validators").splitlines())
+
+    def cores_free(self) -> tuple[int, ...]:
+        """Return the cores that no placement holds."""
+        taken = {int(core) for core in self._journal.claimed(CORE)}
+        return tuple(core for core in self._acceptance.cores if core not in taken)
+
+    def plan(self) -> tuple[Action, ...]:
+        """Look at the machine and return what has to be done and may be tried now.
+
+        :raises EngineUnavailable: when Docker does not answer.
+        """
+        self._end_unfunded()
+        self._containers = dict(self._runtime.containers())
+        traces = self._runtime.traces()
+        # The journal is read last: what is there was journalled before it was made.
+        actions = reconcile(
+            journal=self._journal.placements(), containers=self._containers, traces=traces
+        )
+        now_ms = self._clock.boot_ms()
+        return tuple(
+            action for action in actions if self._retry_at_ms.get(action.placement_id, 0) <= now_ms
+        )
+
+    def perform(self, action: Action) -> None:
+        """Do one action; it may block. What fails for now is tried again later."""
+        placement_id = action.placement_id
+        try:
+            self._perform(action)
+        except (EngineUnavailable, PortTaken, NoSuchPlacement) as error:
+            self._postpone(placement_id, error)
+            return
+        self._retry_at_ms.pop(placement_id, None)
+        self._tries.pop(placement_id, None)
+
+    def count(self) -> None:
+        """Close an interval of every run that has gone uncounted for 10 s."""
+        if self._counting.close_due(self._containers):
+            self.changed()
+
+    def _perform(self, action: Action) -> None:
+        placement = self._journal.find(action.placement_id)
+        if action.step is Step.REMOVE:
+            self._remove(action.placement_id, placement)
+        elif placement is None or placement.want is Want.END:
+            return
+        elif action.step is Step.REKEY:
+            self._runtime.rekey(placement)
+            self._journal.change(action.placement_id, written_keys=placement.authorized_keys)
+        else:
+            self._bring_up(placement)
+
+    def _bring_up(self, placement: Placement) -> None:
+        placement_id = placement.placement_id
+        placement = self._counting.end_lost_run(placement, self._containers.get(placement_id))
+        if placement.failures > FAILURES_MOST:
+            self._give_up(placement_id, "start_failed", "The container ended again and again.")
+            return
+        self._journal.change(placement_id, state=ObservedState.PREPARING)
+        self.changed()
+        try:
+            running = self._runtime.bring_up(
+                placement, progress=lambda text: self._show(placement_id, text)
+            )
+        except CannotRun as error:
+            self._give_up(placement_id, error.code, str(error))
+            return
+        except PortTaken:
+            self._acceptance.move_port(placement, journal=self._journal)
+            raise
+        self._counting.start_run(placement, running)
+        logger.info("placement runs", extra={"placement": str(placement_id)})
+        self.changed()
+
+    def _remove(self, placement_id: UUID, placement: Placement | None) -> None:
+        if placement is not None and placement.state is not ObservedState.GONE:
+            self._counting.end_run(placement, self._containers.get(placement_id))
+            self._journal.change(placement_id, state=ObservedState.COLLECTING, progress="")
+            self.changed()
+        self._runtime.remove(placement_id)
+        if placement is not None and placement.state is not ObservedState.GONE:
+            self._journal.release(placement_id)
+            logger.info("placement gone", extra={"placement": str(placement_id)})
+            self.changed()
+        self._runtime.trim(frozenset(int(slot) for slot in self._journal.claimed(SLOT)))
+
+    def _update(self, placement: Placement, desired: DesiredPlacement) -> None:
+        placement_id = placement.placement_id
+        self._journal.confirm(placement_id, next_sequence=desired.next_sequence)
+        run_for_ms = desired.run_for_ms
+        changes: dict[str, object] = {"authorized_keys": desired.authorized_keys}
+        # A placement that ended here, for whatever reason, never starts again.
+        if desired.want is Want.END or run_for_ms is None:
+            changes["want"] = Want.END
+        else:
+            changes["funded_until_boot_ms"] = self._clock.boot_ms() + run_for_ms
+            changes["funded_until_wall_ms"] = self._clock.wall_ms() + run_for_ms
+            changes["funded_boot_id"] = self._clock.boot_id()
+        self._journal.change(placement_id, **changes)
+
+    def _end_unfunded(self) -> None:
+        boot_id = self._clock.boot_id()
+        for placement in self._journal.placements().values():
+            if placement.want is Want.END or is_funded(
+                placement,
+                boot_id=boot_id,
+                boot_ms=self._clock.boot_ms(),
+                wall_ms=self._clock.wall_ms(),
+            ):
+                continue
+            self._give_up(placement.placement_id, "lease_ended", "The funded time is over.")
+
+    def _give_up(self, placement_id: UUID, code: str, message: str) -> None:
+        problem = Problem(code=code, message=message[:1000])
+        self._journal.change(placement_id, want=Want.END, problem=problem)
+        logger.info("placement ends", extra={"placement": str(placement_id), "code": code})
+        self.changed()
+
+    def _postpone(self, placement_id: UUID, error: Exception) -> None:
+        tries = self._tries[placement_id] = self._tries.get(placement_id, 0) + 1
+        delay_ms = 0 if isinstance(error, PortTaken) else backoff.delay_ms(failures=tries)
+        self._retry_at_ms[placement_id] = self._clock.boot_ms() + delay_ms
+        logger.warning(
+            "placement step failed",
+            extra={"placement": str(placement_id), "error": str(error), "tries": tries},
+        )
+
+    def _show(self, placement_id: UUID, progress: str) -> None:
+        placement = self._journal.find(placement_id)
+        if placement is not None and placement.progress != progress:
+            self._journal.change(placement_id, progress=progress)
+            self.changed()

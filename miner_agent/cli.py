@@ -1,0 +1,122 @@
+"""This will be the command line of a machine's host: check, enroll, run, status, uninstall."""
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+
+from miner_agent import VERSION, daemon
+from miner_agent.access.kit import KitMissing
+from miner_agent.check import check
+from miner_agent.containers import EngineRefused, EngineUnavailable
+from miner_agent.disk import DiskFailed
+from miner_agent.firewall import FirewallFailed
+from miner_agent.machine import AlreadyRunning, Machine, NotEnrolled
+from miner_agent.market import MarketRefused, MarketUnreachable
+from miner_agent.settings import BadSetting, Settings, read
+
+#: what a person is told in one sentence instead of a traceback
+EXPECTED = (
+    AlreadyRunning,
+    BadSetting,
+    DiskFailed,
+    EngineRefused,
+    EngineUnavailable,
+    FirewallFailed,
+    KitMissing,
+    MarketRefused,
+    MarketUnreachable,
+    NotEnrolled,
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    for chatty in ("httpx", "asyncssh"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    try:
+        machine = Machine(_settings(options))
+        return int(options.perform(machine, options))
+    except EXPECTED as error:
+        sys.stderr.write(f"berth-agent: {error}\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(f"berth-agent: {error}\n")
+        return 1
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    settings = read(os.environ)
+    if options.marketplace_url:
+        settings = replace(settings, marketplace_url=options.marketplace_url)
+    if options.address:
+        settings = replace(settings, address=options.address)
+    return settings
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="berth-agent", description="Offers this machine on a Berth marketplace."
+    )
+    parser.add_argument("--version", action="version", version=VERSION)
+    parser.add_argument("--marketplace-url", help="default: BERTH_MARKETPLACE_URL")
+    parser.add_argument("--address", help="where others reach this machine: BERTH_AGENT_ADDRESS")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands.add_parser("check", help="say what is missing here").set_defaults(perform=_check)
+    enroll = commands.add_parser("enroll", help="make this machine yours with a one-time token")
+    enroll.add_argument("token")
+    enroll.set_defaults(perform=_enroll)
+    run = commands.add_parser("run", help="take part until stopped; rentals outlive a stop")
+    run.add_argument(
+        "--ephemeral", action="store_true", help="remove every rental and trace when stopped"
+    )
+    run.set_defaults(perform=_run)
+    commands.add_parser("status", help="show what runs here").set_defaults(perform=_status)
+    uninstall = commands.add_parser("uninstall", help="end every rental, remove all but the key")
+    uninstall.set_defaults(perform=_uninstall)
+    return parser
+
+
+def _check(machine: Machine, options: argparse.Namespace) -> int:
+    results = check(machine)
+    for result in results:
+        mark = "ok  " if result.passed else ("FAIL" if result.needed else "warn")
+        sys.stdout.write(f"{mark}  {result.sentence}\n")
+    return 0 if all(result.passed or not result.needed for result in results) else 1
+
+
+def _enroll(machine: Machine, options: argparse.Namespace) -> int:
+    machine_id = asyncio.run(daemon.enrol(machine, token=options.token))
+    sys.stdout.write(f"Enrolled as machine {machine_id}.\n")
+    return 0
+
+
+def _run(machine: Machine, options: argparse.Namespace) -> int:
+    asyncio.run(daemon.run(machine, ephemeral=options.ephemeral))
+    return 0
+
+
+def _status(machine: Machine, options: argparse.Namespace) -> int:
+    machine.key()
+    journal = machine.journal()
+    placements = journal.placements().values()
+    for placement in placements:
+        problem = "" if placement.problem is None else f"  {placement.problem.message}"
+        port = "-" if placement.port is None else str(placement.port)
+        line = f"{placement.placement_id}  {placement.state:10}  port {port}{problem}"
+        sys.stdout.write(f"{line}\n")
+    sys.stdout.write(f"{len(placements)} placements, revision {journal.fact('revision') or 0}\n")
+    journal.close()
+    return 0
+
+
+def _uninstall(machine: Machine, options: argparse.Namespace) -> int:
+    with machine.alone():
+        machine.clear()
+    sys.stdout.write("Every rental, network, disk and firewall rule is removed.\n")
+    return 0

@@ -1,0 +1,129 @@
+"""This will count the running time of containers in signed, chained intervals."""
+
+import threading
+from collections.abc import Mapping
+from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from miner_agent.clock import Clock
+from miner_agent.domain.intervals import ended_age, is_due, stretches
+from miner_agent.domain.placement import Placement, Run
+from miner_agent.domain.reconcile import Container
+from miner_agent.journal import Journal
+from miner_agent.runtime import Running
+from protocol.agent import ObservedState
+from protocol.receipts import Interval, SignedInterval, digest, sign_interval
+from protocol.signing import public_key_of
+
+
+class Counting:
+    """Runs and their intervals; what is counted is in the journal before anybody hears of it."""
+
+    def __init__(self, *, journal: Journal, clock: Clock, key: Ed25519PrivateKey) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._key = key
+        self._machine_key = public_key_of(key)
+        # Runs end in worker threads while the loop closes intervals: one chain, one writer.
+        self._lock = threading.RLock()
+
+    def start_run(self, placement: Placement, running: Running) -> None:
+        """Note that the container runs: the same start goes on, another one is a new run."""
+        with self._lock:
+            run = self._journal.get(placement.placement_id).run
+            if run is None or not run.open or run.token != running.token:
+                run = Run(
+                    number=0 if run is None else run.number + 1,
+                    token=running.token,
+                    boot_id=self._clock.boot_id(),
+                    started_ms=self._clock.boot_ms(),
+                )
+            self._journal.change(
+                placement.placement_id,
+                state=ObservedState.RUNNING,
+                run=run,
+                host_key=running.host_key,
+                written_keys=placement.authorized_keys,
+                progress="",
+            )
+
+    def close_due(self, containers: Mapping[UUID, Container]) -> bool:
+        """Close intervals of the runs that are still going on; say whether there was one."""
+        with self._lock:
+            due = [
+                (placement, placement.run)
+                for placement in self._journal.placements().values()
+                if placement.run is not None
+                and placement.state is ObservedState.RUNNING
+                and self._is_due(placement.run, containers.get(placement.placement_id))
+            ]
+            for placement, run in due:
+                self._close(placement, run, self._clock.boot_ms() - run.started_ms, ended=False)
+        return bool(due)
+
+    def end_lost_run(self, placement: Placement, container: Container | None) -> Placement:
+        """Close a run whose container is not running any more and return the placement."""
+        run = placement.run
+        if run is None or not run.open:
+            return placement
+        if container is not None and container.running and container.token == run.token:
+            return placement
+        return self.end_run(placement, container, failed=True)
+
+    def end_run(
+        self, placement: Placement, container: Container | None, *, failed: bool = False
+    ) -> Placement:
+        """Close the open run, counting up to now or to the moment at which its container died."""
+        with self._lock:
+            placement = self._journal.get(placement.placement_id)
+            run = placement.run
+            if run is None or not run.open:
+                return placement
+            same_start = container is not None and container.token == run.token
+            age_ms = self._end_age(run, container if same_start else None)
+            ended = self._close(placement, run, age_ms, ended=True)
+            return self._journal.change(
+                ended.placement_id,
+                failures=ended.failures + 1 if failed else ended.failures,
+                exit_code=container.exit_code if container is not None and same_start else None,
+            )
+
+    def _end_age(self, run: Run, container: Container | None) -> int:
+        """Return the age at which this run ended; ``container`` is None where it is not there."""
+        if run.boot_id != self._clock.boot_id():
+            return run.counted_ms
+        age_ms = self._clock.boot_ms() - run.started_ms
+        if container is not None and container.running:
+            return age_ms
+        lasted_ms = None if container is None else container.lasted_ms
+        return ended_age(counted_ms=run.counted_ms, age_ms=age_ms, lasted_ms=lasted_ms)
+
+    def _is_due(self, run: Run, container: Container | None) -> bool:
+        if not run.open or container is None or not container.running:
+            return False
+        age_ms = self._clock.boot_ms() - run.started_ms
+        return container.token == run.token and is_due(counted_ms=run.counted_ms, age_ms=age_ms)
+
+    def _close(self, placement: Placement, run: Run, age_ms: int, *, ended: bool) -> Placement:
+        signed: list[SignedInterval] = []
+        sequence, previous = placement.sequence, placement.previous
+        for from_age_ms, to_age_ms in stretches(counted_ms=run.counted_ms, age_ms=age_ms):
+            interval = Interval(
+                machine_key=self._machine_key,
+                placement_id=placement.placement_id,
+                sequence=sequence,
+                previous=previous,
+                run=run.number,
+                from_age_ms=from_age_ms,
+                to_age_ms=to_age_ms,
+                nonce=self._journal.fact("nonce"),
+            )
+            signed.append(sign_interval(self._key, interval))
+            sequence, previous = sequence + 1, digest(interval)
+        changed_run = run.model_copy(
+            update={"counted_ms": max(run.counted_ms, age_ms), "open": not ended}
+        )
+        return self._journal.close_intervals(
+            placement.placement_id, signed, run=changed_run, sequence=sequence, previous=previous
+        )

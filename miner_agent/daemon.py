@@ -1,0 +1,101 @@
+"""This will run the agent's process: enrol once, then serve until a signal comes."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from uuid import UUID
+
+from miner_agent import VERSION, firewall
+from miner_agent.access.door import Answers, open_door
+from miner_agent.access.proof import Proofs
+from miner_agent.containers import Containers
+from miner_agent.machine import Machine
+from miner_agent.market import HttpMarket
+from miner_agent.supervisor import Supervisor
+from protocol.agent import EnrolRequest
+from protocol.signing import public_key_of
+
+logger = logging.getLogger(__name__)
+
+
+async def enrol(machine: Machine, *, token: str) -> UUID:
+    """Make the machine's key where there is none and tell the marketplace whose machine it is.
+
+    :raises MarketRefused: when the token is unknown, used or expired.
+    """
+    with machine.alone():
+        key, settings = machine.key_or_new(), machine.settings
+        request = EnrolRequest(
+            token=token,
+            machine_key=public_key_of(key),
+            agent_version=VERSION,
+            address=settings.address,
+            control_port=settings.control_port,
+            port_first=settings.port_first,
+            port_last=settings.port_last,
+            hardware=machine.hardware(machine.engine()),
+        )
+        market = HttpMarket(url=settings.marketplace_url, key=key, clock=machine.clock)
+        try:
+            reply = await market.enrol(request)
+        finally:
+            await market.close()
+        # A marketplace that enrols anew counts its revisions anew.
+        journal = machine.journal()
+        journal.remember(revision="0", nonce="")
+        journal.close()
+        return reply.machine_id
+
+
+async def run(machine: Machine, *, ephemeral: bool) -> None:
+    """Serve until SIGINT or SIGTERM. Rentals run on, unless ``ephemeral`` removes everything."""
+    with machine.alone():
+        engine = machine.engine()
+        if firewall.is_supported():
+            firewall.install()
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        await _serve(machine, engine, stop)
+        if ephemeral:
+            await asyncio.to_thread(machine.clear)
+            logger.info("everything of this machine is removed")
+
+
+async def _serve(machine: Machine, engine: Containers, stop: asyncio.Event) -> None:
+    key, settings = machine.key(), machine.settings
+    journal = machine.journal()
+    agent = await asyncio.to_thread(machine.agent, engine, journal)
+    market = HttpMarket(url=settings.marketplace_url, key=key, clock=machine.clock)
+
+    async def facts() -> str:
+        hardware = await asyncio.to_thread(machine.hardware, engine)
+        return hardware.model_dump_json()
+
+    answers = Answers(
+        keys=agent.validators, facts=facts, proof=Proofs(cores_free=agent.cores_free).serve
+    )
+    supervisor = Supervisor(agent=agent, market=market, hardware=lambda: machine.hardware(engine))
+    door = await open_door(
+        host=settings.bind_address,
+        port=settings.control_port,
+        host_key=machine.key_path,
+        answers=answers,
+    )
+    working = asyncio.create_task(supervisor.run())
+    stopping = asyncio.create_task(stop.wait())
+    logger.info("agent runs")
+    try:
+        await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+    finally:
+        working.cancel()
+        stopping.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await working
+        door.close()
+        await market.close()
+        journal.close()

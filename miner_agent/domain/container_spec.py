@@ -1,0 +1,163 @@
+"""This will write the hardened container of a rental: what it may do, use and see."""
+
+import hashlib
+from collections.abc import Mapping
+from ipaddress import IPv4Network
+
+from miner_agent.domain.placement import Placement
+from miner_agent.domain.resources import slot_subnet
+from protocol.message import Message, canonical_bytes
+
+LABEL_MACHINE = "berth.machine"
+LABEL_PLACEMENT = "berth.placement"
+LABEL_SPEC = "berth.spec"
+LABEL_SLOT = "berth.slot"
+
+#: what root inside needs for chown, useradd, su and sshd; above all not MKNOD and not NET_RAW
+CAPABILITIES = (
+    "AUDIT_WRITE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "NET_BIND_SERVICE",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYS_CHROOT",
+)
+KIT_INSIDE = "/.access"
+KEYS_INSIDE = "/.access-keys"
+DOOR_PORT = 22
+PIDS_PER_CORE = 1024
+PIDS_LEAST = 2048
+#: a higher hard limit than the daemon's own makes the start fail
+OPEN_FILES_MOST = 20_000
+PATH_DEFAULT = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#: variables that sshd sets itself for each session
+SESSION_OWN = frozenset({"HOME", "LOGNAME", "MAIL", "SHELL", "TERM", "USER"})
+
+
+class Image(Message):
+    """What a placement needs to know of its image."""
+
+    #: the digest of the image's configuration: it names exactly one content
+    image_id: str
+    environment: dict[str, str]
+    entrypoint: tuple[str, ...]
+    command: tuple[str, ...]
+
+
+class NetworkSpec(Message):
+    name: str
+    bridge: str
+    subnet: str
+    gateway: str
+    slot: int
+
+
+class ContainerSpec(Message):
+    """Everything Docker is asked for, and nothing it is not."""
+
+    name: str
+    image_id: str
+    entrypoint: tuple[str, ...]
+    command: tuple[str, ...]
+    environment: dict[str, str]
+    network: str
+    port_inside: int
+    port: int
+    bind_address: str
+    #: host path -> path inside, all read-only
+    mounts: dict[str, str]
+    capabilities: tuple[str, ...] = CAPABILITIES
+    cores: tuple[int, ...]
+    memory_bytes: int
+    shared_memory_bytes: int
+    pids_most: int
+    open_files_most: int
+    gpu_uuids: tuple[str, ...]
+    dns: tuple[str, ...] = ()
+
+
+class Place(Message):
+    """What the machine gives to every container it makes."""
+
+    #: short name of this machine in object names and labels
+    machine: str
+    network: str
+    bind_address: str
+    kit: str
+    keys: str
+    open_files_most: int = OPEN_FILES_MOST
+    dns: tuple[str, ...] = ()
+
+
+def container_name(placement_id: object) -> str:
+    """Return the one name that this placement's container can have."""
+    return f"berth-{placement_id}"
+
+
+def network_spec(*, machine: str, network: IPv4Network, slot: int) -> NetworkSpec:
+    """Return the slot's network; the bridge name is what the firewall's wildcard matches."""
+    subnet = slot_subnet(network=network, slot=slot)
+    return NetworkSpec(
+        name=f"berth-net-{machine}-{slot}",
+        bridge=f"berth-{int(subnet.network_address):08x}",
+        subnet=str(subnet),
+        gateway=str(subnet.network_address + 1),
+        slot=slot,
+    )
+
+
+def container_spec(*, placement: Placement, image: Image, place: Place) -> ContainerSpec:
+    """Return the container of a placement that holds its port, slot and cores.
+
+    The image's own command runs as a child of the access kit's PID 1.
+    """
+    if placement.port is None or not placement.cores:
+        raise ValueError("The placement holds no port or no cores.")
+    workload = placement.workload
+    memory_bytes = workload.resources.ram.capacity
+    gpus = ",".join(placement.gpu_uuids) or "void"
+    return ContainerSpec(
+        name=container_name(placement.placement_id),
+        image_id=image.image_id,
+        entrypoint=(f"{KIT_INSIDE}/init",),
+        command=workload.command or image.entrypoint + image.command,
+        # CUDA images ask for every GPU by themselves: "void" makes sure that none is handed out.
+        environment={**workload.environment, "NVIDIA_VISIBLE_DEVICES": gpus},
+        network=place.network,
+        port_inside=DOOR_PORT,
+        port=placement.port,
+        bind_address=place.bind_address,
+        mounts={place.kit: KIT_INSIDE, place.keys: KEYS_INSIDE},
+        cores=placement.cores,
+        memory_bytes=memory_bytes,
+        shared_memory_bytes=max(64 << 20, memory_bytes // 2),
+        pids_most=max(PIDS_LEAST, PIDS_PER_CORE * len(placement.cores)),
+        open_files_most=min(OPEN_FILES_MOST, place.open_files_most),
+        gpu_uuids=placement.gpu_uuids,
+        dns=place.dns,
+    )
+
+
+def spec_digest(spec: ContainerSpec) -> str:
+    """Return the label that tells whether a container was made from this spec."""
+    return hashlib.sha256(canonical_bytes(spec)).hexdigest()[:32]
+
+
+def session_environment(*, image: Image, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what a login session sees: the image's variables, the renter's, the kit on PATH.
+
+    A value with a line break cannot be written in sshd_config and is left out.
+    """
+    merged = {**image.environment, **environment}
+    merged["PATH"] = f"{merged.get('PATH') or PATH_DEFAULT}:{KIT_INSIDE}/bin"
+    return {
+        name: value
+        for name, value in merged.items()
+        if name not in SESSION_OWN and not set(name + value) & {"\n", "\r", "\0"}
+    }

@@ -1,0 +1,86 @@
+"""This will keep rentals off the host, the local network, metadata services and each other.
+
+One wildcard rule set for all bridges named ``berth-*``, installed once: no rental ever runs before
+its rule. Needs root, iptables and Docker's DOCKER-USER chain.
+"""
+
+import os
+import shutil
+
+from miner_agent.command import CommandFailed, run
+
+BRIDGES = "berth-+"
+#: (chain it is called from, own chain)
+HOOKS = (("DOCKER-USER", "BERTH-FORWARD"), ("INPUT", "BERTH-INPUT"))
+SPAM_PORTS = "25,465,587"
+PRIVATE = ("169.254.0.0/16", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
+KNOWN = ["-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED"]
+RULES: dict[str, tuple[list[str], ...]] = {
+    "BERTH-FORWARD": (
+        [*KNOWN, "-j", "RETURN"],
+        ["-p", "tcp", "-m", "multiport", "--dports", SPAM_PORTS, "-j", "REJECT"],
+        *(["-d", network, "-j", "REJECT"] for network in PRIVATE),
+        ["-d", "127.0.0.0/8", "-j", "DROP"],
+        ["-d", "224.0.0.0/3", "-j", "DROP"],
+        ["-j", "RETURN"],
+    ),
+    "BERTH-INPUT": (
+        [*KNOWN, "-j", "ACCEPT"],
+        ["-p", "icmp", "--icmp-type", "echo-request", "-j", "ACCEPT"],
+        ["-j", "REJECT"],
+    ),
+}
+
+
+class FirewallFailed(Exception):
+    """The rules could not be installed; the sentence says which."""
+
+
+def is_supported() -> bool:
+    """Say whether this process can install rules."""
+    return os.geteuid() == 0 and shutil.which("iptables") is not None
+
+
+def install() -> None:
+    """Install the rule set; one that is already there is filled anew.
+
+    :raises FirewallFailed: when the kernel or Docker lacks what a rule needs.
+    """
+    try:
+        for caller, chain in HOOKS:
+            if not _succeeds("-n", "-L", chain):
+                _iptables("-N", chain)
+            _iptables("-F", chain)
+            for rule in RULES[chain]:
+                _iptables("-A", chain, *rule)
+            jump = ("-i", BRIDGES, "-j", chain)
+            if not _succeeds("-C", caller, *jump):
+                _iptables("-I", caller, "1", *jump)
+    except CommandFailed as error:
+        raise FirewallFailed(str(error)) from error
+
+
+def remove() -> None:
+    """Remove every rule that ``install`` made; missing ones are fine."""
+    for caller, chain in HOOKS:
+        while _succeeds("-D", caller, "-i", BRIDGES, "-j", chain):
+            pass
+        _succeeds("-F", chain)
+        _succeeds("-X", chain)
+
+
+def is_installed() -> bool:
+    """Say whether rentals pass through the rule set."""
+    return all(_succeeds("-C", caller, "-i", BRIDGES, "-j", chain) for caller, chain in HOOKS)
+
+
+def _iptables(*arguments: str) -> None:
+    run(["iptables", "-w", "10", *arguments], deadline_s=20)
+
+
+def _succeeds(*arguments: str) -> bool:
+    try:
+        _iptables(*arguments)
+    except CommandFailed:
+        return False
+    return True

@@ -1,0 +1,216 @@
+"""This will keep what the agent must not forget when it is killed at any instant."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import UUID
+
+from miner_agent.domain.placement import Placement
+from protocol.agent import ObservedState
+from protocol.receipts import SignedInterval
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS placement(id TEXT PRIMARY KEY, content TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS claim(
+    kind TEXT NOT NULL, value TEXT NOT NULL, placement TEXT NOT NULL REFERENCES placement(id),
+    PRIMARY KEY (kind, value));
+CREATE TABLE IF NOT EXISTS interval(
+    placement TEXT NOT NULL REFERENCES placement(id), sequence INTEGER NOT NULL,
+    content TEXT NOT NULL, PRIMARY KEY (placement, sequence));
+CREATE TABLE IF NOT EXISTS fact(name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+
+#: what a claim can be about: each value belongs to one placement at most
+PORT, SLOT, CORE, GPU = "port", "slot", "core", "gpu"
+
+
+class ClaimTaken(Exception):
+    """Another placement holds what was claimed."""
+
+
+class NoSuchPlacement(Exception):
+    """The journal does not know this placement."""
+
+
+class Journal:
+    """SQLite with a write-ahead log: what a method returned from is on disk."""
+
+    def __init__(self, path: Path | str) -> None:
+        self._lock = threading.RLock()
+        self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._database.execute("PRAGMA journal_mode=WAL")
+        self._database.execute("PRAGMA synchronous=FULL")
+        self._database.execute("PRAGMA foreign_keys=ON")
+        self._database.execute("PRAGMA busy_timeout=5000")
+        self._database.executescript(TABLES)
+
+    def close(self) -> None:
+        """Close the database."""
+        with self._lock:
+            self._database.close()
+
+    def placements(self) -> dict[UUID, Placement]:
+        """Return every placement that is known."""
+        with self._lock:
+            rows = self._database.execute("SELECT content FROM placement ORDER BY id").fetchall()
+        placements = [Placement.model_validate_json(content) for (content,) in rows]
+        return {placement.placement_id: placement for placement in placements}
+
+    def find(self, placement_id: UUID) -> Placement | None:
+        """Return one placement, None where it is not known."""
+        with self._lock:
+            row = self._database.execute(
+                "SELECT content FROM placement WHERE id = ?", (str(placement_id),)
+            ).fetchone()
+        return None if row is None else Placement.model_validate_json(row[0])
+
+    def get(self, placement_id: UUID) -> Placement:
+        """Return one placement.
+
+        :raises NoSuchPlacement: when it is not known.
+        """
+        placement = self.find(placement_id)
+        if placement is None:
+            raise NoSuchPlacement(str(placement_id))
+        return placement
+
+    def claimed(self, kind: str) -> frozenset[str]:
+        """Return every value of this kind that a placement holds."""
+        with self._lock:
+            rows = self._database.execute(
+                "SELECT value FROM claim WHERE kind = ?", (kind,)
+            ).fetchall()
+        return frozenset(value for (value,) in rows)
+
+    def insert(self, placement: Placement, claims: Mapping[str, Sequence[object]]) -> None:
+        """Write down a new placement together with everything it holds.
+
+        :raises ClaimTaken: when one of the claims belongs to another placement; nothing is written.
+        """
+        with self._transaction():
+            self._database.execute(
+                "INSERT INTO placement VALUES (?, ?)",
+                (str(placement.placement_id), placement.model_dump_json()),
+            )
+            for kind, values in claims.items():
+                for value in values:
+                    self._claim(kind, value, placement.placement_id)
+
+    def change(self, placement_id: UUID, **changes: object) -> Placement:
+        """Change some fields of a placement and return it.
+
+        :raises NoSuchPlacement: when it was forgotten meanwhile.
+        """
+        with self._transaction():
+            return self._change(placement_id, changes)
+
+    def move_port(self, placement_id: UUID, port: int) -> Placement:
+        """Give the placement another port instead of the one it holds.
+
+        :raises ClaimTaken: when the port belongs to another placement.
+        """
+        with self._transaction():
+            self._database.execute(
+                "DELETE FROM claim WHERE kind = ? AND placement = ?", (PORT, str(placement_id))
+            )
+            self._claim(PORT, port, placement_id)
+            return self._change(placement_id, {"port": port})
+
+    def close_intervals(
+        self, placement_id: UUID, signed: Sequence[SignedInterval], **changes: object
+    ) -> Placement:
+        """Store new intervals and, in the same transaction, where the chain goes on."""
+        with self._transaction():
+            for one in signed:
+                self._database.execute(
+                    "INSERT INTO interval VALUES (?, ?, ?)",
+                    (str(placement_id), one.interval.sequence, one.model_dump_json()),
+                )
+            return self._change(placement_id, changes)
+
+    def unsent(self, *, most: int) -> tuple[SignedInterval, ...]:
+        """Return intervals the marketplace has not confirmed, each placement's in order."""
+        with self._lock:
+            rows = self._database.execute(
+                "SELECT content FROM interval ORDER BY placement, sequence LIMIT ?", (most,)
+            ).fetchall()
+        return tuple(SignedInterval.model_validate_json(content) for (content,) in rows)
+
+    def confirm(self, placement_id: UUID, *, next_sequence: int) -> None:
+        """Drop the intervals that the marketplace has stored."""
+        with self._transaction():
+            self._database.execute(
+                "DELETE FROM interval WHERE placement = ? AND sequence < ?",
+                (str(placement_id), next_sequence),
+            )
+
+    def release(self, placement_id: UUID) -> None:
+        """Free what the placement held. Called last, when nothing of it is left on the machine."""
+        with self._transaction():
+            self._database.execute("DELETE FROM claim WHERE placement = ?", (str(placement_id),))
+            self._change(
+                placement_id,
+                {
+                    "state": ObservedState.GONE,
+                    "port": None,
+                    "slot": None,
+                    "cores": (),
+                    "progress": "",
+                },
+            )
+
+    def forget(self, placement_id: UUID) -> None:
+        """Remove a placement that is gone and that nobody asks about any more."""
+        with self._transaction():
+            for statement in (
+                "DELETE FROM interval WHERE placement = ?",
+                "DELETE FROM claim WHERE placement = ?",
+                "DELETE FROM placement WHERE id = ?",
+            ):
+                self._database.execute(statement, (str(placement_id),))
+
+    def fact(self, name: str) -> str:
+        """Return a remembered text, empty where there is none."""
+        with self._lock:
+            row = self._database.execute(
+                "SELECT value FROM fact WHERE name = ?", (name,)
+            ).fetchone()
+        return "" if row is None else str(row[0])
+
+    def remember(self, **facts: str) -> None:
+        """Remember texts by name."""
+        with self._transaction():
+            self._database.executemany(
+                "INSERT INTO fact VALUES (?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                list(facts.items()),
+            )
+
+    def _claim(self, kind: str, value: object, placement_id: UUID) -> None:
+        try:
+            self._database.execute(
+                "INSERT INTO claim VALUES (?, ?, ?)", (kind, str(value), str(placement_id))
+            )
+        except sqlite3.IntegrityError as error:
+            raise ClaimTaken(f"{kind} {value}") from error
+
+    def _change(self, placement_id: UUID, changes: Mapping[str, object]) -> Placement:
+        changed = self.get(placement_id).model_copy(update=dict(changes))
+        self._database.execute(
+            "UPDATE placement SET content = ? WHERE id = ?",
+            (changed.model_dump_json(), str(placement_id)),
+        )
+        return changed
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._lock:
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._database.execute("ROLLBACK")
+                raise
+            self._database.execute("COMMIT")

@@ -1,0 +1,147 @@
+"""This will put the agent's parts together for this machine, under its state directory."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from miner_agent import facts, firewall
+from miner_agent.acceptance import Acceptance
+from miner_agent.access import kit
+from miner_agent.access.rental import Doors
+from miner_agent.agent import Agent
+from miner_agent.clock import MachineClock
+from miner_agent.containers import Containers
+from miner_agent.disk import Disks, is_supported
+from miner_agent.facts.gpus import read_gpus
+from miner_agent.journal import Journal
+from miner_agent.keys import make_private_key, read_private_key
+from miner_agent.runtime import DockerRuntime
+from miner_agent.settings import Settings, open_files_most
+from protocol.hardware import Hardware
+from protocol.signing import public_key_of
+
+#: so much of the machine key names the machine's objects in Docker
+NAME_CHARACTERS = 12
+
+
+class NotEnrolled(Exception):
+    """This machine has no key yet."""
+
+
+class AlreadyRunning(Exception):
+    """Another agent works with the same state directory."""
+
+
+class Machine:
+    """This machine as its agent sees it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = MachineClock()
+        self.key_path = settings.home / "machine_key"
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the lock that only one agent can have.
+
+        :raises AlreadyRunning: when another process holds it.
+        """
+        self.settings.home.mkdir(mode=0o711, parents=True, exist_ok=True)
+        descriptor = os.open(self.settings.home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError as error:
+            message = f"Another agent is running with {self.settings.home}."
+            raise AlreadyRunning(message) from error
+        finally:
+            os.close(descriptor)
+
+    def key(self) -> Ed25519PrivateKey:
+        """Return the machine's key.
+
+        :raises NotEnrolled: when there is none yet.
+        """
+        if not self.key_path.exists():
+            raise NotEnrolled("This machine is not enrolled; run: berth-agent enroll TOKEN")
+        return read_private_key(self.key_path)
+
+    def key_or_new(self) -> Ed25519PrivateKey:
+        """Return the machine's key, making it at the first call."""
+        return self.key() if self.key_path.exists() else make_private_key(self.key_path)
+
+    def name(self) -> str:
+        """Return the machine's name in labels and networks."""
+        return public_key_of(self.key())[:NAME_CHARACTERS]
+
+    def engine(self) -> Containers:
+        """Return Docker.
+
+        :raises EngineUnavailable: when it does not answer.
+        """
+        return Containers(machine=self.name(), docker_host=self.settings.docker_host)
+
+    def journal(self) -> Journal:
+        """Return the journal."""
+        return Journal(self.settings.home / "journal.sqlite3")
+
+    def hardware(self, engine: Containers) -> Hardware:
+        """Return what this machine offers."""
+        told = engine.facts()
+        disk_bytes = self.settings.disk_bytes
+        if disk_bytes is None:
+            # Asked once: what rentals use later must not make the machine look smaller.
+            disk_bytes = self._disk_bytes(told.root)
+        return facts.read_hardware(engine=told, disk_bytes=disk_bytes, clock=self.clock)
+
+    def runtime(self, engine: Containers, kit_path: Path) -> DockerRuntime:
+        """Return everything that placements are made of here."""
+        home = self.settings.home
+        limited = is_supported(engine.facts().storage_driver)
+        return DockerRuntime(
+            engine=engine,
+            disks=Disks(home / "disks") if limited else None,
+            doors=Doors(home / "doors"),
+            kit=kit_path,
+            machine=self.name(),
+            network=self.settings.network,
+            bind_address=self.settings.bind_address,
+            open_files_most=open_files_most(),
+            dns=self.settings.dns,
+        )
+
+    def agent(self, engine: Containers, journal: Journal) -> Agent:
+        """Return the agent itself, building the access kit where it is missing."""
+        settings = self.settings
+        kit_path = kit.build(settings.home / "kits")
+        acceptance = Acceptance(
+            port_first=settings.port_first,
+            port_last=settings.port_last,
+            network=settings.network,
+            cores=facts.usable_cores(),
+            gpu_uuids=lambda: frozenset(gpu.uuid for gpu in read_gpus()),
+        )
+        return Agent(
+            journal=journal,
+            runtime=self.runtime(engine, kit_path),
+            clock=self.clock,
+            key=self.key(),
+            acceptance=acceptance,
+        )
+
+    def clear(self) -> None:
+        """Remove every container, network, disk and firewall rule of this machine."""
+        engine = self.engine()
+        self.runtime(engine, self.settings.home / "kits").remove_all()
+        if firewall.is_supported():
+            firewall.remove()
+
+    def _disk_bytes(self, root: str) -> int:
+        remembered = self.settings.home / "disk_bytes"
+        if not remembered.exists():
+            remembered.write_text(str(facts.free_disk_bytes(root)))
+        return int(remembered.read_text())

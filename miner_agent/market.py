@@ -1,0 +1,120 @@
+"""This will carry the agent's signed requests to the marketplace."""
+
+import ssl
+from typing import Protocol
+
+import httpx
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import ValidationError
+
+from miner_agent.clock import Clock
+from protocol.agent import EnrolReply, EnrolRequest, ProblemReply, SyncReply, SyncRequest
+from protocol.paths import (
+    AGENT_ENROL,
+    AGENT_SYNC,
+    HEADER_MACHINE,
+    HEADER_SENT_AT,
+    HEADER_SIGNATURE,
+)
+from protocol.signing import public_key_of, request_bytes, sign
+
+CONNECT_DEADLINE_S = 5.0
+#: on top of the time for which the marketplace may hold a request
+ANSWER_DEADLINE_S = 15.0
+ANSWER_BYTES_MOST = 8 << 20
+
+
+class MarketUnreachable(Exception):
+    """The marketplace does not answer as it should; the same request may work later."""
+
+
+class MarketRefused(Exception):
+    """The marketplace answered with a reason why not."""
+
+    def __init__(self, problem: ProblemReply) -> None:
+        super().__init__(problem.detail)
+        self.status = problem.status
+        self.code = problem.code
+
+
+class Market(Protocol):
+    """What the agent asks of the marketplace."""
+
+    async def sync(self, request: SyncRequest) -> SyncReply:
+        """Send what is observed and return what is desired."""
+        ...
+
+
+class HttpMarket:
+    """The marketplace at one address, over HTTP."""
+
+    def __init__(self, *, url: str, key: Ed25519PrivateKey, clock: Clock) -> None:
+        self._key = key
+        self._machine_key = public_key_of(key)
+        self._clock = clock
+        self._client = httpx.AsyncClient(
+            base_url=url.rstrip("/"), verify=ssl.create_default_context()
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def enrol(self, request: EnrolRequest) -> EnrolReply:
+        """Make this machine the token's owner's.
+
+        :raises MarketRefused: when the token is unknown, used or expired.
+        :raises MarketUnreachable: when there is no answer.
+        """
+        body = await self._post(AGENT_ENROL, request.model_dump_json().encode(), hold_s=0)
+        try:
+            return EnrolReply.model_validate_json(body)
+        except ValidationError as error:
+            raise MarketUnreachable("The marketplace's answer cannot be read.") from error
+
+    async def sync(self, request: SyncRequest) -> SyncReply:
+        """Send what is observed and return what is desired.
+
+        :raises MarketRefused: when the marketplace does not accept the request.
+        :raises MarketUnreachable: when there is no answer.
+        """
+        content = request.model_dump_json().encode()
+        body = await self._post(AGENT_SYNC, content, hold_s=request.hold_s)
+        try:
+            return SyncReply.model_validate_json(body)
+        except ValidationError as error:
+            raise MarketUnreachable("The marketplace's answer cannot be read.") from error
+
+    async def _post(self, path: str, body: bytes, *, hold_s: int) -> bytes:
+        sent_at_ms = self._clock.wall_ms()
+        signed = request_bytes(
+            method="POST", path=path, sender=self._machine_key, sent_at_ms=sent_at_ms, body=body
+        )
+        headers = {
+            "Content-Type": "application/json",
+            HEADER_MACHINE: self._machine_key,
+            HEADER_SENT_AT: str(sent_at_ms),
+            HEADER_SIGNATURE: sign(self._key, signed),
+        }
+        timeout = httpx.Timeout(hold_s + ANSWER_DEADLINE_S, connect=CONNECT_DEADLINE_S)
+        try:
+            async with self._client.stream(
+                "POST", path, content=body, headers=headers, timeout=timeout
+            ) as response:
+                answer = b""
+                async for chunk in response.aiter_bytes():
+                    answer += chunk
+                    if len(answer) > ANSWER_BYTES_MOST:
+                        raise MarketUnreachable("The marketplace's answer is too long.")
+        except (httpx.HTTPError, OSError) as error:
+            raise MarketUnreachable(f"The marketplace does not answer: {error}") from error
+        if response.status_code == 200:
+            return answer
+        raise _refusal(response.status_code, answer)
+
+
+def _refusal(status: int, answer: bytes) -> MarketRefused | MarketUnreachable:
+    try:
+        return MarketRefused(ProblemReply.model_validate_json(answer))
+    except ValidationError:
+        return MarketUnreachable(f"The marketplace answered with HTTP status {status}.")

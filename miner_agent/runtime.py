@@ -1,0 +1,184 @@
+"""This will make and remove everything a placement has on this machine, idempotently."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Protocol
+from uuid import UUID
+
+from miner_agent.access.rental import Doors
+from miner_agent.containers import (
+    Containers,
+    EngineRefused,
+    ImagePullFailed,
+    ImageUnknown,
+)
+from miner_agent.disk import DiskFailed, Disks
+from miner_agent.domain.container_spec import (
+    Place,
+    container_name,
+    container_spec,
+    network_spec,
+    session_environment,
+)
+from miner_agent.domain.placement import Placement
+from miner_agent.domain.reconcile import Container
+
+#: networks kept for the next rental: making one takes longer than anything else Docker does
+POOL_NETWORKS = 4
+
+
+class CannotRun(Exception):
+    """The placement can never run here; ``code`` and the sentence go to the marketplace."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A placement that runs: its container's start and its door's host key."""
+
+    token: str
+    host_key: str
+
+
+class Runtime(Protocol):
+    """What the agent needs from the machine; calls may raise EngineUnavailable and be repeated."""
+
+    def containers(self) -> Mapping[UUID, Container]:
+        """Return every container of this machine by placement."""
+        ...
+
+    def traces(self) -> frozenset[UUID]:
+        """Return the placements of which anything else is here."""
+        ...
+
+    def bring_up(self, placement: Placement, *, progress: Callable[[str], None]) -> Running:
+        """Make what is missing and start it.
+
+        :raises CannotRun: when it never will run.
+        :raises PortTaken: when another port has to be chosen.
+        """
+        ...
+
+    def rekey(self, placement: Placement) -> None:
+        """Let exactly the placement's authorized keys in."""
+        ...
+
+    def remove(self, placement_id: UUID) -> None:
+        """Remove container, disk and door; what is missing is fine."""
+        ...
+
+    def trim(self, slots_used: frozenset[int]) -> None:
+        """Remove networks beyond the pool that no placement uses."""
+        ...
+
+
+class DockerRuntime:
+    """Docker, this machine's disk and the access kit."""
+
+    def __init__(
+        self,
+        *,
+        engine: Containers,
+        disks: Disks | None,
+        doors: Doors,
+        kit: Path,
+        machine: str,
+        network: IPv4Network,
+        bind_address: str,
+        open_files_most: int,
+        dns: tuple[str, ...] = (),
+    ) -> None:
+        self._engine = engine
+        self._disks = disks
+        self._doors = doors
+        self._kit = kit
+        self._machine = machine
+        self._network = network
+        self._bind_address = bind_address
+        self._open_files_most = open_files_most
+        self._dns = dns
+
+    def containers(self) -> Mapping[UUID, Container]:
+        """Return every container of this machine by placement."""
+        return self._engine.all()
+
+    def traces(self) -> frozenset[UUID]:
+        """Return the placements that have a door's directory or a disk."""
+        disks = self._disks.traces() if self._disks is not None else frozenset[UUID]()
+        return self._doors.traces() | disks
+
+    def bring_up(self, placement: Placement, *, progress: Callable[[str], None]) -> Running:
+        """Fetch the image, write the door, make network, container and disk, start."""
+        try:
+            return self._bring_up(placement, progress)
+        except ImageUnknown as error:
+            raise CannotRun("image_unknown", str(error)) from error
+        except ImagePullFailed as error:
+            raise CannotRun("image_pull_failed", str(error)) from error
+        except DiskFailed as error:
+            raise CannotRun("no_capacity", f"The disk could not be made: {error}") from error
+        except EngineRefused as error:
+            raise CannotRun("start_failed", f"Docker could not start it: {error}"[:1000]) from error
+
+    def rekey(self, placement: Placement) -> None:
+        """Write the authorized keys; sshd reads them at the next login."""
+        self._doors.rekey(placement.placement_id, placement.authorized_keys)
+
+    def remove(self, placement_id: UUID) -> None:
+        """Remove the container first, for it uses the others; the door's files last."""
+        self._engine.remove(container_name(placement_id))
+        if self._disks is not None:
+            self._disks.remove(placement_id)
+        self._doors.remove(placement_id)
+
+    def trim(self, slots_used: frozenset[int]) -> None:
+        """Remove networks beyond the pool that no placement uses."""
+        self._engine.disconnect(slots_kept=POOL_NETWORKS, slots_used=slots_used)
+
+    def remove_all(self) -> None:
+        """Remove every container, disk, door and network of this machine."""
+        for placement_id in set(self.containers()) | self.traces():
+            self.remove(placement_id)
+        self._engine.disconnect(slots_kept=0, slots_used=frozenset())
+
+    def _bring_up(self, placement: Placement, progress: Callable[[str], None]) -> Running:
+        placement_id, workload = placement.placement_id, placement.workload
+        if placement.slot is None:
+            raise CannotRun("start_failed", "The placement holds no network slot.")
+        image = self._engine.image(workload.image, progress=progress)
+        progress("starting")
+        environment = session_environment(image=image, environment=workload.environment)
+        keys = placement.authorized_keys
+        host_key = self._doors.write(placement_id, keys=keys, environment=environment)
+        network = network_spec(machine=self._machine, network=self._network, slot=placement.slot)
+        self._engine.connect(network)
+        place = Place(
+            machine=self._machine,
+            network=network.name,
+            bind_address=self._bind_address,
+            kit=str(self._kit),
+            keys=str(self._doors.path(placement_id)),
+            open_files_most=self._open_files_most,
+            dns=self._dns,
+        )
+        spec = container_spec(placement=placement, image=image, place=place)
+        made = self._engine.make(spec, placement_id=placement_id)
+        found = self._engine.find(spec.name, placement_id)
+        if found is None or not found.running:
+            if self._disks is not None and made.upper is not None:
+                self._disks.mount(
+                    placement_id=placement_id,
+                    container_id=made.container_id,
+                    upper=made.upper,
+                    size=workload.resources.hard_disk.capacity,
+                )
+            self._engine.start(spec.name)
+            found = self._engine.find(spec.name, placement_id)
+        if found is None or not found.running:
+            raise EngineRefused("the container ended at once")
+        return Running(token=found.token, host_key=host_key)

@@ -1,0 +1,116 @@
+"""This will read the agent's settings from its options and the environment."""
+
+import os
+import resource
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network, ip_address
+from pathlib import Path
+
+from miner_agent.domain.container_spec import OPEN_FILES_MOST
+
+NETWORK_DEFAULT = "10.213.0.0/16"
+PORTS_DEFAULT = "20000-20999"
+CONTROL_PORT_DEFAULT = "20022"
+
+
+class BadSetting(ValueError):
+    """A setting cannot be used; the sentence names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How this machine takes part. Each field's variable is named beside it in ``read``."""
+
+    home: Path
+    marketplace_url: str
+    #: where renters and validators reach this machine
+    address: str
+    control_port: int
+    port_first: int
+    port_last: int
+    #: None: most of what is free on Docker's disk
+    disk_bytes: int | None
+    docker_host: str | None
+    #: the private range that rentals' networks are cut from
+    network: IPv4Network
+    #: name servers of rentals; empty: Docker's choice
+    dns: tuple[str, ...]
+
+    @property
+    def bind_address(self) -> str:
+        """Return the address to listen on: everywhere, unless the machine's own is a loopback."""
+        try:
+            loopback = ip_address(self.address).is_loopback
+        except ValueError:
+            loopback = self.address == "localhost"
+        return "127.0.0.1" if loopback else "0.0.0.0"  # noqa: S104
+
+
+def read(environment: Mapping[str, str]) -> Settings:
+    """Return the settings.
+
+    :raises BadSetting: when one of them is malformed.
+    """
+    first, last = _ports(environment.get("BERTH_AGENT_PORTS", PORTS_DEFAULT))
+    disk = environment.get("BERTH_AGENT_DISK_BYTES", "")
+    return Settings(
+        home=Path(environment.get("BERTH_AGENT_HOME") or _home_default()).absolute(),
+        marketplace_url=environment.get("BERTH_MARKETPLACE_URL", "http://127.0.0.1:8000"),
+        address=environment.get("BERTH_AGENT_ADDRESS", "127.0.0.1"),
+        control_port=_port(
+            "BERTH_AGENT_CONTROL_PORT",
+            environment.get("BERTH_AGENT_CONTROL_PORT", CONTROL_PORT_DEFAULT),
+        ),
+        port_first=first,
+        port_last=last,
+        disk_bytes=_natural("BERTH_AGENT_DISK_BYTES", disk) if disk else None,
+        docker_host=environment.get("DOCKER_HOST") or None,
+        network=_network(environment.get("BERTH_AGENT_NETWORK", NETWORK_DEFAULT)),
+        dns=tuple(environment.get("BERTH_AGENT_DNS", "").split()),
+    )
+
+
+def open_files_most() -> int:
+    """Return the open files that a container may have: the daemon refuses more than its own."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return OPEN_FILES_MOST if hard == resource.RLIM_INFINITY else min(OPEN_FILES_MOST, hard)
+
+
+def _home_default() -> str:
+    if os.geteuid() == 0:
+        return "/var/lib/berth-agent"
+    return str(Path.home() / ".local" / "state" / "berth-agent")
+
+
+def _ports(text: str) -> tuple[int, int]:
+    first, separator, last = text.partition("-")
+    if not separator:
+        raise BadSetting("BERTH_AGENT_PORTS must look like 20000-20999.")
+    numbers = _port("BERTH_AGENT_PORTS", first), _port("BERTH_AGENT_PORTS", last)
+    if numbers[0] > numbers[1]:
+        raise BadSetting("BERTH_AGENT_PORTS must go from the lower to the higher port.")
+    return numbers
+
+
+def _port(name: str, text: str) -> int:
+    port = _natural(name, text)
+    if not 1 <= port <= 65535:
+        raise BadSetting(f"{name} must be from 1 to 65535.")
+    return port
+
+
+def _natural(name: str, text: str) -> int:
+    if not text.strip().isdecimal():
+        raise BadSetting(f"{name} must be a whole number.")
+    return int(text)
+
+
+def _network(text: str) -> IPv4Network:
+    try:
+        network = IPv4Network(text)
+    except ValueError as error:
+        raise BadSetting(f"BERTH_AGENT_NETWORK is not an IPv4 network: {error}.") from error
+    if not network.is_private or network.prefixlen > 28:
+        raise BadSetting("BERTH_AGENT_NETWORK must be a private network of at least /28.")
+    return network

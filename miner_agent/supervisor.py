@@ -1,0 +1,144 @@
+"""This will drive the agent's steps on a real machine: one sync in flight, a few workers."""
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Callable
+from uuid import UUID
+
+from miner_agent.agent import Agent, StaleReply
+from miner_agent.containers import EngineUnavailable
+from miner_agent.domain.backoff import delay_ms
+from miner_agent.domain.placement import fingerprint
+from miner_agent.domain.reconcile import Action
+from miner_agent.market import Market, MarketRefused, MarketUnreachable
+from protocol.agent import SYNC_HOLD_S_MAX, SyncReply, SyncRequest
+from protocol.hardware import Hardware
+
+logger = logging.getLogger(__name__)
+
+#: how often the machine is looked at when nothing calls for it
+LOOK_S = 2.0
+HARDWARE_S = 300.0
+#: dockerd serialises more starts than that
+WORKERS = 4
+#: changes within this time travel together
+GATHER_S = 0.02
+
+
+class Supervisor:
+    """Tasks around one agent; it can be cancelled at any moment."""
+
+    def __init__(self, *, agent: Agent, market: Market, hardware: Callable[[], Hardware]) -> None:
+        self._agent = agent
+        self._market = market
+        self._hardware = hardware
+        self._told: Hardware | None = None
+        self._changed = asyncio.Event()
+        self._work = asyncio.Event()
+        self._busy: dict[UUID, asyncio.Task[None]] = {}
+        self._workers = asyncio.Semaphore(WORKERS)
+        loop = asyncio.get_running_loop()
+        agent.changed = lambda: _wake(loop, self._changed)
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._sync_for_ever())
+                group.create_task(self._work_for_ever())
+        finally:
+            # Threads cannot be stopped: wait for the step they are in, so that none runs on unseen.
+            await asyncio.gather(*self._busy.values(), return_exceptions=True)
+
+    async def _sync_for_ever(self) -> None:
+        failures = 0
+        # The first answer is wanted at once: the machine may have been away for long.
+        hold_s = 0
+        hardware = await asyncio.to_thread(self._hardware)
+        looked_at = asyncio.get_running_loop().time()
+        while True:
+            if asyncio.get_running_loop().time() - looked_at > HARDWARE_S:
+                hardware = await asyncio.to_thread(self._hardware)
+                looked_at = asyncio.get_running_loop().time()
+            self._changed.clear()
+            request = self._agent.request(
+                hold_s=hold_s, hardware=hardware if hardware != self._told else None
+            )
+            try:
+                reply = await self._exchange(request)
+                if reply is None:
+                    # At once: an interval needs the newest nonce to be worth money.
+                    hold_s = 0
+                    continue
+                await asyncio.to_thread(self._agent.apply, reply)
+                self._told = hardware
+            except (MarketUnreachable, MarketRefused, StaleReply) as error:
+                failures += 1
+                logger.warning("sync failed", extra={"error": str(error), "failures": failures})
+                pause_ms = delay_ms(failures=failures, jitter_ppm=random.randrange(1_000_000))  # noqa: S311
+                await asyncio.sleep(pause_ms / 1000)
+                hold_s = 0
+                continue
+            failures, hold_s = 0, SYNC_HOLD_S_MAX
+            self._work.set()
+
+    async def _exchange(self, request: SyncRequest) -> SyncReply | None:
+        """Return the reply, or None when something changed while the call was held open."""
+        call = asyncio.create_task(self._market.sync(request))
+        change = asyncio.create_task(self._wait_for_change(request))
+        try:
+            await asyncio.wait((call, change), return_when=asyncio.FIRST_COMPLETED)
+            return call.result() if call.done() else None
+        finally:
+            for task in (call, change):
+                task.cancel()
+            await asyncio.gather(call, change, return_exceptions=True)
+
+    async def _wait_for_change(self, request: SyncRequest) -> None:
+        told = (fingerprint(request.placements), len(request.intervals))
+        while True:
+            await self._changed.wait()
+            await asyncio.sleep(GATHER_S)
+            self._changed.clear()
+            now = self._agent.request()
+            if (fingerprint(now.placements), len(now.intervals)) != told:
+                return
+
+    async def _work_for_ever(self) -> None:
+        while True:
+            self._work.clear()
+            try:
+                actions = await asyncio.to_thread(self._agent.plan)
+                for action in actions:
+                    self._start(action)
+                await asyncio.to_thread(self._agent.count)
+            except EngineUnavailable as error:
+                logger.warning("engine does not answer", extra={"error": str(error)})
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._work.wait(), LOOK_S)
+
+    def _start(self, action: Action) -> None:
+        """Start the action unless the placement is being worked on: then the next look decides."""
+        if action.placement_id not in self._busy:
+            task = asyncio.create_task(self._perform(action))
+            self._busy[action.placement_id] = task
+
+    async def _perform(self, action: Action) -> None:
+        try:
+            async with self._workers:
+                await asyncio.to_thread(self._agent.perform, action)
+        except Exception:
+            # One placement's defect must not take the others down.
+            logger.exception(
+                "placement step crashed", extra={"placement": str(action.placement_id)}
+            )
+        finally:
+            del self._busy[action.placement_id]
+            self._work.set()
+
+
+def _wake(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(event.set)
