@@ -156,12 +156,12 @@ async def _left(receive: Receive) -> None:
 
 
 async def _body(receive: Receive) -> bytes:
-    body = b""
+    body: bytes = b""
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ConnectionAbortedError
-        body += message.get("body", b"")
+        body += bytes(message.get("body", b""))
         if len(body) > BODY_BYTES_MAX:
             raise BodyTooLarge
         if not message.get("more_body"):

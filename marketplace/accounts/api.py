@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.http import HttpRequest
 from django.utils import timezone
-from ninja import Router, Schema
+from ninja import Router, Schema, Status
 from pydantic import Field
 
 from marketplace.accounts import queries
@@ -45,11 +45,11 @@ class SshKeyReply(Schema):
 
 
 @router.post("/auth/key", response={201: KeyReply}, auth=None)
-def create_key(request: HttpRequest, payload: KeyRequest) -> tuple[int, KeyReply]:
+def create_key(request: HttpRequest, payload: KeyRequest) -> Status[KeyReply]:
     """Trade an e-mail address and password for a new API key."""
     user = check_password.check(email=payload.email, password=payload.password)
     issued = issue_api_key.issue(user_id=user.pk, name=payload.name, now=timezone.now())
-    return 201, KeyReply(key=issued.secret)
+    return Status(201, KeyReply(key=issued.secret))
 
 
 @router.get("/ssh-keys", response=list[SshKeyReply], auth=ApiKeyBearer())
@@ -59,7 +59,7 @@ def ssh_keys(request: HttpRequest) -> list[SshKey]:
 
 
 @router.post("/ssh-keys", response={201: SshKeyReply}, auth=ApiKeyBearer())
-def create_ssh_key(request: HttpRequest, payload: SshKeyRequest) -> tuple[int, SshKey]:
+def create_ssh_key(request: HttpRequest, payload: SshKeyRequest) -> Status[SshKey]:
     """Add an SSH public key."""
     key = add_ssh_key.add(
         user_id=caller(request).pk,
@@ -67,11 +67,11 @@ def create_ssh_key(request: HttpRequest, payload: SshKeyRequest) -> tuple[int, S
         public_key=payload.public_key,
         now=timezone.now(),
     )
-    return 201, key
+    return Status(201, key)
 
 
 @router.delete("/ssh-keys/{key_id}", response={204: None}, auth=ApiKeyBearer())
-def delete_ssh_key(request: HttpRequest, key_id: UUID) -> tuple[int, None]:
+def delete_ssh_key(request: HttpRequest, key_id: UUID) -> Status[None]:
     """Remove one of your SSH public keys; rentals that run keep it."""
     remove_ssh_key.remove(user_id=caller(request).pk, key_id=key_id)
-    return 204, None
+    return Status(204, None)

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
-from ninja import Router, Schema
+from ninja import Router, Schema, Status
 
 from marketplace.accounts.bearer import ApiKeyBearer, caller
 from marketplace.machines.actions import issue_token
@@ -21,11 +21,14 @@ class TokenReply(Schema):
 
 
 @router.post("/host/enrolment-tokens", response={201: TokenReply})
-def create_token(request: HttpRequest) -> tuple[int, TokenReply]:
+def create_token(request: HttpRequest) -> Status[TokenReply]:
     """Make a one-time token that enrols one machine as yours."""
     issued = issue_token.issue_token(host_id=caller(request).pk, now=timezone.now())
-    return 201, TokenReply(
-        token=issued.token, expires_at=issued.expires_at, command=enrol_command(issued.token)
+    return Status(
+        201,
+        TokenReply(
+            token=issued.token, expires_at=issued.expires_at, command=enrol_command(issued.token)
+        ),
     )
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.http import HttpRequest
 from django.utils import timezone
-from ninja import Router, Schema
+from ninja import Router, Schema, Status
 from pydantic import Field
 
 from marketplace.accounts.bearer import ApiKeyBearer, caller
@@ -67,7 +67,7 @@ def machines(request: HttpRequest) -> MachineList:
 
 
 @router.post("/host/machines/{machine_id}/hotkey", response={204: None})
-def set_hotkey(request: HttpRequest, machine_id: UUID, payload: HotkeyRequest) -> tuple[int, None]:
+def set_hotkey(request: HttpRequest, machine_id: UUID, payload: HotkeyRequest) -> Status[None]:
     """Name the hotkey that earns the machine's emission, with its own signed consent."""
     name_hotkey.name_hotkey(
         host_id=caller(request).pk,
@@ -75,7 +75,7 @@ def set_hotkey(request: HttpRequest, machine_id: UUID, payload: HotkeyRequest) -
         hotkey=payload.hotkey,
         signature=payload.signature.removeprefix("0x"),
     )
-    return 204, None
+    return Status(204, None)
 
 
 def _reply(hosted: HostedMachine) -> MachineReply:

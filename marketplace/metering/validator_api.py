@@ -4,7 +4,7 @@ from typing import Annotated
 
 from django.http import HttpRequest
 from django.utils import timezone
-from ninja import Router, Schema
+from ninja import Router, Schema, Status
 from pydantic import Field
 
 from marketplace.metering import queries as metering
@@ -42,13 +42,13 @@ class Recorded(Schema):
 
 
 @router.post("/validator/register", response={204: None})
-def register(request: HttpRequest, payload: KeyRequest) -> tuple[int, None]:
+def register(request: HttpRequest, payload: KeyRequest) -> Status[None]:
     """Name the SSH key with which you will log in to machines."""
     register_key.register_key(
         hotkey=request.auth,  # type: ignore[attr-defined]
         ssh_public_key=payload.ssh_public_key,
     )
-    return 204, None
+    return Status(204, None)
 
 
 @router.get("/validator/targets", response=list[Target])
@@ -58,12 +58,12 @@ def targets(request: HttpRequest) -> list[Target]:
 
 
 @router.post("/validator/verdicts", response={201: Recorded})
-def record_a_verdict(request: HttpRequest, payload: SignedVerdict) -> tuple[int, Recorded]:
+def record_a_verdict(request: HttpRequest, payload: SignedVerdict) -> Status[Recorded]:
     """Record a signed verdict; the machine's offer follows it at once."""
     now = timezone.now()
     verdict = record_verdict.record(signed=payload, now=now)
     refresh.refresh(machine_id=verdict.machine_id, now=now)
-    return 201, Recorded(recorded=1)
+    return Status(201, Recorded(recorded=1))
 
 
 @router.get("/validator/epochs/current", response=EpochRecord)
@@ -73,9 +73,11 @@ def current_epoch(request: HttpRequest) -> EpochRecord:
 
 
 @router.post("/validator/scores", response={201: Recorded})
-def record_a_report(request: HttpRequest, payload: SignedScoreReport) -> tuple[int, Recorded]:
+def record_a_report(request: HttpRequest, payload: SignedScoreReport) -> Status[Recorded]:
     """Record a signed report of scores."""
-    return 201, Recorded(recorded=record_scores.record_scores(signed=payload, now=timezone.now()))
+    return Status(
+        201, Recorded(recorded=record_scores.record_scores(signed=payload, now=timezone.now()))
+    )
 
 
 def public_epoch_record() -> EpochRecord:

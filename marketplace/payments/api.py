@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 from django.http import HttpRequest
 from django.utils import timezone
-from ninja import Header, Router, Schema
+from ninja import Header, Router, Schema, Status
 from pydantic import Field
 
 from marketplace.accounts.bearer import ApiKeyBearer, caller
@@ -30,10 +30,8 @@ class TopUpReply(Schema):
 def create(
     request: HttpRequest,
     payload: TopUpRequest,
-    idempotency_key: Annotated[
-        str | None, Header(alias="Idempotency-Key"), Field(max_length=100)
-    ] = None,
-) -> tuple[int, TopUpReply]:
+    idempotency_key: Annotated[str | None, Header(alias="Idempotency-Key", max_length=100)] = None,
+) -> Status[TopUpReply]:
     """Add money to your wallet; the same idempotency key pays once."""
     user = caller(request)
     paid = top_up(
@@ -42,4 +40,4 @@ def create(
         cause=f"api:{user.pk}:{idempotency_key or uuid4()}",
         now=timezone.now(),
     )
-    return 201, TopUpReply(id=paid.id, state=paid.state, reason=paid.reason)
+    return Status(201, TopUpReply(id=paid.id, state=paid.state, reason=paid.reason))

@@ -5,8 +5,7 @@ from uuid import UUID, uuid4
 
 from django.http import HttpRequest
 from django.utils import timezone
-from ninja import Header, Router
-from pydantic import Field
+from ninja import Header, Router, Status
 
 from marketplace.accounts.bearer import ApiKeyBearer, caller
 from marketplace.metering import queries as metering
@@ -28,10 +27,8 @@ router = Router(tags=["rentals"], auth=ApiKeyBearer())
 def create(
     request: HttpRequest,
     payload: RentalRequest,
-    idempotency_key: Annotated[
-        str | None, Header(alias="Idempotency-Key"), Field(max_length=200)
-    ] = None,
-) -> tuple[int, RentalReply]:
+    idempotency_key: Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)] = None,
+) -> Status[RentalReply]:
     """Rent: the worst total is held at once, seconds are charged once your SSH door answers."""
     now = timezone.now()
     renter = caller(request)
@@ -48,7 +45,7 @@ def create(
         idempotency_key=idempotency_key or str(uuid4()),
         now=now,
     )
-    return 201, RentalReply.of(queries.view(rental.id, renter.pk, now))
+    return Status(201, RentalReply.of(queries.view(rental.id, renter.pk, now)))
 
 
 @router.get("/rentals", response=RentalList)
@@ -87,10 +84,10 @@ def extend_rental(request: HttpRequest, rental_id: UUID, payload: ExtendRequest)
 
 
 @router.delete("/rentals/{rental_id}", response={204: None})
-def delete(request: HttpRequest, rental_id: UUID) -> tuple[int, None]:
+def delete(request: HttpRequest, rental_id: UUID) -> Status[None]:
     """Take an ended rental off your list."""
     forget.forget(rental_id=rental_id, renter_id=caller(request).pk, now=timezone.now())
-    return 204, None
+    return Status(204, None)
 
 
 @router.get("/rentals/{rental_id}/receipts", response=Receipts)

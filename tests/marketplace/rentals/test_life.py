@@ -1,0 +1,177 @@
+"""A rental's life by signed syncs: what runs, what is charged, what comes back."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from marketplace.accounts.models import User
+from marketplace.domain.problem import Refused
+from marketplace.domain.rental import RentalState
+from marketplace.ledger import audit
+from marketplace.ledger import queries as ledger
+from marketplace.metering import queries as metering
+from marketplace.metering.actions.charge import charge_all
+from marketplace.metering.models import Meter, SignedIntervalRow
+from marketplace.rentals import queries
+from marketplace.rentals.actions import expire, extend, forget, stop
+from protocol.agent import ObservedState, Want
+from protocol.receipts import check_chain
+from tests.marketplace.rentals.market import CPU_HOUR_MICROUSD, Market, give_key
+from tests.marketplace.scene import NOW, after
+
+SECOND_MICROUSD = CPU_HOUR_MICROUSD // 3600
+
+
+@pytest.fixture
+def market(charlie: User) -> Market:
+    return Market.open(charlie)
+
+
+@pytest.fixture
+def renter(alice: User, give: Callable[..., None]) -> User:
+    give(alice, 10_000_000)
+    give_key(alice)
+    return alice
+
+
+def test_seconds_from_the_door_to_the_stop_are_charged(
+    market: Market, renter: User, charlie: User
+) -> None:
+    rental = market.rent(renter)
+    market.run(rental, at=after(2))
+    agent, placement_id = market.agent, rental.placement_id
+    agent.sync(after(12))
+    running = agent.observed(placement_id, ObservedState.RUNNING, run=1, age_ms=10_000)
+    first = agent.count(placement_id, 0, 10_000)
+    reply = agent.sync(after(12), placements=[running], intervals=[first])
+    assert reply.desired[0].next_sequence == 1
+    charge_all(now=after(12))
+    # The door was seen at 3 s, the interval ended at 12 s.
+    assert Meter.objects.get().charged_microusd == 9 * SECOND_MICROUSD
+
+    stop.stop(rental_id=rental.id, renter_id=renter.pk, now=after(15))
+    assert agent.sync(after(15)).desired[0].want == Want.END
+    agent.sync(after(16))
+    last = agent.count(placement_id, 10_000, 14_000)
+    gone = agent.observed(placement_id, ObservedState.GONE, run=1, age_ms=14_500)
+    reply = agent.sync(after(16.5), placements=[gone], intervals=[last])
+    assert reply.desired == ()
+    charge_all(now=after(17))
+
+    view = queries.view(rental.id, renter.pk, after(17))
+    assert view.state == RentalState.ENDED
+    # 3 s to 15 s; what ran after the stop request is free.
+    assert (view.billed_ms, view.cost_microusd) == (12_000, 12 * SECOND_MICROUSD)
+    assert ledger.held(renter.pk) == 0
+    assert ledger.balance(renter.pk) == 10_000_000 - 12 * SECOND_MICROUSD
+    assert ledger.earned(charlie.pk) == 12 * SECOND_MICROUSD * 95 // 100
+    assert check_chain(metering.receipts(placement_id)) == 14_000
+    assert audit.audit() == []
+
+
+def test_the_same_interval_twice_counts_once(market: Market, renter: User) -> None:
+    rental = market.rent(renter)
+    market.run(rental, at=after(2))
+    market.agent.sync(after(12))
+    running = market.agent.observed(
+        rental.placement_id, ObservedState.RUNNING, run=1, age_ms=10_000
+    )
+    signed = market.agent.count(rental.placement_id, 0, 10_000)
+    for _ in range(3):
+        market.agent.sync(after(12), placements=[running], intervals=[signed, signed])
+        charge_all(now=after(12))
+    assert SignedIntervalRow.objects.count() == 1
+    assert Meter.objects.get().charged_ms == 9_000
+
+
+def test_a_tampered_interval_is_not_stored(market: Market, renter: User) -> None:
+    rental = market.rent(renter)
+    market.run(rental, at=after(2))
+    signed = market.agent.count(rental.placement_id, 0, 10_000)
+    signed["interval"]["to_age_ms"] = 600_000
+    reply = market.agent.sync(after(12), intervals=[signed])
+    assert reply.desired[0].next_sequence == 0
+    assert not SignedIntervalRow.objects.exists()
+
+
+def test_a_machine_cannot_bill_time_that_has_not_passed(market: Market, renter: User) -> None:
+    rental = market.rent(renter)
+    market.run(rental, at=after(2))
+    market.agent.sync(after(12))
+    # It claims 500 s of age after 10 s.
+    lie = market.agent.observed(rental.placement_id, ObservedState.RUNNING, run=1, age_ms=500_000)
+    signed = market.agent.count(rental.placement_id, 0, 500_000)
+    market.agent.sync(after(12), placements=[lie], intervals=[signed])
+    charge_all(now=after(12))
+    assert Meter.objects.get().charged_ms == 9_000
+
+
+def test_a_failure_to_start_charges_nothing_and_says_why(market: Market, renter: User) -> None:
+    rental = market.rent(renter, image="nobody/nothing")
+    told = market.agent.observed(rental.placement_id, ObservedState.GONE, problem="image_unknown")
+    market.agent.sync(after(2), placements=[told])
+    charge_all(now=after(3))
+    view = queries.view(rental.id, renter.pk, after(3))
+    assert view.state == RentalState.FAILED
+    assert "image_unknown" in view.reason
+    assert ledger.balance(renter.pk) == 10_000_000
+    assert audit.audit() == []
+
+
+def test_the_lease_ends_by_itself(market: Market, renter: User) -> None:
+    rental = market.rent(renter, lease_s=60)
+    market.run(rental, at=after(2))
+    assert expire.expire(now=after(59)) == 0
+    assert expire.expire(now=after(60)) == 1
+    assert expire.expire(now=after(60)) == 0
+    assert market.agent.sync(after(60)).desired[0].want == Want.END
+    market.end(rental, at=after(62))
+    assert queries.view(rental.id, renter.pk, after(62)).state == RentalState.ENDED
+    assert ledger.held(renter.pk) == 0
+
+
+def test_extending_holds_more_and_lengthens(market: Market, renter: User) -> None:
+    rental = market.rent(renter, lease_s=60)
+    market.run(rental, at=after(2))
+    extend.extend(
+        rental_id=rental.id, renter_id=renter.pk, lease_s=120, cap_microusd=None, now=after(5)
+    )
+    assert ledger.held(renter.pk) == 120 * SECOND_MICROUSD
+    view = queries.view(rental.id, renter.pk, after(5))
+    assert view.ends_at == NOW + timedelta(seconds=120)
+    with pytest.raises(Refused) as shorter:
+        extend.extend(
+            rental_id=rental.id, renter_id=renter.pk, lease_s=90, cap_microusd=None, now=after(6)
+        )
+    assert shorter.value.code == "invalid"
+
+
+def test_bob_cannot_see_stop_or_extend_what_is_alices(
+    market: Market, renter: User, bob: User
+) -> None:
+    rental = market.rent(renter)
+    for act in (
+        lambda: queries.view(rental.id, bob.pk, NOW),
+        lambda: stop.stop(rental_id=rental.id, renter_id=bob.pk, now=NOW),
+        lambda: forget.forget(rental_id=rental.id, renter_id=bob.pk, now=NOW),
+        lambda: extend.extend(
+            rental_id=rental.id, renter_id=bob.pk, lease_s=7200, cap_microusd=None, now=NOW
+        ),
+    ):
+        with pytest.raises(Refused) as refused:
+            act()
+        assert refused.value.code == "not_found"
+    assert queries.views(bob.pk, live=True, now=NOW) == ()
+    assert len(queries.views(renter.pk, live=True, now=NOW)) == 1
+
+
+def test_only_an_ended_rental_is_forgotten(market: Market, renter: User) -> None:
+    rental = market.rent(renter)
+    with pytest.raises(Refused) as live:
+        forget.forget(rental_id=rental.id, renter_id=renter.pk, now=NOW)
+    assert live.value.code == "rental_live"
+    stop.stop(rental_id=rental.id, renter_id=renter.pk, now=after(1))
+    market.end(rental, at=after(3))
+    forget.forget(rental_id=rental.id, renter_id=renter.pk, now=after(4))
+    assert queries.views(renter.pk, live=False, now=after(4)) == ()

@@ -1,0 +1,121 @@
+"""Starting a rental: what is held, and every refusal that charges nothing."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from marketplace.accounts.models import User
+from marketplace.domain.problem import Refused
+from marketplace.ledger import audit, queries
+from marketplace.machines.models import Machine
+from marketplace.placements.models import Placement
+from marketplace.rentals.models import Rental
+from protocol.hardware import Resources
+from tests.marketplace import scene
+from tests.marketplace.rentals.market import CPU_HOUR_MICROUSD, Market, give_key
+
+Give = Callable[..., None]
+
+
+@pytest.fixture
+def market(charlie: User) -> Market:
+    return Market.open(charlie)
+
+
+@pytest.fixture
+def renter(alice: User, give: Give) -> User:
+    give(alice, 10_000_000)
+    give_key(alice)
+    return alice
+
+
+def test_the_worst_total_is_held_and_the_placement_offered(market: Market, renter: User) -> None:
+    rental = market.rent(renter, lease_s=1800)
+    assert rental.worst_total_microusd == CPU_HOUR_MICROUSD // 2
+    assert queries.balance(renter.pk) == 10_000_000 - CPU_HOUR_MICROUSD // 2
+    assert queries.held(renter.pk) == CPU_HOUR_MICROUSD // 2
+    assert rental.placement.state == "offered"
+    assert Machine.objects.get().cpus_free == 3
+
+
+def test_a_dollar_cap_bounds_the_time(market: Market, renter: User) -> None:
+    rental = market.rent(renter, lease_s=None, cap_microusd=1_000_000)
+    assert rental.worst_total_microusd == 1_000_000
+    assert rental.placement.funded_until == scene.after(1000)
+
+
+def test_the_same_key_starts_it_once(market: Market, renter: User) -> None:
+    first = market.rent(renter, idempotency_key="k")
+    assert market.rent(renter, idempotency_key="k").id == first.id
+    assert Rental.objects.count() == 1
+    with pytest.raises(Refused) as refused:
+        market.rent(renter, idempotency_key="k", image="other")
+    assert refused.value.code == "idempotency_conflict"
+
+
+BIG = Resources.of(cpus=64, ram_bytes=scene.GIB, disk_bytes=2 * scene.GIB)
+TINY = Resources.of(cpus=0, ram_bytes=scene.GIB, disk_bytes=2 * scene.GIB)
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"lease_s": 36_000}, "insufficient_funds"),
+        ({"resources": BIG}, "exceeds_machine"),
+        ({"resources": TINY}, "invalid"),
+        ({"lease_s": None}, "limit_missing"),
+        ({"lease_s": 40 * 86_400}, "term_too_long"),
+        ({"bid_microusd": 1}, "bid_below_floor"),
+        ({"offer_id": uuid4()}, "not_found"),
+        ({"ssh_key_ids": [uuid4()]}, "ssh_key_missing"),
+    ],
+)
+def test_a_refusal_names_its_code_and_changes_nothing(
+    market: Market, renter: User, changed: dict[str, Any], code: str
+) -> None:
+    with pytest.raises(Refused) as refused:
+        market.rent(renter, **changed)
+    assert refused.value.code == code
+    assert refused.value.detail.endswith(".")
+    assert_nothing_happened(renter)
+
+
+def test_without_a_key_nothing_starts(market: Market, alice: User, give: Give) -> None:
+    give(alice, 10_000_000)
+    with pytest.raises(Refused) as refused:
+        market.rent(alice)
+    assert refused.value.code == "ssh_key_missing"
+    assert_nothing_happened(alice)
+
+
+def test_an_unverified_machine_is_refused(charlie: User, renter: User) -> None:
+    with pytest.raises(Refused) as refused:
+        Market.open(charlie, verified=False).rent(renter)
+    assert refused.value.code == "machine_unverified"
+
+
+def test_a_silent_machine_is_refused(market: Market, renter: User) -> None:
+    Machine.objects.update(online=False)
+    with pytest.raises(Refused) as refused:
+        market.rent(renter)
+    assert refused.value.code == "machine_offline"
+    assert_nothing_happened(renter)
+
+
+def test_what_somebody_else_took_is_refused(market: Market, renter: User) -> None:
+    three = Resources.of(cpus=3, ram_bytes=scene.GIB, disk_bytes=2 * scene.GIB)
+    two = Resources.of(cpus=2, ram_bytes=scene.GIB, disk_bytes=2 * scene.GIB)
+    market.rent(renter, resources=three, lease_s=60)
+    with pytest.raises(Refused) as refused:
+        market.rent(renter, resources=two, lease_s=60)
+    assert refused.value.code == "offer_taken"
+
+
+def assert_nothing_happened(renter: User) -> None:
+    assert queries.held(renter.pk) == 0
+    assert queries.balance(renter.pk) == 10_000_000
+    assert not Placement.objects.exists()
+    assert Machine.objects.get().cpus_free == Machine.objects.get().cpus_total
+    assert audit.audit() == []

@@ -1,0 +1,168 @@
+"""The REST API as the CLI uses it: keys, offers, rentals, refusals, and who may see what."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from marketplace.accounts.models import ApiKey, User
+from marketplace.ledger import queries as ledger
+from tests.marketplace import scene
+from tests.marketplace.conftest import PASSWORD
+from tests.marketplace.rentals.market import ALICES_KEY, Market
+
+GIB = scene.GIB
+ONE_CPU = {
+    "cpu": {"count": 1},
+    "gpu": {"count": 0},
+    "ram": {"capacity": GIB},
+    "hard_disk": {"capacity": 2 * GIB},
+}
+
+
+class Api:
+    """A person's API client."""
+
+    def __init__(self, user: User) -> None:
+        self.client = Client()
+        self.key = ""
+        reply = self.post("/auth/key", {"email": user.email, "password": PASSWORD, "name": "t"})
+        assert reply.status_code == 201, reply.content
+        self.key = reply.json()["key"]
+
+    def post(self, path: str, body: dict[str, Any] | None = None, **headers: str) -> Any:
+        return self._send("post", path, json.dumps(body or {}), headers)
+
+    def get(self, path: str) -> Any:
+        return self._send("get", path, None, {})
+
+    def delete(self, path: str) -> Any:
+        return self._send("delete", path, None, {})
+
+    def _send(self, verb: str, path: str, body: str | None, headers: dict[str, str]) -> Any:
+        more = {"authorization": f"Bearer {self.key}"} if self.key else {}
+        arguments: dict[str, Any] = {"headers": more | headers}
+        if body is not None:
+            arguments |= {"data": body, "content_type": "application/json"}
+        return getattr(self.client, verb)(f"/api/v1{path}", **arguments)
+
+
+@pytest.fixture
+def market(charlie: User, monkeypatch: pytest.MonkeyPatch) -> Market:
+    monkeypatch.setattr("django.utils.timezone.now", lambda: scene.NOW)
+    return Market.open(charlie)
+
+
+@pytest.fixture
+def api(alice: User, give: Callable[..., None]) -> Api:
+    give(alice, 10_000_000)
+    return Api(alice)
+
+
+def test_the_key_is_shown_once_and_hashed_at_rest(api: Api) -> None:
+    kept = ApiKey.objects.get()
+    assert api.key.startswith("brt_")
+    assert api.key not in (kept.digest, kept.prefix)
+    assert api.get("/me").json()["balance_microusd"] == 10_000_000
+
+
+def test_without_a_key_nothing_opens(db: None) -> None:
+    reply = Client().get("/api/v1/me")
+    assert reply.status_code == 401
+    assert reply.headers["content-type"] == "application/problem+json"
+    assert reply.json()["code"] == "unauthenticated"
+
+
+def test_a_wrong_password_gives_no_key(alice: User) -> None:
+    reply = Client().post(
+        "/api/v1/auth/key",
+        json.dumps({"email": alice.email, "password": "guess", "name": "t"}),
+        content_type="application/json",
+    )
+    assert (reply.status_code, reply.json()["code"]) == (401, "unauthenticated")
+
+
+def test_the_whole_journey(market: Market, api: Api, bob: User) -> None:
+    (offer,) = api.get("/offers?sort=value&cpus_min=2").json()["items"]
+    assert offer["verified"] is True
+
+    refused = api.post("/rentals", rental_of(offer))
+    assert (refused.status_code, refused.json()["code"]) == (409, "ssh_key_missing")
+    added = api.post("/ssh-keys", {"name": "laptop", "public_key": ALICES_KEY})
+    assert added.status_code == 201
+
+    first = api.post("/rentals", rental_of(offer), **{"Idempotency-Key": "k1"})
+    again = api.post("/rentals", rental_of(offer), **{"Idempotency-Key": "k1"})
+    assert first.status_code == 201
+    assert first.json()["id"] == again.json()["id"]
+    rental_id = first.json()["id"]
+    assert first.json()["state"] == "queued"
+
+    stranger = Api(bob)
+    for reply in (
+        stranger.get(f"/rentals/{rental_id}"),
+        stranger.post(f"/rentals/{rental_id}/stop"),
+        stranger.post(f"/rentals/{rental_id}/extend", {"lease_s": 7200}),
+        stranger.get(f"/rentals/{rental_id}/receipts"),
+        stranger.delete(f"/rentals/{rental_id}"),
+    ):
+        assert (reply.status_code, reply.json()["code"]) == (404, "not_found")
+
+    assert api.delete(f"/rentals/{rental_id}").json()["code"] == "rental_live"
+    stopped = api.post(f"/rentals/{rental_id}/stop").json()
+    assert stopped["state"] == "stopping"
+    assert [one["id"] for one in api.get("/rentals").json()["items"]] == [rental_id]
+
+
+def rental_of(offer: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "offer_id": offer["id"],
+        "image": "debian:12",
+        "resources": ONE_CPU,
+        "lease_s": 600,
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/rentals", {"offer_id": "no-uuid", "image": "x", "resources": ONE_CPU}),
+        ("/rentals", {"image": "x"}),
+        ("/ssh-keys", {"public_key": 7}),
+        ("/top-ups", {"amount_microusd": -1}),
+        ("/top-ups", {"amount_microusd": 10**18}),
+        ("/top-ups", {"amount_microusd": "NaN"}),
+    ],
+)
+def test_bad_input_is_one_sentence(api: Api, path: str, body: dict[str, Any]) -> None:
+    reply = api.post(path, body)
+    assert (reply.status_code, reply.json()["code"]) == (422, "invalid")
+    assert set(reply.json()) == {"status", "code", "detail"}
+
+
+def test_a_malformed_key_is_refused(api: Api) -> None:
+    reply = api.post("/ssh-keys", {"name": "x", "public_key": "ssh-rsa AAAA"})
+    assert (reply.status_code, reply.json()["code"]) == (422, "ssh_key_malformed")
+
+
+def test_test_money_arrives_once(api: Api, alice: User) -> None:
+    for _ in range(2):
+        reply = api.post("/top-ups", {"amount_microusd": 5_000_000}, **{"Idempotency-Key": "t1"})
+        assert reply.json()["state"] == "paid"
+    assert ledger.balance(alice.pk) == 15_000_000
+    assert api.get("/statement").json()["balance_microusd"] == 15_000_000
+
+
+def test_openapi_describes_it(db: None) -> None:
+    paths = Client().get("/api/v1/openapi.json").json()["paths"]
+    assert {"/api/v1/offers", "/api/v1/rentals", "/api/v1/me", "/api/v1/statement"} <= set(paths)
+
+
+def test_a_host_sees_the_machine_with_its_verdict(market: Market, charlie: User) -> None:
+    (machine,) = Api(charlie).get("/host/machines").json()["items"]
+    assert machine["verdict"] == "verified"
+    assert machine["earned_microusd"] == 0
+    token = Api(charlie).post("/host/enrolment-tokens").json()
+    assert token["token"] in token["command"]
