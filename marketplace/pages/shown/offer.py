@@ -1,15 +1,14 @@
 """This will prepare offers for the lists."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from marketplace.domain.money import format_usd
-from marketplace.offers.models import Offer
+from marketplace.offers import queries
 from marketplace.pages import wording
 
 
 @dataclass(frozen=True, slots=True)
-class OfferRow:
+class OfferLine:
     title: str
     subtitle: str
     free: str
@@ -22,35 +21,43 @@ class OfferRow:
     rent_url: str
 
 
-def row(offer: Offer, now: datetime) -> OfferRow:
-    """Return the offer, loaded with its machine, as a row."""
-    machine = offer.machine
-    verified = offer.verified_until is not None and offer.verified_until > now
-    check, tone = ("Verified", "good") if verified else ("Not verified", "warn")
-    if not machine.online:
+def line(offer: queries.OfferRow) -> OfferLine:
+    """Return the offer as a line of a list."""
+    check, tone = ("Verified", "good") if offer.verified else ("Not verified", "warn")
+    if not offer.online:
         check, tone = "Offline", "bad"
-    memory = f"{wording.size(max(0, machine.memory_bytes_free))} RAM"
-    disk = f"{wording.size(max(0, machine.disk_bytes_free))} disk"
-    cpus = wording.count(max(0, machine.cpus_free), "CPU")
-    if machine.gpus_total:
-        title = f"{machine.gpus_total} × {machine.gpu_model}"
-        subtitle = f"{wording.size(machine.vram_bytes)} VRAM each, {machine.cpu_model}"
-        free = f"{max(0, machine.gpus_free)} of {wording.count(machine.gpus_total, 'GPU')}"
-        more, unit = f"{cpus}, {memory}, {disk}", "per GPU-hour"
-    else:
-        title = f"{machine.cpus_total}-CPU machine"
-        subtitle = machine.cpu_model or "No GPU"
-        free = f"{max(0, machine.cpus_free)} of {wording.count(machine.cpus_total, 'CPU')}"
-        more, unit = f"{memory}, {disk}", "per CPU-hour"
-    return OfferRow(
-        title=title,
-        subtitle=subtitle,
-        free=free,
-        free_more=more,
+    return OfferLine(
+        title=title(offer),
+        subtitle=_subtitle(offer),
+        free=_free(offer),
+        free_more=_free_more(offer),
         check=check,
         check_tone=tone,
         measured=wording.rate(offer.cpu_hash_rate or 0),
         price=format_usd(offer.price_hour_microusd),
-        price_unit=unit,
+        price_unit="per GPU-hour" if offer.gpus else "per CPU-hour",
         rent_url=f"/offers/{offer.id}/rent",
     )
+
+
+def title(offer: queries.OfferRow) -> str:
+    """Return what a person calls the machine: ``2 × NVIDIA H100``, ``8-CPU machine``."""
+    return f"{offer.gpus} × {offer.gpu_model}" if offer.gpus else f"{offer.cpus}-CPU machine"
+
+
+def _subtitle(offer: queries.OfferRow) -> str:
+    vram = f"{wording.size(offer.vram_bytes)} VRAM each" if offer.gpus else ""
+    return ", ".join(part for part in (vram, offer.cpu_model) if part) or "No GPU"
+
+
+def _free(offer: queries.OfferRow) -> str:
+    if offer.gpus:
+        return f"{offer.gpus_free} of {wording.count(offer.gpus, 'GPU')}"
+    return f"{offer.cpus_free} of {wording.count(offer.cpus, 'CPU')}"
+
+
+def _free_more(offer: queries.OfferRow) -> str:
+    cpus = [wording.count(offer.cpus_free, "CPU")] if offer.gpus else []
+    memory = f"{wording.size(offer.ram_bytes_free)} RAM"
+    disk = f"{wording.size(offer.disk_bytes_free)} disk"
+    return ", ".join([*cpus, memory, disk])

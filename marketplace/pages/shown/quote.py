@@ -5,29 +5,29 @@ from dataclasses import dataclass
 from marketplace.domain import pricing
 from marketplace.domain.money import format_usd
 from marketplace.domain.problem import Refused
-from marketplace.offers.models import Offer
+from marketplace.offers.queries import OfferRow
 from marketplace.pages import wording
 from marketplace.pages.forms.rent import RentForm
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    price_hour: str
-    worst_total: str
-    #: what the form sends back as agreed; None: there is no total to agree to
-    worst_total_microusd: int | None
-    runs: str
     balance: str
     #: what is in the way; empty: nothing
-    sentence: str
-    missing_money: bool
+    sentence: str = ""
+    price_hour: str = "–"
+    worst_total: str = "–"
+    #: what the form sends back as agreed; None: there is no total to agree to
+    worst_total_microusd: int | None = None
+    runs: str = "–"
+    missing_money: bool = False
 
 
-def quote(form: RentForm, offer: Offer, *, balance_microusd: int) -> Quote:
+def quote(form: RentForm, offer: OfferRow, *, balance_microusd: int) -> Quote:
     """Return the price of a form that was filled in, valid or not."""
     balance = format_usd(balance_microusd)
     if not form.is_valid():
-        return Quote("–", "–", None, "–", balance, "Fill in the fields to see the price.", False)
+        return Quote(balance, "Fill in the fields to see the price.")
     resources = form.resources()
     price = pricing.price_hour(
         gpus=resources.gpu.count,
@@ -45,7 +45,7 @@ def quote(form: RentForm, offer: Offer, *, balance_microusd: int) -> Quote:
         worst = pricing.worst_total(**limits)
         runs = wording.duration(pricing.term_ms(**limits))
     except Refused as refused:
-        return Quote(format_usd(price), "–", None, "–", balance, refused.detail, False)
+        return Quote(balance, refused.detail, price_hour=format_usd(price))
     missing = worst - balance_microusd
     sentence = f"You need {format_usd(missing)} more in your balance." if missing > 0 else ""
     return Quote(

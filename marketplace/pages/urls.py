@@ -1,0 +1,37 @@
+"""This will say which page answers which address."""
+
+from django.urls import path
+
+from marketplace.pages.views.api_keys import api_keys, revoke_key
+from marketplace.pages.views.home import home
+from marketplace.pages.views.host import host, issue_enrolment_token, set_terms
+from marketplace.pages.views.keys import keys, remove_key
+from marketplace.pages.views.money import money
+from marketplace.pages.views.offers import offers
+from marketplace.pages.views.receipts import receipts
+from marketplace.pages.views.rent import rent
+from marketplace.pages.views.rental import extend, forget, rental, rental_panel, stop
+from marketplace.pages.views.rental_events import rental_events
+from marketplace.pages.views.rentals import rentals
+
+urlpatterns = [
+    path("", home, name="home"),
+    path("offers/", offers, name="offers"),
+    path("offers/<uuid:offer_id>/rent", rent, name="rent"),
+    path("rentals/", rentals, name="rentals"),
+    path("rentals/<uuid:rental_id>/", rental, name="rental"),
+    path("rentals/<uuid:rental_id>/panel", rental_panel, name="rental-panel"),
+    path("rentals/<uuid:rental_id>/events", rental_events, name="rental-events"),
+    path("rentals/<uuid:rental_id>/receipts.json", receipts, name="receipts"),
+    path("rentals/<uuid:rental_id>/stop", stop, name="rental-stop"),
+    path("rentals/<uuid:rental_id>/extend", extend, name="rental-extend"),
+    path("rentals/<uuid:rental_id>/forget", forget, name="rental-forget"),
+    path("keys/", keys, name="keys"),
+    path("keys/<uuid:key_id>/remove", remove_key, name="key-remove"),
+    path("api-keys/", api_keys, name="api-keys"),
+    path("api-keys/<uuid:key_id>/revoke", revoke_key, name="api-key-revoke"),
+    path("money/", money, name="money"),
+    path("host/", host, name="host"),
+    path("host/tokens", issue_enrolment_token, name="host-token"),
+    path("host/machines/<uuid:machine_id>/terms", set_terms, name="host-terms"),
+]

@@ -1,0 +1,49 @@
+"""This will let people issue and revoke the keys that their programs use."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from marketplace.accounts import queries
+from marketplace.accounts.actions import issue_api_key, revoke_api_key
+from marketplace.domain.problem import Refused
+from marketplace.pages.forms.keys import ApiKeyForm
+from marketplace.pages.visitor import MemberRequest
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@login_required
+def api_keys(request: MemberRequest) -> HttpResponse:
+    """Show the keys, or issue one and show it this once."""
+    form = ApiKeyForm(request.POST or None)
+    secret = ""
+    if request.method == "POST" and form.is_valid():
+        try:
+            name = form.cleaned_data["name"]
+            now = timezone.now()
+            secret = issue_api_key.issue(user_id=request.user.pk, name=name, now=now).raw
+        except Refused as refused:
+            form.add_error(None, refused.detail)
+        else:
+            form = ApiKeyForm()
+    context = {"form": form, "keys": queries.api_keys(request.user.pk), "secret": secret}
+    return render(request, "keys/api.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+@login_required
+def revoke_key(request: MemberRequest, key_id: UUID) -> HttpResponse:
+    """Refuse the key from now on."""
+    try:
+        revoke_api_key.revoke(user_id=request.user.pk, key_id=key_id, now=timezone.now())
+    except revoke_api_key.ApiKeyNotFound as refused:
+        raise Http404(refused.detail) from None
+    messages.success(request, "The key opens nothing any more.")
+    return redirect("api-keys")

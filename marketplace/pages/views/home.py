@@ -1,0 +1,19 @@
+"""This will show the first page: what the market is and what is for rent now."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from marketplace.domain.offer_query import OfferQuery
+from marketplace.offers import queries
+from marketplace.pages.shown import offer
+
+ROWS = 8
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """Show the market in one screen."""
+    page = queries.search(OfferQuery(rows_max=ROWS), now=timezone.now())
+    return render(request, "pages/home.html", {"rows": [offer.line(item) for item in page.items]})

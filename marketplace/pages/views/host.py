@@ -1,0 +1,83 @@
+"""This will let people become hosts, and show hosts how their machines do."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from marketplace.domain.money import format_usd
+from marketplace.domain.problem import Refused
+from marketplace.ledger.queries import earned
+from marketplace.machines.actions.issue_token import issue_token
+from marketplace.machines.api import enrol_command
+from marketplace.offers.actions import set_price
+from marketplace.pages import queries
+from marketplace.pages.forms.terms import TermsForm
+from marketplace.pages.shown import machine
+from marketplace.pages.shown.rental import Moment
+from marketplace.pages.visitor import MemberRequest
+
+
+@require_safe
+def host(request: HttpRequest) -> HttpResponse:
+    """Explain hosting to everybody; show hosts their machines."""
+    if not request.user.is_authenticated:
+        return render(request, "host/host.html", {"machines": []})
+    return render(request, "host/host.html", _context(request.user.pk))
+
+
+@never_cache
+@require_POST
+@login_required
+def issue_enrolment_token(request: MemberRequest) -> HttpResponse:
+    """Show the one line that enrols a machine; its token is shown this once."""
+    issued = issue_token(host_id=request.user.pk, now=timezone.now())
+    context = _context(request.user.pk) | {
+        "command": enrol_command(issued.token),
+        "expires": Moment.of(issued.expires_at),
+    }
+    return render(request, "host/host.html", context)
+
+
+@require_POST
+@login_required
+def set_terms(request: MemberRequest, machine_id: UUID) -> HttpResponse:
+    """Set a machine's prices and whether it is on the market."""
+    form = TermsForm(request.POST)
+    if not form.is_valid():
+        problems = [
+            f"{form[name].label}: {text}" for name, lines in form.errors.items() for text in lines
+        ]
+        messages.error(request, " ".join(problems))
+        return redirect("host")
+    terms = form.cleaned_data
+    try:
+        set_price.set_price(
+            host_id=request.user.pk,
+            machine_id=machine_id,
+            now=timezone.now(),
+            price_cpu_hour_microusd=terms["price_cpu_hour"],
+            price_gpu_hour_microusd=terms["price_gpu_hour"],
+            listed=terms["listed"],
+        )
+    except set_price.OfferUnknown as refused:
+        raise Http404(refused.detail) from None
+    except Refused as refused:
+        messages.error(request, refused.detail)
+    else:
+        messages.success(request, "The new terms hold for rentals that start from now on.")
+    return redirect("host")
+
+
+def _context(host_id: int) -> dict[str, object]:
+    now = timezone.now()
+    found = queries.host_machines(host_id, now)
+    return {
+        "machines": [machine.line(item, now) for item in found],
+        "earned": format_usd(earned(host_id)),
+    }

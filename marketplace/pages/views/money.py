@@ -1,0 +1,66 @@
+"""This will show what a person has, where it came from and where it went."""
+
+from uuid import uuid4
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from marketplace.domain.money import format_usd
+from marketplace.domain.problem import Refused
+from marketplace.ledger import queries
+from marketplace.pages.forms.top_up import TopUpForm
+from marketplace.pages.shown import statement
+from marketplace.pages.visitor import MemberRequest
+from marketplace.payments.actions.top_up import top_up
+from marketplace.payments.models import TopUp, TopUpState
+
+LINES_MAX = 200
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def money(request: MemberRequest) -> HttpResponse:
+    """Show the balance and the statement, or add money."""
+    form = TopUpForm(request.POST or None, initial={"amount": "10.00", "request_key": uuid4().hex})
+    if request.method == "POST" and form.is_valid():
+        try:
+            paid = _pay(request, form)
+        except Refused as refused:
+            form.add_error("amount", refused.detail)
+        else:
+            _tell(request, paid)
+            return redirect("money")
+    user_id = request.user.pk
+    context = {
+        "form": form,
+        "balance": format_usd(queries.balance(user_id)),
+        "held": format_usd(queries.held(user_id)),
+        "earned": format_usd(queries.earned(user_id)),
+        "lines": [statement.line(entry) for entry in queries.statement(user_id, LINES_MAX)],
+        "test_payments": settings.TEST_PAYMENTS,
+    }
+    return render(request, "money/money.html", context, status=422 if form.errors else 200)
+
+
+def _pay(request: MemberRequest, form: TopUpForm) -> TopUp:
+    return top_up(
+        user_id=request.user.pk,
+        amount_microusd=form.cleaned_data["amount"],
+        cause=f"page:{request.user.pk}:{form.cleaned_data['request_key']}",
+        now=timezone.now(),
+    )
+
+
+def _tell(request: MemberRequest, paid: TopUp) -> None:
+    amount = format_usd(paid.amount_microusd)
+    if paid.state == TopUpState.PAID:
+        messages.success(request, f"{amount} is in your balance.")
+    elif paid.state == TopUpState.REFUSED:
+        messages.error(request, f"{amount} was not paid: {paid.reason}")
+    else:
+        messages.info(request, f"{amount} is on its way; it shows here once it has arrived.")

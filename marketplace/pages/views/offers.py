@@ -1,0 +1,40 @@
+"""This will show the offers that match a search, page by page."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from marketplace.domain.offer_query import CursorInvalid
+from marketplace.offers import queries
+from marketplace.pages.forms.search import SearchForm
+from marketplace.pages.shown import offer
+
+
+@require_safe
+def offers(request: HttpRequest) -> HttpResponse:
+    """Show the filters and the first page, or just what htmx asked for."""
+    form = SearchForm(request.GET)
+    if not form.is_valid():
+        return render(request, _template(request), {"form": form, "rows": [], "searched": True})
+    cursor = request.GET.get("cursor", "")
+    try:
+        page = queries.search(form.query(cursor), now=timezone.now())
+    except CursorInvalid:
+        return redirect("/offers/")
+    address = request.GET.copy()
+    address["cursor"] = page.next_cursor.encode() if page.next_cursor else ""
+    context = {
+        "form": form,
+        "rows": [offer.line(item) for item in page.items],
+        "more_url": f"/offers/?{address.urlencode()}" if page.next_cursor else "",
+        "searched": any(request.GET.values()),
+    }
+    return render(request, _template(request), context)
+
+
+def _template(request: HttpRequest) -> str:
+    htmx = getattr(request, "htmx", None)
+    if not htmx or htmx.history_restore_request:
+        return "offers/search.html"
+    return "offers/_rows.html" if htmx.target == "more" else "offers/_list.html"

@@ -1,0 +1,116 @@
+"""This will let somebody rent one machine, after seeing the most that it can cost."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from marketplace.accounts import queries as accounts
+from marketplace.accounts.models import SshKey
+from marketplace.domain.problem import Refused
+from marketplace.ledger import queries as ledger
+from marketplace.offers import queries as offers
+from marketplace.pages.forms.rent import RentForm
+from marketplace.pages.queries import newest_image
+from marketplace.pages.shown import offer as shown_offer
+from marketplace.pages.shown.quote import Quote, quote
+from marketplace.pages.visitor import MemberRequest
+from marketplace.pages.wording import GIB
+from marketplace.rentals.actions import start
+
+IMAGE = "debian:12"
+HOURS = 1
+CHANGED = "The most that it can cost is now {total}. Rent again if that is fine."
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def rent(request: MemberRequest, offer_id: UUID) -> HttpResponse:
+    """Show the form, price it again, or start the rental."""
+    try:
+        offer = offers.row(offer_id, now=timezone.now())
+    except offers.OfferUnknown as refused:
+        raise Http404(refused.detail) from None
+    form, shown = _form(request, offer)
+    if request.method == "POST" and request.POST.get("intent") == "quote":
+        if getattr(request, "htmx", None):
+            return render(request, "offers/_quote.html", {"form": form, "quote": shown})
+    elif request.method == "POST" and form.is_valid():
+        problem = _disagreement(form, shown)
+        if not problem:
+            try:
+                return redirect(_start(request, offer_id, form))
+            except Refused as refused:
+                problem = refused.detail
+        form.add_error(None, problem)
+    context = {
+        "form": form,
+        "quote": shown,
+        "offer": shown_offer.line(offer),
+        "has_keys": bool(form.fields["ssh_keys"].choices),  # type: ignore[attr-defined]
+        "longest_hours": offer.longest_term_s // 3600,
+    }
+    return render(
+        request, "offers/rent.html", context, status=422 if request.POST and form.errors else 200
+    )
+
+
+def _form(request: MemberRequest, offer: offers.OfferRow) -> tuple[RentForm, Quote]:
+    keys = accounts.ssh_keys(request.user.pk)
+    options: dict[str, Any] = {"keys": keys, "has_gpus": bool(offer.gpus)}
+    if request.method == "POST":
+        form = RentForm(request.POST, **options)
+    else:
+        form = RentForm(_first_guess(request, offer, keys), **options)
+    return form, quote(form, offer, balance_microusd=ledger.balance(request.user.pk))
+
+
+def _first_guess(
+    request: MemberRequest, offer: offers.OfferRow, keys: Sequence[SshKey]
+) -> dict[str, Any]:
+    """Return what the form starts with: small, but never more than is free."""
+    return {
+        "image": newest_image(request.user.pk) or getattr(settings, "DEFAULT_IMAGE", IMAGE),
+        "cpus": 1,
+        "gpus": min(1, offer.gpus_free),
+        "ram": _gib(min(GIB, offer.ram_bytes_free)),
+        "disk": _gib(min(2 * GIB, offer.disk_bytes_free)),
+        "hours": min(HOURS, offer.longest_term_s / 3600),
+        "ssh_keys": [str(key.pk) for key in keys],
+        "request_key": uuid4().hex,
+    }
+
+
+def _disagreement(form: RentForm, shown: Quote) -> str:
+    """Return what to say when the page showed less than this would cost; empty: all is agreed."""
+    agreed = form.cleaned_data["agreed_microusd"]
+    total = shown.worst_total_microusd
+    if total is None or (agreed is not None and total <= agreed):
+        return ""
+    return CHANGED.format(total=shown.worst_total)
+
+
+def _start(request: MemberRequest, offer_id: UUID, form: RentForm) -> str:
+    rental = start.start(
+        renter_id=request.user.pk,
+        offer_id=offer_id,
+        image=form.cleaned_data["image"],
+        resources=form.resources(),
+        lease_s=form.lease_s(),
+        cap_microusd=form.cleaned_data["cap"],
+        ssh_key_ids=form.ssh_key_ids(),
+        environment={},
+        idempotency_key=f"page:{form.cleaned_data['request_key']}",
+        now=timezone.now(),
+    )
+    return f"/rentals/{rental.id}/"
+
+
+def _gib(size_bytes: int) -> str:
+    return f"{size_bytes / GIB:.4f}".rstrip("0").rstrip(".")

@@ -1,0 +1,96 @@
+"""This will show one rental and do what its renter asks: stop, extend, forget."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from marketplace.domain.problem import Refused
+from marketplace.pages.forms.extend import ExtendForm
+from marketplace.pages.shown.rental import RentalPanel, panel
+from marketplace.pages.visitor import MemberRequest
+from marketplace.rentals import queries
+from marketplace.rentals.actions import extend as extending
+from marketplace.rentals.actions import forget as forgetting
+from marketplace.rentals.actions import stop as stopping
+
+
+@require_safe
+@login_required
+def rental(request: MemberRequest, rental_id: UUID) -> HttpResponse:
+    """Show the rental; its panel stays live."""
+    context = {"rental": _panel(request, rental_id), "extend_form": ExtendForm()}
+    return render(request, "rentals/rental.html", context)
+
+
+@require_safe
+@login_required
+def rental_panel(request: MemberRequest, rental_id: UUID) -> HttpResponse:
+    """Show just the panel, for browsers that cannot hold a stream open."""
+    return render(request, "rentals/_panel.html", {"rental": _panel(request, rental_id)})
+
+
+@require_POST
+@login_required
+def stop(request: MemberRequest, rental_id: UUID) -> HttpResponse:
+    """Stop the rental; from this moment on nothing is charged."""
+    try:
+        stopping.stop(rental_id=rental_id, renter_id=request.user.pk, now=timezone.now())
+    except queries.RentalUnknown as refused:
+        raise Http404(refused.detail) from None
+    return redirect("rental", rental_id)
+
+
+@require_POST
+@login_required
+def extend(request: MemberRequest, rental_id: UUID) -> HttpResponse:
+    """Give the rental more time or a higher limit."""
+    view = _view(request, rental_id)
+    form = ExtendForm(request.POST)
+    if form.is_valid():
+        seconds = form.seconds_more()
+        present_s = int((view.ends_at - view.started_at).total_seconds())
+        try:
+            extending.extend(
+                rental_id=rental_id,
+                renter_id=request.user.pk,
+                lease_s=present_s + seconds if seconds else None,
+                cap_microusd=form.cleaned_data["cap"],
+                now=timezone.now(),
+            )
+        except Refused as refused:
+            form.add_error(None, refused.detail)
+        else:
+            messages.success(request, "The rental has its new end.")
+            return redirect("rental", rental_id)
+    context = {"rental": panel(view), "extend_form": form}
+    return render(request, "rentals/rental.html", context, status=422)
+
+
+@require_POST
+@login_required
+def forget(request: MemberRequest, rental_id: UUID) -> HttpResponse:
+    """Take an ended rental off the list."""
+    try:
+        forgetting.forget(rental_id=rental_id, renter_id=request.user.pk, now=timezone.now())
+    except queries.RentalUnknown as refused:
+        raise Http404(refused.detail) from None
+    except Refused as refused:
+        messages.error(request, refused.detail)
+        return redirect("rental", rental_id)
+    return redirect("rentals")
+
+
+def _view(request: MemberRequest, rental_id: UUID) -> queries.RentalView:
+    try:
+        return queries.view(rental_id, request.user.pk, timezone.now())
+    except queries.RentalUnknown as refused:
+        raise Http404(refused.detail) from None
+
+
+def _panel(request: MemberRequest, rental_id: UUID) -> RentalPanel:
+    return panel(_view(request, rental_id))
