@@ -1,0 +1,82 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from marketplace.domain.money import charge
+from marketplace.domain.pricing import (
+    BidBelowFloor,
+    LimitMissing,
+    TermTooLong,
+    affordable_ms,
+    check_bid,
+    price_hour,
+    term_ms,
+    value,
+    worst_total,
+)
+
+PRICES = st.integers(0, 10**9)
+AMOUNTS = st.integers(1, 10**12)
+LEASES_S = st.integers(1, 10**7)
+LONGEST_S = 10**7
+
+
+def test_a_request_with_gpus_is_priced_by_gpu_alone() -> None:
+    prices = {"price_gpu_hour_microusd": 2_000_000, "price_cpu_hour_microusd": 10_000}
+    assert price_hour(gpus=2, cpus=16, **prices) == 4_000_000
+    assert price_hour(gpus=0, cpus=16, **prices) == 160_000
+
+
+def test_a_bid_must_reach_the_floor() -> None:
+    assert check_bid(100, floor_hour_microusd=100) == 100
+    with pytest.raises(BidBelowFloor):
+        check_bid(99, floor_hour_microusd=100)
+
+
+@pytest.mark.parametrize(("lease_s", "cap"), [(None, None), (0, None), (None, 0), (0, 0)])
+def test_a_rental_without_an_end_is_refused(lease_s: int | None, cap: int | None) -> None:
+    with pytest.raises(LimitMissing):
+        worst_total(
+            price_hour_microusd=1, lease_s=lease_s, cap_microusd=cap, longest_term_s=LONGEST_S
+        )
+
+
+def test_a_lease_beyond_the_offers_longest_term_is_refused() -> None:
+    with pytest.raises(TermTooLong, match="2 hours"):
+        term_ms(price_hour_microusd=1, lease_s=7201, cap_microusd=None, longest_term_s=7200)
+
+
+@given(price=PRICES, amount=AMOUNTS, at_most_ms=st.integers(0, 10**10))
+def test_what_an_amount_affords_never_costs_more_and_is_the_longest_such(
+    price: int, amount: int, at_most_ms: int
+) -> None:
+    milliseconds = affordable_ms(price, amount, at_most_ms=at_most_ms)
+    assert charge(price, milliseconds) <= amount
+    assert milliseconds == at_most_ms or price * (milliseconds + 1) > amount * 3_600_000
+
+
+@given(price=PRICES, lease_s=LEASES_S, cap=AMOUNTS)
+def test_a_rental_never_costs_more_than_its_cap_or_its_lease(
+    price: int, lease_s: int, cap: int
+) -> None:
+    limits = {"price_hour_microusd": price, "longest_term_s": LONGEST_S}
+    both = worst_total(lease_s=lease_s, cap_microusd=cap, **limits)
+    assert both <= cap
+    assert both <= worst_total(lease_s=lease_s, cap_microusd=None, **limits)
+    assert both == charge(price, term_ms(lease_s=lease_s, cap_microusd=cap, **limits))
+
+
+@given(price=PRICES, lease_s=LEASES_S, more_s=LEASES_S)
+def test_a_longer_lease_never_costs_less(price: int, lease_s: int, more_s: int) -> None:
+    limits = {"price_hour_microusd": price, "cap_microusd": None, "longest_term_s": 2 * LONGEST_S}
+    assert worst_total(lease_s=lease_s, **limits) <= worst_total(lease_s=lease_s + more_s, **limits)
+
+
+def test_a_cap_alone_is_bounded_by_the_longest_term() -> None:
+    assert term_ms(price_hour_microusd=0, lease_s=None, cap_microusd=5, longest_term_s=60) == 60_000
+
+
+def test_value_is_the_price_of_a_million_measured_operations() -> None:
+    assert value(price_hour_microusd=40_000, rate=8_000_000) == 5_000
+    assert value(price_hour_microusd=40_000, rate=None) is None
+    assert value(price_hour_microusd=40_000, rate=0) is None

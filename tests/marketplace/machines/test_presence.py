@@ -1,0 +1,66 @@
+import pytest
+
+from marketplace.machines import queries
+from marketplace.machines.actions.heartbeat import heartbeat
+from marketplace.machines.actions.mark_offline import mark_offline
+from marketplace.machines.models import Machine, UptimeDay
+from tests.marketplace.scene import after, hardware, machine, sync_request
+
+pytestmark = pytest.mark.django_db
+
+
+def beat(on: Machine, at: float, **told: object) -> None:
+    heartbeat(machine_id=on.id, request=sync_request(**told), now=after(at))
+    on.refresh_from_db()
+
+
+def test_a_machine_is_there_until_it_was_silent_for_sixty_seconds() -> None:
+    on = machine()
+    assert on.online
+    assert mark_offline(now=after(60)) == 0
+    assert mark_offline(now=after(61)) == 1
+    assert mark_offline(now=after(62)) == 0
+    on.refresh_from_db()
+    assert not on.online
+    beat(on, 70)
+    assert on.online
+
+
+def test_a_sync_may_bring_new_hardware() -> None:
+    on = machine()
+    beat(on, 10, hardware=hardware(cpus=32))
+    assert (on.cpus_total, on.cpus_free) == (32, 32)
+
+
+def test_time_there_is_counted_and_silence_is_not() -> None:
+    on = machine()
+    for second in (30, 60, 90, 120):
+        beat(on, second)
+    mark_offline(now=after(300))
+    beat(on, 400)
+    beat(on, 480)
+    assert UptimeDay.objects.get().up_ms == (120 + 80) * 1000
+    assert queries.uptime_ppm(on.id, now=after(800)) == 250_000
+
+
+def test_a_machine_that_is_always_there_has_full_uptime() -> None:
+    on = machine()
+    for minute in range(1, 11):
+        beat(on, minute * 60)
+    assert queries.uptime_ppm(on.id, now=after(600)) == 1_000_000
+
+
+def test_a_new_machine_has_no_uptime_yet() -> None:
+    on = machine()
+    assert queries.uptime_ppm(on.id, now=after(0)) == 0
+
+
+def test_hosts_see_their_own_machines_only() -> None:
+    on = machine()
+    assert list(queries.of_host(on.host_id)) == [on]
+    assert list(queries.of_host(on.host_id + 1)) == []
+
+
+def test_revisions_of_several_machines_are_read_at_once() -> None:
+    one, two = machine(), machine()
+    assert queries.newest_revisions([one.id, two.id]) == {one.id: 1, two.id: 1}

@@ -1,0 +1,177 @@
+from dataclasses import replace
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from marketplace.domain.matching import MachineOffline, MachineUnverified
+from marketplace.domain.offer_query import OfferQuery, OfferSort
+from marketplace.machines.models import Machine
+from marketplace.offers import queries
+from marketplace.offers.actions.list_offer import list_missing, list_offer
+from marketplace.offers.actions.refresh import refresh, refresh_all
+from marketplace.offers.actions.set_price import OfferUnknown, TermsInvalid, set_price
+from marketplace.offers.models import Offer
+from marketplace.verification.actions.admit_validator import expel
+from marketplace.verification.actions.record_verdict import record
+from protocol.hardware import Hardware
+from protocol.validator import Measurement
+from tests.marketplace.scene import GIB, NOW, Judge, after, hardware, machine, placement, user
+
+pytestmark = pytest.mark.django_db
+ALL = OfferQuery(verified=False)
+
+
+def listed(*, price: int = 10_000, rate: int = 8_000_000, of: Hardware | None = None) -> Machine:
+    on = machine(of=of)
+    list_offer(machine_id=on.id, now=NOW)
+    measurement = Measurement(cpus=4, cpu_hash_rate=rate)
+    record(signed=Judge().admitted().verdict(on, measurement=measurement), now=NOW)
+    prices = {"price_cpu_hour_microusd": price, "price_gpu_hour_microusd": price}
+    set_price(host_id=on.host_id, machine_id=on.id, now=NOW, **prices)
+    return on
+
+
+def found(query: OfferQuery, at: float = 0) -> list[object]:
+    return [row.machine_id for row in queries.search(query, now=after(at)).items]
+
+
+def test_a_machine_is_listed_at_default_prices_once_it_is_enrolled() -> None:
+    on = machine()
+    assert list_missing(now=NOW) == 1
+    assert list_missing(now=NOW) == 0
+    (row,) = queries.search(ALL, now=NOW).items
+    assert (row.machine_id, row.price_hour_microusd, row.verified) == (on.id, 10_000, False)
+    assert (row.cpus_free, row.ram_bytes_free, row.value_microusd) == (4, 8 * GIB, None)
+
+
+def test_only_verified_machines_are_shown_unless_all_are_asked_for() -> None:
+    vouched, unvouched = listed(), machine()
+    list_offer(machine_id=unvouched.id, now=NOW)
+    assert found(OfferQuery()) == [vouched.id]
+    assert set(found(ALL)) == {vouched.id, unvouched.id}
+    assert found(OfferQuery(), at=3600) == []
+
+
+def test_an_offline_machine_and_an_unlisted_offer_are_not_shown() -> None:
+    offline, unlisted = listed(), listed()
+    Machine.objects.filter(id=offline.id).update(online=False)
+    set_price(host_id=unlisted.host_id, machine_id=unlisted.id, now=NOW, listed=False)
+    assert found(ALL) == []
+
+
+def test_what_a_placement_takes_is_gone_from_the_search_at_once() -> None:
+    on = listed()
+    placement(on, cpus=3)
+    assert found(OfferQuery(cpus_min=2)) == []
+    assert found(OfferQuery(cpus_min=1)) == [on.id]
+
+
+@pytest.mark.parametrize(
+    ("query", "matches"),
+    [
+        (OfferQuery(gpu_model="h100"), True),
+        (OfferQuery(gpu_model="A100"), False),
+        (OfferQuery(gpus_min=2), True),
+        (OfferQuery(gpus_min=3), False),
+        (OfferQuery(vram_bytes_min=80 * GIB), True),
+        (OfferQuery(vram_bytes_min=81 * GIB), False),
+        (OfferQuery(cpus_min=4), True),
+        (OfferQuery(cpus_min=5), False),
+        (OfferQuery(memory_bytes_min=8 * GIB), True),
+        (OfferQuery(memory_bytes_min=9 * GIB), False),
+        (OfferQuery(disk_bytes_min=100 * GIB), True),
+        (OfferQuery(disk_bytes_min=101 * GIB), False),
+        (OfferQuery(price_hour_microusd_max=10_000), True),
+        (OfferQuery(price_hour_microusd_max=9_999), False),
+        (OfferQuery(words=("h100", "epyc")), True),
+        (OfferQuery(words=("h100", "xeon")), False),
+    ],
+)
+def test_every_filter_keeps_what_matches_and_only_that(query: OfferQuery, matches: bool) -> None:
+    listed(of=hardware(gpus=2))
+    assert bool(found(query)) is matches
+
+
+def test_offers_are_sorted_by_price() -> None:
+    dear, cheap = listed(price=30_000), listed(price=20_000)
+    assert found(OfferQuery()) == [cheap.id, dear.id]
+
+
+def test_offers_are_sorted_by_price_per_measured_performance_unmeasured_last() -> None:
+    slow = listed(price=20_000, rate=1_000_000)
+    fast = listed(price=30_000, rate=8_000_000)
+    gpu = listed(price=1, of=hardware(gpus=1))
+    assert found(OfferQuery(sort=OfferSort.VALUE)) == [fast.id, slow.id, gpu.id]
+
+
+@pytest.mark.parametrize("sort", list(OfferSort))
+def test_pages_by_cursor_show_every_offer_once_even_at_equal_prices(sort: OfferSort) -> None:
+    everything = {listed(price=1000 * (n % 2)).id for n in range(7)}
+    query, seen = OfferQuery(sort=sort, rows_max=2), []
+    for _ in range(4):
+        page = queries.search(query, now=NOW)
+        seen += [row.machine_id for row in page.items]
+        query = replace(query, cursor=page.next_cursor)
+    assert page.next_cursor is None
+    assert (len(seen), set(seen)) == (7, everything)
+
+
+def test_a_search_is_one_query_however_many_offers_match() -> None:
+    for _ in range(5):
+        listed()
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
+        assert len(queries.search(OfferQuery(), now=NOW).items) == 5
+    assert len(captured) == 1
+
+
+def test_a_pass_mends_what_a_lost_refresh_left() -> None:
+    on = listed()
+    expel(hotkey=Judge().keypair.ss58_address)
+    assert found(OfferQuery()) == [on.id]
+    assert refresh_all(now=NOW) == 1
+    assert found(OfferQuery()) == []
+    assert refresh_all(now=NOW) == 0
+
+
+def test_only_a_listed_online_verified_offer_is_rentable() -> None:
+    on = listed()
+    offer = Offer.objects.get()
+    assert queries.rentable(offer.id, now=NOW) == offer
+    with pytest.raises(MachineUnverified):
+        queries.rentable(offer.id, now=after(3600))
+    Machine.objects.update(online=False)
+    with pytest.raises(MachineOffline):
+        queries.rentable(offer.id, now=NOW)
+    set_price(host_id=on.host_id, machine_id=on.id, now=NOW, listed=False)
+    with pytest.raises(queries.OfferUnknown):
+        queries.rentable(offer.id, now=NOW)
+    with pytest.raises(queries.OfferUnknown):
+        queries.row(offer.id, now=NOW)
+
+
+def test_a_host_may_not_price_the_machine_of_another() -> None:
+    on = listed()
+    stranger = user("other@example.org").id
+    for terms in ({"bid_floor_microusd": 1}, {}):
+        with pytest.raises(OfferUnknown):
+            set_price(host_id=stranger, machine_id=on.id, now=NOW, **terms)
+    assert list(queries.of_host(stranger)) == []
+    assert queries.of_host(on.host_id).count() == 1
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [{"bid_floor_microusd": -1}, {"longest_term_s": 0}, {"price_gpu_hour_microusd": 10**10}],
+)
+def test_terms_out_of_bounds_are_refused(terms: dict[str, int]) -> None:
+    on = listed()
+    with pytest.raises(TermsInvalid):
+        set_price(host_id=on.host_id, machine_id=on.id, now=NOW, **terms)
+
+
+def test_a_refresh_of_a_machine_without_offer_does_nothing() -> None:
+    refresh(machine_id=machine().id, now=NOW)
+    assert not Offer.objects.exists()

@@ -1,0 +1,97 @@
+import pytest
+
+from marketplace.machines.models import Machine
+from marketplace.placements import queries
+from marketplace.placements.actions.observe import observe
+from marketplace.placements.actions.request_stop import request_stop
+from marketplace.placements.actions.sweep import sweep
+from marketplace.placements.models import Lease, Placement
+from protocol.agent import ObservedState, Want
+from tests.marketplace.scene import after, hardware, machine, placement, seen
+
+pytestmark = pytest.mark.django_db
+O = ObservedState  # noqa: E741
+
+
+def reported(state: ObservedState | None) -> tuple[Machine, Placement]:
+    on = machine(of=hardware(gpus=1))
+    it = placement(on, gpus=1, funded_s=600)
+    if state is not None:
+        observe(machine_id=on.id, observed=[seen(it.id, state)], now=after(0))
+    return on, it
+
+
+@pytest.mark.parametrize(
+    ("state", "deadline_s", "code"),
+    [
+        (None, 60, "accept_late"),
+        (O.ACCEPTED, 60, "prepare_late"),
+        (O.PREPARING, 900, "start_late"),
+    ],
+)
+def test_what_does_not_go_on_in_time_fails_by_the_machine(
+    state: ObservedState | None, deadline_s: int, code: str
+) -> None:
+    _, it = reported(state)
+    assert sweep(now=after(deadline_s)) == 0
+    assert sweep(now=after(deadline_s + 1)) == 1
+    it.refresh_from_db()
+    assert (it.state, it.blame, it.reason_code) == ("failed", "machine", code)
+    assert it.reason.endswith(".")
+
+
+def test_a_running_placement_is_ended_after_its_funded_time_without_blame() -> None:
+    on, it = reported(O.RUNNING)
+    assert sweep(now=after(720)) == 0
+    assert sweep(now=after(721)) == 1
+    it.refresh_from_db()
+    assert (it.state, it.blame, it.reason_code) == ("collecting", "", "lease_ended")
+    assert it.stop_requested_at == after(600)
+    observe(machine_id=on.id, observed=[seen(it.id, O.GONE)], now=after(722))
+    it.refresh_from_db()
+    assert it.state == "released"
+
+
+def test_a_stop_that_is_never_confirmed_fails_and_keeps_its_reason() -> None:
+    _, it = reported(O.RUNNING)
+    request_stop(placement_id=it.id, reason_code="renter", reason="You did.", now=after(10))
+    assert sweep(now=after(311)) == 1
+    it.refresh_from_db()
+    assert (it.state, it.blame, it.reason_code) == ("failed", "machine", "renter")
+
+
+def test_a_swept_placement_is_listed_for_its_end_until_the_machine_says_gone() -> None:
+    on, it = reported(None)
+    sweep(now=after(61))
+    assert [wanted.want for wanted in queries.desired(on.id, after(62))] == [Want.END]
+    assert Lease.objects.count() == 1
+    observe(machine_id=on.id, observed=[seen(it.id, O.RUNNING)], now=after(63))
+    assert Lease.objects.count() == 1
+    observe(machine_id=on.id, observed=[seen(it.id, O.GONE)], now=after(64))
+    on.refresh_from_db()
+    assert queries.desired(on.id, after(65)) == ()
+    assert (Lease.objects.count(), on.gpus_free, on.cpus_free) == (0, 1, 4)
+    it.refresh_from_db()
+    assert (it.state, it.gone_at, it.freed_at) == ("failed", after(64), after(64))
+
+
+def test_a_silent_machine_gets_its_slice_back_after_the_quarantine_and_only_once() -> None:
+    on, it = reported(None)
+    sweep(now=after(61))
+    assert sweep(now=after(61 + 3600)) == 0
+    assert sweep(now=after(62 + 3600)) == 1
+    assert sweep(now=after(63 + 3600)) == 0
+    assert [wanted.want for wanted in queries.desired(on.id, after(5000))] == [Want.END]
+    observe(machine_id=on.id, observed=[seen(it.id, O.GONE)], now=after(5000))
+    on.refresh_from_db()
+    assert (Lease.objects.count(), on.gpus_free, on.cpus_free) == (0, 1, 4)
+
+
+def test_the_quarantine_lasts_as_long_as_a_cut_off_machine_may_keep_it_running() -> None:
+    on = machine()
+    it = placement(on, funded_s=10_000)
+    sweep(now=after(61))
+    assert sweep(now=after(9_999)) == 0
+    assert sweep(now=after(10_001)) == 1
+    it.refresh_from_db()
+    assert it.freed_at == after(10_001)

@@ -1,0 +1,127 @@
+import bittensor_core
+import pytest
+from django.core.management import CommandError, call_command
+
+from marketplace.verification import queries
+from marketplace.verification.actions.admit_validator import expel
+from marketplace.verification.actions.record_verdict import (
+    VerdictMachineUnknown,
+    VerdictOutOfTime,
+    VerdictUnsigned,
+    record,
+)
+from marketplace.verification.actions.register_key import ValidatorKeyMalformed, register_key
+from marketplace.verification.authenticate import ValidatorNotAdmitted
+from marketplace.verification.models import Validator, VerdictRecord
+from protocol.validator import VerdictState
+from tests.marketplace.scene import NOW, Judge, after, machine, placement
+
+pytestmark = pytest.mark.django_db
+NOW_MS = int(NOW.timestamp() * 1000)
+LINE = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43
+
+
+def test_a_machine_is_verified_while_the_verdict_stands() -> None:
+    on, judge = machine(), Judge().admitted()
+    assert not queries.is_verified(on.id, NOW)
+    record(signed=judge.verdict(on), now=NOW)
+    assert queries.is_verified(on.id, after(3599))
+    assert not queries.is_verified(on.id, after(3600))
+
+
+def test_the_newest_verdict_decides() -> None:
+    on, judge = machine(), Judge().admitted()
+    record(signed=judge.verdict(on), now=NOW)
+    bad = judge.verdict(on, state=VerdictState.SUSPENDED, checked_at_ms=NOW_MS + 1000)
+    record(signed=bad, now=after(1))
+    assert not queries.is_verified(on.id, after(2))
+    verdict = queries.current_verdict(on.id, after(2))
+    assert verdict is not None
+    assert verdict.state == VerdictState.SUSPENDED
+
+
+def test_the_same_verdict_twice_is_kept_once() -> None:
+    on, judge = machine(), Judge().admitted()
+    assert record(signed=judge.verdict(on), now=NOW) == record(signed=judge.verdict(on), now=NOW)
+    assert VerdictRecord.objects.count() == 1
+
+
+def test_a_changed_verdict_is_refused() -> None:
+    on, judge = machine(), Judge().admitted()
+    signed = judge.verdict(on, state=VerdictState.SUSPENDED)
+    forged = signed.verdict.model_copy(update={"state": VerdictState.VERIFIED})
+    with pytest.raises(VerdictUnsigned):
+        record(signed=signed.model_copy(update={"verdict": forged}), now=NOW)
+
+
+def test_the_word_of_a_hotkey_that_is_not_admitted_is_refused() -> None:
+    with pytest.raises(ValidatorNotAdmitted):
+        record(signed=Judge().verdict(machine()), now=NOW)
+
+
+def test_an_expelled_validators_word_counts_no_more() -> None:
+    on, judge = machine(), Judge().admitted()
+    record(signed=judge.verdict(on), now=NOW)
+    register_key(hotkey=judge.keypair.ss58_address, ssh_public_key=LINE)
+    expel(hotkey=judge.keypair.ss58_address)
+    assert not queries.is_verified(on.id, NOW)
+    assert queries.validator_keys() == ()
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        {"checked_at_ms": NOW_MS - 600_001},
+        {"checked_at_ms": NOW_MS + 60_001},
+        {"expires_at_ms": NOW_MS},
+        {"expires_at_ms": NOW_MS + 86_400_001},
+        {"checked_at_ms": 1 << 62},
+    ],
+)
+def test_a_stale_future_expired_or_everlasting_verdict_is_refused(times: dict[str, int]) -> None:
+    on, judge = machine(), Judge().admitted()
+    with pytest.raises(VerdictOutOfTime):
+        record(signed=judge.verdict(on, **times), now=NOW)
+
+
+def test_a_verdict_about_another_key_than_the_machines_is_refused() -> None:
+    on, judge = machine(), Judge().admitted()
+    with pytest.raises(VerdictMachineUnknown):
+        record(signed=judge.verdict(on, machine_key="0" * 64), now=NOW)
+
+
+def test_a_validators_key_reaches_machines_without_options_or_comment() -> None:
+    judge = Judge().admitted()
+    hotkey = judge.keypair.ss58_address
+    register_key(hotkey=hotkey, ssh_public_key=f"{LINE} me@home")
+    assert queries.validator_keys() == (LINE,)
+    with pytest.raises(ValidatorKeyMalformed):
+        register_key(hotkey=hotkey, ssh_public_key=f'command="sh" {LINE}')
+
+
+def test_the_machine_whose_verdict_ends_first_is_looked_at_first() -> None:
+    fresh, unknown, judge = machine(), machine(), Judge().admitted()
+    record(signed=judge.verdict(fresh), now=NOW)
+    assert [target.machine_id for target in queries.targets(NOW)] == [unknown.id, fresh.id]
+
+
+def test_a_target_says_what_no_placement_holds() -> None:
+    on = machine()
+    placement(on, cpus=3)
+    (target,) = queries.targets(NOW)
+    assert (target.busy, target.cpus_free, target.machine_key) == (True, 1, on.machine_key)
+
+
+def test_an_offline_machine_is_no_target() -> None:
+    on = machine()
+    on.__class__.objects.update(online=False)
+    assert queries.targets(NOW) == ()
+
+
+def test_an_operator_admits_a_validator_by_its_hotkey() -> None:
+    hotkey = bittensor_core.Keypair.create_from_uri("//Judge").ss58_address
+    call_command("add_validator", hotkey, name="First")
+    call_command("add_validator", hotkey, name="Renamed")
+    assert Validator.objects.get().name == "Renamed"
+    with pytest.raises(CommandError, match="ss58"):
+        call_command("add_validator", "nonsense", name="x")
