@@ -125,7 +125,7 @@ def _weak(measured: Measurement, rules: VerdictRules) -> tuple[Problem, ...]:
     found: list[Problem] = []
     if measured.cpu_hash_rate < rules.hash_rate_per_cpu_min * measured.cpus:
         message = (
-            f"{measured.cpus} CPUs reached {measured.cpu_hash_rate} hash iterations/s; at least"
+            f"The {measured.cpus} CPUs reached {measured.cpu_hash_rate} hash iterations/s; at least"
             f" {rules.hash_rate_per_cpu_min * measured.cpus} are needed. Stop what else runs there."
         )
         found.append(Problem(code="cpu_slow", message=message))

@@ -85,10 +85,11 @@ class MachineInspector:
                 measured = await self._prove(connection, target, work)
             except ProofWrong as error:
                 wrong = str(error)
-                logger.warning(
-                    "Proof wrong", extra={"machine_id": str(target.machine_id), "attempt": attempt}
-                )
+                logger.warning("Proof wrong: %s, attempt %d", target.machine_id, attempt + 1)
             except (ProofUnfinished, Unreachable) as error:
+                if wrong:
+                    # Running away from the second demand does not undo the first wrong answer.
+                    break
                 return Look(Outcome.PROOF_UNFINISHED, str(error), hardware)
             else:
                 return Look(Outcome.SEEN, hardware=hardware, measurement=measured)
