@@ -17,7 +17,7 @@ from miner_agent.containers import EngineUnavailable, PortTaken
 from miner_agent.counting import Counting
 from miner_agent.domain import backoff
 from miner_agent.domain.placement import Placement, is_funded, report
-from miner_agent.domain.reconcile import Action, Container, Step, reconcile
+from miner_agent.domain.reconcile import Action, Container, Step, is_same_run, reconcile
 from miner_agent.journal import CORE, SLOT, Journal, NoSuchPlacement
 from miner_agent.runtime import CannotRun, Runtime
 from protocol.agent import (
@@ -167,7 +167,11 @@ class Agent:
 
     def _bring_up(self, placement: Placement) -> None:
         placement_id = placement.placement_id
-        placement = self._counting.end_lost_run(placement, self._containers.get(placement_id))
+        # The plan may be older than a start that has just succeeded: look again.
+        container = self._runtime.find(placement_id)
+        if placement.state is ObservedState.RUNNING and is_same_run(placement, container):
+            return
+        placement = self._counting.end_lost_run(placement, container)
         if placement.failures > FAILURES_MOST:
             self._give_up(placement_id, "start_failed", "The container ended again and again.")
             return
@@ -189,7 +193,7 @@ class Agent:
 
     def _remove(self, placement_id: UUID, placement: Placement | None) -> None:
         if placement is not None and placement.state is not ObservedState.GONE:
-            self._counting.end_run(placement, self._containers.get(placement_id))
+            self._counting.end_run(placement, self._runtime.find(placement_id))
             self._journal.change(placement_id, state=ObservedState.COLLECTING, progress="")
             self.changed()
         self._runtime.remove(placement_id)

@@ -249,9 +249,8 @@ class Containers:
                     if "error" in line:
                         raise EngineRefused(str(line["error"]))
                     _note_layer(layers, line)
-                    done, total = (
-                        sum(column) for column in zip((0, 0), *layers.values(), strict=True)
-                    )
+                    done = sum(current for current, _ in layers.values())
+                    total = sum(size for _, size in layers.values())
                     if total:
                         progress(f"pulling {100 * done // total} %")
                     if time.monotonic() > deadline:

@@ -52,6 +52,10 @@ class Runtime(Protocol):
         """Return every container of this machine by placement."""
         ...
 
+    def find(self, placement_id: UUID) -> Container | None:
+        """Return one placement's container as it is at this moment."""
+        ...
+
     def traces(self) -> frozenset[UUID]:
         """Return the placements of which anything else is here."""
         ...
@@ -106,6 +110,10 @@ class DockerRuntime:
     def containers(self) -> Mapping[UUID, Container]:
         """Return every container of this machine by placement."""
         return self._engine.all()
+
+    def find(self, placement_id: UUID) -> Container | None:
+        """Return one placement's container as it is at this moment."""
+        return self._engine.find(container_name(placement_id), placement_id)
 
     def traces(self) -> frozenset[UUID]:
         """Return the placements that have a door's directory or a disk."""

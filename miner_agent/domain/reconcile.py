@@ -66,12 +66,13 @@ def _step(placement: Placement, container: Container | None, *, here: bool) -> S
         return Step.REMOVE if here else None
     if placement.want is Want.END or placement.state is ObservedState.COLLECTING:
         return Step.REMOVE
-    if placement.state is not ObservedState.RUNNING or not _same_run(placement, container):
+    if placement.state is not ObservedState.RUNNING or not is_same_run(placement, container):
         return Step.BRING_UP
     return Step.REKEY if placement.authorized_keys != placement.written_keys else None
 
 
-def _same_run(placement: Placement, container: Container | None) -> bool:
+def is_same_run(placement: Placement, container: Container | None) -> bool:
+    """Say whether the container is still in the start that the open run counts."""
     run = placement.run
     if run is None or container is None:
         return False

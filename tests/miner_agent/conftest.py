@@ -1,0 +1,92 @@
+"""A real Docker Engine, a busybox image and a machine with its own agent and marketplace."""
+
+import io
+import os
+import subprocess
+import tarfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.miner_agent.host import Host
+from tests.miner_agent.market import LoopbackMarket
+
+IMAGE = "berth-test-busybox:agent"
+ENGINE_START_S = 30
+
+
+def engine_answers() -> bool:
+    return subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Use the engine that answers; without one start one, which needs root."""
+    if engine_answers():
+        yield
+        return
+    assert os.geteuid() == 0, "Start Docker Engine first, or run the tests as root."
+    root = tmp_path_factory.mktemp("docker")
+    with (root / "log").open("wb") as log:
+        process = subprocess.Popen(
+            ["dockerd", "--data-root", str(root / "data")], stdout=log, stderr=log
+        )
+        deadline = time.monotonic() + ENGINE_START_S
+        while not engine_answers():
+            assert process.poll() is None, (root / "log").read_text()[-2000:]
+            assert time.monotonic() < deadline, "Docker Engine did not start in time."
+            time.sleep(0.2)
+        yield
+        process.terminate()
+        process.wait(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def image(engine: None) -> str:
+    """Make an image of nothing but a static busybox, without any registry."""
+    busybox = Path("/bin/busybox")
+    applets = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True)
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as archive:
+        archive.add(busybox, "bin/busybox")
+        for applet in applets.stdout.split():
+            if applet != "busybox":
+                link = tarfile.TarInfo(f"bin/{applet}")
+                link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+                archive.addfile(link)
+    changes = ["-c", "ENV PATH=/usr/bin:/bin FROM_IMAGE=one", "-c", 'CMD ["sleep","100000"]']
+    command = ["docker", "import", *changes, "-", IMAGE]
+    subprocess.run(command, input=content.getvalue(), capture_output=True, check=True)
+    return IMAGE
+
+
+@pytest.fixture(scope="session")
+def market() -> Iterator[LoopbackMarket]:
+    market = LoopbackMarket()
+    yield market
+    market.close()
+
+
+@pytest.fixture(scope="session")
+def host(
+    image: str, market: LoopbackMarket, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Host]:
+    """One machine for all tests: enrolled, its agent running."""
+    network = f"10.213.{os.getpid() % 250}.0/24"
+    host = Host(tmp_path_factory.mktemp("machine"), market, image=image, network=network)
+    host.enroll()
+    host.start()
+    yield host
+    if host.process is not None:
+        host.stop()
+    host.command("uninstall")
+
+
+@pytest.fixture
+def running_host(host: Host) -> Host:
+    """The machine, its agent running whatever an earlier test did to it."""
+    if host.process is None or host.process.poll() is not None:
+        host.start()
+    return host

@@ -1,0 +1,152 @@
+"""The agent of a test as a real process, and the system's own OpenSSH client."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from protocol.agent import DesiredPlacement, ObservedPlacement, Want, Workload
+from protocol.hardware import Resources
+from tests.miner_agent.market import TOKEN, LoopbackMarket
+
+REPOSITORY = Path(__file__).parents[2]
+MIB = 1 << 20
+
+
+class Host:
+    """One machine: a state directory, a range of ports and of networks, an agent process."""
+
+    def __init__(self, home: Path, market: LoopbackMarket, *, image: str, network: str) -> None:
+        self.home = home
+        self.market = market
+        self.image = image
+        self.key = home / "renter_key"
+        first = free_ports(12)
+        self.control_port = first
+        self.environment = {
+            **os.environ,
+            "BERTH_AGENT_HOME": str(home / "agent"),
+            "BERTH_MARKETPLACE_URL": market.url,
+            "BERTH_AGENT_ADDRESS": "127.0.0.1",
+            "BERTH_AGENT_CONTROL_PORT": str(first),
+            "BERTH_AGENT_PORTS": f"{first + 1}-{first + 10}",
+            "BERTH_AGENT_DISK_BYTES": str(4096 * MIB),
+            "BERTH_AGENT_NETWORK": network,
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+        make_key(self.key)
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "miner_agent", *arguments],
+            cwd=REPOSITORY,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def enroll(self) -> None:
+        result = self.command("enroll", TOKEN)
+        assert result.returncode == 0, result.stderr
+
+    def start(self, *arguments: str) -> None:
+        with (self.home / "agent.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "miner_agent", "run", *arguments],
+                cwd=REPOSITORY,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+            )
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        status = self.process.wait(timeout=40)
+        self.process = None
+        return status
+
+    def desire(self, **changes: object) -> DesiredPlacement:
+        """Ask for 1 CPU, 128 MiB and 64 MiB of disk and return what was asked."""
+        wanted = {"image": self.image, "environment": {}, "cpus": 1, "run_for_ms": 600_000}
+        wanted.update(changes)
+        placement = DesiredPlacement(
+            placement_id=uuid4(),
+            want=Want.RUN,
+            workload=Workload(
+                image=str(wanted["image"]),
+                environment=wanted["environment"],
+                resources=Resources.of(
+                    cpus=int(str(wanted["cpus"])), ram_bytes=128 * MIB, disk_bytes=64 * MIB
+                ),
+            ),
+            authorized_keys=(self.key.with_suffix(".pub").read_text().strip(),),
+            run_for_ms=int(str(wanted["run_for_ms"])),
+        )
+        self.market.want(placement)
+        return placement
+
+    def client(self, seen: ObservedPlacement, *, program: str = "ssh") -> list[str]:
+        """Return the start of an OpenSSH command with the host key pinned."""
+        known = self.home / "known_hosts"
+        known.write_text(f"[127.0.0.1]:{seen.ssh_port} {seen.ssh_host_key}\n")
+        options = ["StrictHostKeyChecking=yes", f"UserKnownHostsFile={known}", "BatchMode=yes"]
+        options += ["LogLevel=ERROR", "IdentitiesOnly=yes", "ConnectTimeout=10"]
+        flags = [flag for option in options for flag in ("-o", option)]
+        port = "-P" if program == "scp" else "-p"
+        return [program, "-F", "/dev/null", "-i", str(self.key), *flags, port, str(seen.ssh_port)]
+
+    def ssh(self, seen: ObservedPlacement, command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*self.client(seen), "root@127.0.0.1", command],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+
+def make_key(path: Path) -> None:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
+
+
+def free_ports(count: int) -> int:
+    """Return the first of so many neighbouring ports that nobody listens on."""
+    for first in range(21_000 + os.getpid() % 1000 * 8, 32_000, count):
+        try:
+            sockets = []
+            for port in range(first, first + count):
+                sockets.append(socket.create_server(("127.0.0.1", port)))
+            return first
+        except OSError:
+            continue
+        finally:
+            for one in sockets:
+                one.close()
+    raise AssertionError("There are no free ports.")
+
+
+def docker(*arguments: str) -> str:
+    result = subprocess.run(
+        ["docker", *arguments], capture_output=True, text=True, timeout=60, check=True
+    )
+    return result.stdout.strip()
+
+
+def is_left(placement_id: UUID, home: Path) -> list[str]:
+    """Return everything of a placement that is still on this machine."""
+    containers = docker("ps", "-aq", "--filter", f"name=berth-{placement_id}").split()
+    mounts = [
+        line
+        for line in Path("/proc/self/mountinfo").read_text().splitlines()
+        if str(placement_id) in line
+    ]
+    loops = subprocess.run(["losetup", "-l", "-n"], capture_output=True, text=True, check=True)
+    loops_left = [line for line in loops.stdout.splitlines() if str(placement_id) in line]
+    files = [str(path) for path in home.rglob(f"*{placement_id}*")]
+    return containers + mounts + loops_left + files

@@ -1,0 +1,183 @@
+"""A small marketplace on the loopback: it speaks the agent's protocol and remembers everything."""
+
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from uuid import UUID, uuid4
+
+from protocol.agent import (
+    DesiredPlacement,
+    EnrolReply,
+    EnrolRequest,
+    ObservedPlacement,
+    ObservedState,
+    SyncReply,
+    SyncRequest,
+    Want,
+)
+from protocol.paths import (
+    AGENT_ENROL,
+    AGENT_SYNC,
+    HEADER_MACHINE,
+    HEADER_SENT_AT,
+    HEADER_SIGNATURE,
+)
+from protocol.receipts import SignedInterval, check_next
+from protocol.signing import request_bytes, verify
+
+TOKEN = "one-time-token"
+SYNC_HOLD_S = 25
+
+
+class LoopbackMarket:
+    """Desired state that tests set, observed state that they wait for."""
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.desired: dict[UUID, DesiredPlacement] = {}
+        self.observed: dict[UUID, ObservedPlacement] = {}
+        self.history: dict[UUID, list[ObservedState]] = {}
+        self.chains: dict[UUID, list[SignedInterval]] = {}
+        self.validators: tuple[str, ...] = ()
+        self.machine_key = ""
+        self.enrolled: EnrolRequest | None = None
+        self.revision = 1
+        self.syncs = 0
+        self.failures: list[str] = []
+        self.silent = False
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def want(self, placement: DesiredPlacement) -> None:
+        with self.changed:
+            self.desired[placement.placement_id] = placement
+            self._raise_revision()
+
+    def end(self, placement_id: UUID) -> None:
+        with self.changed:
+            placement = self.desired[placement_id]
+            self.desired[placement_id] = placement.model_copy(
+                update={"want": Want.END, "run_for_ms": None}
+            )
+            self._raise_revision()
+
+    def drop(self, placement_id: UUID) -> None:
+        with self.changed:
+            del self.desired[placement_id]
+            self._raise_revision()
+
+    def admit(self, *keys: str) -> None:
+        with self.changed:
+            self.validators = keys
+            self._raise_revision()
+
+    def wait_for(self, placement_id: UUID, state: ObservedState, *, deadline_s: float = 30):
+        """Return the placement once it is seen in this state."""
+        with self.changed:
+            seen = self.changed.wait_for(lambda: self._is(placement_id, state), deadline_s)
+            assert seen, f"not {state} in {deadline_s} s: {self.observed.get(placement_id)}"
+            return self.observed[placement_id]
+
+    def wait_until(self, condition, *, deadline_s: float = 30) -> None:
+        with self.changed:
+            assert self.changed.wait_for(condition, deadline_s), "it did not happen in time"
+
+    def _is(self, placement_id: UUID, state: ObservedState) -> bool:
+        return placement_id in self.observed and self.observed[placement_id].state is state
+
+    def _raise_revision(self) -> None:
+        self.revision += 1
+        self.changed.notify_all()
+
+    def _enrol(self, request: EnrolRequest) -> tuple[int, bytes]:
+        if request.token != TOKEN:
+            detail = "This enrolment token is not known."
+            return 404, _problem(404, "enrolment_token_unknown", detail)
+        self.enrolled, self.machine_key = request, request.machine_key
+        return 200, EnrolReply(machine_id=uuid4()).model_dump_json().encode()
+
+    def _sync(self, request: SyncRequest) -> tuple[int, bytes]:
+        with self.changed:
+            self.syncs += 1
+            for signed in request.intervals:
+                self._store(signed)
+            for placement in request.placements:
+                self.observed[placement.placement_id] = placement
+                states = self.history.setdefault(placement.placement_id, [])
+                if not states or states[-1] is not placement.state:
+                    states.append(placement.state)
+            self.changed.notify_all()
+            hold_s = min(request.hold_s, SYNC_HOLD_S)
+            self.changed.wait_for(lambda: self.revision > request.revision, hold_s)
+            reply = SyncReply(
+                nonce=f"nonce-{self.syncs}",
+                server_time_ms=time.time_ns() // 1_000_000,
+                revision=self.revision,
+                desired=tuple(self._with_sequence(one) for one in self.desired.values()),
+                validators=self.validators,
+            )
+        return 200, reply.model_dump_json().encode()
+
+    def _store(self, signed: SignedInterval) -> None:
+        chain = self.chains.setdefault(signed.interval.placement_id, [])
+        if signed.interval.sequence < len(chain):
+            if chain[signed.interval.sequence] != signed:
+                self.failures.append(f"interval {signed.interval.sequence} was rewritten")
+            return
+        previous = chain[-1].interval if chain else None
+        check_next(signed, machine_key=self.machine_key, previous=previous)
+        chain.append(signed)
+
+    def _with_sequence(self, desired: DesiredPlacement) -> DesiredPlacement:
+        count = len(self.chains.get(desired.placement_id, ()))
+        return desired.model_copy(update={"next_sequence": count})
+
+    def answer(self, path: str, headers, body: bytes) -> tuple[int, bytes]:
+        sender, sent_at_ms = headers[HEADER_MACHINE], int(headers[HEADER_SENT_AT])
+        signed = request_bytes(
+            method="POST", path=path, sender=sender, sent_at_ms=sent_at_ms, body=body
+        )
+        if not verify(sender, signed, headers[HEADER_SIGNATURE]):
+            return 401, _problem(401, "unauthenticated", "The signature does not match.")
+        if path == AGENT_ENROL:
+            return self._enrol(EnrolRequest.model_validate_json(body))
+        if path == AGENT_SYNC and not self.silent:
+            return self._sync(SyncRequest.model_validate_json(body))
+        return 503, _problem(503, "unavailable", "The marketplace is not there.")
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        market = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:  # noqa: N802
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                try:
+                    status, answer = market.answer(self.path, self.headers, body)
+                except Exception as error:  # noqa: BLE001
+                    market.failures.append(repr(error))
+                    status, answer = 500, _problem(500, "broken", repr(error))
+                try:
+                    self.send_response(status)
+                    self.send_header("Content-Length", str(len(answer)))
+                    self.end_headers()
+                    self.wfile.write(answer)
+                except (BrokenPipeError, ConnectionResetError):
+                    self.close_connection = True
+
+            def log_message(self, *arguments: object) -> None:
+                """Stay quiet."""
+
+        return Handler
+
+
+def _problem(status: int, code: str, detail: str) -> bytes:
+    return json.dumps({"status": status, "code": code, "detail": detail}).encode()

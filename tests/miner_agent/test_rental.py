@@ -1,0 +1,156 @@
+"""A rental on a real engine, used with the real OpenSSH client."""
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from protocol.agent import DesiredPlacement, ObservedPlacement, ObservedState
+from protocol.receipts import check_chain
+from tests.miner_agent.host import MIB, Host, docker, is_left, make_key
+
+
+@dataclass
+class Rental:
+    host: Host
+    desired: DesiredPlacement
+    seen: ObservedPlacement
+
+    def run(self, command: str) -> str:
+        result = self.host.ssh(self.seen, command)
+        assert result.returncode == 0, result.stderr
+        return result.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def rental(host: Host) -> Iterator[Rental]:
+    if host.process is None:
+        host.start()
+    desired = host.desire(environment={"GREETING": 'a "quoted" $value'})
+    seen = host.market.wait_for(desired.placement_id, ObservedState.RUNNING)
+    yield Rental(host, desired, seen)
+    host.market.end(desired.placement_id)
+    host.market.wait_for(desired.placement_id, ObservedState.GONE)
+    host.market.drop(desired.placement_id)
+
+
+def test_a_rental_has_exactly_the_cpus_that_were_asked_for(rental: Rental) -> None:
+    assert rental.run("nproc") == "1"
+
+
+def test_a_rental_cannot_use_more_memory_than_it_has(rental: Rental) -> None:
+    limit = rental.run(
+        "cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null"
+        " | head -1"
+    )
+    assert int(limit) == 128 * MIB
+    hungry = rental.host.ssh(rental.seen, "head -c 300m /dev/zero | tail -c 250m | wc -c")
+    assert hungry.stdout.strip() != str(250 * MIB)
+    assert rental.run("echo alive") == "alive"
+
+
+def test_a_rental_cannot_fork_without_end(rental: Rental) -> None:
+    limit = rental.run(
+        "cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null | head -1"
+    )
+    assert int(limit) == 2048
+
+
+def test_a_rental_runs_out_of_disk_at_its_own_limit(rental: Rental) -> None:
+    full = rental.host.ssh(rental.seen, "dd if=/dev/zero of=/big bs=1M count=100")
+    assert full.returncode != 0
+    assert "No space left" in full.stderr
+    written = int(rental.run("stat -c %s /big; rm /big"))
+    assert 40 * MIB < written <= 64 * MIB
+
+
+def test_a_rental_may_not_make_devices_or_raw_sockets_or_touch_the_kit(rental: Rental) -> None:
+    for forbidden in (
+        "mknod /tmp/disk b 7 0",
+        "mount -t tmpfs none /mnt",
+        "ping -c 1 127.0.0.1",
+        "touch /.access/x",
+        "umount /.access",
+    ):
+        assert rental.host.ssh(rental.seen, forbidden).returncode != 0, forbidden
+
+
+def test_a_rental_sees_no_gpu_where_it_rented_none(rental: Rental) -> None:
+    assert rental.run("tr '\\0' '\\n' </proc/1/environ | grep NVIDIA") == (
+        "NVIDIA_VISIBLE_DEVICES=void"
+    )
+
+
+def test_a_session_has_the_images_and_the_renters_environment(rental: Rental) -> None:
+    assert rental.run('echo "$FROM_IMAGE"') == "one"
+    assert rental.run('echo "$GREETING"') == 'a "quoted" $value'
+    assert rental.run('echo "$PATH"') == "/usr/bin:/bin:/.access/bin"
+
+
+def test_files_are_copied_in_and_out(rental: Rental) -> None:
+    content = bytes(range(256)) * 4096
+    source, back = rental.host.home / "source", rental.host.home / "back"
+    source.write_bytes(content)
+    client = rental.host.client(rental.seen, program="scp")
+    there = "root@127.0.0.1:/tmp/file"
+    for protocol in ("-s", "-O"):
+        subprocess.run([*client, protocol, str(source), there], check=True, timeout=30)
+        subprocess.run([*client, protocol, there, str(back)], check=True, timeout=30)
+        assert back.read_bytes() == content
+        back.unlink()
+
+
+def test_a_key_that_is_not_the_renters_stays_out(rental: Rental) -> None:
+    foreign = rental.host.home / "foreign"
+    make_key(foreign)
+    client = rental.host.client(rental.seen)
+    client[client.index("-i") + 1] = str(foreign)
+    result = subprocess.run([*client, "root@127.0.0.1", "id"], capture_output=True, check=False)
+    assert result.returncode == 255
+
+
+def test_a_new_key_is_let_in_without_a_restart(rental: Rental) -> None:
+    second = rental.host.home / "second"
+    make_key(second)
+    keys = (*rental.desired.authorized_keys, second.with_suffix(".pub").read_text().strip())
+    rental.host.market.want(rental.desired.model_copy(update={"authorized_keys": keys}))
+    client = rental.host.client(rental.seen)
+    client[client.index("-i") + 1] = str(second)
+    command = [*client, "root@127.0.0.1", "echo in"]
+    login = subprocess.list2cmdline(command)
+    retry = f"for i in $(seq 20); do {login} && exit 0; sleep 0.2; done; exit 1"
+    result = subprocess.run(["sh", "-c", retry], capture_output=True, text=True, check=False)
+    assert result.stdout == "in\n"
+
+
+def test_the_door_comes_back_when_the_renter_kills_everything(rental: Rental) -> None:
+    rental.host.ssh(rental.seen, "kill -9 -1")
+    retry = "for i in 1 2 3 4 5 6 7 8 9 10; do {} && exit 0; sleep 0.3; done; exit 1"
+    client = subprocess.list2cmdline([*rental.host.client(rental.seen), "root@127.0.0.1", "true"])
+    result = subprocess.run(["sh", "-c", retry.format(client)], check=False, timeout=60)
+    assert result.returncode == 0
+
+
+def test_twenty_logins_at_once_all_succeed(rental: Rental) -> None:
+    command = [*rental.host.client(rental.seen), "root@127.0.0.1", "echo ok"]
+    logins = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(20)
+    ]
+    assert [login.communicate(timeout=60)[0] for login in logins] == [b"ok\n"] * 20
+
+
+def test_an_ended_rental_leaves_nothing_and_a_whole_chain(running_host: Host) -> None:
+    market = running_host.market
+    desired = running_host.desire()
+    market.wait_for(desired.placement_id, ObservedState.RUNNING)
+    market.end(desired.placement_id)
+    market.wait_for(desired.placement_id, ObservedState.GONE)
+    market.wait_until(lambda: market.chains.get(desired.placement_id))
+    assert is_left(desired.placement_id, running_host.home) == []
+    assert check_chain(market.chains[desired.placement_id]) > 0
+    assert market.failures == []
+    states = market.history[desired.placement_id]
+    assert states == [state for state in ObservedState if state in states]
+    market.drop(desired.placement_id)
+    assert docker("ps", "-q", "--filter", f"name=berth-{desired.placement_id}") == ""
