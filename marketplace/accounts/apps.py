@@ -1,4 +1,4 @@
-"""This will tell Django about the accounts app."""
+"""This will tell Django about the accounts app and the checks of the settings."""
 
 from django.apps import AppConfig
 
@@ -8,3 +8,7 @@ class AccountsConfig(AppConfig):
 
     name = "marketplace.accounts"
     label = "accounts"
+
+    def ready(self) -> None:
+        """Register the checks: every installation has this app."""
+        from marketplace import checks  # noqa: F401  (importing registers)

@@ -63,13 +63,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class StatementLine:
-    """One line of a statement; equal lines in a row are folded into one."""
+    """One line of a statement."""
 
     at: datetime
     kind: TransferKind
     #: positive: the balance rose
     amount_microusd: MicroUsd
     note: str
+    #: what the line is about: neighbours about the same thing are folded into one
+    subject: str
     #: after this line
     balance_microusd: MicroUsd
     #: how many transfers the line stands for
@@ -99,13 +101,14 @@ def locking_order(kind_by_account: Mapping[str, AccountKind]) -> Sequence[str]:
 
 
 def fold(lines: Iterable[StatementLine]) -> Iterator[StatementLine]:
-    """Yield the lines, newest first as given, with neighbours of one kind and note made one.
+    """Yield the lines, newest first as given, with neighbours about one subject made one.
 
-    A rental is charged every few seconds; its person wants one line that says what it cost.
+    A rental is charged every few seconds; its person wants one line that says what it cost. The
+    line keeps the time, note and balance of its newest part.
     """
     newest: StatementLine | None = None
     for line in lines:
-        if newest is not None and (line.kind, line.note) == (newest.kind, newest.note):
+        if newest is not None and line.subject == newest.subject:
             newest = replace(
                 newest,
                 amount_microusd=MicroUsd(newest.amount_microusd + line.amount_microusd),

@@ -13,6 +13,8 @@ from marketplace.ledger.models import Account, Transfer
 #: a renter's own money: what can be spent and what is set aside
 FUNDS = (AccountKind.WALLET, AccountKind.HOLD)
 EARNINGS = (AccountKind.EARNINGS,)
+#: a renter pays the host's part and the site's part as one sum
+CHARGED = (TransferKind.CHARGE, TransferKind.FEE)
 #: a statement reads at most this many transfers
 TRANSFERS_MAX = 100_000
 
@@ -43,7 +45,7 @@ def statement(
     """Return up to ``limit`` lines about the person's accounts of these kinds, newest first.
 
     The accounts are read as one purse: setting money aside and giving it back move nothing in it
-    and make no line. Charges for one thing in a row make one line.
+    and make no line. Charges to one hold in a row make one line.
     """
     return tuple(islice(fold(_lines(user_id, kinds)), limit))
 
@@ -57,39 +59,42 @@ def _sum(user_id: int, kinds: Sequence[AccountKind]) -> MicroUsd:
 
 def _lines(user_id: int, kinds: Sequence[AccountKind]) -> Iterator[StatementLine]:
     accounts = Account.objects.filter(user_id=user_id, kind__in=kinds)
-    purse, newest = _purse(accounts)
+    ids, purse, newest = _purse(accounts)
     mine = accounts.order_by().values("pk")
     rows = (
         Transfer.objects.filter(Q(debit__in=mine) | Q(credit__in=mine), id__lte=newest)
         .exclude(debit__in=mine, credit__in=mine)
         .order_by("-id")
     )
-    ids = {account.pk for account in accounts}
     for row in rows[:TRANSFERS_MAX].iterator(chunk_size=500):
         amount = row.amount_microusd if row.credit_id in ids else -row.amount_microusd
+        charged = row.kind in CHARGED
         yield StatementLine(
             at=row.at,
-            kind=TransferKind(row.kind),
+            kind=TransferKind.CHARGE if charged else TransferKind(row.kind),
             amount_microusd=MicroUsd(amount),
             note=row.note,
+            subject=row.debit_id.hex if charged else row.cause,
             balance_microusd=MicroUsd(purse),
         )
         purse -= amount
 
 
-def _purse(accounts: QuerySet[Account]) -> tuple[int, int]:
-    """Return the balance together with the newest transfer in it.
+def _purse(accounts: QuerySet[Account]) -> tuple[set[UUID], int, int]:
+    """Return the accounts' ids, what they hold together and the newest transfer in that.
 
-    Both come from one SQL statement: between two of them another process could post, and every
+    All come from one SQL statement: between two of them another process could post, and every
     line would show a wrong balance.
     """
+    ids: set[UUID] = set()
     total = newest = 0
     for account in accounts.annotate(
         newest_debit=Subquery(_newest("debit")), newest_credit=Subquery(_newest("credit"))
     ):
+        ids.add(account.pk)
         total += account.balance_microusd
         newest = max(newest, account.newest_debit or 0, account.newest_credit or 0)
-    return total, newest
+    return ids, total, newest
 
 
 def _newest(side: str) -> QuerySet[Transfer, int]:

@@ -1,0 +1,41 @@
+"""This will let a person's key open their rentals."""
+
+from datetime import datetime
+
+from marketplace.accounts import ssh_key
+from marketplace.accounts.models import SshKey
+from marketplace.accounts.ssh_key import SshKeyMalformed
+from marketplace.domain.problem import Refused
+
+__all__ = ["SshKeyMalformed", "TooManySshKeys", "add"]
+
+KEYS_MAX = 50
+
+
+class TooManySshKeys(Refused):
+    code = "too_many_ssh_keys"
+    status = 409
+    sentence = f"You have {KEYS_MAX} SSH keys; remove one you no longer use first."
+
+
+def add(*, user_id: int, name: str, public_key: str, now: datetime) -> SshKey:
+    """Return the person's new key; adding a key that is there returns it as it is.
+
+    ``name`` may be empty: then the key's own comment names it.
+
+    :raises SshKeyMalformed: when the text is not exactly one public key.
+    :raises TooManySshKeys: when the person has as many as there may be.
+    """
+    parsed = ssh_key.parse(public_key)
+    mine = SshKey.objects.filter(user_id=user_id)
+    known = mine.filter(fingerprint=parsed.fingerprint).first()
+    if known is not None:
+        return known
+    if mine.count() >= KEYS_MAX:
+        raise TooManySshKeys
+    shown = name.strip() or parsed.comment or "key"
+    return SshKey.objects.get_or_create(
+        user_id=user_id,
+        fingerprint=parsed.fingerprint,
+        defaults={"name": shown[:80], "public_key": parsed.line, "created_at": now},
+    )[0]

@@ -1,0 +1,44 @@
+"""This will find people and their keys."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Q
+
+from marketplace.accounts import api_key
+from marketplace.accounts.models import ApiKey, SshKey, User
+
+#: ``last_used_at`` is written at most this often, so that a busy key costs no write per request
+USED_RESOLUTION = timedelta(minutes=1)
+
+
+def ssh_keys(user_id: int, only: Sequence[UUID] | None = None) -> Sequence[SshKey]:
+    """Return the person's keys, oldest first; ``only`` narrows to these ids, None means all."""
+    rows = SshKey.objects.filter(user_id=user_id).order_by("created_at", "id")
+    return tuple(rows if only is None else rows.filter(pk__in=only))
+
+
+def api_keys(user_id: int) -> Sequence[ApiKey]:
+    """Return the person's keys that still work, newest first."""
+    rows = ApiKey.objects.filter(user_id=user_id, revoked_at=None)
+    return tuple(rows.order_by("-created_at", "id"))
+
+
+def user_of_api_key(raw: str, now: datetime) -> User | None:
+    """Return the person whose key this is and note its use; None: it opens nothing."""
+    if not api_key.well_formed(raw):
+        return None
+    rows = ApiKey.objects.select_related("user")
+    key = rows.filter(digest=api_key.digest(raw), revoked_at=None, user__is_active=True).first()
+    if key is None:
+        return None
+    _note_use(key, now)
+    return key.user
+
+
+def _note_use(key: ApiKey, now: datetime) -> None:
+    stale = now - USED_RESOLUTION
+    if key.last_used_at is None or key.last_used_at <= stale:
+        unseen = Q(last_used_at=None) | Q(last_used_at__lte=stale)
+        ApiKey.objects.filter(unseen, pk=key.pk).update(last_used_at=now)

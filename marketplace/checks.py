@@ -1,0 +1,40 @@
+"""This will refuse to start a configuration that could lose money or let strangers in."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+
+SECRET_KEY_LENGTH_MIN = 32
+
+
+@register(Tags.security)
+def configuration(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Return what is wrong with the settings as a whole."""
+    found: list[CheckMessage] = []
+    if not settings.EMBEDDED and not settings.DATABASE_URL:
+        found.append(
+            Error(
+                "Several processes on SQLite lock each other out.",
+                hint="Set BERTH_DATABASE_URL, or BERTH_EMBEDDED=1 for one process tree.",
+                id="berth.E001",
+            )
+        )
+    if len(settings.SECRET_KEY) < SECRET_KEY_LENGTH_MIN:
+        found.append(
+            Error(
+                f"BERTH_SECRET_KEY has fewer than {SECRET_KEY_LENGTH_MIN} characters.",
+                hint="Make one by: python -c 'import secrets; print(secrets.token_urlsafe(48))'",
+                id="berth.E002",
+            )
+        )
+    if settings.TEST_PAYMENTS and not settings.EMBEDDED:
+        found.append(
+            Warning(
+                "Anyone can add money without paying.",
+                hint="Unset BERTH_TEST_PAYMENTS on a site with real money.",
+                id="berth.W001",
+            )
+        )
+    return found

@@ -1,0 +1,1 @@
+"""Money in: card payments and the built-in test gateway."""

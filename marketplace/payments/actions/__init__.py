@@ -1,0 +1,1 @@
+"""The ways in which money comes in, one use-case per file."""

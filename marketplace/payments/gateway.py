@@ -1,0 +1,55 @@
+"""This will say what every payment gateway does for the marketplace."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+from marketplace.domain.ledger import AccountKind, TransferKind
+from marketplace.domain.money import MicroUsd
+
+
+class Outcome(StrEnum):
+    """What a gateway made of a payment."""
+
+    PAID = "paid"
+    #: the person still has to do something, or the bank is slow
+    PENDING = "pending"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A gateway's answer to one payment."""
+
+    outcome: Outcome
+    #: the gateway's own name for the payment
+    reference: str
+    #: one plain sentence when refused
+    reason: str = ""
+
+
+class Gateway(Protocol):
+    """A way to take money. It never sees the ledger; it only says what happened."""
+
+    @property
+    def name(self) -> str:
+        """Return the short name that is stored with each payment."""
+
+    @property
+    def source(self) -> AccountKind:
+        """Return the site's account that the money comes from: OUTSIDE, or PROMO for play money."""
+
+    @property
+    def kind(self) -> TransferKind:
+        """Return what the transfer is called on a statement."""
+
+    def charge(self, *, top_up_id: UUID, amount_microusd: MicroUsd, email: str) -> Answer:
+        """Ask for the money. Asking twice with one ``top_up_id`` takes it once.
+
+        :raises GatewayUnreachable: when no answer came within the gateway's deadline.
+        """
+
+
+class GatewayUnreachable(Exception):
+    """Nobody knows whether the payment happened; ask again with the same id."""

@@ -1,0 +1,30 @@
+"""This will take play money at once, where no card processor is wanted."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from marketplace.domain.ledger import AccountKind, TransferKind
+from marketplace.domain.money import MicroUsd
+from marketplace.payments.gateway import Answer, Outcome
+
+#: this amount is always declined, so that a person can see how that looks
+DECLINED_MICROUSD = MicroUsd(4_020_000)
+
+
+@dataclass(frozen=True, slots=True)
+class TestGateway:
+    """Pays every amount but one, the same way each time it is asked."""
+
+    #: pytest collects classes called Test...; this one is a gateway
+    __test__ = False
+
+    name: str = "test"
+    source: AccountKind = AccountKind.PROMO
+    kind: TransferKind = TransferKind.TEST_CREDIT
+
+    def charge(self, *, top_up_id: UUID, amount_microusd: MicroUsd, email: str) -> Answer:
+        """Return paid, or refused for the one amount that is always declined."""
+        reference = f"test-{top_up_id}"
+        if amount_microusd == DECLINED_MICROUSD:
+            return Answer(Outcome.REFUSED, reference, "The test card was declined.")
+        return Answer(Outcome.PAID, reference)

@@ -1,0 +1,39 @@
+"""Fixtures that every program's tests may use."""
+
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "berth",
+    deadline=None,
+    derandomize=True,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("berth")
+
+
+@pytest.fixture
+def now() -> datetime:
+    """A fixed instant: tests never read the clock."""
+    return datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings() -> None:
+    """Put the SQLite test database in a file of this process.
+
+    In memory, threads would share one cache whose locks ignore the timeout; in a file they meet the
+    locks that production meets, and two test runs at once do not share a database.
+    """
+    from django.conf import settings as django_settings
+    from django.db import connections
+
+    if django_settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+        folder = Path(tempfile.mkdtemp(prefix="berth-test-"))
+        name = str(folder / "test.sqlite3")
+        connections["default"].settings_dict["TEST"]["NAME"] = name

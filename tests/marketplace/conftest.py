@@ -1,0 +1,72 @@
+"""The people of the tests: Alice rents, Bob may not touch what is hers, Charlie hosts."""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+import pytest
+from django.db import connections
+
+from marketplace.accounts.models import User
+from marketplace.domain.ledger import TransferKind
+from marketplace.domain.money import MicroUsd
+from marketplace.ledger.actions import open_account
+from marketplace.ledger.actions.post import post
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    return User.objects.create_user("alice@example.com", PASSWORD)
+
+
+@pytest.fixture
+def bob(db: None) -> User:
+    return User.objects.create_user("bob@example.com", PASSWORD)
+
+
+@pytest.fixture
+def charlie(db: None) -> User:
+    return User.objects.create_user("charlie@example.com", PASSWORD)
+
+
+@pytest.fixture
+def give(now: datetime) -> Callable[..., None]:
+    """Give a person money to spend, as if a card had paid: ``give(alice, 5_000_000)``."""
+
+    def _give(user: User, amount_microusd: int) -> None:
+        wallet = open_account.wallet(user_id=user.pk)
+        post(
+            debit=open_account.outside(),
+            credit=wallet,
+            amount_microusd=MicroUsd(amount_microusd),
+            kind=TransferKind.TOP_UP,
+            cause=f"gift:{user.pk}:{wallet.credits_posted}",
+            now=now,
+        )
+
+    return _give
+
+
+@pytest.fixture
+def at_once() -> Callable[[Sequence[Callable[[], object]]], list[object]]:
+    """Run calls in threads that all start together; return each one's result or exception."""
+
+    def _at_once(calls: Sequence[Callable[[], object]]) -> list[object]:
+        gate = threading.Barrier(len(calls))
+
+        def run(call: Callable[[], object]) -> object:
+            try:
+                gate.wait(timeout=60)
+                return call()
+            except Exception as error:
+                return error
+            finally:
+                connections.close_all()
+
+        with ThreadPoolExecutor(len(calls)) as pool:
+            return list(pool.map(run, calls))
+
+    return _at_once
