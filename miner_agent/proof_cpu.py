@@ -9,6 +9,7 @@ import hashlib
 import json
 import mmap
 import os
+import pwd
 import resource
 import signal
 import struct
@@ -209,12 +210,22 @@ def confine(*, memory_bytes_most: int, cores: Sequence[int], seconds_most: int) 
         file.write("1000")
 
 
+def become(user: str) -> None:
+    """Give up every right that this user does not have."""
+    entry = pwd.getpwnam(user)
+    os.setgroups([])
+    os.setresgid(entry.pw_gid, entry.pw_gid, entry.pw_gid)
+    os.setresuid(entry.pw_uid, entry.pw_uid, entry.pw_uid)
+
+
 def main(arguments: Sequence[str]) -> int:
-    """Answer requests until "bye" or the end of input. Arguments: memory bytes, seconds, cores."""
+    """Answer requests until "bye" or the end of input. Arguments: bytes, seconds, cores, user."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     memory_bytes_most, seconds_most = int(arguments[0]), int(arguments[1])
     cores = [int(core) for core in arguments[2].split(",")]
     confine(memory_bytes_most=memory_bytes_most, cores=cores, seconds_most=seconds_most)
+    if arguments[3]:
+        become(arguments[3])
     prover = Prover(memory_bytes_most=memory_bytes_most, cores=len(cores))
     while line := sys.stdin.readline(LINE_CHARACTERS_MOST):
         try:
