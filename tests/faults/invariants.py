@@ -1,0 +1,267 @@
+"""This will say, once for every simulation, what must hold after every step."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Q
+
+from marketplace.domain import money
+from marketplace.domain.ledger import TransferKind
+from marketplace.domain.placement import ENDED, LIVE, PlacementState
+from marketplace.ledger.audit import audit
+from marketplace.ledger.models import Account, Transfer
+from marketplace.machines.models import Machine as MachineRow
+from marketplace.metering.models import Meter, SignedIntervalRow
+from marketplace.placements.models import Lease, Placement, PlacementEvent
+from protocol.agent import Want
+from tests.faults.machine import LOOK_MS, Machine
+from tests.faults.market import CHARGE_MS, HOLD_MS, PASSES_MS, Market
+from tests.faults.renters import Renter
+from tests.faults.tables import Writes
+from tests.faults.world import InvariantBroken, World, ms_of
+
+#: how long a machine may differ from what is desired while nothing disturbs it
+CONVERGES_MS = 2 * (HOLD_MS + LOOK_MS)
+#: how long a pass may leave an obligation lying while the marketplace is up
+SWEEPS_MS = 2 * PASSES_MS
+SETTLES_MS = 3 * CHARGE_MS
+#: the marketplace's own audit reads everything, so it comes every so many changes of the ledger
+AUDIT_EVERY = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A placement that is live or still holds something of its machine."""
+
+    id: UUID
+    machine_id: UUID
+    state: str
+    want: str
+    deadline_at: datetime | None
+    ended_at: datetime | None
+    freed_at: datetime | None
+    gone_at: datetime | None
+    cpus: int
+    memory_bytes: int
+    disk_bytes: int
+    gpu_uuids: Sequence[str]
+
+
+class Invariants:
+    """Remembers what it saw, so that each look reads only what is new."""
+
+    def __init__(
+        self, world: World, market: Market, machines: Sequence[Machine], renters: Sequence[Renter]
+    ) -> None:
+        self._world, self._market = world, market
+        self._machines, self._renters = machines, renters
+        self._engine_of = {machine.machine_id: machine.engine for machine in machines}
+        self.writes = Writes()
+        self._held: dict[UUID, Held] = {}
+        self._unsettled: dict[UUID, datetime] = {}
+        self._sums: defaultdict[UUID, list[int]] = defaultdict(lambda: [0, 0])
+        self._added_microusd = 0
+        self._last_transfer = self._last_interval = self._last_event = 0
+        self._ended: set[UUID] = set()
+        self._billed_until: dict[UUID, datetime] = {}
+        self._proven_ms: defaultdict[UUID, int] = defaultdict(int)
+        self._gpu_billed_until: dict[tuple[UUID, str], tuple[datetime, UUID]] = {}
+        self._odd_since: dict[tuple[str, UUID], int] = {}
+        self._changes = 0
+
+    def check(self) -> None:
+        """Look at everything that the last step may have changed.
+
+        :raises InvariantBroken: with one sentence about what does not hold.
+        """
+        written = self.writes.taken()
+        if "placements_placementevent" in written:
+            self._ended_stays_ended()
+        if written & {"placements_placement", "machines_machine", "placements_lease"}:
+            self._resources_add_up(written)
+        if written & {"ledger_transfer", "ledger_account", "ledger_hold"}:
+            self._ledger_balances()
+        if "metering_signedintervalrow" in written:
+            self._billed_seconds_are_true()
+        if written & {"metering_meter", "placements_placement"}:
+            self._read_unsettled()
+        self._obligations_move()
+        self._machines_converge()
+
+    def check_all(self) -> None:
+        """Look at everything, the whole past included.
+
+        :raises InvariantBroken: with one sentence about what does not hold.
+        """
+        self.check()
+        self._require(not (problems := audit()), f"the audit found: {problems}")
+        top_ups = sum(sum(renter.paid.values()) for renter in self._renters)
+        self._require(self._added_microusd == top_ups, "top-ups do not count once each")
+        for meter in Meter.objects.order_by("opened_at", "id"):
+            proven = self._proven_ms[meter.placement_id]
+            self._require(meter.proven_ms == proven, f"{meter} proves other than its intervals")
+            worth = money.charge(meter.price_hour_microusd, meter.charged_ms)
+            self._require(meter.charged_microusd == worth, f"{meter} charges other than its time")
+
+    def check_settled(self) -> None:
+        """Look whether nothing is left over, after the faults and all leases ended.
+
+        :raises InvariantBroken: with one sentence about what is left.
+        """
+        self.check_all()
+        live = Placement.objects.filter(Q(state__in=LIVE) | Q(freed_at=None) | Q(gone_at=None))
+        self._require(not live.exists(), f"placements are left over: {list(live)}")
+        left = Account.objects.filter(kind="hold")
+        for account in left:
+            self._require(account.balance_microusd == 0, f"a hold is left over: {account}")
+        for machine in self._machines:
+            boxes = machine.engine.boxes.keys() | machine.engine.doors
+            self._require(not boxes, f"{machine.name} keeps {boxes}")
+
+    def _ended_stays_ended(self) -> None:
+        events = PlacementEvent.objects.filter(id__gt=self._last_event).order_by("id")
+        for event in events:
+            self._last_event = event.id
+            self._world.note("moved", event.placement_id, event.event, event.new_state)
+            self._require(
+                event.placement_id not in self._ended,
+                f"{event.placement_id} ended and moves again by {event.event}",
+            )
+            if event.new_state in ENDED:
+                self._ended.add(event.placement_id)
+
+    def _resources_add_up(self, written: frozenset[str]) -> None:
+        if "placements_placement" in written:
+            rows = Placement.objects.filter(
+                Q(state__in=LIVE) | Q(freed_at=None) | Q(gone_at=None)
+            ).values_list(*Held.__slots__)
+            self._held = {row[0]: Held(*row) for row in rows.order_by("id")}
+        holding = [held for held in self._held.values() if held.freed_at is None]
+        leases = set(Lease.objects.values_list("machine_id", "gpu_uuid", "placement_id"))
+        gpus = {(held.machine_id, gpu, held.id) for held in holding for gpu in held.gpu_uuids}
+        self._require(leases == gpus, "the leases differ from the GPUs that placements hold")
+        owners = {(machine_id, gpu) for machine_id, gpu, _ in gpus}
+        self._require(len(owners) == len(gpus), "a GPU has two placements")
+        for row in MachineRow.objects.order_by("id"):
+            mine = [held for held in holding if held.machine_id == row.id]
+            for free, total, taken in (
+                (row.cpus_free, row.cpus_total, sum(h.cpus for h in mine)),
+                (row.memory_bytes_free, row.memory_bytes_total, sum(h.memory_bytes for h in mine)),
+                (row.disk_bytes_free, row.disk_bytes_total, sum(h.disk_bytes for h in mine)),
+                (row.gpus_free, row.gpus_total, sum(len(h.gpu_uuids) for h in mine)),
+            ):
+                self._require(free + taken == total, f"{row} has {free} free of {total}-{taken}")
+                self._require(free >= 0, f"{row} gave away more than it has")
+
+    def _ledger_balances(self) -> None:
+        touched = set()
+        for transfer in Transfer.objects.filter(id__gt=self._last_transfer).order_by("id"):
+            self._last_transfer = transfer.id
+            self._sums[transfer.debit_id][0] += transfer.amount_microusd
+            self._sums[transfer.credit_id][1] += transfer.amount_microusd
+            touched |= {transfer.debit_id, transfer.credit_id}
+            if transfer.kind == TransferKind.TEST_CREDIT:
+                self._added_microusd += transfer.amount_microusd
+            self._world.note("transfer", transfer.kind, transfer.amount_microusd)
+        for account in Account.objects.filter(id__in=touched):
+            counted = [account.debits_posted, account.credits_posted]
+            self._require(counted == self._sums[account.pk], f"{account} counts wrong")
+        debits = sum(debit for debit, _ in self._sums.values())
+        self._require(debits == sum(c for _, c in self._sums.values()), "the sum is not zero")
+        self._changes += 1
+        if self._changes % AUDIT_EVERY == 0:
+            self._require(not (problems := audit()), f"the audit found: {problems}")
+
+    def _billed_seconds_are_true(self) -> None:
+        rows = SignedIntervalRow.objects.filter(id__gt=self._last_interval).order_by("id")
+        for row in rows.select_related("placement"):
+            self._last_interval = row.id
+            if row.billable_from is None or row.billable_to is None:
+                continue
+            placement = row.placement
+            start, end = ms_of(row.billable_from), ms_of(row.billable_to)
+            engine = self._engine_of[placement.machine_id]
+            self._require(
+                engine.ran_throughout(placement.id, start, end),
+                f"{placement.id} is billed from {start:.0f} to {end:.0f} ms but ran "
+                f"{engine.lived.get(placement.id)}",
+            )
+            until = self._billed_until.get(placement.id, row.billable_from)
+            self._require(until <= row.billable_from, f"{placement.id} is billed twice")
+            self._billed_until[placement.id] = row.billable_to
+            self._proven_ms[placement.id] += (
+                row.billable_to - row.billable_from
+            ) // timedelta(milliseconds=1)
+            self._gpus_are_billed_once(placement, row)
+
+    def _gpus_are_billed_once(self, placement: Placement, row: SignedIntervalRow) -> None:
+        assert row.billable_from is not None and row.billable_to is not None
+        for gpu in placement.gpu_uuids:
+            key = (placement.machine_id, gpu)
+            until, owner = self._gpu_billed_until.get(key, (row.billable_from, placement.id))
+            self._require(
+                owner == placement.id or until <= row.billable_from,
+                f"{gpu} is billed to {owner} and to {placement.id} at once",
+            )
+            self._gpu_billed_until[key] = (max(until, row.billable_to), placement.id)
+
+    def _read_unsettled(self) -> None:
+        rows = Meter.objects.filter(closed_at=None, placement__ended_at__isnull=False)
+        self._unsettled = dict(rows.values_list("placement_id", "placement__ended_at"))
+
+    def _obligations_move(self) -> None:
+        if not self._market.up:
+            return
+        now_ms = self._world.now_ms
+        for held in self._held.values():
+            if held.state not in LIVE:
+                continue
+            if held.deadline_at is None:
+                raise InvariantBroken(f"{held.id} is {held.state} without a deadline")
+            late_ms = now_ms - max(ms_of(held.deadline_at), self._market.down_ms)
+            self._require(late_ms < SWEEPS_MS, f"{held.id} is {held.state} and {late_ms} ms late")
+        for placement_id, ended_at in self._unsettled.items():
+            late_ms = now_ms - max(ms_of(ended_at), self._market.down_ms)
+            self._require(late_ms < SETTLES_MS, f"the hold of {placement_id} is not released")
+
+    def _machines_converge(self) -> None:
+        odd: dict[tuple[str, UUID], int] = {}
+        for machine in self._machines:
+            running = machine.engine.running()
+            here = machine.engine.boxes.keys() | machine.engine.doors
+            wanted, awaited = set(), set()
+            for held in self._held.values():
+                if held.machine_id == machine.machine_id and held.want == Want.RUN:
+                    wanted.add(held.id)
+                    if held.state == PlacementState.RUNNING:
+                        awaited.add(held.id)
+            if not machine.is_connected():
+                machine.disturbed_ms = max(machine.disturbed_ms, self._world.now_ms)
+            for kind, placement_id in [("unwanted", one) for one in here - wanted] + [
+                ("missing", one) for one in awaited - running
+            ]:
+                since = self._odd_since.get((kind, placement_id), self._world.now_ms)
+                odd[kind, placement_id] = since
+                late_ms = self._world.now_ms - max(since, machine.disturbed_ms)
+                self._require(
+                    late_ms < CONVERGES_MS,
+                    f"{placement_id} is {kind} on {machine.name} for {late_ms} ms",
+                )
+            self._nothing_freed_runs(machine, running)
+        self._odd_since = odd
+
+    def _nothing_freed_runs(self, machine: Machine, running: frozenset[UUID]) -> None:
+        # What holds nothing any more is listed only while its machine was not heard from.
+        for placement_id in running:
+            held = self._held.get(placement_id)
+            self._require(
+                held is not None and held.freed_at is None,
+                f"{placement_id} gave its resources back while it runs on {machine.name}",
+            )
+
+    def _require(self, holds: bool, sentence: str) -> None:
+        if not holds:
+            raise InvariantBroken(sentence)

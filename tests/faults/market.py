@@ -1,0 +1,205 @@
+"""This will run the real marketplace's actions on virtual time: its syncs, passes and silence."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import bittensor_core
+
+from marketplace import sync
+from marketplace.accounts.models import User
+from marketplace.domain.placement import ENDED
+from marketplace.domain.problem import Refused
+from marketplace.machines.actions.enrol import enrol
+from marketplace.machines.actions.issue_token import issue_token
+from marketplace.machines.actions.mark_offline import mark_offline
+from marketplace.machines.queries import newest_revisions
+from marketplace.metering.actions import charge
+from marketplace.offers.actions.list_offer import list_offer
+from marketplace.offers.actions.refresh import refresh_all
+from marketplace.placements.actions import sweep
+from marketplace.placements.actions.prove_reachable import prove_reachable
+from marketplace.placements.models import Placement
+from marketplace.placements.reachability import Door
+from marketplace.rentals.actions.expire import expire
+from marketplace.verification.actions.admit_validator import admit
+from marketplace.verification.actions.record_verdict import record
+from protocol import hotkey
+from protocol.agent import SyncReply
+from protocol.message import canonical_bytes
+from protocol.validator import SignedVerdict, Verdict, VerdictState
+from tests.faults.world import BEGIN_MS, HOUR_MS, InvariantBroken, World
+
+if TYPE_CHECKING:
+    from tests.faults.machine import Machine
+
+#: a sync is held open this long: longer than the real 25 s, so that a day is simulated faster
+HOLD_MS = 45_000
+REACH_MS, PASSES_MS, CHARGE_MS, OFFERS_MS = 15_000, 30_000, 60_000, 600_000
+VERDICT_MS = 11 * HOUR_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The marketplace's no."""
+
+    code: str
+
+
+Answer = Callable[[SyncReply | Refusal], None]
+
+
+@dataclass(slots=True)
+class Held:
+    """A sync that waits for something newer than ``revision``."""
+
+    machine_id: UUID
+    call: int
+    revision: int
+    until_ms: int
+    answer: Answer
+
+
+@dataclass(slots=True)
+class Market:
+    """The marketplace as one process that can be silent for a while."""
+
+    world: World
+    machines: list["Machine"] = field(default_factory=list)
+    up: bool = True
+    #: when it was last silent
+    down_ms: int = 0
+    silent: bool = False
+    disturbed_ms: int = 0
+    _held: list[Held] = field(default_factory=list)
+    _validator: bittensor_core.Keypair = field(
+        default_factory=lambda: bittensor_core.Keypair.create_from_uri("//Validator")
+    )
+
+    def open(self, machines: Sequence["Machine"], *, hosts: Sequence[User]) -> None:
+        """Enrol and list the machines and begin the periodic passes."""
+        world = self.world
+        admit(hotkey=self._validator.ss58_address, name="Validator", now=world.now)
+        for machine, host in zip(machines, hosts, strict=True):
+            token = issue_token(
+                host_id=host.pk, now=world.now, new_secret=lambda: world.random_bytes(16).hex()
+            ).token
+            enrolled = enrol(request=machine.enrolment(token), now=world.now)
+            machine.machine_id = enrolled.id
+            self.machines.append(machine)
+            list_offer(machine_id=enrolled.id, now=world.now)
+        self._every(VERDICT_MS, "verify", self._verify)
+        self._every(REACH_MS, "reach", lambda: prove_reachable(now=world.now, probe=self))
+        self._every(PASSES_MS, "passes", self._passes)
+        self._every(CHARGE_MS, "charge", lambda: charge.charge_all(now=world.now))
+        self._every(OFFERS_MS, "offers", lambda: refresh_all(now=world.now))
+
+    def receive(self, headers: Mapping[str, str], body: bytes, call: int, answer: Answer) -> None:
+        """Take a sync in and answer it at once or when there is something new.
+
+        ``call`` counts a machine's calls: a newer one means that it has hung up on the older.
+        """
+        if not self.up:
+            return
+        try:
+            machine_id, request = sync.take_in(headers=headers, body=body, now=self.world.now)
+        except Refused as refused:
+            answer(Refusal(refused.code))
+            return
+        until_ms = self.world.now_ms + (HOLD_MS if request.hold_s else 0)
+        self._held = [
+            one for one in self._held if one.machine_id != machine_id or one.call >= call
+        ]
+        self._held.append(Held(machine_id, call, request.revision, until_ms, answer))
+        self.world.after(HOLD_MS, "hold ends", self.wake)
+        self.wake()
+
+    def wake(self) -> None:
+        """Answer the held calls that have something new or were held long enough."""
+        if not self._held or not self.up:
+            return
+        newest = newest_revisions([held.machine_id for held in self._held])
+        waiting, self._held = self._held, []
+        for held in waiting:
+            due = self.world.now_ms >= held.until_ms
+            if due or newest[held.machine_id] > held.revision:
+                held.answer(sync.answer(machine_id=held.machine_id, now=self.world.now))
+            else:
+                self._held.append(held)
+
+    def fall_silent(self, *, down_ms: float) -> None:
+        """End the process with every call it holds; another one begins later."""
+        if not self.up:
+            return
+        self.up, self._held = False, []
+        self.world.after(down_ms, "marketplace returns", self._return)
+
+    def call(self, act: Callable[[], object]) -> None:
+        """Let a person's request reach the marketplace; a refusal is an answer, not a fault."""
+        if not self.up:
+            return
+        try:
+            act()
+        except Refused as refused:
+            self.world.note(f"refused: {refused.code}")
+        self.wake()
+
+    def look(self, doors: Sequence[Door]) -> Mapping[UUID, timedelta]:
+        """Look at the doors as the outside probe does, by the truth of the machines."""
+        seen = {}
+        for door in doors:
+            machine = next(m for m in self.machines if door.host == f"{m.name}.example")
+            open_now = machine.engine.door_is_open(door.placement_id, door.port, door.host_key)
+            if open_now and not machine.silent:
+                seen[door.placement_id] = timedelta(milliseconds=self.world.chance.randint(5, 300))
+        return seen
+
+    def may_start(self, placement_id: UUID) -> None:
+        """Refuse a start of what was confirmed to be gone or was given to somebody else.
+
+        :raises InvariantBroken: when the placement's end was settled between both sides.
+        """
+        over = Placement.objects.filter(id=placement_id, state__in=ENDED)
+        if over.exclude(gone_at=None, freed_at=None).exists():
+            raise InvariantBroken(f"{placement_id} starts again after it was gone")
+
+    def _passes(self) -> None:
+        now = self.world.now
+        expire(now=now)
+        sweep.sweep(now=now)
+        mark_offline(now=now)
+
+    def _verify(self) -> None:
+        checked_at_ms = BEGIN_MS + self.world.now_ms
+        for machine in self.machines:
+            assert machine.machine_id is not None
+            verdict = Verdict(
+                validator_hotkey=self._validator.ss58_address,
+                machine_id=machine.machine_id,
+                machine_key=machine.machine_key,
+                state=VerdictState.VERIFIED,
+                checked_at_ms=checked_at_ms,
+                expires_at_ms=checked_at_ms + 24 * HOUR_MS,
+            )
+            signature = hotkey.sign(self._validator, canonical_bytes(verdict))
+            record(signed=SignedVerdict(verdict=verdict, signature=signature), now=self.world.now)
+
+    def _every(self, period_ms: int, name: str, act: Callable[[], object]) -> None:
+        def run() -> None:
+            if self.up:
+                act()
+                self.wake()
+            self._every_later(period_ms, name, run)
+
+        self.world.after(self.world.chance.uniform(0, 100), name, run)
+
+    def _every_later(self, period_ms: int, name: str, run: Callable[[], None]) -> None:
+        self.world.after(period_ms, name, run)
+
+    def _return(self) -> None:
+        self.up = True
+        self.down_ms = self.world.now_ms
+        for machine in self.machines:
+            machine.disturbed_ms = self.world.now_ms

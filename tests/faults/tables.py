@@ -1,0 +1,53 @@
+"""This will read the database again only where a step wrote to it, so that every step is checked."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connection
+
+#: the tables that the invariants look at, by their name in a statement
+TABLES = (
+    "placements_placementevent",
+    "placements_placement",
+    "placements_lease",
+    "machines_machine",
+    "ledger_transfer",
+    "ledger_account",
+    "ledger_hold",
+    "metering_signedintervalrow",
+    "metering_meter",
+)
+
+
+class Writes:
+    """Notes which tables were written since it was last asked."""
+
+    def __init__(self) -> None:
+        self._written: set[str] = set(TABLES)
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Watch the database's statements."""
+        with connection.execute_wrapper(self._note):
+            yield
+
+    def taken(self) -> frozenset[str]:
+        """Return the tables written since the last call."""
+        written, self._written = frozenset(self._written), set()
+        return written
+
+    def _note(
+        self,
+        execute: Callable[..., Any],
+        sql: str,
+        parameters: Any,
+        many: bool,
+        context: Mapping[str, Any],
+    ) -> Any:
+        if not sql.startswith(("SELECT", "SAVEPOINT", "RELEASE")):
+            head = sql[:100]
+            self._written.update(table for table in TABLES if f'"{table}"' in head)
+            if sql.startswith("ROLLBACK"):
+                self._written.update(TABLES)
+        return execute(sql, parameters, many, context)
