@@ -34,7 +34,9 @@ def uptime_ppm(machine_id: UUID, *, now: datetime) -> int:
 
     A machine enrolled later than that is measured since its enrolment.
     """
-    machine = Machine.objects.only("enrolled_at").get(id=machine_id)
+    machine = Machine.objects.only(
+        "enrolled_at", "online", "last_seen_at", "uptime_counted_at"
+    ).get(id=machine_id)
     start = max(now - UPTIME_WINDOW, machine.enrolled_at)
     window_ms = (now - start) // timedelta(milliseconds=1)
     if window_ms <= 0:
@@ -45,4 +47,8 @@ def uptime_ppm(machine_id: UUID, *, now: datetime) -> int:
         )["up_ms"]
         or 0
     )
+    if machine.online:
+        # What was heard since the last step is not written down yet.
+        unwritten = machine.last_seen_at - machine.uptime_counted_at
+        up_ms += max(0, unwritten // timedelta(milliseconds=1))
     return min(1_000_000, int(up_ms) * 1_000_000 // window_ms)

@@ -59,6 +59,8 @@ class SignedIntervalRow(models.Model):
     sequence = models.PositiveIntegerField()
     #: protocol.receipts.SignedInterval as JSON
     signed = models.JSONField()
+    #: the age since which the machine signed for this run without a gap
+    unbroken_from_age_ms = models.BigIntegerField()
     received_at = models.DateTimeField()
     #: server times; None: nothing of it counts
     billable_from = models.DateTimeField(null=True)

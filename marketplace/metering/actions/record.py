@@ -62,14 +62,20 @@ def _record_chain(
         )
         if meter is None:
             return
-        previous = _last_interval(placement_id)
+        last = _last_row(placement_id)
+        previous = SignedInterval.model_validate(last.signed).interval if last else None
+        unbroken_from_age_ms = last.unbroken_from_age_ms if last else 0
         for signed in chain:
             if previous is not None and signed.interval.sequence <= previous.sequence:
                 continue
             check_next(signed, machine_key=machine_key, previous=previous)
+            if not _continues(signed.interval, previous):
+                unbroken_from_age_ms = signed.interval.from_age_ms
             previous = signed.interval
-            stretch = _billable(meter, previous, told.get(placement_id), machine_id, now)
-            _store(meter, signed, stretch, now)
+            stretch = _billable(
+                meter, previous, unbroken_from_age_ms, told.get(placement_id), machine_id, now
+            )
+            _store(meter, signed, unbroken_from_age_ms, stretch, now)
         if previous is not None:
             Placement.objects.filter(id=placement_id).update(next_sequence=previous.sequence + 1)
         meter.save(update_fields=["proven_ms", "proven_until"])
@@ -83,6 +89,7 @@ def _last_interval(placement_id: UUID) -> Interval | None:
 def _billable(
     meter: Meter,
     interval: Interval,
+    unbroken_from_age_ms: int,
     told: ObservedPlacement | None,
     machine_id: UUID,
     now: datetime,
@@ -90,7 +97,8 @@ def _billable(
     placement = meter.placement
     same_run = told is not None and told.run == interval.run
     return billable(
-        from_age_ms=interval.from_age_ms,
+        # An interval's nonce is older than its end, so its last seconds are proven by the next one.
+        from_age_ms=unbroken_from_age_ms,
         to_age_ms=interval.to_age_ms,
         age_ms=told.age_ms if told is not None and same_run else None,
         received_at=now,
@@ -106,11 +114,18 @@ def _billable(
     )
 
 
-def _store(meter: Meter, signed: SignedInterval, stretch: Stretch | None, now: datetime) -> None:
+def _store(
+    meter: Meter,
+    signed: SignedInterval,
+    unbroken_from_age_ms: int,
+    stretch: Stretch | None,
+    now: datetime,
+) -> None:
     SignedIntervalRow.objects.create(
         placement_id=meter.placement_id,
         sequence=signed.interval.sequence,
         signed=signed.model_dump(mode="json"),
+        unbroken_from_age_ms=unbroken_from_age_ms,
         received_at=now,
         billable_from=stretch.start if stretch else None,
         billable_to=stretch.end if stretch else None,

@@ -175,3 +175,40 @@ def test_only_an_ended_rental_is_forgotten(market: Market, renter: User) -> None
     market.end(rental, at=after(3))
     forget.forget(rental_id=rental.id, renter_id=renter.pk, now=after(4))
     assert queries.views(renter.pk, live=False, now=after(4)) == ()
+
+
+def test_what_an_old_nonce_leaves_open_the_next_interval_proves(
+    market: Market, renter: User
+) -> None:
+    rental = market.rent(renter)
+    market.run(rental, at=after(2))
+    placement_id = rental.placement_id
+    # The held-open call gave its nonce at 2 s; the interval closes at 12 s without a newer one.
+    told = market.agent.observed(placement_id, ObservedState.RUNNING, run=1, age_ms=10_000)
+    market.agent.sync(
+        after(12), placements=[told], intervals=[market.agent.count(placement_id, 0, 10_000)]
+    )
+    charge_all(now=after(12))
+    assert Meter.objects.get().charged_ms == 0
+    told = market.agent.observed(placement_id, ObservedState.RUNNING, run=1, age_ms=20_000)
+    market.agent.sync(
+        after(22), placements=[told], intervals=[market.agent.count(placement_id, 10_000, 20_000)]
+    )
+    charge_all(now=after(22))
+    assert Meter.objects.get().charged_ms == 9_000
+
+
+def test_a_gap_in_the_chain_is_not_charged(market: Market, renter: User) -> None:
+    rental = market.rent(renter)
+    market.run(rental, at=after(2))
+    placement_id = rental.placement_id
+    market.agent.sync(after(12))
+    told = market.agent.observed(placement_id, ObservedState.RUNNING, run=1, age_ms=20_000)
+    intervals = [
+        market.agent.count(placement_id, 0, 5_000),
+        market.agent.count(placement_id, 9_000, 20_000),
+    ]
+    market.agent.sync(after(22), placements=[told], intervals=intervals)
+    charge_all(now=after(22))
+    # 3 s to 7 s and 11 s to the nonce of 12 s.
+    assert Meter.objects.get().charged_ms == 4_000 + 1_000
