@@ -2,13 +2,12 @@
 
 import argparse
 import asyncio
-import logging
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from miner_agent import VERSION, daemon
+from miner_agent import VERSION, daemon, log
 from miner_agent.access.kit import KitMissing
 from miner_agent.check import check
 from miner_agent.containers import EngineRefused, EngineUnavailable
@@ -36,9 +35,7 @@ EXPECTED = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    for chatty in ("httpx", "asyncssh"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    log.configure()
     try:
         machine = Machine(_settings(options))
         return int(options.perform(machine, options))

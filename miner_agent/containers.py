@@ -103,6 +103,8 @@ class Containers:
             return self._local_image(reference)
         except NotFound:
             self._pull(reference, progress)
+        except EngineRefused as error:
+            raise _pull_error(reference, str(error)) from error
         try:
             return self._local_image(reference)
         except NotFound as error:

@@ -26,6 +26,7 @@ from protocol.signing import public_key_of
 
 #: so much of the machine key names the machine's objects in Docker
 NAME_CHARACTERS = 12
+BRIDGES = Path("/sys/class/net")
 
 
 class NotEnrolled(Exception):
@@ -137,7 +138,8 @@ class Machine:
         """Remove every container, network, disk and firewall rule of this machine."""
         engine = self.engine()
         self.runtime(engine, self.settings.home / "kits").remove_all()
-        if firewall.is_supported():
+        # Another agent's rentals on the same machine keep their rules.
+        if firewall.is_supported() and not list(BRIDGES.glob("berth-*")):
             firewall.remove()
 
     def _disk_bytes(self, root: str) -> int:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from uuid import UUID, uuid4
 
-from protocol.agent import DesiredPlacement, ObservedPlacement, Want, Workload
+from protocol.agent import DesiredPlacement, ObservedPlacement, PlacementKind, Want, Workload
 from protocol.hardware import Resources
 from tests.miner_agent.market import TOKEN, LoopbackMarket
 
@@ -73,16 +73,26 @@ class Host:
 
     def desire(self, **changes: object) -> DesiredPlacement:
         """Ask for 1 CPU, 128 MiB and 64 MiB of disk and return what was asked."""
-        wanted = {"image": self.image, "environment": {}, "cpus": 1, "run_for_ms": 600_000}
+        wanted: dict[str, object] = {
+            "image": self.image,
+            "environment": {},
+            "cpus": 1,
+            "disk_bytes": 64 * MIB,
+            "kind": PlacementKind.RENTAL,
+            "run_for_ms": 600_000,
+        }
         wanted.update(changes)
         placement = DesiredPlacement(
             placement_id=uuid4(),
             want=Want.RUN,
             workload=Workload(
+                kind=wanted["kind"],
                 image=str(wanted["image"]),
                 environment=wanted["environment"],
                 resources=Resources.of(
-                    cpus=int(str(wanted["cpus"])), ram_bytes=128 * MIB, disk_bytes=64 * MIB
+                    cpus=int(str(wanted["cpus"])),
+                    ram_bytes=128 * MIB,
+                    disk_bytes=int(str(wanted["disk_bytes"])),
                 ),
             ),
             authorized_keys=(self.key.with_suffix(".pub").read_text().strip(),),

@@ -44,6 +44,8 @@ class LoopbackMarket:
         self.enrolled: EnrolRequest | None = None
         self.revision = 1
         self.syncs = 0
+        #: the newest revision that the agent said it has applied
+        self.applied = 0
         self.failures: list[str] = []
         self.silent = False
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -106,6 +108,7 @@ class LoopbackMarket:
     def _sync(self, request: SyncRequest) -> tuple[int, bytes]:
         with self.changed:
             self.syncs += 1
+            self.applied = request.revision
             for signed in request.intervals:
                 self._store(signed)
             for placement in request.placements:
@@ -158,11 +161,11 @@ class LoopbackMarket:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
-            def do_POST(self) -> None:  # noqa: N802
+            def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 try:
                     status, answer = market.answer(self.path, self.headers, body)
-                except Exception as error:  # noqa: BLE001
+                except Exception as error:
                     market.failures.append(repr(error))
                     status, answer = 500, _problem(500, "broken", repr(error))
                 try:

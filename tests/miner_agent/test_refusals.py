@@ -1,0 +1,110 @@
+"""What cannot run: each case is a stable code, one sentence, and nothing is left behind."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from protocol.agent import ObservedState, PlacementKind
+from tests.miner_agent.host import Host, free_ports, is_left
+
+
+class Registry(BaseHTTPRequestHandler):
+    """A registry that knows one image and will not give it."""
+
+    def do_GET(self) -> None:
+        if self.path == "/v2/":
+            self._say(200, b"{}")
+        elif "/secret/" in self.path:
+            self._say(500, b'{"errors":[{"code":"UNKNOWN","message":"the disks burn"}]}')
+        else:
+            error = b'{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}'
+            self._say(404, error)
+
+    do_HEAD = do_GET  # noqa: N815
+
+    def _say(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Docker-Distribution-Api-Version", "registry/2.0")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    def log_message(self, *arguments: object) -> None:
+        """Stay quiet."""
+
+
+@pytest.fixture
+def registry() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Registry)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+def refused(host: Host, **changes: object) -> tuple[str, str]:
+    desired = host.desire(**changes)
+    seen = host.market.wait_for(desired.placement_id, ObservedState.GONE)
+    assert is_left(desired.placement_id, host.home) == []
+    assert desired.placement_id not in host.market.chains
+    host.market.drop(desired.placement_id)
+    return seen.problem.code, seen.problem.message
+
+
+def test_an_image_that_the_registry_does_not_know(running_host: Host, registry: str) -> None:
+    image = f"{registry}/nobody/nothing:1"
+    code, message = refused(running_host, image=image)
+    assert code == "image_unknown"
+    assert image in message
+    assert "manifest unknown" in message
+
+
+def test_an_image_that_the_registry_does_not_give(running_host: Host, registry: str) -> None:
+    image = f"{registry}/secret/thing"
+    code, message = refused(running_host, image=image)
+    assert code == "image_pull_failed"
+    assert image in message
+    assert "the registry answered:" in message
+
+
+def test_a_registry_that_is_not_there(running_host: Host) -> None:
+    image = f"127.0.0.1:{free_ports(1)}/some/image"
+    code, message = refused(running_host, image=image)
+    assert code == "image_pull_failed"
+    assert image in message
+    assert "connection refused" in message
+
+
+def test_a_name_that_no_image_can_have(running_host: Host) -> None:
+    code, message = refused(running_host, image="Not A Name")
+    assert code == "image_unknown"
+    assert "Not A Name" in message
+
+
+def test_more_cores_than_the_machine_has_free(running_host: Host) -> None:
+    code, message = refused(running_host, cpus=4096)
+    assert code == "no_capacity"
+    assert "4096 CPU cores" in message
+
+
+def test_a_disk_that_the_machine_has_no_room_for(running_host: Host) -> None:
+    code, message = refused(running_host, disk_bytes=1 << 50)
+    assert code == "no_capacity"
+    assert "disk could not be made" in message
+
+
+def test_a_job_on_an_agent_that_runs_rentals_only(running_host: Host) -> None:
+    code, _ = refused(running_host, kind=PlacementKind.JOB)
+    assert code == "start_failed"
+
+
+def test_a_token_that_is_not_known(host: Host) -> None:
+    if host.process is not None:
+        host.stop()
+    result = host.command("enroll", "never-issued")
+    assert result.returncode == 1
+    assert result.stderr.strip() == "berth-agent: This enrolment token is not known."
