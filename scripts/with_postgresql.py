@@ -38,9 +38,7 @@ def main(command: Sequence[str]) -> int:
     # A plain termination must stop the server too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with server() as url:
-        return subprocess.run(
-            command, env=os.environ | {"BERTH_DATABASE_URL": url}, check=False
-        ).returncode
+        return subprocess.run(command, env=_environment(url), check=False).returncode
 
 
 @contextmanager
@@ -55,17 +53,8 @@ def server() -> Iterator[str]:
         _run(programs / "initdb", "-D", data, "-U", USER, "-A", "trust", "-E", "UTF8", "--no-sync")
         with (data / "postgresql.conf").open("a") as handle:
             handle.write(_configuration(folder))
-        _run(
-            programs / "pg_ctl",
-            "start",
-            "-D",
-            data,
-            "-w",
-            "-t",
-            START_TIMEOUT_S,
-            "-l",
-            folder / "log",
-        )
+        control = (programs / "pg_ctl", "-D", data, "-w", "-t", START_TIMEOUT_S)
+        _run(*control, "-l", folder / "log", "start")
         try:
             _run(programs / "createdb", "-h", folder, "-U", USER, DATABASE)
             yield f"postgres://{USER}@/{DATABASE}?{urlencode({'host': str(folder)})}"
@@ -73,6 +62,11 @@ def server() -> Iterator[str]:
             _run(*control, "-m", "immediate", "stop")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _environment(url: str) -> dict[str, str]:
+    """Return our own environment with the address; it says elsewhere whether this is production."""
+    return {"BERTH_EMBEDDED": "1"} | os.environ | {"BERTH_DATABASE_URL": url}
 
 
 def _programs() -> Path:

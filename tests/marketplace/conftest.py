@@ -7,6 +7,7 @@ from datetime import datetime
 
 import pytest
 from django.db import connections
+from pytest_django.fixtures import Settings
 
 from marketplace.accounts.models import User
 from marketplace.domain.ledger import TransferKind
@@ -15,6 +16,12 @@ from marketplace.ledger.actions import open_account
 from marketplace.ledger.actions.post import post
 
 PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings: Settings) -> None:
+    """Hash passwords in no time: a safe hash is slow on purpose."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
+from django.db import transaction
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -22,7 +23,7 @@ from marketplace.ledger import queries
 from marketplace.ledger.actions import hold, open_account
 from marketplace.ledger.actions.post import post
 from marketplace.ledger.audit import audit
-from marketplace.ledger.models import Account, Hold, Transfer
+from marketplace.ledger.models import Account, Transfer
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 AMOUNTS = st.integers(1, 1000).map(MicroUsd)
@@ -38,11 +39,12 @@ class Ledger(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        Hold.objects.all().delete()
-        Transfer.objects.all()._raw_delete("default")
-        Account.objects.all().delete()
+        self.before = transaction.savepoint()
         self.people = list(User.objects.order_by("pk").values_list("pk", flat=True))
         self.paid_in = 0
+
+    def teardown(self) -> None:
+        transaction.savepoint_rollback(self.before)
 
     @rule(person=PEOPLE, amount=AMOUNTS, cause=CAUSES)
     def pay_in(self, person: int, amount: MicroUsd, cause: int) -> None:

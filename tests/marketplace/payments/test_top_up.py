@@ -1,0 +1,154 @@
+"""A payment adds money once, or says why not."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from marketplace.accounts.models import User
+from marketplace.domain.ledger import AccountKind, TransferKind
+from marketplace.domain.money import MicroUsd
+from marketplace.ledger import queries as ledger
+from marketplace.ledger.actions.post import CauseReused
+from marketplace.ledger.audit import audit
+from marketplace.ledger.models import Account
+from marketplace.payments import queries
+from marketplace.payments.actions.top_up import TopUpAmountRefused, settle, top_up
+from marketplace.payments.configured_gateway import PaymentsUnavailable
+from marketplace.payments.gateway import Answer, GatewayUnreachable, Outcome
+from marketplace.payments.models import TopUp
+from marketplace.payments.test_gateway import DECLINED_MICROUSD, TestGateway
+
+AtOnce = Callable[[Sequence[Callable[[], object]]], list[object]]
+FIVE = MicroUsd(5_000_000)
+
+
+@dataclass
+class CardGateway:
+    """A card processor that answers what the test says; None: it does not answer."""
+
+    answers: list[Outcome | None]
+    asked: list[UUID] = field(default_factory=list)
+    name: str = "card"
+    source: AccountKind = AccountKind.OUTSIDE
+    kind: TransferKind = TransferKind.TOP_UP
+
+    def charge(self, *, top_up_id: UUID, amount_microusd: MicroUsd, email: str) -> Answer:
+        self.asked.append(top_up_id)
+        outcome = self.answers.pop(0)
+        if outcome is None:
+            raise GatewayUnreachable
+        return Answer(outcome, f"card-{top_up_id}")
+
+
+def balance_of(kind: AccountKind) -> int:
+    return Account.objects.get(kind=kind).balance_microusd
+
+
+def test_the_test_gateway_gives_play_money_at_once(alice: User, now: datetime) -> None:
+    paid = top_up(user_id=alice.pk, amount_microusd=FIVE, cause="t1", now=now)
+    assert (paid.state, paid.gateway, paid.settled_at) == ("paid", "test", now)
+    assert ledger.balance(alice.pk) == FIVE
+    assert balance_of(AccountKind.PROMO) == -FIVE
+    assert not Account.objects.filter(kind=AccountKind.OUTSIDE).exists()
+    assert [line.kind for line in ledger.statement(alice.pk)] == ["test_credit"]
+    assert audit() == []
+
+
+def test_asking_twice_pays_once(alice: User, now: datetime) -> None:
+    first, second = (
+        top_up(user_id=alice.pk, amount_microusd=FIVE, cause="t1", now=now) for _ in range(2)
+    )
+    assert first.pk == second.pk
+    assert ledger.balance(alice.pk) == FIVE
+
+
+def test_a_cause_cannot_stand_for_another_payment(alice: User, bob: User, now: datetime) -> None:
+    top_up(user_id=alice.pk, amount_microusd=FIVE, cause="t1", now=now)
+    with pytest.raises(CauseReused):
+        top_up(user_id=alice.pk, amount_microusd=MicroUsd(FIVE + 1), cause="t1", now=now)
+    with pytest.raises(CauseReused):
+        top_up(user_id=bob.pk, amount_microusd=FIVE, cause="t1", now=now)
+    assert ledger.balance(bob.pk) == 0
+
+
+def test_a_declined_payment_adds_nothing_and_says_so(alice: User, now: datetime) -> None:
+    refused = top_up(user_id=alice.pk, amount_microusd=DECLINED_MICROUSD, cause="t1", now=now)
+    assert (refused.state, refused.reason) == ("refused", "The test card was declined.")
+    assert ledger.balance(alice.pk) == 0
+
+
+@pytest.mark.parametrize("amount", [-1, 0, 999_999, 10_000_000_001])
+def test_an_amount_outside_the_limits_is_refused(alice: User, now: datetime, amount: int) -> None:
+    with pytest.raises(TopUpAmountRefused, match=r"between \$1\.00 and \$10000\.00"):
+        top_up(user_id=alice.pk, amount_microusd=MicroUsd(amount), cause="t1", now=now)
+    assert not TopUp.objects.exists()
+
+
+def test_real_money_comes_from_outside(alice: User, now: datetime) -> None:
+    gateway = CardGateway([Outcome.PAID])
+    top_up(user_id=alice.pk, amount_microusd=FIVE, cause="t1", now=now, gateway=gateway)
+    assert balance_of(AccountKind.OUTSIDE) == -FIVE
+
+
+def test_a_payment_whose_answer_was_lost_goes_on_under_the_same_id(
+    alice: User, now: datetime
+) -> None:
+    gateway = CardGateway([None, Outcome.PAID])
+    states = [
+        top_up(user_id=alice.pk, amount_microusd=FIVE, cause="t1", now=now, gateway=gateway).state
+        for _ in range(3)
+    ]
+    assert states == ["pending", "paid", "paid"]
+    assert len(gateway.asked) == 2
+    assert len(set(gateway.asked)) == 1
+    assert ledger.balance(alice.pk) == FIVE
+
+
+def test_a_slow_payment_is_settled_later_and_once(alice: User, now: datetime) -> None:
+    gateway = CardGateway([Outcome.PENDING])
+    waiting = top_up(user_id=alice.pk, amount_microusd=FIVE, cause="t1", now=now, gateway=gateway)
+    assert (waiting.state, ledger.balance(alice.pk)) == ("pending", 0)
+    answer = Answer(Outcome.PAID, waiting.reference)
+    for hour in (1, 2):
+        settled = settle(
+            top_up_id=waiting.pk, answer=answer, gateway=gateway, now=now + timedelta(hours=hour)
+        )
+    assert (settled.state, settled.settled_at) == ("paid", now + timedelta(hours=1))
+    assert ledger.balance(alice.pk) == FIVE
+
+
+def test_a_refusal_after_the_payment_changes_nothing(alice: User, now: datetime) -> None:
+    paid = top_up(user_id=alice.pk, amount_microusd=FIVE, cause="t1", now=now)
+    answer = Answer(Outcome.REFUSED, "late")
+    assert settle(top_up_id=paid.pk, answer=answer, gateway=TestGateway(), now=now).state == "paid"
+    assert ledger.balance(alice.pk) == FIVE
+
+
+def test_a_site_without_a_gateway_takes_no_money(
+    alice: User, now: datetime, settings: Settings
+) -> None:
+    settings.TEST_PAYMENTS = False
+    with pytest.raises(PaymentsUnavailable):
+        top_up(user_id=alice.pk, amount_microusd=FIVE, cause="t1", now=now)
+
+
+def test_people_see_their_own_payments(alice: User, bob: User, now: datetime) -> None:
+    paid = top_up(user_id=alice.pk, amount_microusd=FIVE, cause="t1", now=now)
+    assert queries.top_ups(alice.pk) == (paid,)
+    assert queries.top_ups(bob.pk) == ()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_clicks_at_once_pay_once(
+    transactional_db: None, alice: User, at_once: AtOnce, now: datetime
+) -> None:
+    outcomes = at_once(
+        [lambda: top_up(user_id=alice.pk, amount_microusd=FIVE, cause="t1", now=now).state] * 8
+    )
+    assert set(outcomes) <= {"paid", "pending"}
+    assert ledger.balance(alice.pk) == FIVE
+    assert audit() == []

@@ -1,0 +1,95 @@
+"""The site starts with safe settings, or says what to set."""
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.checks import run_checks
+from django.db import connection
+from pytest_django.fixtures import Settings
+
+from marketplace import secret_key
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def loaded(**variables: str) -> subprocess.CompletedProcess[str]:
+    """Load the settings in a fresh process with only these BERTH_ variables."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("BERTH_")}
+    code = (
+        "import marketplace.settings as s;"
+        "print(s.EMBEDDED, s.TEST_PAYMENTS, s.DEBUG, s.DATABASES['default']['ENGINE'])"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env=kept | variables,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_without_any_setting_the_site_is_embedded(tmp_path: Path) -> None:
+    done = loaded(BERTH_DATA_DIR=str(tmp_path / "new"))
+    assert done.stdout == "True True False django.db.backends.sqlite3\n", done.stderr
+    assert stat.S_IMODE((tmp_path / "new/secret_key").stat().st_mode) == 0o600
+
+
+def test_with_postgresql_the_site_is_in_production(tmp_path: Path) -> None:
+    done = loaded(
+        BERTH_DATA_DIR=str(tmp_path),
+        BERTH_DATABASE_URL="postgres://db/berth",
+        BERTH_SECRET_KEY="x" * 40,
+    )
+    assert done.stdout == "False False False django.db.backends.postgresql\n", done.stderr
+    assert not (tmp_path / "secret_key").exists()
+
+
+def test_production_needs_its_own_secret_key(tmp_path: Path) -> None:
+    done = loaded(BERTH_DATA_DIR=str(tmp_path), BERTH_DATABASE_URL="postgres://db/berth")
+    assert done.returncode != 0
+    assert "Set BERTH_SECRET_KEY" in done.stderr
+
+
+def test_the_secret_key_stays_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "secret_key"
+    first = secret_key.load_or_create(path)
+    assert len(first) >= 48
+    assert secret_key.load_or_create(path) == first
+    assert [child.name for child in tmp_path.iterdir()] == ["secret_key"]
+
+
+def test_the_checks_pass_as_it_stands() -> None:
+    assert run_checks() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"EMBEDDED": False, "DATABASE_URL": ""}, "berth.E001"),
+        ({"SECRET_KEY": "short"}, "berth.E002"),
+        ({"EMBEDDED": False, "TEST_PAYMENTS": True}, "berth.W001"),
+    ],
+)
+def test_a_dangerous_setting_is_reported(
+    settings: Settings, changes: dict[str, object], code: str
+) -> None:
+    for name, value in changes.items():
+        setattr(settings, name, value)
+    assert code in {problem.id for problem in run_checks()}
+
+
+def test_sqlite_writes_ahead_and_waits_for_locks(db: None) -> None:
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA journal_mode")
+            assert cursor.fetchone() == ("wal",)
+            cursor.execute("PRAGMA busy_timeout")
+            assert cursor.fetchone() == (20_000,)
+    else:
+        assert connection.vendor == "postgresql"
