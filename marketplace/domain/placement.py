@@ -106,6 +106,8 @@ class Deadlines:
     offered_s: int = 60
     accepted_s: int = 60
     preparing_s: int = 900
+    #: from running until its SSH door was seen from outside
+    door_s: int = 300
     #: beyond the funded time
     running_grace_s: int = 120
     collecting_s: int = 300
@@ -121,11 +123,16 @@ def deadline(
     *,
     now: datetime,
     funded_until: datetime,
+    awaits_door: bool = False,
     deadlines: Deadlines = DEADLINES,
 ) -> datetime | None:
-    """Return when a placement that enters ``state`` now is late; None: it ended."""
+    """Return when a placement that enters ``state`` now is late; None: it ended.
+
+    ``awaits_door``: it has an SSH door that nobody saw from outside yet.
+    """
     if state == S.RUNNING:
-        return funded_until + timedelta(seconds=deadlines.running_grace_s)
+        funded = funded_until + timedelta(seconds=deadlines.running_grace_s)
+        return min(funded, now + timedelta(seconds=deadlines.door_s)) if awaits_door else funded
     seconds = {
         S.OFFERED: deadlines.offered_s,
         S.ACCEPTED: deadlines.accepted_s,
@@ -161,4 +168,7 @@ LATE_FAULTS: Mapping[PlacementState, Fault] = {
     S.PREPARING: Fault(Blame.MACHINE, "start_late", "The machine did not start it in time."),
     S.COLLECTING: Fault(Blame.MACHINE, "collect_late", "The machine did not confirm the end."),
 }
+DOOR_LATE = Fault(
+    Blame.MACHINE, "door_late", "Its SSH door could not be reached from outside in time."
+)
 ENDED_EARLY = Fault(Blame.MACHINE, "ended_early", "The machine ended it before it was asked to.")

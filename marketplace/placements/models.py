@@ -96,6 +96,11 @@ class Placement(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} {str(self.id)[:8]} {self.state}"
 
+    @property
+    def awaits_door(self) -> bool:
+        """Whether it has an SSH door that nobody saw from outside yet."""
+        return self.kind == PlacementKind.RENTAL and self.reachable_at is None
+
 
 class Lease(models.Model):
     """Exists exactly while a GPU, or a slot of one, belongs to a placement."""

@@ -31,7 +31,7 @@ def extend_funding(*, placement_id: UUID, funded_until: datetime, now: datetime)
         if placement.funded_until >= funded_until:
             return placement
         placement.funded_until = funded_until
-        if placement.state == PlacementState.RUNNING:
+        if placement.state == PlacementState.RUNNING and not placement.awaits_door:
             placement.deadline_at = deadline(
                 PlacementState.RUNNING, now=now, funded_until=funded_until
             )

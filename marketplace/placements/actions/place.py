@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from marketplace.domain.matching import OfferTaken, Slice
 from marketplace.domain.placement import PlacementState, deadline
@@ -86,12 +86,8 @@ def _free_gpus(machine_id: UUID, count: int) -> list[str]:
 
 
 def _lease(placement: Placement) -> None:
-    # The reservation above already serialises a machine; the unique constraint is what stands if
-    # that ever fails (tests/concurrency/test_last_machine.py).
-    try:
-        Lease.objects.bulk_create(
-            Lease(machine_id=placement.machine_id, placement=placement, gpu_uuid=uuid)
-            for uuid in placement.gpu_uuids
-        )
-    except IntegrityError:
-        raise OfferTaken("Somebody else took these GPUs meanwhile.") from None
+    # The reservation above serialises a machine; the unique constraint is the last guard.
+    Lease.objects.bulk_create(
+        Lease(machine_id=placement.machine_id, placement=placement, gpu_uuid=uuid)
+        for uuid in placement.gpu_uuids
+    )

@@ -2,8 +2,11 @@
 
 import logging
 from datetime import datetime
+from uuid import UUID
 
-from marketplace.domain.placement import PlacementState
+from django.db import transaction
+
+from marketplace.domain.placement import PlacementState, deadline
 from marketplace.placements import queries
 from marketplace.placements.models import Placement
 from marketplace.placements.reachability import Door, Probe
@@ -30,8 +33,22 @@ def prove_reachable(*, now: datetime, probe: Probe) -> int:
     ]
     proven = 0
     for placement_id, after in probe.look(doors).items():
-        proven += Placement.objects.filter(
-            id=placement_id, state=PlacementState.RUNNING, reachable_at__isnull=True
-        ).update(reachable_at=now + after)
-        logger.info("Placement reachable", extra={"placement_id": placement_id})
+        proven += _note(placement_id, now + after)
     return proven
+
+
+def _note(placement_id: UUID, seen_at: datetime) -> bool:
+    unproven = Placement.objects.filter(
+        id=placement_id, state=PlacementState.RUNNING, reachable_at__isnull=True
+    )
+    with transaction.atomic():
+        placement = unproven.select_for_update().first()
+        if placement is None:
+            return False
+        placement.reachable_at = seen_at
+        placement.deadline_at = deadline(
+            PlacementState.RUNNING, now=seen_at, funded_until=placement.funded_until
+        )
+        placement.save(update_fields=["reachable_at", "deadline_at"])
+    logger.info("Placement reachable", extra={"placement_id": placement_id})
+    return True

@@ -5,9 +5,11 @@ from datetime import datetime, timedelta
 
 from marketplace.domain.placement import (
     DEADLINES,
+    DOOR_LATE,
     LATE_FAULTS,
     LEASE_ENDED,
     Event,
+    Fault,
     NoTransition,
     PlacementState,
 )
@@ -29,7 +31,8 @@ def _end_late(now: datetime) -> int:
     moved = 0
     for placement in late[:BATCH_ROWS]:
         try:
-            apply(placement=placement, event=Event.LATE, now=now, changes=_why(placement))
+            event, why = _late(placement, now)
+            apply(placement=placement, event=event, now=now, changes=why)
         except (NoTransition, Overtaken):
             logger.info("Sweep overtaken", extra={"placement_id": placement.id})
             continue
@@ -37,10 +40,12 @@ def _end_late(now: datetime) -> int:
     return moved
 
 
-def _why(placement: Placement) -> dict[str, object]:
+def _late(placement: Placement, now: datetime) -> tuple[Event, dict[str, object]]:
     state = PlacementState(placement.state)
+    if state is PlacementState.RUNNING and placement.awaits_door and now < placement.funded_until:
+        return Event.FAIL, _told(DOOR_LATE)
     if state is PlacementState.RUNNING:
-        return {
+        return Event.LATE, {
             # Nothing was paid for beyond this moment, however late the sweep is.
             "stop_requested_at": placement.funded_until,
             "reason_code": LEASE_ENDED,
@@ -49,7 +54,11 @@ def _why(placement: Placement) -> dict[str, object]:
     fault = LATE_FAULTS[state]
     # A stop keeps its own reason: that the machine never confirmed it is only its blame.
     if placement.reason_code:
-        return {"blame": fault.blame}
+        return Event.LATE, {"blame": fault.blame}
+    return Event.LATE, _told(fault)
+
+
+def _told(fault: Fault) -> dict[str, object]:
     return {"blame": fault.blame, "reason_code": fault.code, "reason": fault.sentence}
 
 

@@ -35,23 +35,29 @@ def apply(
     return of what it held are one transaction. ``changes`` are further columns of this move.
 
     :raises NoTransition: when the table has no such row.
-    :raises Overtaken: when the state in the database is no longer the one in ``placement``.
+    :raises Overtaken: when the database no longer holds the placement as it was read.
     """
     old = PlacementState(placement.state)
     new = advance(old, event)
     columns: dict[str, Any] = dict(changes or {})
     columns["state"] = new
-    columns["deadline_at"] = deadline(new, now=now, funded_until=placement.funded_until)
+    columns["deadline_at"] = deadline(
+        new, now=now, funded_until=placement.funded_until, awaits_door=placement.awaits_door
+    )
     if new == PlacementState.COLLECTING or new in ENDED:
         columns["want"] = Want.END
     if new in ENDED:
         columns["ended_at"] = now
     with transaction.atomic():
         moved = Placement.objects.filter(
-            id=placement.id, state=old, funded_until=placement.funded_until
+            # An extension or a door seen meanwhile moves these two, and with them what is late.
+            id=placement.id,
+            state=old,
+            funded_until=placement.funded_until,
+            deadline_at=placement.deadline_at,
         ).update(**columns)
         if not moved:
-            raise Overtaken(f"Placement {placement.id} is no longer {old}.")
+            raise Overtaken(f"Placement {placement.id} changed meanwhile.")
         for name, value in columns.items():
             setattr(placement, name, value)
         PlacementEvent.objects.create(

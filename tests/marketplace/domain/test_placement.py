@@ -110,6 +110,13 @@ def test_a_running_placement_is_late_after_its_funded_time_and_grace() -> None:
     assert at == FUNDED + timedelta(seconds=DEADLINES.running_grace_s)
 
 
+def test_a_running_placement_whose_door_was_not_seen_is_late_sooner() -> None:
+    soon = deadline(S.RUNNING, now=NOW, funded_until=FUNDED, awaits_door=True)
+    assert soon == NOW + timedelta(seconds=DEADLINES.door_s)
+    short = deadline(S.RUNNING, now=NOW, funded_until=NOW, awaits_door=True)
+    assert short == NOW + timedelta(seconds=DEADLINES.running_grace_s)
+
+
 def test_every_failure_by_lateness_names_its_fault() -> None:
     late = {old for (old, event), new in TABLE.items() if event is Event.LATE and new is S.FAILED}
     assert late == set(LATE_FAULTS)

@@ -4,7 +4,7 @@ from marketplace.placements import queries
 from marketplace.placements.actions.extend_funding import PlacementEnding, extend_funding
 from marketplace.placements.actions.observe import observe
 from marketplace.placements.actions.request_stop import request_stop
-from marketplace.placements.models import PlacementEvent
+from marketplace.placements.models import Placement, PlacementEvent
 from protocol.agent import ObservedState, Want
 from tests.marketplace.scene import after, machine, placement, seen
 
@@ -47,6 +47,7 @@ def test_an_extension_moves_the_funded_time_and_the_deadline() -> None:
     on = machine()
     it = placement(on, funded_s=600)
     observe(machine_id=on.id, observed=[seen(it.id, ObservedState.RUNNING)], now=after(1))
+    Placement.objects.update(reachable_at=after(1))
     before = queries.revision(on.id)
     extend_funding(placement_id=it.id, funded_until=after(900), now=after(2))
     it.refresh_from_db()

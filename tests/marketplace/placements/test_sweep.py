@@ -1,11 +1,17 @@
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from uuid import UUID
+
 import pytest
 
 from marketplace.machines.models import Machine
 from marketplace.placements import queries
 from marketplace.placements.actions.observe import observe
+from marketplace.placements.actions.prove_reachable import prove_reachable
 from marketplace.placements.actions.request_stop import request_stop
 from marketplace.placements.actions.sweep import sweep
 from marketplace.placements.models import Lease, Placement
+from marketplace.placements.reachability import Door
 from protocol.agent import ObservedState, Want
 from tests.marketplace.scene import after, hardware, machine, placement, seen
 
@@ -21,12 +27,27 @@ def reported(state: ObservedState | None) -> tuple[Machine, Placement]:
     return on, it
 
 
+def open_door(it: Placement) -> None:
+    told = {"ssh_port": 20001, "ssh_host_key": "ssh-ed25519 AAAA"}
+    one = seen(it.id, O.RUNNING, **told)  # type: ignore[arg-type]
+    observe(machine_id=it.machine_id, observed=[one], now=after(1))
+    assert prove_reachable(now=after(2), probe=EveryDoorOpen()) == 1
+
+
+class EveryDoorOpen:
+    """Answers for the network: each door opens at once."""
+
+    def look(self, doors: Sequence[Door]) -> Mapping[UUID, timedelta]:
+        return {door.placement_id: timedelta(0) for door in doors}
+
+
 @pytest.mark.parametrize(
     ("state", "deadline_s", "code"),
     [
         (None, 60, "accept_late"),
         (O.ACCEPTED, 60, "prepare_late"),
         (O.PREPARING, 900, "start_late"),
+        (O.RUNNING, 300, "door_late"),
     ],
 )
 def test_what_does_not_go_on_in_time_fails_by_the_machine(
@@ -42,6 +63,7 @@ def test_what_does_not_go_on_in_time_fails_by_the_machine(
 
 def test_a_running_placement_is_ended_after_its_funded_time_without_blame() -> None:
     on, it = reported(O.RUNNING)
+    open_door(it)
     assert sweep(now=after(720)) == 0
     assert sweep(now=after(721)) == 1
     it.refresh_from_db()
