@@ -81,9 +81,16 @@ def _record_chain(
         meter.save(update_fields=["proven_ms", "proven_until"])
 
 
-def _last_interval(placement_id: UUID) -> Interval | None:
-    row = SignedIntervalRow.objects.filter(placement_id=placement_id).order_by("-sequence").first()
-    return None if row is None else SignedInterval.model_validate(row.signed).interval
+def _last_row(placement_id: UUID) -> SignedIntervalRow | None:
+    return SignedIntervalRow.objects.filter(placement_id=placement_id).order_by("-sequence").first()
+
+
+def _continues(interval: Interval, previous: Interval | None) -> bool:
+    return (
+        previous is not None
+        and interval.run == previous.run
+        and interval.from_age_ms == previous.to_age_ms
+    )
 
 
 def _billable(
