@@ -17,7 +17,6 @@ BODY_BYTES_MAX = 4 << 20
 RETRY_AFTER_S_MAX = 10.0
 #: answers that a second try may change
 PASSING_STATUSES = frozenset({429, 502, 503, 504})
-_CHUNK = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,7 @@ class Exchange:
             timeout=httpx.Timeout(self._deadline_s, connect=min(5.0, self._deadline_s)),
         ) as response:
             content = bytearray()
-            for chunk in response.iter_bytes(_CHUNK):
+            for chunk in response.iter_bytes():
                 content += chunk
                 if len(content) > call.body_bytes_max:
                     raise CannotReach(

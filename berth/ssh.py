@@ -20,7 +20,7 @@ def known_hosts_line(rental_id: str, door: SshDoor) -> str:
 
     :raises Refused: ``door_malformed`` when it is no ssh-ed25519 key.
     """
-    match = _KEY.match(door.host_key.strip())
+    match = _KEY.fullmatch(door.host_key.strip())
     if match is None:
         raise Refused("door_malformed", "The rental's host key is not an ssh-ed25519 key.")
     return f"{_alias(rental_id)} {match[1]} {match[2]}\n"
@@ -40,7 +40,11 @@ def ssh_command(
 
     :raises Refused: ``door_malformed`` when host or user is not plain.
     """
-    if not _HOST.match(door.host) or not _USER.match(door.user) or not 0 < door.port < 65536:
+    if (
+        not _HOST.fullmatch(door.host)
+        or not _USER.fullmatch(door.user)
+        or not 0 < door.port < 65536
+    ):
         raise Refused("door_malformed", "The rental's SSH address is malformed.")
     options = [
         f"UserKnownHostsFile={_quoted(known_hosts)}",
@@ -122,7 +126,7 @@ def _alias(rental_id: str) -> str:
 
 
 def _checked(rental_id: str) -> str:
-    if not _ID.match(rental_id):
+    if not _ID.fullmatch(rental_id):
         raise Refused("door_malformed", "The rental's id is malformed.")
     return rental_id
 

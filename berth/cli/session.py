@@ -41,7 +41,7 @@ def find(client: Client, rental: str) -> Rental:
 
     :raises Refused: ``not_found`` or ``ambiguous``.
     """
-    if _WHOLE_ID.match(rental):
+    if _WHOLE_ID.fullmatch(rental):
         return client.rental(rental)
     beginning = rental.lower()
     found = [one for one in client.rentals(everything=True) if one.id.startswith(beginning)]

@@ -1,0 +1,318 @@
+"""This will speak the marketplace's REST shapes on a real loopback port: a fake at the doorway."""
+
+import json
+import threading
+import uuid
+from collections import deque
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from protocol.receipts import GENESIS, Interval, SignedInterval, digest, sign_interval
+from protocol.signing import openssh_public_key, public_key_of
+
+API_KEY = "brt_test_key"
+PASSWORD = "a long password"
+PAGE = 2
+MACHINE = Ed25519PrivateKey.from_private_bytes(b"m" * 32)
+DOOR = Ed25519PrivateKey.from_private_bytes(b"d" * 32)
+
+
+class Refusal(Exception):
+    """A problem+json answer."""
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+
+
+@dataclass
+class Seen:
+    """One request as it came in."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: Any
+
+
+@dataclass
+class Fault:
+    """What the next request meets instead of an answer: ``drop`` after doing it, or raw bytes."""
+
+    drop: bool = False
+    status: int = 200
+    content: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def offer(offer_id: str, price: int, **changes: object) -> dict[str, Any]:
+    """Return an offer of a CPU machine."""
+    return {
+        "id": offer_id,
+        "machine_id": str(uuid.uuid5(uuid.NAMESPACE_DNS, offer_id)),
+        "gpu_model": "",
+        "gpus": 0,
+        "gpus_free": 0,
+        "vram_bytes": 0,
+        "cpu_model": "Test CPU",
+        "cpus_free": 4,
+        "ram_bytes_free": 8 << 30,
+        "disk_bytes_free": 50 << 30,
+        "price_gpu_hour_microusd": 0,
+        "price_cpu_hour_microusd": price,
+        "price_hour_microusd": price,
+        "bid_floor_microusd": 1000,
+        "longest_term_s": 86400,
+        "verified": True,
+        "online": True,
+        "cpu_hash_rate": 1000,
+        "value_microusd": 12,
+        **changes,
+    }
+
+
+def chain(placement_id: str, count: int = 3) -> list[SignedInterval]:
+    """Return intervals of one second, really signed by MACHINE."""
+    intervals: list[SignedInterval] = []
+    previous = GENESIS
+    for sequence in range(count):
+        interval = Interval(
+            machine_key=public_key_of(MACHINE),
+            placement_id=uuid.UUID(placement_id),
+            sequence=sequence,
+            previous=previous,
+            run=1,
+            from_age_ms=sequence * 1000,
+            to_age_ms=(sequence + 1) * 1000,
+            nonce="n",
+        )
+        intervals.append(sign_interval(MACHINE, interval))
+        previous = digest(interval)
+    return intervals
+
+
+class Market:
+    """One renter's account at a marketplace, in memory."""
+
+    def __init__(self) -> None:
+        self.seen: list[Seen] = []
+        self.faults: deque[Fault] = deque()
+        self.refusals: dict[tuple[str, str], Refusal] = {}
+        self.offers = [offer("offer-a", 40_000), offer("offer-b", 20_000), offer("offer-c", 60_000)]
+        self.keys: list[dict[str, Any]] = []
+        self.rentals: dict[str, dict[str, Any]] = {}
+        self.idempotent: dict[str, str] = {}
+        #: the states that a rental shows at each next look
+        self.script = ["preparing", "active"]
+        self.failure = ""
+        self.billed_ms = 2_500
+
+    def answer(self, seen: Seen) -> tuple[int, Any]:
+        """Return status and body of one request."""
+        if seen.path == "/auth/key":
+            if seen.body["password"] != PASSWORD:
+                raise Refusal(401, "unauthenticated", "E-mail or password is wrong.")
+            return 201, {"key": API_KEY}
+        if seen.headers.get("authorization") != f"Bearer {API_KEY}":
+            raise Refusal(401, "unauthenticated", "This API key is not known.")
+        refusal = self.refusals.get((seen.method, seen.path))
+        if refusal:
+            raise refusal
+        parts = seen.path.strip("/").split("/")
+        return getattr(self, "_" + parts[0].replace("-", "_"))(seen, parts[1:])
+
+    def _me(self, seen: Seen, parts: list[str]) -> tuple[int, Any]:
+        return 200, {
+            "email": "alice@example.com",
+            "balance_microusd": 9_500_000,
+            "held_microusd": 1,
+        }
+
+    def _ssh_keys(self, seen: Seen, parts: list[str]) -> tuple[int, Any]:
+        if seen.method == "POST":
+            key = {"id": len(self.keys) + 1, "fingerprint": f"SHA256:{len(self.keys)}", **seen.body}
+            self.keys.append(key)
+            return 201, key
+        if seen.method == "DELETE":
+            self.keys = [key for key in self.keys if str(key["id"]) != parts[0]]
+            return 204, None
+        return 200, self.keys
+
+    def _offers(self, seen: Seen, parts: list[str]) -> tuple[int, Any]:
+        found = [
+            one for one in self.offers if one["cpus_free"] >= int(seen.query.get("cpus_min", 0))
+        ]
+        if seen.query.get("verified") == "true":
+            found = [one for one in found if one["verified"]]
+        found.sort(key=lambda one: one["price_hour_microusd"])
+        start = int(seen.query.get("cursor", 0))
+        more = str(start + PAGE) if start + PAGE < len(found) else None
+        return 200, {"items": found[start : start + PAGE], "next_cursor": more}
+
+    def _rentals(self, seen: Seen, parts: list[str]) -> tuple[int, Any]:
+        if not parts:
+            return self._rent(seen) if seen.method == "POST" else self._list(seen)
+        rental = self.rentals.get(parts[0])
+        if rental is None:
+            raise Refusal(404, "not_found", "There is no such rental.")
+        if seen.method == "DELETE":
+            if rental["state"] not in ("ended", "failed"):
+                raise Refusal(409, "rental_live", "Stop it first.")
+            del self.rentals[parts[0]]
+            return 204, None
+        if parts[1:] == ["stop"]:
+            rental.update(state="stopping", script=["ended"])
+        elif parts[1:] == ["extend"]:
+            rental["worst_total_microusd"] = seen.body.get("cap_microusd", 80_000)
+        elif parts[1:] == ["receipts"]:
+            return 200, self._receipts(parts[0])
+        elif rental["script"]:
+            self._become(rental, rental["script"].pop(0))
+        return 200, rental
+
+    def _rent(self, seen: Seen) -> tuple[int, Any]:
+        key = seen.headers["idempotency-key"]
+        if key not in self.idempotent:
+            refusal = self.refusals.get(("RENT", seen.body["offer_id"]))
+            if refusal:
+                raise refusal
+            self.idempotent[key] = self.add_rental(**seen.body)["id"]
+        return 201, self.rentals[self.idempotent[key]]
+
+    def add_rental(self, **request: Any) -> dict[str, Any]:
+        """Return a new rental, queued."""
+        rental = {
+            "id": str(uuid.uuid4()),
+            "state": "queued",
+            "progress": "",
+            "reason": "",
+            "machine_id": str(uuid.uuid4()),
+            "image": "debian:12",
+            "resources": None,
+            "price_hour_microusd": 20_000,
+            "worst_total_microusd": 40_000,
+            "cost_microusd": 13,
+            "started_at": "2026-01-01T00:00:00Z",
+            "active_at": None,
+            "ends_at": "2126-01-01T00:00:00Z",
+            "ended_at": None,
+            "billed_ms": 0,
+            "ssh": None,
+            "script": list(self.script),
+            **request,
+        }
+        self.rentals[rental["id"]] = rental
+        return rental
+
+    def _become(self, rental: dict[str, Any], state: str) -> None:
+        rental["state"] = state
+        rental["ssh"] = None
+        if state == "failed":
+            rental["reason"] = self.failure
+        if state == "active":
+            rental["ssh"] = {
+                "host": "127.0.0.1",
+                "port": 40022,
+                "user": "root",
+                "host_key": openssh_public_key(public_key_of(DOOR)),
+                "command": "ssh -p 40022 root@127.0.0.1",
+            }
+
+    def _list(self, seen: Seen) -> tuple[int, Any]:
+        everything = seen.query["state"] == "all"
+        live = [one for one in self.rentals.values() if one["state"] not in ("ended", "failed")]
+        return 200, {"items": list(self.rentals.values()) if everything else live}
+
+    def _receipts(self, rental_id: str) -> dict[str, Any]:
+        return {
+            "machine_key": public_key_of(MACHINE),
+            "intervals": [one.model_dump(mode="json") for one in chain(rental_id)],
+            "billed_ms": self.billed_ms,
+            "cost_microusd": 13,
+            "verified": True,
+        }
+
+    def _statement(self, seen: Seen, parts: list[str]) -> tuple[int, Any]:
+        line = {
+            "at": "2026-01-01T00:00:00Z",
+            "kind": "charge",
+            "amount_microusd": -13,
+            "note": "rental\x1b[31m",
+            "balance_microusd": 9_500_000,
+        }
+        return 200, {"items": [line], "balance_microusd": 9_500_000}
+
+    def _top_ups(self, seen: Seen, parts: list[str]) -> tuple[int, Any]:
+        return 201, {"id": "t1", "state": "succeeded", **seen.body}
+
+
+class Server(ThreadingHTTPServer):
+    """The market behind a socket."""
+
+    daemon_threads = True
+
+    def __init__(self, market: Market) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.market = market
+        self.lock = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def handle_one(self) -> None:
+        with self.server.lock:
+            self._handle()
+
+    do_GET = do_POST = do_DELETE = handle_one  # noqa: N815
+
+    def _handle(self) -> None:
+        market = self.server.market
+        parts = urlsplit(self.path)
+        content = self.rfile.read(int(self.headers.get("content-length", 0)))
+        seen = Seen(
+            method=self.command,
+            path=parts.path.removeprefix("/api/v1"),
+            query=dict(parse_qsl(parts.query)),
+            headers={name.lower(): value for name, value in self.headers.items()},
+            body=json.loads(content) if content else None,
+        )
+        market.seen.append(seen)
+        fault = market.faults.popleft() if market.faults else None
+        if fault and not fault.drop:
+            self._send(fault.status, fault.content, "text/plain", fault.headers)
+            return
+        try:
+            status, body = market.answer(seen)
+            content, kind = (b"" if body is None else json.dumps(body).encode()), "application/json"
+        except Refusal as refusal:
+            status, kind = refusal.status, "application/problem+json"
+            problem = {"status": status, "code": refusal.code, "detail": refusal.detail}
+            content = json.dumps(problem).encode()
+        if fault:
+            self.close_connection = True
+            return
+        self._send(status, content, kind, {})
+
+    def _send(self, status: int, content: bytes, kind: str, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Stay silent: the tests read what was asked from ``market.seen``."""

@@ -1,0 +1,225 @@
+"""This will run ``berth`` in processes of its own against a loopback marketplace."""
+
+import json
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from berth.cli.app import app
+from protocol.signing import openssh_public_key, public_key_of
+from tests.berth.market import API_KEY, DOOR, PASSWORD, Market, Refusal, offer
+from tests.berth.terminal import Terminal
+
+UP = ("up", "--cheapest", "--image", "debian:12", "--lease", "1h", "--json")
+PUBLIC_KEY = openssh_public_key(public_key_of(DOOR)) + " alice@laptop"
+FAKE_SSH = '#!/bin/sh\nfor one in "$@"; do printf "%s\\n" "$one"; done\nexit 7\n'
+
+
+def test_logging_in_keeps_the_key_in_a_private_file(terminal: Terminal) -> None:
+    del terminal.environment["BERTH_API_KEY"]
+    ran = terminal.berth("login", "--email", "a@b.c", "--password-stdin", stdin=f"{PASSWORD}\n")
+    path = terminal.home / ".config/berth/config.toml"
+    assert (ran.code, ran.err) == (0, "")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert API_KEY in path.read_text(encoding="utf-8")
+    assert API_KEY not in ran.out + ran.err
+    assert terminal.berth("balance", "--json").json["email"] == "alice@example.com"
+
+
+def test_a_wrong_password_keeps_nothing(terminal: Terminal) -> None:
+    ran = terminal.berth("login", "--email", "a@b.c", "--password-stdin", "--json", stdin="no\n")
+    assert (ran.code, ran.problem["code"]) == (1, "unauthenticated")
+    assert not (terminal.home / ".config").exists()
+
+
+def test_one_rental_from_rent_to_forgotten(terminal: Terminal, market: Market) -> None:
+    key = terminal.home / "id_ed25519.pub"
+    key.write_text(PUBLIC_KEY, encoding="utf-8")
+    identity = terminal.home / "id_ed25519"
+    identity.write_text("private", encoding="utf-8")
+    ran = terminal.berth(*UP, "--wait", "--key", str(identity), "--env", "A=b=c")
+    rental = ran.json
+    assert (ran.code, ran.err, rental["state"]) == (0, "", "active")
+    assert rental["offer_id"] == "offer-b"
+    asked = next(seen.body for seen in market.seen if seen.path == "/rentals")
+    assert (asked["lease_s"], asked["ssh_key_ids"], asked["environment"]) == (
+        3600,
+        [1],
+        {"A": "b=c"},
+    )
+    assert "private" not in json.dumps([seen.body for seen in market.seen])
+
+    assert rental["id"] in terminal.berth("ps").out
+    terminal.program("ssh", FAKE_SSH)
+    ran = terminal.berth("ssh", rental["id"][:8], "--", "nproc", "--all")
+    words = ran.out.splitlines()
+    assert (ran.code, ran.err) == (7, "")
+    assert words[-5:] == ["-l", "root", "--", "127.0.0.1", "nproc --all"]
+    assert words[words.index("-i") + 1] == str(identity)
+    known_hosts = terminal.home / ".config/berth/rentals" / rental["id"] / "known_hosts"
+    assert f"UserKnownHostsFile={known_hosts}" in words
+    assert known_hosts.read_text(encoding="utf-8").split(" ", 1)[1].strip() == PUBLIC_KEY[:-13]
+
+    refused = terminal.berth("rm", rental["id"], "--json")
+    assert (refused.code, refused.problem["code"]) == (1, "rental_live")
+    assert terminal.berth("stop", rental["id"], "--wait", "--json").json["state"] == "ended"
+    assert terminal.berth("rm", rental["id"]).code == 0
+    assert market.rentals == {}
+    assert not known_hosts.exists()
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["insufficient_funds", "ssh_key_missing", "image_unknown", "bid_below_floor", "term_too_long"],
+)
+def test_a_refusal_is_one_sentence_and_rents_nothing(
+    terminal: Terminal, market: Market, code: str
+) -> None:
+    market.refusals["RENT", "offer-a"] = Refusal(409, code, "A plain sentence.")
+    words = ("up", "offer-a", "--image", "i", "--cap", "2.50")
+    ran = terminal.berth(*words, "--json")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.problem == {"status": 409, "code": code, "detail": "A plain sentence."}
+    assert terminal.berth(*words).err == f"berth: A plain sentence. [{code}]\n"
+    assert market.rentals == {}
+
+
+def test_cheapest_goes_on_to_the_next_when_one_is_taken(terminal: Terminal, market: Market) -> None:
+    market.offers += [offer("unverified", 1, verified=False), offer("full", 2, cpus_free=0)]
+    market.refusals["RENT", "offer-b"] = Refusal(409, "offer_taken", "Somebody was faster.")
+    assert terminal.berth(*UP).json["offer_id"] == "offer-a"
+
+
+def test_cheapest_without_room_says_so(terminal: Terminal, market: Market) -> None:
+    ran = terminal.berth(*UP, "--disk", "1TiB")
+    assert (ran.code, ran.problem["code"]) == (1, "no_offer")
+
+
+def test_a_rental_that_fails_while_we_wait_is_a_refusal(terminal: Terminal, market: Market) -> None:
+    market.script, market.failure = ["preparing", "failed"], "No image nope:1: manifest unknown."
+    ran = terminal.berth(*UP, "--wait")
+    assert (ran.code, ran.problem["code"]) == (1, "rental_failed")
+    assert "nope:1: manifest unknown" in ran.problem["detail"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("up", "--image", "i", "--lease", "1h"),
+        ("up", "offer-a", "--cheapest", "--image", "i", "--lease", "1h"),
+        ("up", "offer-a", "--image", "i"),
+        ("up", "offer-a", "--image", "i", "--lease", "1h", "--ram", "lots"),
+        ("up", "offer-a", "--image", "i", "--lease", "soon"),
+        ("up", "offer-a", "--image", "i", "--cap", "-1"),
+        ("up", "offer-a", "--image", "i", "--lease", "1h", "--env", "novalue"),
+        ("extend", "x"),
+        ("ssh",),
+        ("nonsense",),
+        ("offers", "--sort", "colour"),
+    ],
+)
+def test_what_is_typed_wrongly_exits_2_and_asks_nobody(market: Market, words: tuple[str]) -> None:
+    ran = CliRunner().invoke(app, [*words, "--json"])
+    assert ran.exit_code == 2
+    assert json.loads(ran.stderr)["code"] == "usage"
+    assert ran.stdout == ""
+    assert market.seen == []
+
+
+def test_no_marketplace_exits_3(terminal: Terminal) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        terminal.environment["BERTH_URL"] = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    ran = terminal.berth("offers", "--json")
+    assert (ran.code, ran.out, ran.problem["code"]) == (3, "", "cannot_reach")
+
+
+def test_without_a_key_the_person_is_told_to_log_in(terminal: Terminal, market: Market) -> None:
+    del terminal.environment["BERTH_API_KEY"]
+    ran = terminal.berth("ps")
+    assert (ran.code, market.seen) == (1, [])
+    assert "berth login" in ran.err
+
+
+def test_receipts_are_saved_and_checked_offline(terminal: Terminal, market: Market) -> None:
+    rental = market.add_rental()
+    file = terminal.home / "receipts.json"
+    ran = terminal.berth("receipts", rental["id"], "--verify", "--out", str(file), "--json")
+    assert ran.json["proof"]["proven_ms"] == 3000
+    terminal.environment["BERTH_URL"] = "http://127.0.0.1:1"
+    assert terminal.berth("verify-receipt", str(file), "--json").json["intervals"] == 3
+    content = json.loads(file.read_text(encoding="utf-8"))
+    content["intervals"][1]["interval"]["to_age_ms"] += 1
+    spoilt = terminal.berth("verify-receipt", "-", "--json", stdin=json.dumps(content))
+    assert (spoilt.code, spoilt.out, spoilt.problem["code"]) == (1, "", "receipts_broken")
+
+
+def test_ssh_before_there_is_a_door_is_refused(terminal: Terminal, market: Market) -> None:
+    market.script = []
+    ran = terminal.berth("ssh", market.add_rental()["id"], "--json")
+    assert (ran.code, ran.problem["code"]) == (1, "not_ready")
+
+
+def test_an_unknown_or_ambiguous_rental_is_refused(terminal: Terminal, market: Market) -> None:
+    assert terminal.berth("stop", "zzz", "--json").problem["code"] == "not_found"
+    for tail in "12":
+        market.add_rental(id=f"abcd000{tail}")
+    assert terminal.berth("stop", "abcd", "--json").problem["code"] == "ambiguous"
+
+
+def test_keys_are_added_listed_and_removed(terminal: Terminal, market: Market) -> None:
+    path = terminal.home / "work.pub"
+    path.write_text(PUBLIC_KEY, encoding="utf-8")
+    assert terminal.berth("keys", "add", str(path), "--json").json["name"] == "work"
+    assert "work" in terminal.berth("keys").out
+    assert len(terminal.berth("keys", "list", "--json").json["items"]) == 1
+    assert terminal.berth("keys", "rm", "work").code == 0
+    assert market.keys == []
+
+
+def test_a_private_key_is_never_sent(terminal: Terminal, market: Market) -> None:
+    path = terminal.home / "id"
+    path.write_text("-----BEGIN OPENSSH PRIVATE KEY-----\nx\n", encoding="utf-8")
+    ran = terminal.berth("keys", "add", str(path), "--json")
+    assert (ran.code, ran.problem["code"], market.seen) == (1, "ssh_key_malformed", [])
+
+
+def test_what_others_wrote_cannot_drive_the_terminal(terminal: Terminal) -> None:
+    ran = terminal.berth("statement")
+    assert ran.code == 0
+    assert "\x1b" not in ran.out
+    assert "-$0.000013" in ran.out
+
+
+def test_money_is_added_and_a_rental_extended(terminal: Terminal, market: Market) -> None:
+    assert terminal.berth("topup", "25", "--json").json["state"] == "succeeded"
+    assert market.seen[-1].body == {"amount_microusd": 25_000_000}
+    rental = market.add_rental()
+    assert terminal.berth("extend", rental["id"], "--cap", "5").code == 0
+    assert market.seen[-1].body == {"cap_microusd": 5_000_000}
+
+
+def test_offers_of_every_page_are_listed(terminal: Terminal) -> None:
+    found = terminal.berth("offers", "--cpus", "2", "--json").json["items"]
+    assert [one["id"] for one in found] == ["offer-b", "offer-a", "offer-c"]
+    assert "$0.02" in terminal.berth("offers", "--limit", "1").out
+
+
+def test_the_doctor_names_what_is_missing(terminal: Terminal, market: Market) -> None:
+    ran = terminal.berth("doctor", "--json")
+    assert ran.code == 1
+    assert [one["code"] for one in ran.json["checks"]] == ["", "", "", "ssh_key_missing", ""]
+    market.keys.append({"id": 1, "name": "k", "fingerprint": "f", "public_key": PUBLIC_KEY})
+    assert terminal.berth("doctor").code == 0
+    terminal.environment["BERTH_URL"] = "http://127.0.0.1:1"
+    assert terminal.berth("doctor").code == 3
+
+
+def test_tables_are_whole_where_no_terminal_says_a_width(
+    terminal: Terminal, market: Market
+) -> None:
+    rental = market.add_rental(image="registry.example/" + "a" * 40)
+    assert Path(rental["image"]).name in terminal.berth("ps").out
