@@ -6,6 +6,8 @@ SHELL := /bin/bash
 .ONESHELL:
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+#: of the demo's web site
+PORT ?= 8000
 BIN := .venv/bin
 #: only the folders that exist: a program may live in its own clone
 PROGRAMS := $(wildcard berth marketplace miner_agent protocol scripts validator)
@@ -21,7 +23,7 @@ setup: ## install what is missing: Debian packages, .venv, pinned Python package
 	@$(PYTHON) scripts/setup.py $(if $(filter-out 0,$(PRINT)),--print)
 
 demo: setup ## rent a real machine, end to end, and keep the site up (ONCE=1 stops after the story)
-	@exec $(BIN)/python -m scripts.demo $(if $(filter-out 0,$(ONCE)),--once)
+	@exec $(BIN)/python -m scripts.demo --port $(PORT) $(if $(filter-out 0,$(ONCE)),--once)
 
 test: setup lint test-sqlite test-postgresql ## run everything that must hold: lint, types, contracts, all tests
 

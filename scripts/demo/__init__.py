@@ -1,0 +1,1 @@
+"""This will show the whole of Berth on one machine: everything a renter touches is real."""

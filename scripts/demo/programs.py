@@ -1,0 +1,80 @@
+"""This will name the demo's programs, their settings and where they keep things."""
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import bittensor_core
+
+TREE = Path(__file__).resolve().parents[2]
+#: well-known test keys of the in-memory chain: worth nothing anywhere
+VALIDATOR_SEED = "//Alice"
+MINER_SEED = "//Bob"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one demo lives: its folder and its port."""
+
+    folder: Path
+    port: int
+
+    @property
+    def url(self) -> str:
+        """The site's address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def cli_folder(self) -> Path:
+        """Where the renter's terminal keeps its settings and key."""
+        return self.folder / "renter"
+
+    def clear(self) -> None:
+        """Start from nothing: each demo has its own database, keys and journal."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.cli_folder.mkdir(parents=True)
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of every program of the demo."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("BERTH_")}
+        return kept | self._settings() | {"PYTHONUNBUFFERED": "1"}
+
+    def _settings(self) -> Mapping[str, str]:
+        return {
+            "BERTH_DATA_DIR": str(self.folder),
+            "BERTH_PUBLIC_URL": self.url,
+            "BERTH_MARKETPLACE_URL": self.url,
+            "BERTH_AGENT_HOME": str(self.folder / "agent"),
+            "BERTH_AGENT_ADDRESS": "127.0.0.1",
+            "BERTH_VALIDATOR_HOTKEY_SEED": VALIDATOR_SEED,
+            "BERTH_VALIDATOR_SSH_KEY": str(self.folder / "validator_ssh_key"),
+            "BERTH_VALIDATOR_ALLOW_PRIVATE": "1",
+            "BERTH_VALIDATOR_INTERVAL_S": "5",
+            "BERTH_MEMORY_CHAIN": str(self.folder / "memory_chain.json"),
+            "BERTH_CONFIG": str(self.cli_folder / "config.toml"),
+        }
+
+
+def python(*words: str) -> list[str]:
+    """Return the command line of a module of this tree."""
+    return [sys.executable, "-m", *words]
+
+
+def manage(*words: str) -> list[str]:
+    """Return the command line of a management command."""
+    return [sys.executable, str(TREE / "manage.py"), *words]
+
+
+def web(place: Place) -> list[str]:
+    """Return the command line of the web site."""
+    listen = ("--host", "127.0.0.1", "--port", str(place.port))
+    quiet = ("--no-access-log", "--timeout-graceful-shutdown", "3")
+    return python("uvicorn", "marketplace.asgi:application", *listen, *quiet)
+
+
+def keypair(seed: str) -> bittensor_core.Keypair:
+    """Return a hotkey of the demo."""
+    return bittensor_core.Keypair.create_from_uri(seed)
