@@ -133,6 +133,7 @@ class Statement(Shape):
 class TopUp(Shape):
     id: int | str
     state: str
+    reason: str | None = ""
 
 
 class OfferFilter(Shape):
@@ -144,7 +145,9 @@ class OfferFilter(Shape):
     vram_bytes_min: int | None = None
     cpus_min: int | None = None
     ram_bytes_min: int | None = None
+    disk_bytes_min: int | None = None
     price_hour_microusd_max: int | None = None
+    #: False: unverified machines too
     verified: bool | None = None
     sort: Literal["price", "value"] | None = None
     cursor: str | None = None

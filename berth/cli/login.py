@@ -47,7 +47,7 @@ def login(
         )
         with Client(loaded.url, clock=session.CLOCK) as client:
             called = name or f"berth on {platform.node() or 'a computer'}"
-            key = client.log_in(email=email, password=password, name=called)
+            key = client.log_in(email=email, password=password, name=called[:80])
     if not key or not key.isascii() or not key.isprintable():
         raise CannotReach("The marketplace answered with no API key.", "unexpected_answer")
     with Client(loaded.url, key, clock=session.CLOCK) as client:

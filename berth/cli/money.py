@@ -6,6 +6,7 @@ import typer
 
 from berth.cli import output, session
 from berth.cli.options import AsJson, usd
+from berth.problem import Refused
 from berth.units import format_usd
 
 Amount = Annotated[int, typer.Argument(parser=usd, metavar="USD", help="For example 25.00.")]
@@ -48,6 +49,8 @@ def topup(*, amount: Amount, as_json: AsJson = False) -> None:
     """Add credit through the marketplace's payment gateway."""
     with session.client() as client:
         made = client.top_up(amount_microusd=amount)
+    if made.state == "refused":
+        raise Refused("payment_refused", made.reason or "The payment was refused.")
     if as_json:
         output.write_json(made)
     else:

@@ -47,7 +47,7 @@ def offers(
         cpus_min=cpus,
         ram_bytes_min=ram,
         price_hour_microusd_max=price_max,
-        verified=None if unverified else True,
+        verified=not unverified,
         sort=sort,
     )
     with session.client() as client:

@@ -57,7 +57,7 @@ def stop(
 def extend(
     *, rental_id: RentalId, lease: Lease = None, cap: Cap = None, as_json: AsJson = False
 ) -> None:
-    """Give a rental a longer lease or a higher cap."""
+    """Give a rental a longer lease, counted from its start, or a higher cap."""
     if lease is None and cap is None:
         raise typer.BadParameter("Say how far: --lease 2h, or --cap 5.00, or both.")
     with session.client() as client:

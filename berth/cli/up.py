@@ -97,6 +97,7 @@ def _cheapest(client: Client, resources: Resources, gpu_model: str | None) -> li
         gpus_min=resources.gpu.count or None,
         cpus_min=resources.cpu.count,
         ram_bytes_min=resources.ram.capacity,
+        disk_bytes_min=resources.hard_disk.capacity,
         verified=True,
         sort="price",
     )
@@ -123,7 +124,7 @@ def _key_id(client: Client, key_file: KeyFile) -> int | str:
             return known.id
     comment = key_file.public_key.split(maxsplit=2)[2:]
     name = comment[0] if comment else "berth up"
-    return client.add_ssh_key(name=name[:100], public_key=key_file.public_key).id
+    return client.add_ssh_key(name=name[:80], public_key=key_file.public_key).id
 
 
 def _variables(typed: list[str]) -> dict[str, str]:

@@ -113,6 +113,7 @@ class Market:
         self.script = ["preparing", "active"]
         self.failure = ""
         self.billed_ms = 2_500
+        self.payment = {"state": "paid", "reason": ""}
 
     def answer(self, seen: Seen) -> tuple[int, Any]:
         """Return status and body of one request."""
@@ -250,7 +251,7 @@ class Market:
         return 200, {"items": [line], "balance_microusd": 9_500_000}
 
     def _top_ups(self, seen: Seen, parts: list[str]) -> tuple[int, Any]:
-        return 201, {"id": "t1", "state": "succeeded", **seen.body}
+        return 201, {"id": "t1", **self.payment}
 
 
 class Server(ThreadingHTTPServer):

@@ -195,7 +195,7 @@ def test_what_others_wrote_cannot_drive_the_terminal(terminal: Terminal) -> None
 
 
 def test_money_is_added_and_a_rental_extended(terminal: Terminal, market: Market) -> None:
-    assert terminal.berth("topup", "25", "--json").json["state"] == "succeeded"
+    assert terminal.berth("topup", "25", "--json").json["state"] == "paid"
     assert market.seen[-1].body == {"amount_microusd": 25_000_000}
     rental = market.add_rental()
     assert terminal.berth("extend", rental["id"], "--cap", "5").code == 0
@@ -206,6 +206,20 @@ def test_offers_of_every_page_are_listed(terminal: Terminal) -> None:
     found = terminal.berth("offers", "--cpus", "2", "--json").json["items"]
     assert [one["id"] for one in found] == ["offer-b", "offer-a", "offer-c"]
     assert "$0.02" in terminal.berth("offers", "--limit", "1").out
+
+
+def test_unverified_machines_are_shown_only_when_asked_for(
+    terminal: Terminal, market: Market
+) -> None:
+    for words, sent in (((), "true"), (("--unverified",), "false")):
+        assert terminal.berth("offers", *words).code == 0
+        assert market.seen[-1].query["verified"] == sent
+
+
+def test_a_refused_payment_is_a_refusal(terminal: Terminal, market: Market) -> None:
+    market.payment = {"state": "refused", "reason": "The card was declined."}
+    ran = terminal.berth("topup", "5", "--json")
+    assert (ran.code, ran.out, ran.problem["code"]) == (1, "", "payment_refused")
 
 
 def test_the_doctor_names_what_is_missing(terminal: Terminal, market: Market) -> None:
