@@ -224,6 +224,7 @@ def main(arguments: Sequence[str]) -> int:
     memory_bytes_most, seconds_most = int(arguments[0]), int(arguments[1])
     cores = [int(core) for core in arguments[2].split(",")]
     confine(memory_bytes_most=memory_bytes_most, cores=cores, seconds_most=seconds_most)
+    # After the limits: the kernel hides /proc/self from a process that has changed its user.
     if arguments[3]:
         become(arguments[3])
     prover = Prover(memory_bytes_most=memory_bytes_most, cores=len(cores))

@@ -5,8 +5,8 @@ import hashlib
 import json
 import os
 import pwd
+import re
 import struct
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,13 +42,13 @@ class Visit:
 
 
 @pytest.fixture
-async def visit(running_host: Host) -> AsyncIterator[Visit]:
+async def visit(running_host: Host) -> Visit:
     key = asyncssh.generate_private_key("ssh-ed25519")
     running_host.market.admit(key.export_public_key().decode())
     market = running_host.market
     revision = market.revision
     await asyncio.to_thread(market.wait_until, lambda: market.applied >= revision)
-    yield Visit(running_host, key)
+    return Visit(running_host, key)
 
 
 async def test_an_admitted_validator_is_answered(visit: Visit) -> None:
@@ -110,9 +110,8 @@ async def test_a_proof_runs_as_nobody_and_its_answers_can_be_opened(visit: Visit
             return json.loads(await asyncio.wait_for(prover.stdout.readline(), 30))
 
         hello = await ask(op="hello", bind=BIND.hex())
-        assert prover_user() == (
-            "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
-        )
+        nobody = pwd.getpwnam("nobody").pw_uid
+        assert prover_user() == (nobody if os.geteuid() == 0 else os.geteuid())
         nonce = NONCE.hex()
         committed = await ask(op="cpu_hash", nonce=nonce, procs=2, tasks=5, iterations=10)
         opened = await ask(op="open", what="hash", leaves=[4, 1])
@@ -129,13 +128,15 @@ async def test_a_proof_runs_as_nobody_and_its_answers_can_be_opened(visit: Visit
     assert done.exit_status == 0
 
 
-def prover_user() -> str:
-    """Return whose process the running prover is; the agent of the tests runs as root."""
+def prover_user() -> int:
+    """Return the one user whose rights the running prover has left."""
     for status in Path("/proc").glob("[0-9]*/status"):
         try:
             command = status.with_name("cmdline").read_bytes()
             if b"This will answer a validator's proof-of-CPU" in command:
-                return pwd.getpwuid(status.stat().st_uid).pw_name
+                users = re.search(r"^Uid:\t(\d+)\t\1\t\1\t\1$", status.read_text(), re.MULTILINE)
+                assert users is not None
+                return int(users[1])
         except FileNotFoundError:
             continue
     raise AssertionError("There is no prover.")
