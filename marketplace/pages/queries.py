@@ -1,8 +1,9 @@
 """This will read what only the pages put together."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
 
 from django.db.models import OuterRef, Subquery
 
@@ -14,6 +15,13 @@ from marketplace.verification.models import EpochScore, VerdictRecord
 from protocol.validator import VerdictState
 
 MACHINES_MAX = 500
+
+
+class Newest(NamedTuple):
+    """The ids of the verdict that stands and of the newest score. None: there is none."""
+
+    verdict: UUID | None
+    score: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +42,19 @@ class HostMachine:
 
 def host_machines(host_id: int, now: datetime) -> tuple[HostMachine, ...]:
     """Return the host's machines in a fixed number of queries, however many there are."""
-    offers = list(_with_newest(host_id, now)[:MACHINES_MAX])
-    verdicts = VerdictRecord.objects.in_bulk({offer.verdict_id for offer in offers} - {None})
-    scores = EpochScore.objects.in_bulk({offer.score_id for offer in offers} - {None})
-    earned = earned_by_machine(host_id)
-    return tuple(
-        _host_machine(
-            offer,
-            verdicts.get(offer.verdict_id),
-            scores.get(offer.score_id),
-            earned.get(offer.machine_id, 0),
-        )
-        for offer in offers
+    newest = _newest(host_id, now)
+    verdicts = VerdictRecord.objects.in_bulk(
+        [ids.verdict for ids in newest.values() if ids.verdict]
     )
+    scores = EpochScore.objects.in_bulk([ids.score for ids in newest.values() if ids.score])
+    earned = earned_by_machine(host_id)
+    found = []
+    for offer in of_host(host_id)[:MACHINES_MAX]:
+        ids = newest.get(offer.machine_id, Newest(None, None))
+        verdict = verdicts.get(ids.verdict) if ids.verdict else None
+        score = scores.get(ids.score) if ids.score else None
+        found.append(_host_machine(offer, verdict, score, earned.get(offer.machine_id, 0)))
+    return tuple(found)
 
 
 def newest_image(renter_id: int) -> str | None:
@@ -55,14 +63,15 @@ def newest_image(renter_id: int) -> str | None:
     return newest.values_list("placement__workload__image", flat=True).first()
 
 
-def _with_newest(host_id: int, now: datetime) -> Sequence[Offer]:
+def _newest(host_id: int, now: datetime) -> dict[UUID, Newest]:
     verdict = VerdictRecord.objects.filter(
         machine=OuterRef("machine"), expires_at__gt=now, validator__admitted=True
     ).order_by("-checked_at", "-id")
     score = EpochScore.objects.filter(machine=OuterRef("machine")).order_by("-epoch", "-id")
-    return of_host(host_id).annotate(
-        verdict_id=Subquery(verdict.values("id")[:1]), score_id=Subquery(score.values("id")[:1])
+    rows = of_host(host_id).values_list(
+        "machine_id", Subquery(verdict.values("id")[:1]), Subquery(score.values("id")[:1])
     )
+    return {machine_id: Newest(*ids) for machine_id, *ids in rows[:MACHINES_MAX]}
 
 
 def _host_machine(

@@ -2,8 +2,6 @@
 
 from datetime import datetime
 
-from marketplace.domain.money import MICROUSD_PER_USD, format_usd
-
 GIB = 1 << 30
 TIB = 1 << 40
 
@@ -33,13 +31,6 @@ def duration(milliseconds: int) -> str:
     first = next((index for index, (number, _) in enumerate(units) if number), len(units) - 1)
     whole = shown[first : first + 2]
     return " ".join(part for part in whole if not part.startswith("0 ")) or "0 s"
-
-
-def rough_usd(microusd: int) -> str:
-    """Return an amount to four decimals at most, for places where it only gives an idea."""
-    if abs(microusd) >= MICROUSD_PER_USD:
-        return format_usd(round(microusd, -4))
-    return format_usd(round(microusd, -2))
 
 
 def rate(per_second: int) -> str:

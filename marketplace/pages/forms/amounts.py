@@ -9,6 +9,8 @@ from marketplace.domain.money import MicroUsd, usd
 from marketplace.domain.problem import Refused
 from marketplace.pages.wording import GIB
 
+GIB_MAX = 1 << 20
+
 
 class DollarField(forms.CharField):
     """Dollars as a person writes them; None where nothing is written."""
@@ -35,8 +37,9 @@ class GibField(forms.DecimalField):
     """GiB as a person writes them, with fractions; None where nothing is written."""
 
     def __init__(self, **options: Any) -> None:
-        limits = {"min_value": Decimal("0.0625"), "max_value": 1 << 20, "decimal_places": 4}
-        super().__init__(**limits, **options)
+        super().__init__(
+            min_value=Decimal("0.0625"), max_value=GIB_MAX, decimal_places=4, **options
+        )
         self.widget.attrs["step"] = "any"
 
     def clean(self, value: Any) -> Any:

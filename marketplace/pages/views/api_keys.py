@@ -28,7 +28,7 @@ def api_keys(request: MemberRequest) -> HttpResponse:
         try:
             name = form.cleaned_data["name"]
             now = timezone.now()
-            secret = issue_api_key.issue(user_id=request.user.pk, name=name, now=now).raw
+            secret = issue_api_key.issue(user_id=request.user.pk, name=name, now=now).secret
         except Refused as refused:
             form.add_error(None, refused.detail)
         else:

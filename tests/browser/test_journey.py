@@ -1,0 +1,145 @@
+"""A person rents in a real browser: sign up, key, money, rent, watch, copy, stop, read the bill."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Browser, Page, expect
+
+from marketplace.accounts.models import User
+from marketplace.rentals.models import Rental
+from tests.marketplace import scene
+from tests.marketplace.rentals.market import ALICES_KEY, Market
+
+ALICE = "alice@example.com"
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def market(site: str, monkeypatch: pytest.MonkeyPatch) -> Market:
+    """A machine that is for rent now; its agent is played by the test, with signed syncs."""
+    monkeypatch.setattr(scene, "NOW", timezone.now())
+    return Market.open(User.objects.create_user("charlie@example.com", PASSWORD))
+
+
+@pytest.fixture
+def without_scripts(chromium: Browser, site: str) -> Iterator[Page]:
+    context = chromium.new_context(base_url=site, java_script_enabled=False)
+    context.set_default_timeout(10_000)
+    yield context.new_page()
+    context.close()
+
+
+def sign_up(page: Page, email: str = ALICE) -> None:
+    page.goto("/accounts/signup/")
+    page.get_by_label("Email").fill(email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("main").get_by_role("button", name="Sign up").click()
+    expect(page.get_by_role("link", name="Log out")).to_be_visible()
+
+
+def add_key_and_money(page: Page) -> None:
+    page.goto("/keys/")
+    page.get_by_label("Name").fill("laptop")
+    page.get_by_label("Public key").fill(ALICES_KEY)
+    page.get_by_role("button", name="Add the key").click()
+    expect(page.get_by_role("cell", name="laptop", exact=True)).to_be_visible()
+    page.goto("/money/")
+    page.get_by_label("Amount, $").fill("10.00")
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.locator("#balance")).to_have_text("$10.00")
+
+
+def the_rental() -> Rental:
+    return Rental.objects.select_related("placement").get(renter__email=ALICE)
+
+
+def test_a_person_rents_watches_it_live_and_stops(page: Page, market: Market) -> None:
+    sign_up(page)
+    add_key_and_money(page)
+    page.goto("/")
+    page.get_by_role("link", name="Rent 4-CPU machine").click()
+    expect(page.locator("#worst-total")).to_have_text("$3.60")
+    page.get_by_label("End after, hours").fill("2")
+    expect(page.locator("#worst-total")).to_have_text("$7.20")
+    page.get_by_role("button", name="Rent", exact=True).click()
+
+    state = page.locator("#state")
+    expect(state).to_have_text("Waiting for the machine")
+    rental, now = the_rental(), timezone.now()
+    market.run(rental, at=now, door_after_s=0)
+    # Nobody reloads: the state comes by itself.
+    expect(state).to_have_text("Active")
+    command = "ssh -p 20001 root@127.0.0.1"
+    expect(page.locator("#ssh-command")).to_have_text(command)
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == command
+
+    page.get_by_role("button", name="Stop").click()
+    expect(state).to_have_text("Stopping")
+    market.end(rental, at=timezone.now())
+    expect(state).to_have_text("Ended")
+    expect(page.get_by_text("You stopped it.")).to_be_visible()
+    expect(page.get_by_role("link", name="Download receipts")).to_be_visible()
+    expect(page.get_by_role("button", name="Extend")).to_be_hidden()
+
+
+def test_the_search_narrows_while_typing_and_the_address_remembers_it(
+    page: Page, market: Market
+) -> None:
+    page.goto("/offers/")
+    rent = page.get_by_role("link", name="Rent 4-CPU machine")
+    expect(rent).to_be_visible()
+    page.get_by_label("CPUs", exact=True).fill("64")
+    expect(page.get_by_text("No machine fits all of that")).to_be_visible()
+    expect(page).to_have_url(re.compile("cpus_min=64"))
+    page.reload()
+    expect(page.get_by_label("CPUs", exact=True)).to_have_value("64")
+
+
+def test_everything_works_without_scripts(without_scripts: Page, market: Market) -> None:
+    page = without_scripts
+    sign_up(page)
+    add_key_and_money(page)
+    page.goto(f"/offers/{market.offer.id}/rent")
+    page.get_by_label("End after, hours").fill("2")
+    page.get_by_role("button", name="Update the total").click()
+    expect(page.locator("#worst-total")).to_have_text("$7.20")
+    page.get_by_role("button", name="Rent", exact=True).click()
+    expect(page.locator("#state")).to_have_text("Waiting for the machine")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("#state")).to_have_text("Stopping")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 390, 1600])
+def test_no_page_is_wider_than_the_screen(
+    chromium: Browser, site: str, market: Market, scheme: str, width: int
+) -> None:
+    screen = {"width": width, "height": 800}
+    context = chromium.new_context(base_url=site, viewport=screen, color_scheme=scheme)
+    page = context.new_page()
+    sign_up(page)
+    places = ("/", "/offers/", f"/offers/{market.offer.id}/rent", "/rentals/", "/keys/", "/money/")
+    for place in (*places, "/api-keys/", "/host/"):
+        page.goto(place)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, place
+    context.close()
+
+
+def test_the_keyboard_reaches_the_content_first(page: Page, market: Market) -> None:
+    page.goto("/")
+    page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to the content")
+    expect(skip).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
+
+
+def test_the_chosen_theme_stays(page: Page, market: Market) -> None:
+    page.goto("/")
+    page.get_by_role("button", name="Light or dark").click()
+    page.reload()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"

@@ -1,0 +1,89 @@
+"""Becoming a host, and a host's machines."""
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from marketplace.accounts.models import User
+from marketplace.machines.actions.issue_token import digest
+from marketplace.machines.models import EnrolmentToken
+from marketplace.offers.models import Offer
+from marketplace.verification.models import EpochScore, Validator
+from tests.marketplace import scene
+from tests.marketplace.pages.test_offers import more_offers
+from tests.marketplace.rentals.market import Market
+
+Browser = Callable[[User], Client]
+
+
+@pytest.fixture
+def host(market: Market, charlie: User, browser_of: Browser) -> Client:
+    return browser_of(charlie)
+
+
+def test_everybody_may_read_how_hosting_works(db: None) -> None:
+    page = Client().get("/host/").content.decode()
+    assert "Put your machine to work" in page
+    assert "/accounts/signup/" in page
+
+
+def test_a_token_comes_as_one_line_to_copy(alice: User, browser_of: Browser) -> None:
+    reply = browser_of(alice).post("/host/tokens")
+    command = reply.context["command"]
+    assert command in reply.content.decode().replace("&quot;", '"')
+    assert "no-store" in reply.headers["Cache-Control"]
+    kept = EnrolmentToken.objects.get(host=alice)
+    assert digest(command.split()[-1]) == kept.token_sha256
+
+
+def test_a_host_sees_verdict_score_earnings_and_what_is_free(host: Client, market: Market) -> None:
+    EpochScore.objects.create(
+        validator=Validator.objects.get(),
+        machine=market.machine,
+        epoch=1,
+        points_micro=1_250_000,
+        factors_ppm={"uptime": 900_000},
+        signature="00",
+        received_at=scene.NOW,
+    )
+    page = host.get("/host/").content.decode()
+    for words in ("Online", "Verified", "1.250", "uptime", "0.90", "4 of 4 CPUs", "$3.60 per CPU"):
+        assert words in page
+
+
+def test_the_page_takes_the_same_queries_however_many_machines(
+    host: Client, market: Market, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    more_offers(market, 5)
+    # session, user; newest ids, verdicts, machines, earnings by machine; earned; balance
+    with django_assert_num_queries(8):
+        page = host.get("/host/")
+    assert len(page.context["machines"]) == 6
+
+
+def test_terms_are_set_by_a_plain_form(host: Client, market: Market) -> None:
+    url = f"/host/machines/{market.machine.id}/terms"
+    reply = host.post(url, {"price_cpu_hour": "0.02"}, follow=True)
+    offer = Offer.objects.get()
+    assert offer.price_cpu_hour_microusd == 20_000
+    assert not offer.listed
+    assert b"Not on the market" in reply.content
+
+
+def test_a_price_out_of_bounds_is_explained(host: Client, market: Market) -> None:
+    url = f"/host/machines/{market.machine.id}/terms"
+    assert (
+        b"between $0 and $1000" in host.post(url, {"price_cpu_hour": "1001"}, follow=True).content
+    )
+    reply = host.post(url, {"price_cpu_hour": "cheap"}, follow=True)
+    assert b"Write an amount of dollars" in reply.content
+    assert Offer.objects.get().price_cpu_hour_microusd == 3_600_000
+
+
+def test_bob_cannot_set_charlies_price(market: Market, bob: User, browser_of: Browser) -> None:
+    url = f"/host/machines/{market.machine.id}/terms"
+    assert browser_of(bob).post(url, {"price_cpu_hour": "0.01"}).status_code == 404
+    assert Offer.objects.get().price_cpu_hour_microusd == 3_600_000
+    assert b"Put your machine to work" in browser_of(bob).get("/host/").content

@@ -1,0 +1,48 @@
+"""Balance, top-up and statement."""
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from marketplace.accounts.models import User
+from marketplace.ledger import queries
+
+Browser = Callable[[User], Client]
+
+
+@pytest.fixture(autouse=True)
+def _test_money(settings: object) -> None:
+    settings.TEST_PAYMENTS = True  # type: ignore[attr-defined]
+
+
+def test_money_comes_in_and_shows_on_the_statement(alice: User, browser_of: Browser) -> None:
+    browser = browser_of(alice)
+    page = browser.get("/money/")
+    assert b"Nothing has moved yet" in page.content
+    key = page.context["form"]["request_key"].value()
+    reply = browser.post("/money/", {"amount": "12.50", "request_key": key}, follow=True)
+    assert queries.balance(alice.pk) == 12_500_000
+    assert '<dd id="balance">$12.50</dd>' in reply.content.decode()
+    assert [line.amount for line in reply.context["lines"]] == ["+$12.50"]
+
+
+def test_pressing_twice_pays_once(alice: User, browser_of: Browser) -> None:
+    for _ in range(2):
+        browser_of(alice).post("/money/", {"amount": "5", "request_key": "same"})
+    assert queries.balance(alice.pk) == 5_000_000
+
+
+@pytest.mark.parametrize("amount", ["", "0", "-5", "1e3", "0.10", "20000", "ten"])
+def test_a_wrong_amount_is_explained_and_moves_nothing(
+    alice: User, browser_of: Browser, amount: str
+) -> None:
+    reply = browser_of(alice).post("/money/", {"amount": amount, "request_key": "k"})
+    assert reply.status_code == 422
+    assert len(reply.context["form"].errors["amount"]) == 1
+    assert queries.balance(alice.pk) == 0
+
+
+def test_bob_sees_only_his_own_money(alice: User, bob: User, browser_of: Browser) -> None:
+    browser_of(alice).post("/money/", {"amount": "7.77", "request_key": "k"})
+    assert b"7.77" not in browser_of(bob).get("/money/").content

@@ -1,0 +1,117 @@
+"""The first page and the search."""
+
+from uuid import UUID
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from marketplace.machines.models import Machine
+from marketplace.offers.models import Offer
+from marketplace.pages.forms.search import ROWS
+from tests.marketplace import scene
+from tests.marketplace.rentals.market import Market
+
+
+def more_offers(market: Market, number: int) -> None:
+    """Put copies of the market's machine up for rent, each a little dearer."""
+    machine, offer = market.machine, market.offer
+    for index in range(1, number + 1):
+        machine.pk, machine.machine_key = UUID(int=index), f"{index:064x}"
+        machine._state.adding = True
+        machine.save(force_insert=True)
+        offer.pk, offer.machine = UUID(int=index), Machine.objects.get(pk=machine.pk)
+        offer.price_hour_microusd += 1000
+        offer._state.adding = True
+        offer.save(force_insert=True)
+
+
+def test_the_first_page_explains_the_market_and_lists_what_is_for_rent(market: Market) -> None:
+    page = Client().get("/").content.decode()
+    assert "Rent a real machine" in page
+    assert "4-CPU machine" in page
+    assert f"/offers/{market.offer.id}/rent" in page
+
+
+def test_an_empty_market_says_what_to_do(db: None) -> None:
+    assert b"You can host the first one" in Client().get("/").content
+
+
+def test_a_search_without_matches_says_how_to_ask_for_less(market: Market) -> None:
+    page = Client().get("/offers/", {"cpus_min": "64"}).content.decode()
+    assert "No machine fits all of that" in page
+    assert f"/offers/{market.offer.id}/rent" not in page
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "found"),
+    [
+        ("cpus_min", "4", True),
+        ("cpus_min", "5", False),
+        ("ram_min", "8", True),
+        ("ram_min", "8.5", False),
+        ("price_max", "3.60", True),
+        ("price_max", "3.59", False),
+        ("gpus_min", "1", False),
+        ("gpu_model", "h100", False),
+    ],
+)
+def test_each_filter_narrows(market: Market, field: str, value: str, found: bool) -> None:
+    page = Client().get("/offers/", {field: value}).content.decode()
+    assert (f"/offers/{market.offer.id}/rent" in page) is found
+
+
+def test_an_unverified_machine_shows_only_when_asked_for(market: Market) -> None:
+    Offer.objects.update(verified_until=scene.NOW)
+    rent_url = f"/offers/{market.offer.id}/rent"
+    assert rent_url not in Client().get("/offers/").content.decode()
+    page = Client().get("/offers/", {"checked": "anyone"}).content.decode()
+    assert rent_url in page
+    assert "Not verified" in page
+
+
+def test_a_filter_that_is_no_number_is_explained_at_the_field(market: Market) -> None:
+    page = Client().get("/offers/", {"cpus_min": "many"}).content.decode()
+    assert "Enter a whole number" in page
+
+
+def test_more_leads_on_without_scripts_and_repeats_nothing(market: Market) -> None:
+    more_offers(market, ROWS)
+    first = Client().get("/offers/", {"cpus_min": "1"})
+    second = Client().get(first.context["more_url"])
+    urls = [row.rent_url for page in (first, second) for row in page.context["rows"]]
+    assert len(urls) == len(set(urls)) == ROWS + 1
+    assert not second.context["more_url"]
+    assert b"<html" in second.content
+
+
+def test_htmx_gets_only_the_rows(market: Market) -> None:
+    more_offers(market, ROWS)
+    more_url = Client().get("/offers/").context["more_url"]
+    headers = {"HX-Request": "true", "HX-Target": "more"}
+    rows = Client().get(more_url, headers=headers).content
+    assert b"<html" not in rows
+    assert b"<thead" not in rows
+    assert b"/rent" in rows
+
+
+def test_a_broken_cursor_starts_the_search_again(market: Market) -> None:
+    assert Client().get("/offers/", {"cursor": "nonsense"}).headers["Location"] == "/offers/"
+
+
+def test_a_list_of_offers_takes_one_query_however_long(
+    market: Market, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    more_offers(market, 12)
+    with django_assert_num_queries(1):
+        Client().get("/offers/")
+
+
+def test_no_page_carries_inline_code(market: Market) -> None:
+    reply = Client().get("/")
+    assert "default-src 'self'" in reply.headers["Content-Security-Policy"]
+    page = reply.content.decode()
+    assert " style=" not in page
+    assert "<style" not in page
+    assert " onclick" not in page
+    assert page.count("<script ") == page.count("<script src=")

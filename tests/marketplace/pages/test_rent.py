@@ -1,0 +1,154 @@
+"""Renting from a page, without scripts."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from marketplace.accounts.models import SshKey, User
+from marketplace.ledger import queries as ledger
+from marketplace.machines.models import Machine
+from marketplace.rentals.models import Rental
+from tests.marketplace.rentals.market import Market
+
+
+def rent_url(market: Market) -> str:
+    return f"/offers/{market.offer.id}/rent"
+
+
+def filled(page: Any, **changed: Any) -> dict[str, Any]:
+    """Return what a browser would send of the page's form, but for what is ``changed``."""
+    form = page.context["form"]
+    agreed = page.context["quote"].worst_total_microusd
+    sent = {"agreed_microusd": "" if agreed is None else agreed, "intent": "rent"}
+    sent |= {name: form[name].value() for name in form.fields if name != "agreed_microusd"}
+    return {name: value for name, value in (sent | changed).items() if value is not None}
+
+
+def test_the_page_shows_the_worst_total_before_the_click(renter: Client, market: Market) -> None:
+    page = renter.get(rent_url(market))
+    assert page.context["quote"].worst_total == "$3.60"
+    assert 'id="worst-total">$3.60<' in page.content.decode()
+
+
+def test_the_form_rents_and_leads_to_the_rental(
+    renter: Client, market: Market, alice: User
+) -> None:
+    reply = renter.post(rent_url(market), filled(renter.get(rent_url(market))))
+    rental = Rental.objects.get(renter=alice)
+    assert reply.headers["Location"] == f"/rentals/{rental.id}/"
+    assert rental.placement.cpus == 1
+    assert rental.worst_total_microusd == 3_600_000
+    assert ledger.held(alice.pk) == 3_600_000
+
+
+def test_pressing_the_button_twice_rents_once(renter: Client, market: Market) -> None:
+    form = filled(renter.get(rent_url(market)))
+    first, second = renter.post(rent_url(market), form), renter.post(rent_url(market), form)
+    assert first.headers["Location"] == second.headers["Location"]
+    assert Rental.objects.count() == 1
+
+
+def test_a_total_above_the_shown_one_is_asked_about_first(renter: Client, market: Market) -> None:
+    form = filled(renter.get(rent_url(market)), hours="2")
+    reply = renter.post(rent_url(market), form)
+    assert reply.status_code == 422
+    assert b"The most that it can cost is now $7.20" in reply.content
+    assert not Rental.objects.exists()
+    agreed = renter.post(rent_url(market), filled(reply))
+    assert agreed.status_code == 302
+
+
+def test_asking_for_the_total_rents_nothing(renter: Client, market: Market) -> None:
+    form = filled(renter.get(rent_url(market)), hours="2", intent="quote")
+    assert "$7.20" in renter.post(rent_url(market), form).content.decode()
+    fragment = renter.post(rent_url(market), form, headers={"HX-Request": "true"})
+    assert b"<html" not in fragment.content
+    assert b'value="7200000"' in fragment.content
+    assert not Rental.objects.exists()
+
+
+def test_a_dollar_cap_alone_bounds_the_rental(renter: Client, market: Market) -> None:
+    page = renter.get(rent_url(market))
+    quoted = renter.post(rent_url(market), filled(page, hours="", cap="1.80", intent="quote"))
+    assert quoted.context["quote"].worst_total == "$1.80"
+    assert quoted.context["quote"].runs == "30 min"
+    assert renter.post(rent_url(market), filled(quoted)).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"hours": "", "cap": ""}, "Say how long you rent or how much you spend at most."),
+        ({"cpus": "64"}, "This machine does not have that much: CPUs."),
+        ({"ram": "64"}, "This machine does not have that much: memory."),
+        ({"hours": "100000"}, "Ensure this value is less than or equal to 8760."),
+        ({"cap": "1e3"}, "Write an amount of dollars"),
+        ({"image": ""}, "This field is required."),
+    ],
+)
+def test_each_refusal_is_one_plain_sentence_and_charges_nothing(
+    renter: Client, market: Market, alice: User, changed: dict[str, Any], sentence: str
+) -> None:
+    form = filled(renter.get(rent_url(market)), **changed, agreed_microusd=10**12)
+    reply = renter.post(rent_url(market), form)
+    assert reply.status_code == 422
+    assert sentence in reply.content.decode()
+    assert not Rental.objects.exists()
+    assert ledger.balance(alice.pk) == 10_000_000
+
+
+def test_too_little_money_says_how_much_is_missing(renter: Client, market: Market) -> None:
+    page = renter.get(rent_url(market))
+    quoted = renter.post(rent_url(market), filled(page, hours="5", intent="quote"))
+    assert "You need $8.00 more in your balance." in quoted.content.decode()
+    refused = renter.post(rent_url(market), filled(quoted))
+    assert refused.status_code == 422
+    assert not Rental.objects.exists()
+
+
+def test_without_a_key_the_page_leads_to_adding_one(
+    renter: Client, market: Market, alice: User
+) -> None:
+    SshKey.objects.all().delete()
+    page = renter.get(rent_url(market))
+    assert f"/keys/?next={rent_url(market)}" in page.content.decode()
+    reply = renter.post(rent_url(market), filled(page))
+    assert b"Add an SSH public key first" in reply.content
+    assert not Rental.objects.exists()
+
+
+def test_a_machine_that_fell_silent_is_not_rented(renter: Client, market: Market) -> None:
+    form = filled(renter.get(rent_url(market)))
+    Machine.objects.update(online=False)
+    reply = renter.post(rent_url(market), form)
+    assert b"This machine does not answer now" in reply.content
+
+
+def test_an_offer_taken_meanwhile_is_told(
+    renter: Client, market: Market, bob: User, give: Callable[..., None]
+) -> None:
+    form = filled(renter.get(rent_url(market)), cpus="4", hours="0.5", agreed_microusd=10**9)
+    Machine.objects.update(cpus_free=1)
+    reply = renter.post(rent_url(market), form)
+    assert b"Somebody else took it meanwhile" in reply.content
+
+
+def test_somebody_elses_key_cannot_be_chosen(renter: Client, market: Market, bob: User) -> None:
+    key = SshKey.objects.get()
+    key.pk, key.user = None, bob
+    key.save(force_insert=True)
+    form = filled(renter.get(rent_url(market)), ssh_keys=[str(key.pk)])
+    assert renter.post(rent_url(market), form).status_code == 422
+    assert not Rental.objects.exists()
+
+
+def test_an_unknown_offer_is_not_found(renter: Client, market: Market) -> None:
+    market.offer.delete()
+    assert renter.get(rent_url(market)).status_code == 404
+
+
+def test_a_stranger_is_asked_to_log_in_and_comes_back(market: Market) -> None:
+    reply = Client().get(rent_url(market))
+    assert reply.headers["Location"] == f"/accounts/login/?next={rent_url(market)}"

@@ -1,0 +1,190 @@
+"""A renter's list, one rental's page, and who may see it."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.test import AsyncClient, Client
+from pytest_django import DjangoAssertNumQueries
+
+from marketplace.accounts.models import User
+from marketplace.rentals.models import Rental
+from protocol.receipts import SignedInterval, check_chain
+from tests.marketplace import scene
+from tests.marketplace.rentals.market import Market
+
+ACTIONS = ("stop", "extend", "forget")
+VIEWS = ("", "panel", "receipts.json")
+
+
+@pytest.fixture
+def rental(market: Market, renter: Client, alice: User) -> Rental:
+    return market.rent(alice)
+
+
+def test_a_new_list_teaches_what_a_rental_is(renter: Client, market: Market) -> None:
+    assert b"You have not rented anything yet" in renter.get("/rentals/").content
+
+
+def test_the_list_takes_the_same_queries_however_long(
+    renter: Client,
+    market: Market,
+    alice: User,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    for _ in range(2):
+        market.rent(alice)
+    # session, user, rentals, balance of the header
+    with django_assert_num_queries(4):
+        page = renter.get("/rentals/").content.decode()
+    assert page.count('<td class="title">') == 2
+
+
+def test_a_fresh_rental_waits_and_costs_nothing(renter: Client, rental: Rental) -> None:
+    page = renter.get(f"/rentals/{rental.id}/").content.decode()
+    assert "Waiting for the machine" in page
+    assert "Nothing is billed yet" in page
+    assert 'id="ssh-command"' not in page
+    assert f'data-live="/rentals/{rental.id}/events"' in page
+
+
+def test_an_active_rental_shows_how_to_log_in(
+    renter: Client, rental: Rental, market: Market
+) -> None:
+    market.run(rental, at=scene.after(1))
+    page = renter.get(f"/rentals/{rental.id}/").content.decode()
+    assert '<code id="ssh-command">ssh -p 20001 root@127.0.0.1</code>' in page
+
+
+def test_stop_is_a_plain_form(renter: Client, rental: Rental) -> None:
+    reply = renter.post(f"/rentals/{rental.id}/stop")
+    assert reply.headers["Location"] == f"/rentals/{rental.id}/"
+    rental.placement.refresh_from_db()
+    assert rental.placement.stop_requested_at == scene.NOW
+
+
+def test_an_ended_rental_says_what_it_cost_and_can_be_forgotten(
+    renter: Client, rental: Rental, market: Market
+) -> None:
+    market.run(rental, at=scene.after(1))
+    told = market.agent.count(rental.placement_id, 0, 11_000)
+    market.agent.sync(scene.after(12), intervals=[told])
+    renter.post(f"/rentals/{rental.id}/stop")
+    market.end(rental, at=scene.after(13))
+    page = renter.get(f"/rentals/{rental.id}/").content.decode()
+    assert "data-settled" in page
+    assert "You stopped it." in page
+    assert renter.post(f"/rentals/{rental.id}/forget").headers["Location"] == "/rentals/"
+    assert renter.get(f"/rentals/{rental.id}/").status_code == 404
+
+
+def test_a_live_rental_is_not_forgotten(renter: Client, rental: Rental) -> None:
+    reply = renter.post(f"/rentals/{rental.id}/forget", follow=True)
+    assert b"This rental has not ended; stop it first." in reply.content
+
+
+def test_more_hours_are_added_to_the_present_end(renter: Client, rental: Rental) -> None:
+    reply = renter.post(f"/rentals/{rental.id}/extend", {"hours_more": "0.5"})
+    assert reply.status_code == 302
+    rental.refresh_from_db()
+    assert rental.lease_s == 5400
+    assert rental.worst_total_microusd == 5_400_000
+
+
+@pytest.mark.parametrize(
+    ("sent", "sentence"),
+    [
+        ({}, "Say how long you rent or how much you spend at most."),
+        ({"cap": "0.01"}, "The new limit must be above the present one."),
+        ({"cap": "much"}, "Write an amount of dollars"),
+    ],
+)
+def test_an_extension_that_is_none_is_explained(
+    renter: Client, rental: Rental, sent: dict[str, str], sentence: str
+) -> None:
+    reply = renter.post(f"/rentals/{rental.id}/extend", sent)
+    assert reply.status_code == 422
+    assert sentence in reply.content.decode()
+
+
+def test_the_receipts_are_what_the_machine_signed(
+    renter: Client, rental: Rental, market: Market
+) -> None:
+    market.run(rental, at=scene.after(1))
+    told = market.agent.count(rental.placement_id, 0, 10_000)
+    market.agent.sync(scene.after(11), intervals=[told])
+    reply = renter.get(f"/rentals/{rental.id}/receipts.json")
+    assert reply.headers["Content-Disposition"].startswith("attachment")
+    sent = json.loads(reply.content)
+    chain = [SignedInterval.model_validate(item) for item in sent["intervals"]]
+    assert sent["verified"]
+    assert sent["machine_key"] == market.machine.machine_key
+    assert check_chain(chain) == 10_000
+
+
+@pytest.mark.parametrize("place", VIEWS)
+def test_bob_does_not_see_what_alice_rents(
+    rental: Rental, bob: User, browser_of: Callable[[User], Client], place: str
+) -> None:
+    assert browser_of(bob).get(f"/rentals/{rental.id}/{place}").status_code == 404
+    assert b"You have not rented anything yet" in browser_of(bob).get("/rentals/").content
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_bob_does_not_touch_what_alice_rents(
+    rental: Rental, bob: User, browser_of: Callable[[User], Client], action: str
+) -> None:
+    reply = browser_of(bob).post(f"/rentals/{rental.id}/{action}", {"hours_more": "1"})
+    assert reply.status_code == 404
+    rental.placement.refresh_from_db()
+    assert rental.placement.stop_requested_at is None
+
+
+@pytest.mark.parametrize("place", VIEWS)
+def test_strangers_are_asked_to_log_in(rental: Rental, place: str) -> None:
+    reply = Client().get(f"/rentals/{rental.id}/{place}")
+    assert reply.headers["Location"].startswith("/accounts/login/")
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_following_a_link_changes_nothing(renter: Client, rental: Rental, action: str) -> None:
+    assert renter.get(f"/rentals/{rental.id}/{action}").status_code == 405
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_the_stream_is_only_for_the_renter(rental: Rental, bob: User) -> None:
+    client = AsyncClient()
+    url = f"/rentals/{rental.id}/events"
+    assert (await client.get(url)).status_code == 403
+    await client.aforce_login(bob, "allauth.account.auth_backends.AuthenticationBackend")
+    assert (await client.get(url)).status_code == 404
+    assert (await client.post(url)).status_code == 405
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_the_stream_follows_the_rental_to_its_end(
+    rental: Rental, alice: User, market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("marketplace.pages.views.rental_events.TICK_S", 0)
+    client = AsyncClient()
+    await client.aforce_login(alice, "allauth.account.auth_backends.AuthenticationBackend")
+    reply = await client.get(f"/rentals/{rental.id}/events")
+    assert reply.headers["Content-Type"] == "text/event-stream"
+    stream = aiter(reply.streaming_content)
+    assert await anext(stream) == b"retry: 1000\n\n"
+    first = (await anext(stream)).decode()
+    assert first.startswith("event: rental\ndata: ")
+    assert "Waiting for the machine" in first
+    await sync_to_async(market.run)(rental, at=scene.after(1))
+    assert "ssh -p 20001 root@127.0.0.1" in (await _next_change(stream))
+    await sync_to_async(market.end)(rental, at=scene.after(2))
+    rest = [chunk.decode() async for chunk in stream if not chunk.startswith(b":")]
+    assert "data-settled" in rest[-2]
+    assert rest[-1].startswith("event: settled")
+
+
+async def _next_change(stream: AsyncIterator[bytes]) -> str:
+    while (chunk := await anext(stream)).startswith(b":"):
+        pass
+    return chunk.decode()
