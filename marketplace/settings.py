@@ -145,6 +145,7 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [ROOT / "static"] if (ROOT / "static").is_dir() else []
 STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT.mkdir(exist_ok=True)
 #: the embedded site serves static/ as it lies; production runs collectstatic
 WHITENOISE_USE_FINDERS = EMBEDDED
 

@@ -1,6 +1,7 @@
 """Fixtures that every program's tests may use."""
 
 import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def now() -> datetime:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings() -> None:
+def django_db_modify_db_settings() -> Iterator[None]:
     """Put the SQLite test database in a file of this process.
 
     In memory, threads would share one cache whose locks ignore the timeout; in a file they meet the
@@ -33,7 +34,8 @@ def django_db_modify_db_settings() -> None:
     from django.conf import settings as django_settings
     from django.db import connections
 
-    if django_settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-        folder = Path(tempfile.mkdtemp(prefix="berth-test-"))
-        name = str(folder / "test.sqlite3")
-        connections["default"].settings_dict["TEST"]["NAME"] = name
+    with tempfile.TemporaryDirectory(prefix="berth-test-") as folder:
+        if django_settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+            name = str(Path(folder) / "test.sqlite3")
+            connections["default"].settings_dict["TEST"]["NAME"] = name
+        yield

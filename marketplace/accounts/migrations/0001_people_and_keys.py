@@ -1,3 +1,5 @@
+"""This will make the tables of people, their SSH keys and their API keys."""
+
 import uuid
 
 import django.db.models.deletion

@@ -1,3 +1,5 @@
+"""This will make the tables of accounts, transfers and holds."""
+
 import uuid
 
 import django.db.models.deletion

@@ -1,3 +1,5 @@
+"""This will make the table of top-ups."""
+
 import uuid
 
 import django.db.models.deletion

@@ -139,4 +139,4 @@ class Ledger(RuleBasedStateMachine):
 
 @pytest.mark.usefixtures("alice", "bob", "charlie")
 def test_any_order_of_events_keeps_the_books_straight() -> None:
-    run_state_machine_as_test(Ledger, settings=settings(max_examples=30, stateful_step_count=30))
+    run_state_machine_as_test(Ledger, settings=settings(max_examples=20, stateful_step_count=30))

@@ -152,3 +152,10 @@ def test_many_clicks_at_once_pay_once(
     assert set(outcomes) <= {"paid", "pending"}
     assert ledger.balance(alice.pk) == FIVE
     assert audit() == []
+
+
+def test_a_payment_after_the_refusal_adds_nothing(alice: User, now: datetime) -> None:
+    refused = top_up(user_id=alice.pk, amount_microusd=DECLINED_MICROUSD, cause="t1", now=now)
+    answer = Answer(Outcome.PAID, "late")
+    late = settle(top_up_id=refused.pk, answer=answer, gateway=TestGateway(), now=now)
+    assert (late.state, ledger.balance(alice.pk)) == ("refused", 0)
