@@ -25,7 +25,8 @@ class Configuration:
     allow_private: bool = False
     proof_memory_bytes_max: int = 256 * 1024 * 1024
     machines_at_once: int = 8
-    pass_interval_s: int = 60
+    #: the targets are asked for this often; each machine is looked at far less often
+    pass_interval_s: int = 3
     #: "memory" or a network or ws:// address of bittensor
     network: str = "memory"
     netuid: int = 27

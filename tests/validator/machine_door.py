@@ -1,4 +1,4 @@
-"""This will be a machine's SSH door on the loopback: a real asyncssh server with a chosen prover."""
+"""This will be a machine's SSH door on the loopback: a real asyncssh server with any prover."""
 
 import asyncio
 import json

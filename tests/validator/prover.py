@@ -176,3 +176,8 @@ class AnotherDemand(Prover):
 class GivesUp(Prover):
     def cpu_hash(self, demand: Mapping[str, object]) -> dict[str, object]:
         return {"op": "error", "message": "no memory \x1b[31mleft"}
+
+
+class Busy(Prover):
+    def hello(self, demand: Mapping[str, object]) -> dict[str, object]:
+        return {"op": "error", "message": "Another proof is running."}

@@ -15,6 +15,7 @@ from tests.validator import builders, prover
 from tests.validator.machine_door import Machine, new_machine, opened, private_key_text
 from validator.domain import proof
 from validator.domain.verdict import Look, Outcome, decide
+from validator.inspection import machine as machine_inspection
 from validator.inspection.machine import MachineInspector
 from validator.proof.session import ProofUnfinished, Randomness, prove
 from validator.ssh import command as commands
@@ -117,6 +118,21 @@ async def test_a_prover_that_gives_up_is_unfinished_and_its_words_are_made_harml
     assert seen.outcome is Outcome.PROOF_UNFINISHED
     assert "\x1b" not in seen.detail
     assert "no memory" in seen.detail
+
+
+async def test_a_busy_prover_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine_inspection, "BUSY_PAUSE_S", 0.01)
+    provers: list[Callable[[], prover.Prover]] = [prover.Prover, prover.Busy, prover.Busy]
+    machine = new_machine(prover=lambda: provers.pop()())
+    assert (await look(machine)).outcome is Outcome.SEEN
+    assert machine.sessions == 4
+
+
+async def test_a_prover_that_stays_busy_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine_inspection, "BUSY_PAUSE_S", 0.01)
+    seen = await look(new_machine(prover=prover.Busy))
+    assert seen.outcome is Outcome.PROVER_BUSY
+    assert "Another proof is running" in seen.detail
 
 
 FLOOD = b'{"op":"hello","pad":"' + b"x" * 2_000_000
@@ -251,7 +267,7 @@ class _Pipe:
 
 async def test_the_agents_own_prover_satisfies_this_validator() -> None:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "miner_agent.proof_cpu", str(1 << 30), "60", "0"),
+        *(sys.executable, "-m", "miner_agent.proof_cpu", str(1 << 30), "60", "0", ""),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )

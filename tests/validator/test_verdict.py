@@ -40,6 +40,7 @@ def test_an_honest_machine_is_verified_and_the_verdict_expires() -> None:
     ("outcome", "state"),
     [
         (Outcome.SILENT, VerdictState.DEGRADED),
+        (Outcome.PROVER_BUSY, VerdictState.DEGRADED),
         (Outcome.PROOF_UNFINISHED, VerdictState.DEGRADED),
         (Outcome.LOGIN_REFUSED, VerdictState.DEGRADED),
         (Outcome.ADDRESS_REFUSED, VerdictState.SUSPENDED),

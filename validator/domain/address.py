@@ -22,7 +22,9 @@ def check(address: str, *, allow_private: bool) -> str:
         raise AddressRefused(f"{address[:64]} is not an IP address.") from error
     mapped = getattr(parsed, "ipv4_mapped", None)
     parsed = parsed if mapped is None else mapped
-    if parsed.is_multicast or parsed.is_unspecified or parsed.is_reserved:
+    # IPv6 counts its loopback among the reserved.
+    reserved = parsed.is_reserved and not parsed.is_loopback
+    if parsed.is_multicast or parsed.is_unspecified or reserved:
         raise AddressRefused(f"{parsed} is not the address of a machine.")
     if not allow_private and not parsed.is_global:
         raise AddressRefused(

@@ -20,6 +20,8 @@ class Outcome(StrEnum):
     LOGIN_REFUSED = "login_refused"
     ADDRESS_REFUSED = "address_refused"
     FACTS_MALFORMED = "facts_malformed"
+    #: another validator's proof runs there, or no core is free
+    PROVER_BUSY = "prover_busy"
     #: an answer came too late or the prover gave up
     PROOF_UNFINISHED = "proof_unfinished"
     #: an answer was wrong, twice
@@ -53,8 +55,12 @@ class VerdictRules:
 
 RULES = VerdictRules()
 
+#: looks that say nothing about the machine: unknown, not bad
+UNKNOWN = frozenset({Outcome.SILENT, Outcome.PROVER_BUSY})
+
 _STATE = {
     Outcome.SILENT: VerdictState.DEGRADED,
+    Outcome.PROVER_BUSY: VerdictState.DEGRADED,
     Outcome.PROOF_UNFINISHED: VerdictState.DEGRADED,
     Outcome.LOGIN_REFUSED: VerdictState.DEGRADED,
     Outcome.ADDRESS_REFUSED: VerdictState.SUSPENDED,
@@ -65,6 +71,7 @@ _STATE = {
 
 _ACT = {
     Outcome.SILENT: "Check that the agent runs and that its control port is open to the internet.",
+    Outcome.PROVER_BUSY: "It is tried again by itself.",
     Outcome.PROOF_UNFINISHED: "Make sure that nothing outside Berth uses the machine.",
     Outcome.LOGIN_REFUSED: "Check that the agent runs and reaches the marketplace.",
     Outcome.ADDRESS_REFUSED: "Enrol the machine with the address that the internet sees.",

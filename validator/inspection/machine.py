@@ -11,7 +11,7 @@ from validator.domain import facts
 from validator.domain.address import AddressRefused
 from validator.domain.proof import ProofPlan, plan
 from validator.domain.verdict import Look, Outcome
-from validator.proof.session import ProofUnfinished, ProofWrong, Randomness, prove
+from validator.proof.session import ProofUnfinished, ProofWrong, ProverBusy, Randomness, prove
 from validator.ssh.command import AnswerLate, Lines, TooMuchOutput, read_facts
 from validator.ssh.connection import (
     Connection,
@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 
 #: of a whole look, whatever the machine does. Source: gpu_verification.md 5.3, scaled
 LOOK_S_MAX = 90.0
+#: another validator's proof takes about 3 s
+BUSY_ATTEMPTS_MAX = 5
+BUSY_PAUSE_S = 1.5
 #: bad memory without ECC exists: one wrong answer is asked again at once. Source: ibid. 2.6
 PROOF_ATTEMPTS_MAX = 2
 
@@ -82,18 +85,30 @@ class MachineInspector:
         wrong = ""
         for attempt in range(PROOF_ATTEMPTS_MAX):
             try:
-                measured = await self._prove(connection, target, work)
+                measured = await self._prove_when_free(connection, target, work)
             except ProofWrong as error:
                 wrong = str(error)
                 logger.warning("Proof wrong: %s, attempt %d", target.machine_id, attempt + 1)
-            except (ProofUnfinished, Unreachable) as error:
+            except (ProverBusy, ProofUnfinished, Unreachable) as error:
                 if wrong:
                     # Running away from the second demand does not undo the first wrong answer.
                     break
-                return Look(Outcome.PROOF_UNFINISHED, str(error), hardware)
+                busy = isinstance(error, ProverBusy)
+                outcome = Outcome.PROVER_BUSY if busy else Outcome.PROOF_UNFINISHED
+                return Look(outcome, str(error), hardware)
             else:
                 return Look(Outcome.SEEN, hardware=hardware, measurement=measured)
         return Look(Outcome.PROOF_WRONG, wrong, hardware)
+
+    async def _prove_when_free(
+        self, connection: Connection, target: Target, work: ProofPlan
+    ) -> Measurement:
+        for _ in range(BUSY_ATTEMPTS_MAX - 1):
+            try:
+                return await self._prove(connection, target, work)
+            except ProverBusy:
+                await asyncio.sleep(BUSY_PAUSE_S)
+        return await self._prove(connection, target, work)
 
     async def _prove(self, connection: Connection, target: Target, work: ProofPlan) -> Measurement:
         stream = await connection.start(COMMAND_PROOF)

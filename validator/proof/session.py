@@ -22,6 +22,10 @@ class ProofWrong(Exception):
     """An answer was not what the demanded work gives."""
 
 
+class ProverBusy(Exception):
+    """The machine would not even begin: another validator's proof runs, or no core is free."""
+
+
 class ProofUnfinished(Exception):
     """The machine gave up or was too late; that proves nothing, neither way."""
 
@@ -54,6 +58,7 @@ async def prove(
 
     :raises ProofWrong: when an answer does not match; an honest machine's never fails.
     :raises ProofUnfinished: when it gives up or is late.
+    :raises ProverBusy: when it refuses before anything was demanded.
     :raises Unreachable: when the connection ends.
     """
     bind = hashlib.sha256(randomness.draw(32) + machine).digest()
@@ -89,7 +94,10 @@ class _Conversation:
         answer = await self._lines.receive(deadline=started + self._answer_s_max)
         elapsed_s = loop.time() - started
         if answer.get("op") == "error":
-            raise ProofUnfinished(f"The prover gave up: {answer.get('message')}.")
+            said = str(answer.get("message", "no reason")).rstrip(".")
+            if demand["op"] == "hello":
+                raise ProverBusy(f"The prover did not begin: {said}.")
+            raise ProofUnfinished(f"The prover gave up: {said}.")
         if answer.get("op") != demand["op"]:
             raise ProofWrong("The prover answered another demand.")
         return answer, elapsed_s

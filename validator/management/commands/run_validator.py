@@ -58,6 +58,7 @@ async def _run(configuration: env.Configuration, who: identity.Identity, *, once
             market=market,
             inspector=inspector,
             now_ms=clock.now_ms,
+            below=clock.randomness().below,
             hotkey=who.hotkey,
             machines_at_once=configuration.machines_at_once,
         )
@@ -112,10 +113,7 @@ async def _register(market: Market, who: identity.Identity, *, wait_s_max: float
 async def _one_pass(
     ports: Ports, memory: Memory, configuration: env.Configuration, *, raising: bool
 ) -> float:
-    """Make one pass; return the seconds until the next.
-
-    While nothing is verified yet a new machine may come any moment, so passes follow closely.
-    """
+    """Make one pass; return the seconds until the next."""
     try:
         report = await run_pass(ports, memory)
     except (MarketUnreachable, MarketRefused) as error:
@@ -123,10 +121,11 @@ async def _one_pass(
             raise
         logger.warning("Pass left out: %s", error)
         return WAIT_S
-    logger.info(
-        "Pass done: %d verdicts, %d failed, %s scored",
-        len(report.verdicts),
-        report.failed,
-        "none" if report.scored is None else report.scored,
-    )
-    return float(configuration.pass_interval_s) if report.verdicts else WAIT_S
+    if report.verdicts or report.failed:
+        logger.info(
+            "Pass done: %d verdicts, %d failed, %s scored",
+            len(report.verdicts),
+            report.failed,
+            "none" if report.scored is None else report.scored,
+        )
+    return float(configuration.pass_interval_s)

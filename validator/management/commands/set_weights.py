@@ -3,6 +3,8 @@
 import asyncio
 import json
 from argparse import ArgumentParser
+from collections.abc import Mapping
+from fractions import Fraction
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -63,12 +65,14 @@ class Command(BaseCommand):
                 dry_run=dry_run,
             )
         )
-        self.stdout.write(as_json(epoch.epoch, report) if json else as_text(epoch.epoch, report))
+        self.stdout.write(
+            as_json(epoch.epoch, shares, report) if json else as_text(epoch.epoch, shares, report)
+        )
         if report.outcome not in FINE:
             raise SystemExit(1)
 
 
-def as_json(epoch: int, report: Report) -> str:
+def as_json(epoch: int, shares: Mapping[str, Fraction], report: Report) -> str:
     """Return the report as one JSON object; shares in millionths."""
     planned = report.plan
     content = {
@@ -80,14 +84,18 @@ def as_json(epoch: int, report: Report) -> str:
         "shares_ppm": {}
         if planned is None
         else {uid: int(share * 1_000_000) for uid, share in sorted(planned.share_by_uid.items())},
+        "shares_ppm_by_hotkey": {
+            hotkey: int(share * 1_000_000) for hotkey, share in shares.items()
+        },
         "missing": [] if planned is None else list(planned.missing),
     }
     return json.dumps(content)
 
 
-def as_text(epoch: int, report: Report) -> str:
+def as_text(epoch: int, shares: Mapping[str, Fraction], report: Report) -> str:
     """Return the report as lines for people."""
     lines = [f"epoch {epoch}: {report.outcome.value} {report.detail}".rstrip()]
+    lines += [f"  scored: {hotkey}  {float(share):9.4%}" for hotkey, share in shares.items()]
     if report.plan is not None:
         weights = report.plan.weight_by_uid
         for uid, share in sorted(report.plan.share_by_uid.items()):

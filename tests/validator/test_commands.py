@@ -1,0 +1,216 @@
+"""What an operator types; where SSH is in it, in a process of its own with validator.settings."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from protocol import paths
+from protocol.validator import (
+    EpochRecord,
+    ScoreReport,
+    SignedScoreReport,
+    SignedVerdict,
+    VerdictState,
+)
+from tests.validator import builders
+from tests.validator.builders import ALICE, BOB, cpu_record, record
+from tests.validator.machine_door import Machine, new_machine, opened, private_key_text
+from tests.validator.marketplace_stub import Stub, serving
+from validator.domain.scoring import score
+
+EPOCH = builders.epoch(record(1), cpu_record(2, miner_hotkey=BOB))
+
+
+@pytest.fixture
+def stub() -> Iterator[Stub]:
+    with serving(Stub({paths.VALIDATOR_EPOCH: EPOCH.model_dump_json().encode()})) as stub:
+        yield stub
+
+
+def environment(folder: Path, url: str) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.getcwd(),
+        "DJANGO_SETTINGS_MODULE": "validator.settings",
+        "BERTH_MARKETPLACE_URL": url,
+        "BERTH_VALIDATOR_HOTKEY_SEED": "//Alice",
+        "BERTH_VALIDATOR_SSH_KEY": str(folder / "ssh_key"),
+        "BERTH_MEMORY_CHAIN": str(folder / "chain.json"),
+        "BERTH_VALIDATOR_ALLOW_PRIVATE": "1",
+        "BERTH_VALIDATOR_PROOF_MEMORY_BYTES": str(4 * 1024 * 1024),
+    }
+
+
+@dataclass
+class Operator:
+    """Types commands in this process, with a folder and a marketplace of their own."""
+
+    patch: pytest.MonkeyPatch
+    folder: Path
+    url: str
+
+    def types(self, *words: str, **changes: str) -> tuple[int, str]:
+        """Return the exit code and everything printed."""
+        for name, value in {**environment(self.folder, self.url), **changes}.items():
+            if name.startswith("BERTH_"):
+                self.patch.setenv(name, value)
+        out = StringIO()
+        try:
+            call_command(*words, stdout=out)
+        except SystemExit as ended:
+            return int(str(ended.code)), out.getvalue()
+        except CommandError as error:
+            return error.returncode, out.getvalue() + str(error)
+        return 0, out.getvalue()
+
+
+@pytest.fixture
+def operator(stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Operator:
+    return Operator(monkeypatch, tmp_path, stub.url)
+
+
+async def start(*words: str, folder: Path, url: str, **changes: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "django", *words),
+        env={**environment(folder, url), **changes},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def typed(*words: str, folder: Path, url: str, **changes: str) -> tuple[int, str, str]:
+    process = await start(*words, folder=folder, url=url, **changes)
+    out, err = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+def test_set_weights_shows_then_sets_then_waits(operator: Operator) -> None:
+    assert operator.types("register_neuron", ALICE) == (0, "0\n")
+    assert operator.types("register_neuron", BOB) == (0, "1\n")
+    code, out = operator.types("set_weights", "--dry-run", "--json")
+    shown = json.loads(out)
+    assert (code, shown["outcome"], shown["missing"]) == (0, "dry_run", [])
+    assert shown["weights"]["0"] == 65_535
+    assert set(shown["shares_ppm"]) == {"0", "1"}
+    assert operator.types("set_weights")[0] == 0
+    code, out = operator.types("set_weights")
+    assert code == 0
+    assert "too_soon" in out
+    assert "uid    0" in out
+
+
+def test_set_weights_fails_loudly_when_nothing_can_be_set(operator: Operator) -> None:
+    code, out = operator.types("set_weights")
+    assert code == 1
+    assert "rejected" in out
+    assert f"scored: {ALICE}" in out
+
+
+def test_set_weights_without_marketplace_sets_nothing(operator: Operator) -> None:
+    operator.url = "http://127.0.0.1:9"
+    code, out = operator.types("set_weights")
+    assert code == 1
+    assert "Nothing was set." in out
+
+
+def test_set_weights_without_hotkey_says_what_to_do(operator: Operator) -> None:
+    code, out = operator.types("set_weights", BERTH_VALIDATOR_HOTKEY_SEED="")
+    assert code == 1
+    assert "BERTH_VALIDATOR_HOTKEY_FILE" in out
+
+
+def test_the_bittensor_network_without_sdk_or_node_says_so(operator: Operator) -> None:
+    code, out = operator.types("set_weights", "--network", "ws://127.0.0.1:9")
+    assert code == 1
+    assert "berth[chain]" in out or "unreachable" in out
+
+
+def test_recompute_scores_equals_the_published_report_or_fails(operator: Operator) -> None:
+    record_file, report_file = operator.folder / "record.json", operator.folder / "report.json"
+    record_file.write_text(EPOCH.model_dump_json())
+    report = ScoreReport(validator_hotkey=BOB, epoch=EPOCH.epoch, scores=score(EPOCH))
+    report_file.write_text(report.model_dump_json())
+    words = ("recompute_scores", "--record", str(record_file), "--compare", str(report_file))
+    code, out = operator.types(*words)
+    assert code == 0
+    assert ScoreReport.model_validate_json(out) == report
+    off_by_one = report.scores[0].model_copy(
+        update={"points_micro": report.scores[0].points_micro + 1}
+    )
+    forged = report.model_copy(update={"scores": (off_by_one, *report.scores[1:])})
+    report_file.write_text(forged.model_dump_json())
+    code, out = operator.types(*words)
+    assert code == 1
+    assert "differs" in out
+
+
+def test_recompute_scores_of_the_current_epoch_needs_no_file(operator: Operator) -> None:
+    code, out = operator.types("recompute_scores")
+    assert code == 0
+    assert ScoreReport.model_validate_json(out).scores == score(EPOCH)
+
+
+def _key_file(machine: Machine, folder: Path) -> None:
+    (folder / "ssh_key").write_text(private_key_text(machine.validator_key))
+
+
+async def test_one_pass_registers_looks_judges_and_scores(stub: Stub, tmp_path: Path) -> None:
+    async with opened(new_machine()) as machine:
+        _key_file(machine, tmp_path)
+        target = builders.target(
+            machine_key=machine.machine_key,
+            control_port=machine.port,
+            # small, for the test's own prover is plain Python on the test's own event loop
+            memory_bytes_free=4 * 1024 * 1024,
+        )
+        stub.answers[paths.VALIDATOR_TARGETS] = f"[{target.model_dump_json()}]".encode()
+        code, _, err = await typed("run_validator", "--once", folder=tmp_path, url=stub.url)
+    assert code == 0, err
+    told = dict(stub.told)
+    assert next(iter(told)) == f"{paths.API}/validator/register"
+    verdict = SignedVerdict.model_validate_json(told[paths.VALIDATOR_VERDICTS]).verdict
+    assert verdict.state is VerdictState.VERIFIED, verdict.reasons
+    report = SignedScoreReport.model_validate_json(told[paths.VALIDATOR_SCORES]).report
+    assert report.scores == score(EPOCH)
+
+
+async def test_inspect_machine_prints_the_verdict(tmp_path: Path) -> None:
+    async with opened(new_machine()) as machine:
+        _key_file(machine, tmp_path)
+        where = ("inspect_machine", "127.0.0.1", str(machine.port), machine.machine_key)
+        code, out, err = await typed(
+            *where, "--memory-bytes", str(4 * 1024 * 1024), folder=tmp_path, url=""
+        )
+    assert code == 0, err
+    assert json.loads(out)["state"] == "verified"
+    assert json.loads(out)["hardware"] == builders.hardware().model_dump(mode="json")
+
+
+async def test_inspect_machine_of_nothing_exits_1_with_the_reason(tmp_path: Path) -> None:
+    where = ("inspect_machine", "127.0.0.1", "9", "ab" * 32)
+    code, out, _ = await typed(*where, folder=tmp_path, url="")
+    assert code == 1
+    assert json.loads(out)["reasons"][0]["code"] == "machine_silent"
+
+
+async def test_the_validator_waits_for_the_marketplace_and_stops_when_told(tmp_path: Path) -> None:
+    process = await start("run_validator", folder=tmp_path, url="http://127.0.0.1:9")
+    assert process.stderr is not None
+    line = await asyncio.wait_for(process.stderr.readline(), 30)
+    assert b"Waiting for the marketplace" in line
+    process.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(process.wait(), 30) == 0
+
+
+def test_the_record_of_these_tests_survives_its_own_wire_format() -> None:
+    assert EpochRecord.model_validate_json(EPOCH.model_dump_json()) == EPOCH

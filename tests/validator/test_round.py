@@ -1,0 +1,197 @@
+"""A pass on virtual time: due machines, failures kept apart, silence, scores."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import pytest
+
+from protocol.validator import EpochRecord, ScoreReport, Target, Verdict, VerdictState
+from tests.validator import builders
+from tests.validator.builders import ALICE, NOW_MS, cpu_record, hardware, target
+from tests.validator.test_verdict import GOOD
+from validator.domain.verdict import Look, Outcome
+from validator.market import MarketRefused, MarketUnreachable
+from validator.round import (
+    BAD_AGAIN_MS_MAX,
+    GOOD_AGAIN_MS,
+    SILENT_GRACE_MS,
+    Memory,
+    PassReport,
+    Ports,
+    run_pass,
+)
+
+SEEN = Look(Outcome.SEEN, hardware=hardware(), measurement=GOOD)
+SILENT = Look(Outcome.SILENT, "Nothing answers at port 2222.")
+SILENCES = pytest.mark.parametrize("outcome", [Outcome.SILENT, Outcome.PROVER_BUSY])
+
+
+@dataclass
+class World:
+    """The marketplace, the machines and the clock of one test."""
+
+    listed: tuple[Target, ...] = (target(),)
+    looks: Callable[[Target], Look] = lambda _: SEEN
+    now_ms: int = NOW_MS
+    refuse_verdicts_of: frozenset[UUID] = frozenset()
+    has_epoch: bool = True
+    memory: Memory = field(default_factory=Memory)
+    verdicts: list[Verdict] = field(default_factory=list)
+    reports: list[ScoreReport] = field(default_factory=list)
+    looked: list[int] = field(default_factory=list)
+
+    async def targets(self) -> tuple[Target, ...]:
+        return self.listed
+
+    async def look(self, target: Target) -> Look:
+        self.looked.append(target.machine_id.int)
+        return self.looks(target)
+
+    async def post_verdict(self, verdict: Verdict) -> None:
+        if verdict.machine_id in self.refuse_verdicts_of:
+            raise MarketRefused(409, "conflict", "No.")
+        self.verdicts.append(verdict)
+
+    async def epoch(self) -> EpochRecord:
+        if not self.has_epoch:
+            raise MarketUnreachable("The marketplace does not answer.")
+        return builders.epoch(cpu_record())
+
+    async def post_scores(self, report: ScoreReport) -> None:
+        self.reports.append(report)
+
+    async def run(self, *, after_ms: int = 0) -> PassReport:
+        self.now_ms += after_ms
+        ports = Ports(self, self, lambda: self.now_ms, lambda _: 0, ALICE, machines_at_once=2)
+        return await run_pass(ports, self.memory)
+
+
+async def test_a_pass_hands_in_a_verdict_and_the_scores() -> None:
+    world = World()
+    report = await world.run()
+    assert [verdict.state for verdict in world.verdicts] == [VerdictState.VERIFIED]
+    assert (report.failed, report.scored) == (0, 1)
+    assert world.reports[0].scores[0].points_micro > 0
+    assert world.reports[0].validator_hotkey == ALICE
+
+
+async def test_a_good_machine_is_left_in_peace_until_its_random_time() -> None:
+    world = World()
+    await world.run()
+    report = await world.run(after_ms=GOOD_AGAIN_MS[0] - 1)
+    assert (world.looked, report.verdicts) == ([1], ())
+    await world.run(after_ms=1)
+    assert world.looked == [1, 1]
+
+
+async def test_a_machine_that_changed_is_looked_at_at_once() -> None:
+    world = World()
+    await world.run()
+    world.listed = (target(claimed=hardware(boot_id="b2")),)
+    await world.run()
+    assert world.looked == [1, 1]
+
+
+async def test_a_bad_machine_is_looked_at_soon_and_then_ever_later() -> None:
+    world = World(looks=lambda _: Look(Outcome.LOGIN_REFUSED, "It does not know us."))
+    for waited_ms in (0, 2_000, 4_000, 8_000):
+        await world.run(after_ms=waited_ms)
+    assert len(world.looked) == 4
+    for _ in range(9):
+        await world.run(after_ms=BAD_AGAIN_MS_MAX)
+    assert len(world.looked) == 13
+
+
+def _break(machine: Target) -> Look:
+    if machine.machine_id.int == 2:
+        raise RuntimeError("a bug of ours")
+    return SEEN
+
+
+async def test_one_failing_machine_never_hurts_another() -> None:
+    world = World(listed=tuple(target(number) for number in range(1, 6)), looks=_break)
+    report = await world.run()
+    assert report.failed == 1
+    assert {verdict.machine_id.int for verdict in world.verdicts} == {1, 3, 4, 5}
+    assert report.scored == 1
+
+
+async def test_a_refused_verdict_is_tried_again_in_the_next_pass() -> None:
+    world = World(refuse_verdicts_of=frozenset({UUID(int=1)}))
+    assert (await world.run()).failed == 1
+    world.refuse_verdicts_of = frozenset()
+    assert len((await world.run()).verdicts) == 1
+
+
+@SILENCES
+async def test_a_machine_never_seen_is_told_of_its_silence_at_once(outcome: Outcome) -> None:
+    world = World(looks=lambda _: Look(outcome, "It does not answer."))
+    await world.run()
+    assert [verdict.state for verdict in world.verdicts] == [VerdictState.DEGRADED]
+
+
+@SILENCES
+async def test_silence_of_a_known_machine_is_unknown_until_the_grace_ends(
+    outcome: Outcome,
+) -> None:
+    world = World()
+    await world.run()
+    world.looks = lambda _: Look(outcome, "It does not answer.")
+    await world.run(after_ms=GOOD_AGAIN_MS[0])
+    await world.run(after_ms=SILENT_GRACE_MS - 1)
+    assert [verdict.state for verdict in world.verdicts] == [VerdictState.VERIFIED]
+    await world.run(after_ms=BAD_AGAIN_MS_MAX)
+    assert world.verdicts[-1].state is VerdictState.DEGRADED
+
+
+async def test_an_answer_ends_the_silence() -> None:
+    world = World()
+    await world.run()
+    world.looks = lambda _: SILENT
+    await world.run(after_ms=GOOD_AGAIN_MS[0])
+    world.looks = lambda _: SEEN
+    await world.run(after_ms=SILENT_GRACE_MS * 2)
+    world.looks = lambda _: SILENT
+    await world.run(after_ms=GOOD_AGAIN_MS[0])
+    assert {verdict.state for verdict in world.verdicts} == {VerdictState.VERIFIED}
+
+
+async def test_machines_no_longer_listed_are_forgotten() -> None:
+    world = World()
+    await world.run()
+    world.listed = ()
+    await world.run()
+    assert not world.memory.machines
+
+
+async def test_scores_that_cannot_be_had_cost_no_verdict_and_are_retried() -> None:
+    world = World(has_epoch=False)
+    report = await world.run()
+    assert (len(report.verdicts), report.scored) == (1, None)
+    world.has_epoch = True
+    assert (await world.run(after_ms=60_000)).scored == 1
+
+
+async def test_at_most_so_many_machines_are_looked_at_at_once() -> None:
+    inside, most = 0, 0
+
+    @dataclass
+    class Counting(World):
+        async def look(self, target: Target) -> Look:
+            nonlocal inside, most
+            inside += 1
+            most = max(most, inside)
+            for _ in range(3):
+                await _turn()
+            inside -= 1
+            return SEEN
+
+    await Counting(listed=tuple(target(number) for number in range(9))).run()
+    assert most == 2
+
+
+async def _turn() -> None:
+
+    await asyncio.sleep(0)
