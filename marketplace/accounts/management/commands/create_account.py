@@ -1,0 +1,34 @@
+"""This will make a person's account without the web page, for operators and for the demo."""
+
+from typing import Any
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.validators import validate_email
+
+from marketplace.accounts.models import User
+
+
+class Command(BaseCommand):
+    help = "Make an account; one that exists gets the new password."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take the address and the password."""
+        parser.add_argument("email")
+        parser.add_argument("--password", required=True)
+        parser.add_argument("--operator", action="store_true", help="may use the admin pages")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Make or change the account."""
+        email = options["email"].strip().lower()
+        try:
+            validate_email(email)
+            validate_password(options["password"])
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
+        user = User.objects.filter(email=email).first() or User(email=email)
+        user.set_password(options["password"])
+        user.is_staff = user.is_superuser = options["operator"] or user.is_superuser
+        user.save()
+        self.stdout.write(f"{email} can log in.")
