@@ -7,7 +7,7 @@ from django.db import transaction
 
 from marketplace.domain.placement import PlacementState, deadline
 from marketplace.domain.problem import Refused
-from marketplace.machines.actions import desire
+from marketplace.machines.actions import desire, lock
 from marketplace.placements.models import Placement
 from protocol.agent import Want
 
@@ -25,6 +25,8 @@ def extend_funding(*, placement_id: UUID, funded_until: datetime, now: datetime)
     :raises PlacementEnding: when it ends or has ended.
     """
     with transaction.atomic():
+        machine_id = Placement.objects.values_list("machine_id", flat=True).get(id=placement_id)
+        lock.lock(machine_id=machine_id)
         placement = Placement.objects.select_for_update().get(id=placement_id)
         if placement.want != Want.RUN:
             raise PlacementEnding

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from marketplace.machines.actions import reserve
+from marketplace.machines.actions import lock, reserve
 from marketplace.placements.models import Lease, Placement
 
 
@@ -15,6 +15,7 @@ def free(*, placement: Placement, now: datetime) -> bool:
     was silent for the whole quarantine: a GPU must never belong to two containers.
     """
     with transaction.atomic():
+        lock.lock(machine_id=placement.machine_id)
         ended = Placement.objects.filter(
             id=placement.id, freed_at__isnull=True, ended_at__isnull=False
         )

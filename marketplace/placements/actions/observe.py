@@ -15,7 +15,7 @@ from marketplace.domain.placement import (
     PlacementState,
 )
 from marketplace.domain.report import Report, judge
-from marketplace.machines.actions import desire
+from marketplace.machines.actions import desire, lock
 from marketplace.placements.actions import free
 from marketplace.placements.actions.transition import Overtaken, apply
 from marketplace.placements.models import Placement
@@ -100,6 +100,7 @@ def _note_gone(placement: Placement, details: Mapping[str, Any], now: datetime) 
         return
     not_gone = Placement.objects.filter(id=placement.id, gone_at__isnull=True)
     with transaction.atomic():
+        lock.lock(machine_id=placement.machine_id)
         if not_gone.update(gone_at=now):
             free.free(placement=placement, now=now)
             desire.bump(machine_id=placement.machine_id)

@@ -14,7 +14,7 @@ from marketplace.domain.placement import (
     advance,
     deadline,
 )
-from marketplace.machines.actions import desire
+from marketplace.machines.actions import desire, lock
 from marketplace.placements.actions import free
 from marketplace.placements.models import Placement, PlacementEvent
 from protocol.agent import Want
@@ -49,6 +49,8 @@ def apply(
     if new in ENDED:
         columns["ended_at"] = now
     with transaction.atomic():
+        if "want" in columns:
+            lock.lock(machine_id=placement.machine_id)
         moved = Placement.objects.filter(
             # An extension or a door seen meanwhile moves these two, and with them what is late.
             id=placement.id,
