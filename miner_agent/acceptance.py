@@ -4,7 +4,13 @@ from collections.abc import Callable
 from ipaddress import IPv4Network
 
 from miner_agent.domain.placement import Placement
-from miner_agent.domain.resources import NoCapacity, choose_cores, choose_port, choose_slot
+from miner_agent.domain.resources import (
+    NoCapacity,
+    check_bytes,
+    choose_cores,
+    choose_port,
+    choose_slot,
+)
 from miner_agent.journal import CORE, GPU, PORT, SLOT, ClaimTaken, Journal
 from protocol.agent import DesiredPlacement, ObservedState, PlacementKind, Problem, Want
 
@@ -19,12 +25,16 @@ class Acceptance:
         port_last: int,
         network: IPv4Network,
         cores: tuple[int, ...],
+        memory_bytes: int,
+        disk_bytes: int,
         gpu_uuids: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
         self._port_first = port_first
         self._port_last = port_last
         self._network = network
         self.cores = cores
+        self._memory_bytes = memory_bytes
+        self._disk_bytes = disk_bytes
         self._gpu_uuids = gpu_uuids
         #: ports that other programs of this machine were found on
         self._ports_lost: set[int] = set()
@@ -74,6 +84,7 @@ class Acceptance:
         missing = set(desired.gpu_uuids) - self._gpu_uuids()
         if missing:
             raise NoCapacity(f"it has no GPU {', '.join(sorted(missing))}.")
+        self._check_room(desired, journal)
         taken_cores = {int(core) for core in journal.claimed(CORE)}
         taken_slots = {int(slot) for slot in journal.claimed(SLOT)}
         placement = Placement(
@@ -95,6 +106,18 @@ class Acceptance:
         }
         journal.insert(placement, claims)
         return placement
+
+    def _check_room(self, desired: DesiredPlacement, journal: Journal) -> None:
+        held = [
+            placement.workload.resources
+            for placement in journal.placements().values()
+            if placement.state is not ObservedState.GONE
+        ]
+        asked = desired.workload.resources
+        memory_bytes = self._memory_bytes - sum(one.ram.capacity for one in held)
+        disk_bytes = self._disk_bytes - sum(one.hard_disk.capacity for one in held)
+        check_bytes("memory", asked=asked.ram.capacity, free=memory_bytes)
+        check_bytes("disk", asked=asked.hard_disk.capacity, free=disk_bytes)
 
     def _free_port(self, journal: Journal) -> int:
         taken = {int(port) for port in journal.claimed(PORT)} | self._ports_lost

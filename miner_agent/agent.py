@@ -38,6 +38,10 @@ INTERVALS_PER_SYNC = 500
 FAILURES_MOST = 5
 
 
+class Interrupted(Exception):
+    """What was being done is not wanted any more."""
+
+
 class StaleReply(Exception):
     """A reply older than one that was already applied."""
 
@@ -62,6 +66,8 @@ class Agent:
         self._acceptance = acceptance
         #: called whenever the marketplace should be told something
         self.changed = changed
+        #: set when the process is about to end: long steps give up
+        self.stopping = False
         self._containers: dict[UUID, Container] = {}
         self._retry_at_ms: dict[UUID, int] = {}
         self._tries: dict[UUID, int] = {}
@@ -142,6 +148,8 @@ class Agent:
         placement_id = action.placement_id
         try:
             self._perform(action)
+        except Interrupted:
+            return
         except (EngineUnavailable, PortTaken, NoSuchPlacement) as error:
             self._postpone(placement_id, error)
             return
@@ -152,6 +160,14 @@ class Agent:
         """Close an interval of every run that has gone uncounted for 10 s."""
         if self._counting.close_due(self._containers):
             self.changed()
+
+    def end_all(self, *, message: str) -> None:
+        """End every placement and remove what they have; what cannot be removed now stays noted."""
+        for placement in self._journal.placements().values():
+            if placement.want is Want.RUN:
+                self._give_up(placement.placement_id, "lease_ended", message)
+        for action in self.plan():
+            self.perform(action)
 
     def _perform(self, action: Action) -> None:
         placement = self._journal.find(action.placement_id)
@@ -245,7 +261,9 @@ class Agent:
         )
 
     def _show(self, placement_id: UUID, progress: str) -> None:
-        placement = self._journal.find(placement_id)
-        if placement is not None and placement.progress != progress:
+        placement = self._journal.get(placement_id)
+        if self.stopping or placement.want is Want.END:
+            raise Interrupted
+        if placement.progress != progress:
             self._journal.change(placement_id, progress=progress)
             self.changed()

@@ -113,7 +113,6 @@ def _status(machine: Machine, options: argparse.Namespace) -> int:
 
 
 def _uninstall(machine: Machine, options: argparse.Namespace) -> int:
-    with machine.alone():
-        machine.clear()
+    asyncio.run(daemon.uninstall(machine))
     sys.stdout.write("Every rental, network, disk and firewall rule is removed.\n")
     return 0

@@ -28,6 +28,7 @@ from miner_agent.domain.reconcile import Container
 CALL_DEADLINE_S = 60
 PULL_DEADLINE_S = 1800
 REMOVE_WAIT_S = 20
+PROGRESS_EVERY_S = 0.25
 UNKNOWN = re.compile(r"not found|manifest unknown|does not exist|name unknown|invalid reference")
 PORT_TAKEN = re.compile(r"port is already allocated|address already in use")
 
@@ -242,6 +243,7 @@ class Containers:
         )
         deadline = time.monotonic() + PULL_DEADLINE_S
         layers: dict[str, tuple[int, int]] = {}
+        shown_at = time.monotonic()
         progress("asking the registry for the image")
         try:
             with _answers():
@@ -253,8 +255,9 @@ class Containers:
                     _note_layer(layers, line)
                     done = sum(current for current, _ in layers.values())
                     total = sum(size for _, size in layers.values())
-                    if total:
-                        progress(f"pulling {100 * done // total} %")
+                    if time.monotonic() - shown_at > PROGRESS_EVERY_S:
+                        progress(f"pulling {100 * done // total} %" if total else "pulling")
+                        shown_at = time.monotonic()
                     if time.monotonic() > deadline:
                         raise EngineRefused(f"it took longer than {PULL_DEADLINE_S} s")
         except (EngineRefused, ImageNotFound, NotFound) as error:

@@ -9,12 +9,16 @@ from uuid import UUID
 from miner_agent import VERSION, firewall
 from miner_agent.access.door import Answers, open_door
 from miner_agent.access.proof import Proofs
+from miner_agent.agent import Agent
 from miner_agent.containers import Containers
 from miner_agent.machine import Machine
-from miner_agent.market import HttpMarket
+from miner_agent.market import HttpMarket, MarketRefused, MarketUnreachable
 from miner_agent.supervisor import Supervisor
 from protocol.agent import EnrolRequest
 from protocol.signing import public_key_of
+
+#: seconds that a leaving agent waits for the marketplace to hear it
+FAREWELL_S = 3
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +40,7 @@ async def enrol(machine: Machine, *, token: str) -> UUID:
             port_last=settings.port_last,
             hardware=machine.hardware(machine.engine()),
         )
-        market = HttpMarket(url=settings.marketplace_url, key=key, clock=machine.clock)
+        market = _market(machine)
         try:
             reply = await market.enrol(request)
         finally:
@@ -58,17 +62,43 @@ async def run(machine: Machine, *, ephemeral: bool) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        await _serve(machine, engine, stop)
-        if ephemeral:
-            await asyncio.to_thread(machine.clear)
-            logger.info("everything of this machine is removed")
+        await _serve(machine, engine, stop, ephemeral=ephemeral)
 
 
-async def _serve(machine: Machine, engine: Containers, stop: asyncio.Event) -> None:
-    key, settings = machine.key(), machine.settings
-    journal = machine.journal()
-    agent = await asyncio.to_thread(machine.agent, engine, journal)
-    market = HttpMarket(url=settings.marketplace_url, key=key, clock=machine.clock)
+async def uninstall(machine: Machine) -> None:
+    """End everything on this machine and tell the marketplace, if it answers."""
+    with machine.alone():
+        engine, journal = machine.engine(), machine.journal()
+        agent = machine.agent(engine, journal, machine.settings.home)
+        market = _market(machine)
+        try:
+            await _clear(machine, engine, agent, market)
+        finally:
+            await market.close()
+            journal.close()
+
+
+async def _clear(machine: Machine, engine: Containers, agent: Agent, market: HttpMarket) -> None:
+    await asyncio.to_thread(machine.clear, engine, agent)
+    logger.info("everything of this machine is removed")
+    try:
+        async with asyncio.timeout(FAREWELL_S):
+            await market.sync(agent.request(hold_s=0))
+    except (TimeoutError, MarketUnreachable, MarketRefused) as error:
+        logger.info("the marketplace did not hear the end", extra={"error": str(error)})
+
+
+def _market(machine: Machine) -> HttpMarket:
+    return HttpMarket(url=machine.settings.marketplace_url, key=machine.key(), clock=machine.clock)
+
+
+async def _serve(
+    machine: Machine, engine: Containers, stop: asyncio.Event, *, ephemeral: bool
+) -> None:
+    settings, journal = machine.settings, machine.journal()
+    kit_path = await asyncio.to_thread(machine.kit)
+    agent = machine.agent(engine, journal, kit_path)
+    market = _market(machine)
 
     async def facts() -> str:
         hardware = await asyncio.to_thread(machine.hardware, engine)
@@ -92,10 +122,13 @@ async def _serve(machine: Machine, engine: Containers, stop: asyncio.Event) -> N
         if working.done():
             working.result()
     finally:
+        agent.stopping = True
         working.cancel()
         stopping.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await working
         door.close()
+        if ephemeral:
+            await _clear(machine, engine, agent, market)
         await market.close()
         journal.close()

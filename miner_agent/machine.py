@@ -115,15 +115,23 @@ class Machine:
             dns=self.settings.dns,
         )
 
-    def agent(self, engine: Containers, journal: Journal) -> Agent:
-        """Return the agent itself, building the access kit where it is missing."""
-        settings = self.settings
-        kit_path = kit.build(settings.home / "kits")
+    def kit(self) -> Path:
+        """Return the access kit, building it where it is missing.
+
+        :raises KitMissing: when a program that it is made of is not installed.
+        """
+        return kit.build(self.settings.home / "kits")
+
+    def agent(self, engine: Containers, journal: Journal, kit_path: Path) -> Agent:
+        """Return the agent itself."""
+        settings, hardware = self.settings, self.hardware(engine)
         acceptance = Acceptance(
             port_first=settings.port_first,
             port_last=settings.port_last,
             network=settings.network,
             cores=facts.usable_cores(),
+            memory_bytes=hardware.memory_bytes,
+            disk_bytes=hardware.disk_bytes,
             gpu_uuids=lambda: frozenset(gpu.uuid for gpu in read_gpus()),
         )
         return Agent(
@@ -134,10 +142,10 @@ class Machine:
             acceptance=acceptance,
         )
 
-    def clear(self) -> None:
-        """Remove every container, network, disk and firewall rule of this machine."""
-        engine = self.engine()
-        self.runtime(engine, self.settings.home / "kits").remove_all()
+    def clear(self, engine: Containers, agent: Agent) -> None:
+        """End every placement; remove every container, network, disk and rule of this machine."""
+        agent.end_all(message="The host has taken this machine off the market.")
+        self.runtime(engine, self.settings.home).remove_all()
         # Another agent's rentals on the same machine keep their rules.
         if firewall.is_supported() and not list(BRIDGES.glob("berth-*")):
             firewall.remove()

@@ -48,3 +48,12 @@ def choose_cores(*, count: int, usable: Sequence[int], taken: Collection[int]) -
     if count < 1 or len(free) < count:
         raise NoCapacity(f"{count} CPU cores were asked for and {len(free)} are free.")
     return tuple(free[:count])
+
+
+def check_bytes(what: str, *, asked: int, free: int) -> None:
+    """Let through what fits.
+
+    :raises NoCapacity: when more is asked for than is free.
+    """
+    if asked > free:
+        raise NoCapacity(f"{asked} bytes of {what} were asked for and {max(0, free)} are free.")

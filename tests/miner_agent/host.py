@@ -77,6 +77,7 @@ class Host:
             "image": self.image,
             "environment": {},
             "cpus": 1,
+            "ram_bytes": 128 * MIB,
             "disk_bytes": 64 * MIB,
             "kind": PlacementKind.RENTAL,
             "run_for_ms": 600_000,
@@ -91,7 +92,7 @@ class Host:
                 environment=wanted["environment"],
                 resources=Resources.of(
                     cpus=int(str(wanted["cpus"])),
-                    ram_bytes=128 * MIB,
+                    ram_bytes=int(str(wanted["ram_bytes"])),
                     disk_bytes=int(str(wanted["disk_bytes"])),
                 ),
             ),

@@ -94,7 +94,13 @@ def test_more_cores_than_the_machine_has_free(running_host: Host) -> None:
 def test_a_disk_that_the_machine_has_no_room_for(running_host: Host) -> None:
     code, message = refused(running_host, disk_bytes=1 << 50)
     assert code == "no_capacity"
-    assert "disk could not be made" in message
+    assert "bytes of disk" in message
+
+
+def test_more_memory_than_the_machine_has(running_host: Host) -> None:
+    code, message = refused(running_host, ram_bytes=1 << 50)
+    assert code == "no_capacity"
+    assert "bytes of memory" in message
 
 
 def test_a_job_on_an_agent_that_runs_rentals_only(running_host: Host) -> None:

@@ -167,6 +167,8 @@ class World:
             port_last=1003,
             network=IPv4Network("10.0.0.0/27"),
             cores=(0, 1, 2),
+            memory_bytes=100,
+            disk_bytes=100,
         )
         return Agent(
             journal=self.journal,
