@@ -45,11 +45,11 @@ def _with_engine(place: Place, *, once: bool) -> int:
     say(f"      {sentence}")
     status = 1
     try:
-        before = leftovers.in_docker()
+        before = leftovers.seen()
         status = _with_programs(place, began, once=once)
     finally:
         _ignore_signals()
-        left = sorted(leftovers.in_docker() - before)
+        left = sorted(leftovers.seen() - before)
         with step("Stop what the demo started"):
             lent.__exit__(None, None, None)
         left += leftovers.on_machine(place.folder)

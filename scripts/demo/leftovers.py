@@ -8,6 +8,11 @@ from docker.errors import DockerException
 from scripts import firewall_rules, mounts
 
 
+def seen() -> set[str]:
+    """Return what Docker and the packet filter hold now, to compare with later."""
+    return in_docker() | {f"firewall rule {rule}" for rule in firewall_rules.of_berth()}
+
+
 def in_docker() -> set[str]:
     """Return Docker's containers and networks; empty where no engine answers."""
     try:
@@ -24,10 +29,9 @@ def in_docker() -> set[str]:
 
 
 def on_machine(folder: Path) -> list[str]:
-    """Return the firewall rules, mounts and processes that belong to the demo in ``folder``."""
-    rules = [f"firewall rule {rule}" for rule in firewall_rules.of_berth()]
+    """Return the mounts and processes that belong to the demo in ``folder``."""
     mounted = [f"mount {point}" for point in mounts.below(folder)]
-    return [*rules, *mounted, *(f"process {found}" for found in processes_of(folder))]
+    return [*mounted, *(f"process {found}" for found in processes_of(folder))]
 
 
 def processes_of(folder: Path) -> list[str]:

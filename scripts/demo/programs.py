@@ -3,7 +3,6 @@
 import os
 import shutil
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +41,7 @@ class Place:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("BERTH_")}
         return kept | self._settings() | {"PYTHONUNBUFFERED": "1"}
 
-    def _settings(self) -> Mapping[str, str]:
+    def _settings(self) -> dict[str, str]:
         return {
             "BERTH_DATA_DIR": str(self.folder),
             "BERTH_PUBLIC_URL": self.url,

@@ -64,8 +64,8 @@ class Person:
 
 
 def answers(url: str) -> bool | None:
-    """Return True once the site's first page is served, None before."""
+    """Return True once the site serves its sign-up page, None before."""
     try:
-        return True if httpx.get(url, timeout=5).is_success else None
+        return True if httpx.get(f"{url}/accounts/signup/", timeout=5).is_success else None
     except httpx.TransportError:
         return None

@@ -1,4 +1,4 @@
-"""This will tell the story: a machine comes, is verified, is rented, is paid and gets its weight."""
+"""This will tell the story: a machine comes, is verified, is rented, is paid, gets its weight."""
 
 import json
 import secrets
@@ -61,7 +61,7 @@ class Story:
         with step("Start the web site and the scheduler"):
             self.processes.start("web", programs.web(self.place))
             self.processes.start("scheduler", programs.manage("run_scheduler"))
-            self._until(lambda: answers(self.place.url), 60, "the first page")
+            self._until(lambda: answers(self.place.url), 60, "the sign-up page")
 
     def _enrol_machine(self) -> None:
         with step("Sign up the host and enrol this machine"):
@@ -119,7 +119,7 @@ class Story:
             rental: dict[str, Any] = self._berth("up", *asked, *sizes)
             tell(f"rental {rental['id']}, at most ${rental['worst_total_microusd'] / 1e6:.4f}")
         with step("Wait for its SSH banner"):
-            active = self._until(
+            active: dict[str, Any] = self._until(
                 lambda: self._rental(rental["id"], "active"), ACTIVE_S_MAX, "the SSH door"
             )
             banner = self._until(self._door(active).banner, 10, "the SSH banner")
