@@ -11,10 +11,12 @@ PORT ?= 8000
 BIN := .venv/bin
 #: only the folders that exist: a program may live in its own clone
 PROGRAMS := $(wildcard berth marketplace miner_agent protocol scripts validator)
+#: these share one Docker Engine, its networks and its ports
+DOCKER_TESTS := $(wildcard tests/miner_agent tests/journeys tests/browser)
 #: these only mean something where rows are really locked
 POSTGRESQL_TESTS := $(wildcard tests/concurrency tests/marketplace)
 
-.PHONY: help setup demo test lint format test-sqlite test-postgresql requirements clean
+.PHONY: help setup demo test lint format test-sqlite test-docker test-postgresql requirements clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 18
@@ -25,7 +27,7 @@ setup: ## install what is missing: Debian packages, .venv, pinned Python package
 demo: setup ## rent a real machine, end to end, and keep the site up (ONCE=1 stops after the story)
 	@exec $(BIN)/python -m scripts.demo --port $(PORT) $(if $(filter-out 0,$(ONCE)),--once)
 
-test: setup lint test-sqlite test-postgresql ## run everything that must hold: lint, types, contracts, all tests
+test: setup lint test-sqlite test-docker test-postgresql ## run everything that must hold: lint, types, contracts, all tests
 
 lint: setup ## check style, types, import contracts, templates and migrations
 	@$(BIN)/ruff check .
@@ -40,9 +42,13 @@ format: setup ## rewrite the sources in the one accepted style
 	$(BIN)/ruff format .
 	$(if $(wildcard templates),$(BIN)/djlint --reformat --quiet templates,:)
 
-test-sqlite: setup ## run every test on SQLite with a Docker Engine, except those about row locks
-	@$(BIN)/python -m scripts.with_docker \
-		$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore tests/concurrency
+test-sqlite: setup ## run the tests that need no container and no second database
+	@$(BIN)/python -m pytest -n 2 --dist loadfile \
+		$(foreach folder,tests/concurrency $(DOCKER_TESTS),--ignore $(folder))
+
+test-docker: setup ## run the tests with real containers, one after the other
+	@$(if $(DOCKER_TESTS),$(BIN)/python -m scripts.with_docker \
+		$(BIN)/python -m pytest $(DOCKER_TESTS),echo "There are no tests with containers.")
 
 test-postgresql: setup ## run the marketplace's tests and those about row locks on PostgreSQL
 	@$(if $(POSTGRESQL_TESTS),$(BIN)/python scripts/with_postgresql.py \
