@@ -14,6 +14,9 @@ from miner_agent.domain.resources import (
 from miner_agent.journal import CORE, GPU, PORT, SLOT, ClaimTaken, Journal
 from protocol.agent import DesiredPlacement, ObservedState, PlacementKind, Problem, Want
 
+#: of a machine that leaves the counting to its marketplace
+UNLIMITED = 1 << 50
+
 
 class Acceptance:
     """What this machine has to give away: ports, network slots, cores and GPUs."""
@@ -25,8 +28,8 @@ class Acceptance:
         port_last: int,
         network: IPv4Network,
         cores: tuple[int, ...],
-        memory_bytes: int,
-        disk_bytes: int,
+        memory_bytes: int = UNLIMITED,
+        disk_bytes: int = UNLIMITED,
         gpu_uuids: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
         self._port_first = port_first
