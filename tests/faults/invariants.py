@@ -61,6 +61,8 @@ class Invariants:
         self._engine_of = {machine.machine_id: machine.engine for machine in machines}
         self.writes = Writes()
         self._held: dict[UUID, Held] = {}
+        self._leases: set[tuple[UUID, str, UUID]] = set()
+        self._rows: list[MachineRow] = []
         self._unsettled: dict[UUID, datetime] = {}
         self._sums: defaultdict[UUID, list[int]] = defaultdict(lambda: [0, 0])
         self._added_microusd = 0
@@ -135,17 +137,21 @@ class Invariants:
 
     def _resources_add_up(self, written: frozenset[str]) -> None:
         if "placements_placement" in written:
-            rows = Placement.objects.filter(
+            kept = Placement.objects.filter(
                 Q(state__in=LIVE) | Q(freed_at=None) | Q(gone_at=None)
             ).values_list(*Held.__slots__)
-            self._held = {row[0]: Held(*row) for row in rows.order_by("id")}
+            self._held = {row[0]: Held(*row) for row in kept.order_by("id")}
+        if "placements_lease" in written:
+            rows = Lease.objects.values_list("machine_id", "gpu_uuid", "placement_id")
+            self._leases = set(rows)
+        if "machines_machine" in written:
+            self._rows = list(MachineRow.objects.order_by("id"))
         holding = [held for held in self._held.values() if held.freed_at is None]
-        leases = set(Lease.objects.values_list("machine_id", "gpu_uuid", "placement_id"))
         gpus = {(held.machine_id, gpu, held.id) for held in holding for gpu in held.gpu_uuids}
-        self._require(leases == gpus, "the leases differ from the GPUs that placements hold")
+        self._require(self._leases == gpus, "the leases differ from the GPUs that placements hold")
         owners = {(machine_id, gpu) for machine_id, gpu, _ in gpus}
         self._require(len(owners) == len(gpus), "a GPU has two placements")
-        for row in MachineRow.objects.order_by("id"):
+        for row in self._rows:
             mine = [held for held in holding if held.machine_id == row.id]
             for free, total, taken in (
                 (row.cpus_free, row.cpus_total, sum(h.cpus for h in mine)),
@@ -192,13 +198,14 @@ class Invariants:
             until = self._billed_until.get(placement.id, row.billable_from)
             self._require(until <= row.billable_from, f"{placement.id} is billed twice")
             self._billed_until[placement.id] = row.billable_to
-            self._proven_ms[placement.id] += (
-                row.billable_to - row.billable_from
-            ) // timedelta(milliseconds=1)
+            self._proven_ms[placement.id] += (row.billable_to - row.billable_from) // timedelta(
+                milliseconds=1
+            )
             self._gpus_are_billed_once(placement, row)
 
     def _gpus_are_billed_once(self, placement: Placement, row: SignedIntervalRow) -> None:
-        assert row.billable_from is not None and row.billable_to is not None
+        assert row.billable_from is not None
+        assert row.billable_to is not None
         for gpu in placement.gpu_uuids:
             key = (placement.machine_id, gpu)
             until, owner = self._gpu_billed_until.get(key, (row.billable_from, placement.id))

@@ -1,6 +1,7 @@
 """This will run the real agent on a machine that can lose power, its clock and its network."""
 
 from collections.abc import Callable
+from functools import partial
 from ipaddress import IPv4Network
 from uuid import UUID
 
@@ -23,7 +24,7 @@ from tests.faults.network import Network
 from tests.faults.world import BEGIN_MS, InvariantBroken, World
 
 #: how often a machine is looked at when nothing calls for it
-LOOK_MS = 25_000
+LOOK_MS = 50_000
 #: changes within this time travel together
 GATHER_MS = 20
 #: the agent gives a call up after this
@@ -82,7 +83,7 @@ class Machine:
         self._failures = 0
         self._gathering = False
         self._busy: set[UUID] = set()
-        self._looked = 0
+        self._looks = 0
 
     def boot_ms(self) -> int:
         """Return milliseconds since boot."""
@@ -145,6 +146,8 @@ class Machine:
                 port_last=40_019,
                 network=IPv4Network("10.90.0.0/24"),
                 cores=tuple(range(self._cpus)),
+                memory_bytes=self.hardware().memory_bytes,
+                disk_bytes=self.hardware().disk_bytes,
                 gpu_uuids=lambda: gpus,
             ),
             changed=self._changed,
@@ -210,27 +213,20 @@ class Machine:
 
         self.world.after(delay_ms, name, guarded)
 
-    def _look(self) -> None:
-        self._looked += 1
-        looked = self._looked
-        self._alive("look", 0, lambda: self._look_now(looked))
-
-    def _look_now(self, looked: int) -> None:
-        if looked != self._looked:
-            return
-        self._work()
-        self._looked += 1
-        following = self._looked
-        self._alive("look", LOOK_MS, lambda: self._look_now(following))
+    def _look(self, *, after_ms: int = 0) -> None:
+        self._looks += 1
+        look = self._looks
+        self._alive("look", after_ms, lambda: self._work() if look == self._looks else None)
 
     def _work(self) -> None:
+        self._look(after_ms=LOOK_MS)
         agent = self._agent()
         try:
             for action in agent.plan():
                 if action.placement_id not in self._busy:
                     self._busy.add(action.placement_id)
                     delay = self.world.chance.uniform(50, 3000)
-                    self._alive("action", delay, lambda action=action: self._perform(action))
+                    self._alive("action", delay, partial(self._perform, action))
             agent.count()
         except EngineUnavailable:
             self.world.note("engine silent", self.name)
@@ -316,5 +312,3 @@ class Machine:
         if self.agent is None:
             raise InvariantBroken(f"{self.name} acts without an agent")
         return self.agent
-
-

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 #: a sync is held open this long: longer than the real 25 s, so that a day is simulated faster
 HOLD_MS = 45_000
-REACH_MS, PASSES_MS, CHARGE_MS, OFFERS_MS = 15_000, 30_000, 60_000, 600_000
+REACH_MS, PASSES_MS, CHARGE_MS, OFFERS_MS = 25_000, 40_000, 80_000, 600_000
 VERDICT_MS = 11 * HOUR_MS
 
 
@@ -73,6 +73,8 @@ class Market:
     down_ms: int = 0
     silent: bool = False
     disturbed_ms: int = 0
+    #: something may be desired that was not before
+    bumped: bool = True
     _held: list[Held] = field(default_factory=list)
     _validator: bittensor_core.Keypair = field(
         default_factory=lambda: bittensor_core.Keypair.create_from_uri("//Validator")
@@ -109,22 +111,22 @@ class Market:
             answer(Refusal(refused.code))
             return
         until_ms = self.world.now_ms + (HOLD_MS if request.hold_s else 0)
-        self._held = [
-            one for one in self._held if one.machine_id != machine_id or one.call >= call
-        ]
+        self._held = [one for one in self._held if one.machine_id != machine_id or one.call >= call]
         self._held.append(Held(machine_id, call, request.revision, until_ms, answer))
         self.world.after(HOLD_MS, "hold ends", self.wake)
+        self.bumped = True
         self.wake()
 
     def wake(self) -> None:
         """Answer the held calls that have something new or were held long enough."""
-        if not self._held or not self.up:
+        now_ms = self.world.now_ms
+        if not self.up or not (self.bumped or any(one.until_ms <= now_ms for one in self._held)):
             return
+        self.bumped = False
         newest = newest_revisions([held.machine_id for held in self._held])
         waiting, self._held = self._held, []
         for held in waiting:
-            due = self.world.now_ms >= held.until_ms
-            if due or newest[held.machine_id] > held.revision:
+            if held.until_ms <= now_ms or newest[held.machine_id] > held.revision:
                 held.answer(sync.answer(machine_id=held.machine_id, now=self.world.now))
             else:
                 self._held.append(held)

@@ -82,7 +82,9 @@ class Nemesis:
 
     def _set_a_clock(self) -> None:
         machine = self._one()
-        machine.wall_off_ms = self._world.chance.choice((-3_600_000, -20_000, 2000, 40_000, 3_600_000))
+        machine.wall_off_ms = self._world.chance.choice(
+            (-3_600_000, -20_000, 2000, 40_000, 3_600_000)
+        )
         if abs(machine.wall_off_ms) > 60_000:
             # The host's own time service mends what is far off.
             self._world.after(300_000, "clock mended", lambda: self._mend_clock(machine))

@@ -21,7 +21,7 @@ from tests.faults.network import Network
 from tests.faults.world import World
 
 #: each of them does something this often
-ACTS_EVERY_MS = 12 * 60_000
+ACTS_EVERY_MS = 8 * 60_000
 
 
 @dataclass(slots=True)

@@ -1,9 +1,12 @@
 """This will put a whole market into one process and let one seed play it."""
 
 import os
+import traceback
 from collections import Counter
 from dataclasses import dataclass
 from unittest import mock
+
+from django.db import transaction
 
 from marketplace.accounts.models import User
 from tests.faults.invariants import Invariants
@@ -33,11 +36,13 @@ class Outcome:
 
 
 def play(seed: int, *, hours: float, settle: bool = False) -> Outcome:
-    """Return what became of ``hours`` of a faulty market; ``settle``: and of a calm one afterwards."""
+    """Return what became of ``hours`` of faults; ``settle``: and of the calm hours after them."""
     world = World(seed)
     # Every id that the marketplace makes comes from here, so that the same seed makes the same ids.
-    with mock.patch.object(os, "urandom", world.random_bytes):
+    with mock.patch.object(os, "urandom", world.random_bytes), transaction.atomic():
         broken = _play(world, hours, settle)
+        # The next seed begins with an empty market.
+        transaction.set_rollback(True)
     return Outcome(seed, world.trace, world.now_ms, world.happened, broken)
 
 
@@ -52,6 +57,7 @@ def _play(world: World, hours: float, settle: bool) -> str | None:
     market.open(machines, hosts=hosts)
     renters = [Renter(world, market, network, _person(f"renter-{i}")) for i in range(RENTERS)]
     invariants = Invariants(world, market, machines, renters)
+    invariants.writes.on_bump = lambda: setattr(market, "bumped", True)
     nemesis = Nemesis(world, market, machines)
     with invariants.writes.watched():
         try:
@@ -68,6 +74,9 @@ def _play(world: World, hours: float, settle: bool) -> str | None:
                 invariants.check_settled()
         except InvariantBroken as broken:
             return f"at {world.now_ms} ms: {broken}"
+        except Exception:
+            # Refusals are answers and were heard by whoever asked: this is a defect.
+            return f"at {world.now_ms} ms: {traceback.format_exc(limit=-6)}"
     return None
 
 

@@ -1,4 +1,4 @@
-"""A whole market on virtual time keeps its promises through every fault; one seed replays it all."""
+"""A whole market on virtual time keeps its promises through every fault; one seed replays it."""
 
 import pytest
 

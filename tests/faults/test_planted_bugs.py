@@ -1,0 +1,118 @@
+"""The simulation can fail: a bug planted in one function is found within a few seeds.
+
+Each bug here is the function that a plausible mistake would have left; nothing else is replaced.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from marketplace.accounts.models import User
+from marketplace.domain.intervals import Bounds, Stretch
+from marketplace.domain.money import MicroUsd
+from marketplace.ledger.actions import open_account
+from marketplace.ledger.actions.post import post
+from marketplace.machines.actions import reserve
+from marketplace.metering.actions import record
+from marketplace.payments.actions import top_up
+from marketplace.placements.actions import free, sweep
+from marketplace.placements.models import Placement
+from miner_agent.domain import reconcile
+from miner_agent.domain.placement import Placement as Journalled
+from protocol.agent import Want
+from tests.faults import renters
+from tests.faults.simulation import play
+
+SEEDS_MAX, HOURS = 4, 2.0
+
+
+def found(plant: Callable[[], None]) -> str:
+    """Return what the first seeds say is broken, empty where they find nothing."""
+    plant()
+    for seed in range(SEEDS_MAX):
+        broken = play(seed, hours=HOURS).broken
+        if broken is not None:
+            return broken
+    return ""
+
+
+def test_billing_by_the_machines_own_clock_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def billable(
+        *,
+        from_age_ms: int,
+        to_age_ms: int,
+        age_ms: int | None,
+        received_at: datetime,
+        nonce_at: datetime | None,
+        bounds: Bounds,
+    ) -> Stretch | None:
+        if age_ms is None or bounds.reachable_at is None:
+            return None
+        began = received_at - timedelta(milliseconds=age_ms)
+        starts = [began + timedelta(milliseconds=from_age_ms), bounds.reachable_at]
+        starts += [bounds.proven_until] if bounds.proven_until else []
+        stretch = Stretch(max(starts), began + timedelta(milliseconds=to_age_ms))
+        return stretch if stretch.ms > 0 else None
+
+    broken = found(lambda: monkeypatch.setattr(record, "billable", billable))
+    assert "is billed from" in broken or "is billed to" in broken
+
+
+def test_freeing_before_the_container_is_gone_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def free_at_once(now: datetime) -> int:
+        ended = Placement.objects.filter(freed_at=None, ended_at__isnull=False)
+        return sum(free.free(placement=placement, now=now) for placement in ended)
+
+    broken = found(lambda: monkeypatch.setattr(sweep, "_free_quarantined", free_at_once))
+    assert "gave its resources back while it runs" in broken
+
+
+def test_freeing_twice_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def free_unguarded(*, placement: Placement, now: datetime) -> bool:
+        Placement.objects.filter(id=placement.id).update(freed_at=now)
+        placement.leases.all().delete()
+        for _ in range(1 if placement.blame == "" else 2):
+            reserve.release(
+                machine_id=placement.machine_id,
+                cpus=placement.cpus,
+                memory_bytes=placement.memory_bytes,
+                disk_bytes=placement.disk_bytes,
+                gpus=len(placement.gpu_uuids),
+            )
+        return True
+
+    broken = found(lambda: monkeypatch.setattr(free, "free", free_unguarded))
+    assert "free of" in broken or "machine_free_within_total" in broken
+
+
+def test_an_end_that_is_forgotten_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = reconcile._step
+
+    def forgetful(
+        placement: Journalled, container: reconcile.Container | None, *, here: bool
+    ) -> reconcile.Step | None:
+        if placement.want is Want.END and container is not None and not container.running:
+            return reconcile.Step.BRING_UP
+        return honest(placement, container, here=here)
+
+    assert found(lambda: monkeypatch.setattr(reconcile, "_step", forgetful)) != ""
+
+
+def test_a_top_up_that_counts_at_each_delivery_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    deliveries: list[UUID] = []
+
+    def pay_again(*, user_id: int, amount_microusd: MicroUsd, cause: str, now: datetime) -> None:
+        user = User.objects.get(pk=user_id)
+        deliveries.append(UUID(int=len(deliveries)))
+        post(
+            debit=open_account.promo(),
+            credit=open_account.wallet(user_id=user.pk),
+            amount_microusd=amount_microusd,
+            kind=top_up.configured_gateway.get().kind,
+            cause=f"{cause}:{deliveries[-1]}",
+            now=now,
+        )
+
+    assert "top-ups" in found(lambda: monkeypatch.setattr(renters, "top_up", pay_again))
