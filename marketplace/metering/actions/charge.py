@@ -65,7 +65,7 @@ def _charge_proven(meter: Meter, now: datetime) -> None:
             host_user_id=meter.host_id,
             fee_microusd=money.MicroUsd(fee - meter.fee_microusd),
             cause=f"meter:{meter.id}:{meter.proven_ms}",
-            note=f"{(meter.proven_ms - meter.charged_ms) / 1000:.3f} s at "
+            note=f"Placement {str(meter.placement_id)[:8]} at "
             f"{money.format_usd(meter.price_hour_microusd)}/h",
             now=now,
         )

@@ -1,0 +1,160 @@
+"""This will run the whole of Berth as its own processes, each of which a test may kill."""
+
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import bittensor_core
+import httpx
+
+logging.getLogger("httpx").setLevel(logging.WARNING)
+ROOT = Path(__file__).resolve().parents[2]
+PASSWORD = "correct horse battery"
+VALIDATOR = "//Alice"
+WAIT_S = 60
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def until(look: Callable[[], Any], what: str, *, within_s: float = WAIT_S) -> Any:
+    """Return the first truthy thing that ``look`` finds."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"Not within {within_s:.0f} s: {what}")
+
+
+class Stack:
+    """Web site, scheduler, agent and validator over one SQLite database."""
+
+    def __init__(self, folder: Path, *, network: str) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        first = 21000 + os.getpid() % 500 * 20
+        self.environment = os.environ | {
+            "BERTH_DATA_DIR": str(folder),
+            "BERTH_PUBLIC_URL": self.url,
+            "BERTH_MARKETPLACE_URL": self.url,
+            "BERTH_AGENT_HOME": str(folder / "agent"),
+            "BERTH_AGENT_CONTROL_PORT": str(free_port()),
+            "BERTH_AGENT_PORTS": f"{first}-{first + 19}",
+            "BERTH_AGENT_DISK_BYTES": str(8 << 30),
+            "BERTH_AGENT_NETWORK": network,
+            "BERTH_VALIDATOR_HOTKEY_SEED": VALIDATOR,
+            "BERTH_VALIDATOR_SSH_KEY": str(folder / "validator_key"),
+            "BERTH_VALIDATOR_ALLOW_PRIVATE": "1",
+            "BERTH_MEMORY_CHAIN": str(folder / "chain.json"),
+            "DJANGO_SETTINGS_MODULE": "marketplace.settings",
+        }
+        self.environment.pop("BERTH_DATABASE_URL", None)
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.machine_key = ""
+        self.client = httpx.Client(base_url=f"{self.url}/api/v1", timeout=20)
+
+    def manage(self, *arguments: str) -> str:
+        """Run manage.py to its end and return what it wrote."""
+        return self.run(sys.executable, "manage.py", *arguments)
+
+    def run(self, *command: str) -> str:
+        """Run a command in the tree and return what it wrote."""
+        done = subprocess.run(
+            command, env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def start(self, name: str) -> None:
+        """Start one of the programs."""
+        python = sys.executable
+        commands: Mapping[str, list[str]] = {
+            "web": [
+                *(python, "-m", "uvicorn", "marketplace.asgi:application"),
+                *("--port", str(self.port), "--log-level", "warning"),
+            ],
+            "scheduler": [python, "manage.py", "run_scheduler"],
+            "agent": [python, "-m", "miner_agent", "run", "--ephemeral"],
+            "validator": [python, "manage.py", "run_validator"],
+        }
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                commands[name], env=self.environment, cwd=ROOT, stdout=log, stderr=log
+            )
+
+    def kill(self, name: str) -> None:
+        """End one of the programs as a power cut would."""
+        process = self.processes.pop(name)
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=20)
+
+    def open(self) -> None:
+        """Bring the market up to its first verified offer."""
+        self.manage("migrate", "-v0")
+        self.manage("create_account", "host@example.com", "--password", PASSWORD)
+        self.manage("create_account", "alice@example.com", "--password", PASSWORD)
+        hotkey = bittensor_core.Keypair.create_from_uri(VALIDATOR).ss58_address
+        self.manage("add_validator", hotkey, "--name", "journeys")
+        self.start("web")
+        self.start("scheduler")
+        until(self.site_answers, "the site answers")
+        host = self.log_in("host@example.com")
+        token = self.call("POST", "/host/enrolment-tokens", host)["token"]
+        self.run(sys.executable, "-m", "miner_agent", "enroll", token)
+        self.machine_key = self.call("GET", "/host/machines", host)["items"][0]["machine_key"]
+        self.start("agent")
+        self.start("validator")
+        until(lambda: self.call("GET", "/offers")["items"], "a verified offer")
+
+    def close(self) -> None:
+        """End everything; the agent removes what it made."""
+        agent = self.processes.get("agent")
+        if agent is not None:
+            agent.terminate()
+            agent.wait(timeout=60)
+        for process in self.processes.values():
+            process.kill()
+            process.wait(timeout=20)
+        self.client.close()
+
+    def log_in(self, email: str) -> str:
+        """Return a new API key of this person."""
+        body = {"email": email, "password": PASSWORD, "name": "journey"}
+        return str(self.call("POST", "/auth/key", body=body)["key"])
+
+    def call(
+        self, method: str, path: str, key: str = "", body: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Call the REST API and return its JSON."""
+        headers = {"authorization": f"Bearer {key}"} if key else {}
+        reply = self.client.request(method, path, headers=headers, json=body)
+        assert reply.status_code < 400, f"{reply.status_code} {reply.text}"
+        return json.loads(reply.text) if reply.text else None
+
+    def containers(self) -> list[str]:
+        """Return the names of this machine's containers, running or not."""
+        label = f"berth.machine={self.machine_key[:12]}"
+        return self.run(
+            "docker", "ps", "-a", "--filter", f"label={label}", "--format", "{{.Names}}"
+        ).split()
+
+    def site_answers(self) -> bool:
+        """Say whether the web process serves."""
+        try:
+            return self.client.get("/offers").status_code == 200
+        except httpx.HTTPError:
+            return False
