@@ -13,6 +13,17 @@ MachineKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 #: a 64-byte ed25519 signature in lower-case hex
 Signature = Annotated[str, Field(pattern=r"^[0-9a-f]{128}$")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+#: points of order 1, 2, 4 and 8, sign bit cleared: nobody has their secret, yet everybody can make
+#: signatures that OpenSSL accepts for them. Source: libsodium, ge25519_has_small_order, 2026-11
+SMALL_ORDER_KEYS = frozenset(
+    {
+        bytes(32),
+        bytes([1]) + bytes(31),
+        bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"),
+        bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"),
+        *(bytes([first]) + b"\xff" * 30 + b"\x7f" for first in (0xEC, 0xED, 0xEE)),
+    }
+)
 
 
 def public_key_of(private: Ed25519PrivateKey) -> str:
@@ -28,11 +39,19 @@ def sign(private: Ed25519PrivateKey, content: bytes) -> str:
 def verify(machine_key: str, content: bytes, signature: str) -> bool:
     """Say whether ``signature`` over ``content`` was made by ``machine_key``; malformed is False."""
     try:
-        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(machine_key))
+        raw = bytes.fromhex(machine_key)
+        if has_small_order(raw):
+            return False
+        key = Ed25519PublicKey.from_public_bytes(raw)
         key.verify(bytes.fromhex(signature), content)
     except (InvalidSignature, ValueError):
         return False
     return True
+
+
+def has_small_order(raw: bytes) -> bool:
+    """Say whether a raw public key is one that everybody can sign for."""
+    return len(raw) == 32 and raw[:31] + bytes([raw[31] & 0x7F]) in SMALL_ORDER_KEYS
 
 
 def openssh_public_key(machine_key: str) -> str:
