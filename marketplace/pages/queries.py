@@ -1,5 +1,6 @@
 """This will read what only the pages put together."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -15,6 +16,21 @@ from marketplace.verification.models import EpochScore, VerdictRecord
 from protocol.validator import VerdictState
 
 MACHINES_MAX = 500
+#: below the number of parameters that every database takes in one statement
+RENTALS_A_QUERY = 500
+CHANGING = (
+    "worst_total_microusd",
+    "placement__state",
+    "placement__progress",
+    "placement__reason",
+    "placement__reachable_at",
+    "placement__stop_requested_at",
+    "placement__ended_at",
+    "placement__funded_until",
+    "placement__ssh_port",
+    "meter__charged_ms",
+    "meter__charged_microusd",
+)
 
 
 class Newest(NamedTuple):
@@ -61,6 +77,16 @@ def newest_image(renter_id: int) -> str | None:
     """Return the image of the renter's last rental; None: there was none."""
     newest = Rental.objects.filter(renter_id=renter_id).order_by("-started_at", "id")
     return newest.values_list("placement__workload__image", flat=True).first()
+
+
+def fingerprints(rental_ids: Sequence[UUID]) -> dict[UUID, tuple[object, ...]]:
+    """Return, of each rental, everything that can change on its page: one query per 500."""
+    found: dict[UUID, tuple[object, ...]] = {}
+    for first in range(0, len(rental_ids), RENTALS_A_QUERY):
+        ids = rental_ids[first : first + RENTALS_A_QUERY]
+        rows = Rental.objects.filter(id__in=ids).order_by("id")
+        found |= {row[0]: row for row in rows.values_list("id", *CHANGING)}
+    return found
 
 
 def _newest(host_id: int, now: datetime) -> dict[UUID, Newest]:

@@ -31,12 +31,12 @@ class RentForm(forms.Form):
         max_value=HOURS_MAX,
         decimal_places=3,
         required=False,
-        help_text="Empty: it runs until the dollars below are spent.",
+        help_text="Empty: only the dollars bound it.",
     )
     cap = DollarField(
         label="Never spend more than, $",
         required=False,
-        help_text="Empty: only the end above bounds it.",
+        help_text="Empty: only its end bounds it.",
     )
     ssh_keys = forms.MultipleChoiceField(
         label="SSH keys that may log in", widget=forms.CheckboxSelectMultiple, required=False

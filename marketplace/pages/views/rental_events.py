@@ -2,29 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from uuid import UUID
 
-from asgiref.sync import sync_to_async
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.template.loader import render_to_string
 from django.utils import timezone
 
+from marketplace.pages import watch
 from marketplace.pages.shown.rental import RentalPanel, panel
 from marketplace.rentals import queries
 
-TICK_S = 0.5
 #: a comment this often keeps proxies from closing a quiet stream
-HEARTBEAT_TICKS = 30
+HEARTBEAT_S = 15
 #: then the stream ends and the browser opens the next one, so that none is held for ever
-TICKS_MAX = 600
+STREAM_S_MAX = 300
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    rental_id: UUID
-    renter_id: int
 
 
 async def rental_events(request: HttpRequest, rental_id: UUID) -> HttpResponseBase:
@@ -34,41 +26,52 @@ async def rental_events(request: HttpRequest, rental_id: UUID) -> HttpResponseBa
     user = await request.auser()
     if user.pk is None:
         return HttpResponse(status=403)
-    watched = Watched(rental_id, user.pk)
+    if watch.of_this_process().full:
+        return HttpResponse(status=503)
     try:
-        await _look(watched)
+        await _look(rental_id, user.pk)
     except queries.RentalUnknown as refused:
         raise Http404(refused.detail) from None
     return StreamingHttpResponse(
-        _stream(request, watched), content_type="text/event-stream", headers=HEADERS
+        _stream(request, rental_id, user.pk), content_type="text/event-stream", headers=HEADERS
     )
 
 
-async def _stream(request: HttpRequest, watched: Watched) -> AsyncIterator[str]:
+async def _stream(request: HttpRequest, rental_id: UUID, renter_id: int) -> AsyncIterator[str]:
+    loop = asyncio.get_running_loop()
+    until = loop.time() + STREAM_S_MAX
     shown: RentalPanel | None = None
     yield "retry: 1000\n\n"
-    for tick in range(TICKS_MAX):
-        try:
-            seen = await _look(watched)
-        except queries.RentalUnknown:
-            return
-        if seen != shown:
-            shown = seen
-            yield await _event(request, seen)
-        elif tick % HEARTBEAT_TICKS == 0:
-            yield ": still here\n\n"
-        if not seen.live:
-            yield "event: settled\ndata: \n\n"
-            return
-        await asyncio.sleep(TICK_S)
+    with watch.of_this_process().watching(rental_id) as changed:
+        while loop.time() < until:
+            # Cleared before the look, so that a change during the look is not lost.
+            changed.clear()
+            try:
+                seen = await _look(rental_id, renter_id)
+            except queries.RentalUnknown:
+                return
+            if seen != shown:
+                shown = seen
+                yield await watch.in_thread(_event)(request, seen)
+            if not seen.live:
+                yield "event: settled\ndata: \n\n"
+                return
+            if not await _woken(changed):
+                yield ": still here\n\n"
 
 
-@sync_to_async
-def _look(watched: Watched) -> RentalPanel:
-    return panel(queries.view(watched.rental_id, watched.renter_id, timezone.now()))
+async def _woken(changed: asyncio.Event) -> bool:
+    try:
+        await asyncio.wait_for(changed.wait(), HEARTBEAT_S)
+    except TimeoutError:
+        return False
+    return True
 
 
-@sync_to_async
+async def _look(rental_id: UUID, renter_id: int) -> RentalPanel:
+    return panel(await watch.in_thread(queries.view)(rental_id, renter_id, timezone.now()))
+
+
 def _event(request: HttpRequest, seen: RentalPanel) -> str:
     html = render_to_string("rentals/_panel.html", {"rental": seen}, request=request)
     lines = "\n".join(f"data: {line}" for line in html.splitlines() if line.strip())

@@ -166,7 +166,7 @@ async def test_the_stream_is_only_for_the_renter(rental: Rental, bob: User) -> N
 async def test_the_stream_follows_the_rental_to_its_end(
     rental: Rental, alice: User, market: Market, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("marketplace.pages.views.rental_events.TICK_S", 0)
+    monkeypatch.setattr("marketplace.pages.watch.TICK_S", 0.01)
     client = AsyncClient()
     await client.aforce_login(alice, "allauth.account.auth_backends.AuthenticationBackend")
     reply = await client.get(f"/rentals/{rental.id}/events")
