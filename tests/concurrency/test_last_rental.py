@@ -1,0 +1,93 @@
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from marketplace.accounts.models import User
+from marketplace.domain.ledger import TransferKind
+from marketplace.domain.money import MicroUsd
+from marketplace.ledger import audit, queries
+from marketplace.ledger.actions import open_account
+from marketplace.ledger.actions.post import post
+from marketplace.machines.models import Machine
+from marketplace.placements.models import Placement
+from marketplace.rentals.actions import stop
+from marketplace.rentals.models import Rental
+from protocol.agent import ObservedState
+from protocol.hardware import Resources
+from tests.marketplace.rentals.market import Market, give_key
+from tests.marketplace.scene import GIB, NOW, after, user
+
+RENTERS = 50
+GIFT_MICROUSD = 100_000_000
+WHOLE = Resources.of(cpus=4, ram_bytes=GIB, disk_bytes=2 * GIB)
+Race = Callable[[list[Callable[[], object]]], list[object]]
+
+
+@pytest.fixture
+def market() -> Market:
+    return Market.open(user())
+
+
+def renter(number: int) -> User:
+    made = user(f"renter{number}@example.org")
+    give_key(made)
+    post(
+        debit=open_account.outside(),
+        credit=open_account.wallet(user_id=made.pk),
+        amount_microusd=MicroUsd(GIFT_MICROUSD),
+        kind=TransferKind.TOP_UP,
+        cause=f"gift:{made.pk}",
+        now=NOW,
+    )
+    return made
+
+
+def test_fifty_renters_of_the_last_machine_get_one_rental_and_one_hold(
+    market: Market, race: Race
+) -> None:
+    renters = [renter(number) for number in range(RENTERS)]
+    outcomes = race([partial(market.rent, one, resources=WHOLE) for one in renters])
+    kinds = Counter(type(outcome).__name__ for outcome in outcomes)
+    assert kinds == {"Rental": 1, "OfferTaken": RENTERS - 1}
+    assert (Rental.objects.count(), Placement.objects.count()) == (1, 1)
+    assert Machine.objects.get().cpus_free == 0
+    worst = Rental.objects.get().worst_total_microusd
+    assert sum(queries.held(one.pk) for one in renters) == worst
+    assert sum(queries.balance(one.pk) for one in renters) == RENTERS * GIFT_MICROUSD - worst
+    assert audit.audit() == []
+
+
+def test_one_click_sent_twenty_times_is_one_rental(market: Market, race: Race) -> None:
+    alice = renter(1)
+    outcomes = race([partial(market.rent, alice, idempotency_key="click")] * 20)
+    assert {getattr(outcome, "id", outcome) for outcome in outcomes} == {Rental.objects.get().id}
+    assert queries.held(alice.pk) == Rental.objects.get().worst_total_microusd
+
+
+def test_a_sync_with_seconds_a_stop_and_a_new_rental_at_once_all_succeed(
+    market: Market, race: Race
+) -> None:
+    alice, agent = renter(1), market.agent
+    small = Resources.of(cpus=1, ram_bytes=1 << 27, disk_bytes=1 << 30)
+    for round_number in range(10):
+        start = after(round_number * 30)
+        rental = market.rent(alice, now=start, resources=small, lease_s=600)
+        market.run(rental, at=after(round_number * 30 + 1))
+        agent.chain.clear()
+        later = after(round_number * 30 + 11)
+        report = agent.observed(rental.placement_id, ObservedState.RUNNING, run=1, age_ms=10_000)
+        seconds = agent.count(rental.placement_id, 0, 10_000)
+        outcomes = race(
+            [
+                partial(agent.sync, later, placements=[report], intervals=[seconds]),
+                partial(stop.stop, rental_id=rental.id, renter_id=alice.pk, now=later),
+                partial(market.rent, alice, now=later, resources=small, lease_s=600),
+            ]
+        )
+        assert [one for one in outcomes if isinstance(one, Exception)] == []
+        for it in Rental.objects.filter(placement__ended_at__isnull=True):
+            stop.stop(rental_id=it.id, renter_id=alice.pk, now=later)
+            market.end(it, at=later)
+    assert audit.audit() == []
