@@ -1,6 +1,7 @@
 """This will write the hardened container of a rental: what it may do, use and see."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from ipaddress import IPv4Network
 
@@ -36,6 +37,8 @@ PIDS_LEAST = 2048
 #: a higher hard limit than the daemon's own makes the start fail
 OPEN_FILES_MOST = 20_000
 PATH_DEFAULT = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+BREAK = re.compile(r"[\r\n\0]")
 #: variables that sshd sets itself for each session
 SESSION_OWN = frozenset({"HOME", "LOGNAME", "MAIL", "SHELL", "TERM", "USER"})
 
@@ -152,12 +155,12 @@ def spec_digest(spec: ContainerSpec) -> str:
 def session_environment(*, image: Image, environment: Mapping[str, str]) -> dict[str, str]:
     """Return what a login session sees: the image's variables, the renter's, the kit on PATH.
 
-    A value with a line break cannot be written in sshd_config and is left out.
+    What cannot be written in sshd_config is left out: a value with a line break, a strange name.
     """
     merged = {**image.environment, **environment}
     merged["PATH"] = f"{merged.get('PATH') or PATH_DEFAULT}:{KIT_INSIDE}/bin"
     return {
         name: value
         for name, value in merged.items()
-        if name not in SESSION_OWN and not set(name + value) & {"\n", "\r", "\0"}
+        if NAME.fullmatch(name) and name not in SESSION_OWN and not BREAK.search(value)
     }

@@ -10,6 +10,14 @@ from protocol.agent import DesiredPlacement, ObservedPlacement, ObservedState
 from protocol.receipts import check_chain
 from tests.miner_agent.host import MIB, Host, docker, is_left, make_key
 
+VALUES = {
+    "QUOTED": 'a "quoted" $value',
+    "SINGLE": "it's",
+    "BACK": "back\\slash\\",
+    "HASH": "# none",
+    "EMPTY": "",
+}
+
 
 @dataclass
 class Rental:
@@ -27,7 +35,7 @@ class Rental:
 def rental(host: Host) -> Iterator[Rental]:
     if host.process is None:
         host.start()
-    desired = host.desire(environment={"GREETING": 'a "quoted" $value'})
+    desired = host.desire(environment=VALUES)
     seen = host.market.wait_for(desired.placement_id, ObservedState.RUNNING)
     yield Rental(host, desired, seen)
     host.market.end(desired.placement_id)
@@ -84,7 +92,8 @@ def test_a_rental_sees_no_gpu_where_it_rented_none(rental: Rental) -> None:
 
 def test_a_session_has_the_images_and_the_renters_environment(rental: Rental) -> None:
     assert rental.run('echo "$FROM_IMAGE"') == "one"
-    assert rental.run('echo "$GREETING"') == 'a "quoted" $value'
+    for name, value in VALUES.items():
+        assert rental.run(f'printf "<%s>" "${name}"') == f"<{value}>"
     assert rental.run('echo "$PATH"') == "/usr/bin:/bin:/.access/bin"
 
 

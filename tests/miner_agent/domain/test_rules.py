@@ -178,12 +178,14 @@ def test_a_digest_tells_specs_apart() -> None:
 
 def test_a_session_sees_the_renters_value_before_the_images() -> None:
     environment = session_environment(
-        image=IMAGE, environment={"B": "3", "HOME": "/x", "TWO": "a\nb"}
+        image=IMAGE,
+        environment={"B": "3", "HOME": "/x", "TWO": "a\nb", "A\nPermitRootLogin": "yes"},
     )
     assert environment["A"] == "1"
     assert environment["B"] == "3"
     assert "HOME" not in environment
     assert "TWO" not in environment
+    assert not [name for name in environment if "\n" in name]
     assert environment["PATH"].endswith(":/.access/bin")
 
 

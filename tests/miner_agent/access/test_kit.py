@@ -1,0 +1,78 @@
+"""The access kit and a rental's door, as files."""
+
+import stat
+import subprocess
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from miner_agent.access import kit
+from miner_agent.access.kit import KitMissing, build
+from miner_agent.access.rental import Doors
+from protocol.signing import machine_key_of
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIF+mYggHDNvUJSPm6q9qP9h/Vv/OGJ651jLk2FXAx5O+ me"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("kits"))
+
+
+def test_a_kit_is_built_once_and_holds_every_program(built: Path) -> None:
+    before = built.stat().st_ctime_ns
+    assert build(built.parent) == built
+    assert built.stat().st_ctime_ns == before
+    assert [path.name for path in built.parent.iterdir()] == [built.name]
+    for program in ("sshd", "sftp-server", "init", "sh", "busybox", "bin/scp", "bin/rsync"):
+        assert (built / program).stat().st_mode & stat.S_IXOTH
+
+
+def test_every_library_that_a_program_of_the_kit_needs_is_inside(built: Path) -> None:
+    for program in ("sshd", "sftp-server", "bin/scp", "bin/rsync"):
+        needed = subprocess.run(
+            ["patchelf", "--print-needed", built / program],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        for library in needed.stdout.split():
+            assert (built / "lib" / library).exists(), f"{program} needs {library}"
+
+
+def test_pid_one_is_static(built: Path) -> None:
+    content = (built / "init").read_bytes()
+    assert content[:4] == b"\x7fELF"
+    assert b"/lib/ld" not in content
+
+
+def test_what_is_not_installed_is_named_by_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(kit.PROGRAMS, "sshd", ("/nowhere/sshd", "openssh-server"))
+    with pytest.raises(KitMissing, match=r"packages first: openssh-server\."):
+        build(tmp_path)
+
+
+def test_a_door_keeps_its_host_key_and_changes_its_guests(tmp_path: Path) -> None:
+    doors, placement_id = Doors(tmp_path / "doors"), uuid4()
+    first = doors.write(placement_id, keys=(KEY,), environment={"A": "1"})
+    assert len(machine_key_of(first)) == 64
+    path = doors.path(placement_id)
+    assert stat.S_IMODE((path / "hostkey").stat().st_mode) == 0o600
+    assert (path / "authorized_keys").read_text() == f"{KEY}\n"
+    doors.rekey(placement_id, ())
+    assert (path / "authorized_keys").read_text() == ""
+    assert doors.write(placement_id, keys=(), environment={}) == first
+    assert doors.traces() == {placement_id}
+    doors.remove(placement_id)
+    doors.remove(placement_id)
+    assert doors.traces() == frozenset()
+
+
+def test_a_key_with_a_line_break_cannot_bring_a_second_key_in(tmp_path: Path) -> None:
+    doors, placement_id = Doors(tmp_path / "doors"), uuid4()
+    doors.write(placement_id, keys=(f"{KEY}\nssh-ed25519 BBBB",), environment={})
+    lines = (doors.path(placement_id) / "authorized_keys").read_text().splitlines()
+    assert lines == [f"{KEY} ssh-ed25519 BBBB"]

@@ -1,0 +1,68 @@
+"""The agent's settings, and one sentence for each that cannot be used."""
+
+from pathlib import Path
+
+import pytest
+
+from miner_agent.settings import BadSetting, read
+
+
+def test_settings_have_defaults() -> None:
+    settings = read({"HOME": "/root"})
+    assert settings.marketplace_url == "http://127.0.0.1:8000"
+    assert settings.address == "127.0.0.1"
+    assert settings.port_first < settings.port_last
+    assert settings.disk_bytes is None
+    assert settings.docker_host is None
+
+
+def test_settings_are_read() -> None:
+    settings = read(
+        {
+            "BERTH_AGENT_HOME": "/srv/agent",
+            "BERTH_AGENT_ADDRESS": "203.0.113.9",
+            "BERTH_AGENT_CONTROL_PORT": "2022",
+            "BERTH_AGENT_PORTS": "3000-3009",
+            "BERTH_AGENT_DISK_BYTES": "1073741824",
+            "BERTH_AGENT_NETWORK": "10.9.0.0/16",
+            "BERTH_AGENT_DNS": "9.9.9.9 1.1.1.1",
+            "DOCKER_HOST": "unix:///run/other.sock",
+        }
+    )
+    assert settings.home == Path("/srv/agent")
+    assert (settings.port_first, settings.port_last) == (3000, 3009)
+    assert settings.disk_bytes == 1 << 30
+    assert settings.dns == ("9.9.9.9", "1.1.1.1")
+    assert settings.docker_host == "unix:///run/other.sock"
+
+
+@pytest.mark.parametrize(
+    ("address", "bound"),
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("localhost", "127.0.0.1"),
+        ("203.0.113.9", "0.0.0.0"),
+        ("gpu.example.org", "0.0.0.0"),
+    ],
+)
+def test_only_a_machine_with_an_outside_address_listens_outside(address: str, bound: str) -> None:
+    assert read({"BERTH_AGENT_ADDRESS": address}).bind_address == bound
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BERTH_AGENT_PORTS", "3000"),
+        ("BERTH_AGENT_PORTS", "3009-3000"),
+        ("BERTH_AGENT_PORTS", "1-70000"),
+        ("BERTH_AGENT_CONTROL_PORT", "ssh"),
+        ("BERTH_AGENT_CONTROL_PORT", "0"),
+        ("BERTH_AGENT_DISK_BYTES", "10G"),
+        ("BERTH_AGENT_NETWORK", "8.8.8.0/24"),
+        ("BERTH_AGENT_NETWORK", "10.0.0.0/30"),
+        ("BERTH_AGENT_NETWORK", "ten"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named(name: str, value: str) -> None:
+    with pytest.raises(BadSetting, match=name):
+        read({name: value})
