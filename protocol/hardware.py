@@ -21,7 +21,7 @@ class CapacityOf(Message):
 
 
 class Resources(Message):
-    """The field's request shape: ``{"cpu": {"count": 1}, "ram": {"capacity": 1073741824}, ...}``."""
+    """The field's request shape: ``{"cpu": {"count": 1}, "ram": {"capacity": 1073741824}}``."""
 
     cpu: CountOf
     gpu: CountOf = CountOf(count=0)

@@ -12,7 +12,7 @@ def sign(keypair: bittensor_core.Keypair, content: bytes) -> str:
 
 
 def verify(hotkey: str, content: bytes, signature: str) -> bool:
-    """Say whether ``signature`` over ``content`` was made by ``hotkey`` (ss58); malformed is False."""
+    """Say whether ``hotkey`` (ss58) signed ``content`` so; a malformed signature is False."""
     try:
         return bool(bittensor_core.verify(content, bytes.fromhex(signature), hotkey, SR25519))
     except ValueError:

@@ -37,7 +37,7 @@ def sign(private: Ed25519PrivateKey, content: bytes) -> str:
 
 
 def verify(machine_key: str, content: bytes, signature: str) -> bool:
-    """Say whether ``signature`` over ``content`` was made by ``machine_key``; malformed is False."""
+    """Say whether ``machine_key`` signed ``content`` so; a malformed signature is False."""
     try:
         raw = bytes.fromhex(machine_key)
         if has_small_order(raw):
