@@ -163,6 +163,11 @@ class FewerOpenings(Prover):
         return {"items": super().open(demand)["items"][:1]}  # type: ignore[index]
 
 
+class OddOpening(Prover):
+    def open(self, demand: Mapping[str, object]) -> dict[str, object]:
+        return {"items": ["leaf"] * len(super().open(demand)["items"])}  # type: ignore[arg-type]
+
+
 class NoDigest(Prover):
     def cpu_hash(self, demand: Mapping[str, object]) -> dict[str, object]:
         return {"root": "zz" * 32}

@@ -26,6 +26,17 @@ def test_no_line_whatever_does_anything_but_parse_or_be_refused(line: bytes) -> 
     assert isinstance(json.loads(line), dict)
 
 
+def test_a_line_is_measured_before_it_is_parsed() -> None:
+    assert parse_object(b'{"a":1}', bytes_max=7) == {"a": 1}
+    with pytest.raises(LineRefused, match="longer"):
+        parse_object(b'{"a":1}', bytes_max=6)
+
+
+def test_texts_are_cut_at_every_depth() -> None:
+    line = json.dumps({"a": {"b": ["x" * 500, True, None]}}).encode()
+    assert parse_object(line, bytes_max=1_000) == {"a": {"b": ["x" * 128, True, None]}}
+
+
 @given(st.dictionaries(st.text(), st.integers() | st.text() | st.lists(st.text())))
 def test_only_printable_text_is_left_of_any_object(content: dict[str, object]) -> None:
     try:

@@ -83,6 +83,7 @@ async def test_a_machine_with_nothing_free_is_seen_without_a_proof() -> None:
         prover.ShortPath,
         prover.AnotherLeaf,
         prover.FewerOpenings,
+        prover.OddOpening,
         prover.NoDigest,
         prover.AnotherDemand,
     ],
@@ -216,6 +217,18 @@ async def test_nothing_listening_is_silence() -> None:
     async with opened(machine):
         pass
     seen = await inspector_of(machine).look(target_of(machine))
+    assert seen.outcome is Outcome.SILENT
+
+
+async def test_a_name_without_address_is_silence() -> None:
+    machine = new_machine()
+    seen = await inspector_of(machine).look(target_of(machine, address="a..b", control_port=22))
+    assert seen.outcome is Outcome.SILENT
+
+
+async def test_a_machine_that_never_finishes_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine_inspection, "LOOK_S_MAX", 0.3)
+    seen = await look(new_machine(reply=lambda line: None))
     assert seen.outcome is Outcome.SILENT
 
 

@@ -33,6 +33,9 @@ class Command(BaseCommand):
             who = identity.load(configuration)
         except (env.SettingWrong, identity.IdentityMissing) as error:
             raise CommandError(str(error)) from error
+        for noisy in ("httpx", "asyncssh"):
+            # One line for every call every few seconds would bury what matters.
+            logging.getLogger(noisy).setLevel(logging.WARNING)
         self.stdout.write(f"Validator {who.hotkey} for {configuration.marketplace_url}")
         try:
             asyncio.run(_run(configuration, who, once=once))
