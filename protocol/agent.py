@@ -60,7 +60,7 @@ class Workload(Message):
     image: Annotated[str, Field(min_length=1, max_length=500)]
     #: empty: the image's own command
     command: tuple[Annotated[str, Field(max_length=4096)], ...] = ()
-    environment: dict[str, Annotated[str, Field(max_length=8192)]] = {}
+    environment: dict[str, Annotated[str, Field(max_length=8192)]] = Field(default_factory=dict)
     resources: Resources
 
 
