@@ -21,5 +21,7 @@ PASSES = (
     Pass("expire", "marketplace.rentals.actions.expire.expire", 1, 60),
     Pass("sweep", "marketplace.placements.actions.sweep.sweep", 5, 60),
     Pass("offline", "marketplace.machines.actions.mark_offline.mark_offline", 5, 60),
+    Pass("list", "marketplace.offers.actions.list_offer.list_missing", 30, 60),
+    Pass("nonces", "marketplace.verification.authenticate.forget_nonces", 60, 60),
     Pass("offers", "marketplace.offers.actions.refresh.refresh_all", 60, 120),
 )

@@ -4,7 +4,6 @@ import hashlib
 import hmac
 from datetime import UTC, datetime, timedelta
 
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -9,6 +9,7 @@ from marketplace.domain import money, pricing
 from marketplace.domain.placement import LIVE
 from marketplace.domain.problem import Refused
 from marketplace.ledger.actions import hold as holds
+from marketplace.machines.actions import lock
 from marketplace.placements.actions.extend_funding import extend_funding
 from marketplace.rentals import queries
 from marketplace.rentals.models import Rental
@@ -45,8 +46,9 @@ def extend(
     :raises NotLonger: when neither limit rises.
     :raises InsufficientFunds: when the wallet can't cover the new worst total.
     """
-    queries.find(rental_id, renter_id)
+    machine_id = queries.find(rental_id, renter_id).placement.machine_id
     with transaction.atomic():
+        lock.lock(machine_id=machine_id)
         rental = (
             Rental.objects.select_for_update(of=("self",))
             .select_related("placement", "meter", "offer")

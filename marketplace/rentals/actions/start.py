@@ -15,6 +15,7 @@ from marketplace.domain.matching import Slice, check_fits, check_rentable
 from marketplace.domain.money import MicroUsd
 from marketplace.domain.problem import Refused
 from marketplace.ledger.actions import hold as holds
+from marketplace.machines.actions import lock
 from marketplace.machines.models import Machine
 from marketplace.metering.actions.open_meter import open_meter
 from marketplace.offers.models import Offer
@@ -139,6 +140,10 @@ def _start_once(
         offer = Offer.objects.select_related("machine").filter(id=offer_id, listed=True).first()
         if offer is None:
             raise OfferUnknown
+        # Everybody locks the machine, then its placements, their meters and the money: start holds
+        # the wallet while it waits for a machine that a sync holds otherwise.
+        lock.lock(machine_id=offer.machine_id)
+        offer.machine.refresh_from_db()
         _check_machine(offer.machine, workload.resources, now)
         terms = _terms(offer, workload.resources, limits, now)
         return _start(
