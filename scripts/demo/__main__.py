@@ -7,6 +7,7 @@ import threading
 import time
 from types import FrameType
 
+from scripts import firewall_rules
 from scripts.demo import leftovers
 from scripts.demo.processes import Ended, Processes
 from scripts.demo.programs import TREE, Place
@@ -40,16 +41,13 @@ def main(arguments: list[str] | None = None) -> int:
 def _with_engine(place: Place, *, once: bool) -> int:
     began = time.monotonic()
     lent = engine(STATE / "docker")
-    with step("Find or start a Docker Engine"):
-        sentence = lent.__enter__()
-    say(f"      {sentence}")
-    status = 1
+    with step("Find or start a Docker Engine") as tell:
+        tell(lent.__enter__())
+    left: list[str] = []
     try:
-        before = leftovers.seen()
-        status = _with_programs(place, began, once=once)
+        status = _with_programs(place, began, left, once=once)
     finally:
         _ignore_signals()
-        left = sorted(leftovers.seen() - before)
         with step("Stop what the demo started"):
             lent.__exit__(None, None, None)
         left += leftovers.on_machine(place.folder)
@@ -60,8 +58,10 @@ def _with_engine(place: Place, *, once: bool) -> int:
     return status if not left else 1
 
 
-def _with_programs(place: Place, began: float, *, once: bool) -> int:
+def _with_programs(place: Place, began: float, left: list[str], *, once: bool) -> int:
+    """Return the exit status; what the agent leaves in Docker is added to ``left``."""
     place.clear()
+    rules_before = frozenset(firewall_rules.of_berth())
     processes = Processes(place.folder / "logs", place.environment())
     story = Story(place=place, processes=processes, began=began)
     try:
@@ -78,7 +78,11 @@ def _with_programs(place: Place, began: float, *, once: bool) -> int:
     finally:
         _ignore_signals()
         story.close()
+        used = leftovers.in_docker(story.agent)
         processes.stop()
+        now = leftovers.in_docker(story.agent)
+        left += sorted(now.objects)
+        left += leftovers.firewall(used.bridges, others=now.others, before=rules_before)
     return 0
 
 

@@ -1,5 +1,6 @@
 """This will look for anything that the demo left behind on the machine."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import docker
@@ -7,25 +8,55 @@ from docker.errors import DockerException
 
 from scripts import firewall_rules, mounts
 
-
-def seen() -> set[str]:
-    """Return what Docker and the packet filter hold now, to compare with later."""
-    return in_docker() | {f"firewall rule {rule}" for rule in firewall_rules.of_berth()}
+LABEL_MACHINE = "berth.machine"
 
 
-def in_docker() -> set[str]:
-    """Return Docker's containers and networks; empty where no engine answers."""
+@dataclass(frozen=True, slots=True)
+class InDocker:
+    """What an engine holds of one agent; other agents may use the same engine."""
+
+    objects: frozenset[str] = frozenset()
+    bridges: frozenset[str] = frozenset()
+    #: another agent's objects are there too, so the shared firewall chains may stay
+    others: bool = False
+
+
+def in_docker(machine: str) -> InDocker:
+    """Return what Docker holds of the agent named ``machine``; nothing where no engine answers."""
     try:
         client = docker.from_env(timeout=20)
     except DockerException:
-        return set()
+        return InDocker()
     try:
-        containers = {f"container {found.name}" for found in client.containers.list(all=True)}
-        return containers | {f"network {found.name}" for found in client.networks.list()}
+        containers = client.api.containers(all=True, filters={"label": LABEL_MACHINE})
+        networks = client.api.networks(filters={"label": LABEL_MACHINE})
     except (DockerException, OSError):
-        return set()
+        return InDocker()
     finally:
         client.close()
+    names = {f"container {one['Names'][0]}" for one in containers if is_of(one, machine)}
+    names |= {f"network {one['Name']}" for one in networks if is_of(one, machine)}
+    bridges = {
+        str(one["Options"].get("com.docker.network.bridge.name", one["Id"]))
+        for one in networks
+        if is_of(one, machine)
+    }
+    others = any(not is_of(one, machine) for one in [*containers, *networks])
+    return InDocker(frozenset(names), frozenset(bridges), others)
+
+
+def is_of(found: dict[str, object], machine: str) -> bool:
+    """Say whether a container or network carries the agent's label."""
+    labels = found.get("Labels")
+    return isinstance(labels, dict) and labels.get(LABEL_MACHINE) == machine
+
+
+def firewall(bridges: frozenset[str], *, others: bool, before: frozenset[str]) -> list[str]:
+    """Return the rules of our bridges, and the agents' own chains unless others need them."""
+    rules = [rule for rule in firewall_rules.of_berth() if rule not in before]
+    ours = [rule for rule in rules if any(bridge in rule for bridge in bridges)]
+    shared = [rule for rule in rules if "BERTH-" in rule and not others]
+    return [f"firewall rule {rule}" for rule in dict.fromkeys([*ours, *shared])]
 
 
 def on_machine(folder: Path) -> list[str]:

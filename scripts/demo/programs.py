@@ -8,6 +8,8 @@ from pathlib import Path
 
 import bittensor_core
 
+from scripts.demo import free
+
 TREE = Path(__file__).resolve().parents[2]
 #: well-known test keys of the in-memory chain: worth nothing anywhere
 VALIDATOR_SEED = "//Alice"
@@ -48,6 +50,8 @@ class Place:
             "BERTH_MARKETPLACE_URL": self.url,
             "BERTH_AGENT_HOME": str(self.folder / "agent"),
             "BERTH_AGENT_ADDRESS": "127.0.0.1",
+            "BERTH_AGENT_NETWORK": str(free.network()),
+            "BERTH_AGENT_CONTROL_PORT": str(free.port()),
             "BERTH_VALIDATOR_HOTKEY_SEED": VALIDATOR_SEED,
             "BERTH_VALIDATOR_SSH_KEY": str(self.folder / "validator_ssh_key"),
             "BERTH_VALIDATOR_ALLOW_PRIVATE": "1",

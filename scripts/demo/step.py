@@ -16,8 +16,8 @@ class StepFailed(Exception):
 
 
 @contextmanager
-def step(title: str) -> Iterator[None]:
-    """Show ``title`` while the block runs, then the seconds that it took.
+def step(title: str) -> Iterator[Callable[[str], None]]:
+    """Show ``title`` while the block runs, then the seconds that it took and what it had to tell.
 
     :raises StepFailed: from whatever the block raised.
     """
@@ -25,24 +25,22 @@ def step(title: str) -> Iterator[None]:
     ended = threading.Event()
     ticker = threading.Thread(target=_tick, args=(title, began, ended), daemon=True)
     ticker.start()
+    told: list[str] = []
     try:
-        yield
+        yield told.append
     except Exception as error:
         _finish(ticker, ended)
         say(f"  ✗ {title}")
         raise StepFailed(f"{title}: {error}") from error
     _finish(ticker, ended)
     say(f"  ✓ {title:<58} {time.monotonic() - began:6.1f} s")
+    for line in told:
+        say(f"      {line}")
 
 
 def say(line: str) -> None:
     """Print one line of the story at once."""
     print(line, flush=True)
-
-
-def tell(line: str) -> None:
-    """Print a line that belongs to the step in progress."""
-    say(f"      {line}")
 
 
 def until(check: Callable[[], Found | None], *, within_s: float, waiting_for: str) -> Found:

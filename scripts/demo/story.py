@@ -11,10 +11,12 @@ from scripts.demo.door import Door
 from scripts.demo.processes import Processes
 from scripts.demo.programs import Place
 from scripts.demo.site import Person, answers
-from scripts.demo.step import say, step, tell, until
+from scripts.demo.step import say, step, until
 
 #: what the host asks for one CPU and one GPU, micro-USD an hour
 PRICES = {"price_cpu_hour_microusd": 36_000, "price_gpu_hour_microusd": 500_000, "listed": True}
+#: of the machine's key, in the labels of what the agent makes
+AGENT_NAME_CHARACTERS = 12
 VERIFIED_S_MAX = 120
 ACTIVE_S_MAX = 90
 
@@ -28,6 +30,8 @@ class Story:
         self.began = began
         self.host = self._person("host")
         self.renter = self._person("renter")
+        #: the agent's name on Docker's objects; empty before it has enrolled
+        self.agent = ""
 
     def tell_all(self) -> None:
         """Go through every step; the first that fails ends the story.
@@ -54,7 +58,7 @@ class Story:
         return Person(url=self.place.url, email=f"{name}@demo.berth.example", password=password)
 
     def _start_site(self) -> None:
-        with step("Make the base image from this machine's busybox"):
+        with step("Make the base image from this machine's busybox") as tell:
             tell(f"{image.NAME} {'imported' if image.make() else 'is there already'}")
         with step("Make the database"):
             self.processes.run(*programs.manage("migrate", "--verbosity", "0"), within_s=120)
@@ -64,7 +68,7 @@ class Story:
             self._until(lambda: answers(self.place.url), 60, "the sign-up page")
 
     def _enrol_machine(self) -> None:
-        with step("Sign up the host and enrol this machine"):
+        with step("Sign up the host and enrol this machine") as tell:
             self.host.sign_up()
             token = self.host.call("POST", "/host/enrolment-tokens")["token"]
             agent = programs.python("miner_agent")
@@ -72,6 +76,7 @@ class Story:
         with step("Start the agent and list the machine"):
             self.processes.start("agent", [*agent, "run", "--ephemeral"])
             machine = self._until(lambda: self._machine(online=True), 60, "the machine")
+            self.agent = machine["machine_key"][:AGENT_NAME_CHARACTERS]
             path = f"/host/machines/{machine['id']}"
             self.host.call("PATCH", f"{path}/offer", PRICES)
             self._agree_to_earn(path, machine["machine_key"])
@@ -94,7 +99,7 @@ class Story:
             ):
                 self.processes.run(*programs.manage(*words))
             self.processes.start("validator", programs.manage("run_validator"))
-        with step("Verify the machine over SSH: facts, then a proof of its CPU"):
+        with step("Verify the machine over SSH: facts, then a proof of its CPU") as tell:
             machine = self._until(
                 lambda: self._machine(verdict="verified"), VERIFIED_S_MAX, "a verdict"
             )
@@ -112,13 +117,13 @@ class Story:
             self._berth("topup", "5.00")
 
     def _rent(self) -> dict[str, Any]:
-        with step("Rent 1 CPU, 1 GiB of memory, 2 GiB of disk"):
+        with step("Rent 1 CPU, 1 GiB of memory, 2 GiB of disk") as tell:
             clicked = time.monotonic()
             asked = ("--cheapest", "--image", image.NAME, "--cpus", "1", "--lease", "1h")
             sizes = ("--ram", "1GiB", "--disk", "2GiB")
             rental: dict[str, Any] = self._berth("up", *asked, *sizes)
             tell(f"rental {rental['id']}, at most ${rental['worst_total_microusd'] / 1e6:.4f}")
-        with step("Wait for its SSH banner"):
+        with step("Wait for its SSH banner") as tell:
             active: dict[str, Any] = self._until(
                 lambda: self._rental(rental["id"], "active"), ACTIVE_S_MAX, "the SSH door"
             )
@@ -129,25 +134,25 @@ class Story:
 
     def _use(self, rental: dict[str, Any]) -> None:
         door = self._door(rental)
-        with step("Log in with OpenSSH and look at the limits from inside"):
+        with step("Log in with OpenSSH and look at the limits from inside") as tell:
             for line in door.check_limits():
                 tell(line)
-        with step("Copy a file in and out with scp"):
+        with step("Copy a file in and out with scp") as tell:
             tell(door.copy_in_and_out())
 
     def _stop(self, rental: dict[str, Any]) -> None:
-        with step("Stop the rental"):
+        with step("Stop the rental") as tell:
             self._berth("stop", rental["id"])
             ended = self._until(lambda: self._rental(rental["id"], "ended"), 60, "its end")
             tell(f"billed {ended['billed_ms'] / 1000:.1f} s: ${ended['cost_microusd'] / 1e6:.6f}")
 
     def _show_money(self, rental: dict[str, Any]) -> None:
-        with step("Read the ledger: it sums to zero"):
+        with step("Read the ledger: it sums to zero") as tell:
             for person in (self.renter, self.host):
                 for line in self._manage("statement", person.email).splitlines():
                     tell(line)
             tell(self._manage("ledger_audit").strip())
-        with step("Verify the machine's signed receipts without asking anyone"):
+        with step("Verify the machine's signed receipts without asking anyone") as tell:
             file = self.place.cli_folder / "receipts.json"
             self._berth("receipts", rental["id"], "--out", str(file))
             proof = self._berth("verify-receipt", str(file), "--machine-key", self._machine_key())
@@ -159,7 +164,7 @@ class Story:
             )
 
     def _show_weights(self) -> None:
-        with step("Score the machine and show the weights it would get"):
+        with step("Score the machine and show the weights it would get") as tell:
             scored = self._until(
                 lambda: self._machine(scored=True), VERIFIED_S_MAX, "the validator's score"
             )
