@@ -86,6 +86,18 @@ def test_a_person_rents_watches_it_live_and_stops(page: Page, market: Market) ->
     expect(page.get_by_role("button", name="Extend")).to_be_hidden()
 
 
+def test_where_no_stream_gets_through_the_page_asks_again(page: Page, market: Market) -> None:
+    page.route("**/events", lambda route: route.abort())
+    sign_up(page)
+    add_key_and_money(page)
+    page.goto(f"/offers/{market.offer.id}/rent")
+    page.get_by_role("button", name="Rent", exact=True).click()
+    expect(page.locator("#state")).to_have_text("Waiting for the machine")
+    market.run(the_rental(), at=timezone.now(), door_after_s=0)
+    expect(page.locator("#state")).to_have_text("Active", timeout=15_000)
+    expect(page.get_by_role("button", name="Copy")).to_be_visible()
+
+
 def test_the_search_narrows_while_typing_and_the_address_remembers_it(
     page: Page, market: Market
 ) -> None:
@@ -113,10 +125,9 @@ def test_everything_works_without_scripts(without_scripts: Page, market: Market)
     expect(page.locator("#state")).to_have_text("Stopping")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 390, 1600])
+@pytest.mark.parametrize(("width", "scheme"), [(320, "light"), (390, "dark"), (1600, "light")])
 def test_no_page_is_wider_than_the_screen(
-    chromium: Browser, site: str, market: Market, scheme: str, width: int
+    chromium: Browser, site: str, market: Market, width: int, scheme: str
 ) -> None:
     screen = {"width": width, "height": 800}
     context = chromium.new_context(base_url=site, viewport=screen, color_scheme=scheme)

@@ -17,6 +17,7 @@ from marketplace.machines.actions.issue_token import issue_token
 from marketplace.machines.api import enrol_command
 from marketplace.offers.actions import set_price
 from marketplace.pages import queries
+from marketplace.pages.forms.problems import problems
 from marketplace.pages.forms.terms import TermsForm
 from marketplace.pages.shown import machine
 from marketplace.pages.shown.rental import Moment
@@ -50,10 +51,7 @@ def set_terms(request: MemberRequest, machine_id: UUID) -> HttpResponse:
     """Set a machine's prices and whether it is on the market."""
     form = TermsForm(request.POST)
     if not form.is_valid():
-        problems = [
-            f"{form[name].label}: {text}" for name, lines in form.errors.items() for text in lines
-        ]
-        messages.error(request, " ".join(problems))
+        messages.error(request, " ".join(problems(form)))
         return redirect("host")
     terms = form.cleaned_data
     try:

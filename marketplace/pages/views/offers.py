@@ -7,6 +7,7 @@ from django.views.decorators.http import require_safe
 
 from marketplace.domain.offer_query import CursorInvalid
 from marketplace.offers import queries
+from marketplace.pages.forms.problems import problems
 from marketplace.pages.forms.search import SearchForm
 from marketplace.pages.shown import offer
 
@@ -16,7 +17,7 @@ def offers(request: HttpRequest) -> HttpResponse:
     """Show the filters and the first page, or just what htmx asked for."""
     form = SearchForm(request.GET)
     if not form.is_valid():
-        return render(request, _template(request), {"form": form, "rows": [], "searched": True})
+        return render(request, _template(request), {"form": form, "problems": problems(form)})
     cursor = request.GET.get("cursor", "")
     try:
         page = queries.search(form.query(cursor), now=timezone.now())

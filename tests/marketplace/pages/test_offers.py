@@ -72,7 +72,9 @@ def test_an_unverified_machine_shows_only_when_asked_for(market: Market) -> None
 
 def test_a_filter_that_is_no_number_is_explained_at_the_field(market: Market) -> None:
     page = Client().get("/offers/", {"cpus_min": "many"}).content.decode()
-    assert "Enter a whole number" in page
+    assert page.count("Enter a whole number") == 2
+    fragment = Client().get("/offers/", {"cpus_min": "many"}, headers={"HX-Request": "true"})
+    assert b"CPUs: Enter a whole number" in fragment.content
 
 
 def test_more_leads_on_without_scripts_and_repeats_nothing(market: Market) -> None:

@@ -1,0 +1,67 @@
+"""What every page shares: the header, the log-in pages, what happens when nothing is there."""
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from marketplace.accounts.models import User
+
+Browser = Callable[[User], Client]
+
+
+@pytest.mark.parametrize(
+    "place", ["login/", "signup/", "password/reset/", "password/reset/done/", "inactive/"]
+)
+def test_the_pages_of_the_log_in_wear_the_site(db: None, place: str) -> None:
+    page = Client().get(f"/accounts/{place}").content.decode()
+    assert 'class="header"' in page
+    assert 'href="#main"' in page
+
+
+@pytest.mark.parametrize("place", ["logout/", "password/change/", "email/"])
+def test_the_pages_of_the_account_wear_the_site(
+    alice: User, browser_of: Browser, place: str
+) -> None:
+    page = browser_of(alice).get(f"/accounts/{place}").content.decode()
+    assert 'class="header"' in page
+
+
+def test_a_person_signs_up_with_address_and_password_alone(db: None) -> None:
+    sent = {"email": "dora@example.com", "password1": "correct horse battery"}
+    reply = Client().post("/accounts/signup/", sent)
+    assert reply.status_code == 302
+    assert User.objects.filter(email="dora@example.com").exists()
+
+
+def test_a_wrong_password_is_explained(alice: User) -> None:
+    sent = {"login": alice.email, "password": "wrong"}
+    page = Client().post("/accounts/login/", sent).content.decode()
+    assert 'role="alert"' in page
+
+
+def test_the_header_says_where_one_is_and_what_one_has(
+    alice: User, browser_of: Browser, give: Callable[..., None]
+) -> None:
+    give(alice, 1_250_000)
+    page = browser_of(alice).get("/money/").content.decode()
+    assert '<a href="/money/" aria-current="page">Money</a>' in page
+    assert ">$1.25</a>" in page
+
+
+def test_an_address_with_nothing_behind_it_is_explained(db: None) -> None:
+    reply = Client().get("/nowhere/")
+    assert reply.status_code == 404
+    assert b"There is nothing at this address" in reply.content
+
+
+@pytest.mark.parametrize("place", ["/rentals/", "/keys/", "/api-keys/", "/money/"])
+def test_what_is_a_persons_own_needs_a_log_in(db: None, place: str) -> None:
+    assert Client().get(place).headers["Location"] == f"/accounts/login/?next={place}"
+    assert Client().post(place).status_code in {302, 405}
+
+
+def test_forms_are_refused_without_the_sites_own_token(alice: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(alice, backend="allauth.account.auth_backends.AuthenticationBackend")
+    assert client.post("/api-keys/", {"name": "ci"}).status_code == 403
