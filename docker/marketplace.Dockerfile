@@ -1,0 +1,21 @@
+# The marketplace, the scheduler's workers and the validator: one image, three commands.
+FROM python:3.11-slim-bookworm
+
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1
+WORKDIR /srv/berth
+
+COPY requirements/runtime.txt requirements/
+RUN pip install --require-hashes --requirement requirements/runtime.txt
+
+COPY pyproject.toml README.md LICENSE manage.py ./
+COPY protocol protocol
+COPY marketplace marketplace
+COPY validator validator
+COPY templates templates
+COPY static static
+
+RUN useradd --system --home-dir /var/lib/berth --create-home berth
+ENV BERTH_DATA_DIR=/var/lib/berth
+USER berth
+EXPOSE 8000
+CMD ["uvicorn", "marketplace.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--proxy-headers"]
