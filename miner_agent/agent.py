@@ -132,7 +132,9 @@ class Agent:
         :raises EngineUnavailable: when Docker does not answer.
         """
         self._end_unfunded()
+        nonce = self._journal.fact("nonce")
         self._containers = dict(self._runtime.containers())
+        self._counting.saw_running(self._containers.values(), nonce=nonce)
         traces = self._runtime.traces()
         # The journal is read last: what is there was journalled before it was made.
         actions = reconcile(
@@ -209,7 +211,10 @@ class Agent:
 
     def _remove(self, placement_id: UUID, placement: Placement | None) -> None:
         if placement is not None and placement.state is not ObservedState.GONE:
-            self._counting.end_run(placement, self._runtime.find(placement_id))
+            nonce = self._journal.fact("nonce")
+            container = self._runtime.find(placement_id)
+            self._counting.saw_running([container] if container else [], nonce=nonce)
+            self._counting.end_run(placement, container)
             self._journal.change(placement_id, state=ObservedState.COLLECTING, progress="")
             self.changed()
         self._runtime.remove(placement_id)

@@ -1,7 +1,7 @@
 """This will count the running time of containers in signed, chained intervals."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -27,6 +27,20 @@ class Counting:
         self._machine_key = public_key_of(key)
         # Runs end in worker threads while the loop closes intervals: one chain, one writer.
         self._lock = threading.RLock()
+        #: by placement: a start that was seen running, and the newest nonce held before that look
+        self._seen: dict[UUID, tuple[str, str]] = {}
+
+    def saw_running(self, containers: Iterable[Container], *, nonce: str) -> None:
+        """Note what runs; ``nonce`` was read before the look.
+
+        A nonce dates an interval: it proves that the container ran after the marketplace issued it.
+        One that came after the container died, but before the death was noticed, would prove a lie
+        (tests/faults/test_simulation.py).
+        """
+        with self._lock:
+            for container in containers:
+                if container.running:
+                    self._seen[container.placement_id] = (container.token, nonce)
 
     def start_run(self, placement: Placement, running: Running) -> None:
         """Note that the container runs: the same start goes on, another one is a new run."""
@@ -107,6 +121,8 @@ class Counting:
 
     def _close(self, placement: Placement, run: Run, age_ms: int, *, ended: bool) -> Placement:
         signed: list[SignedInterval] = []
+        token, nonce = self._seen.get(placement.placement_id, ("", ""))
+        nonce = nonce if token == run.token else ""
         sequence, previous = placement.sequence, placement.previous
         for from_age_ms, to_age_ms in stretches(counted_ms=run.counted_ms, age_ms=age_ms):
             interval = Interval(
@@ -117,7 +133,7 @@ class Counting:
                 run=run.number,
                 from_age_ms=from_age_ms,
                 to_age_ms=to_age_ms,
-                nonce=self._journal.fact("nonce"),
+                nonce=nonce,
             )
             signed.append(sign_interval(self._key, interval))
             sequence, previous = sequence + 1, digest(interval)

@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 LOGIN_S = 10
 CONNECTIONS_MOST = 32
-SESSIONS_PER_CONNECTION = 8
+SESSIONS_MOST = 32
 #: seconds that a command may take
 DEADLINES_S = {COMMAND_PING: 10.0, COMMAND_FACTS: 30.0, COMMAND_PROOF: 600.0}
 #: a connection ends after this, whatever it does
@@ -41,7 +41,6 @@ class Door(asyncssh.SSHServer):
         self._open_doors = open_doors
         self._keys = keys
         self._connection: asyncssh.SSHServerConnection | None = None
-        self._sessions = 0
         self._end: asyncio.TimerHandle | None = None
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
@@ -79,11 +78,8 @@ class Door(asyncssh.SSHServer):
         """Let in a validator whose ed25519 key the marketplace has named."""
         if username != SSH_USER:
             return False
-        try:
-            offered = machine_key_of(key.export_public_key("openssh").decode())
-        except ValueError:
-            return False
-        return offered in {machine_key_of(line) for line in self._keys()}
+        offered = _ed25519(key.export_public_key("openssh").decode())
+        return offered is not None and offered in {_ed25519(line) for line in self._keys()}
 
 
 async def open_door(
@@ -92,8 +88,14 @@ async def open_door(
     """Listen for validators; the door's host key is the machine's own key."""
     open_doors: set[Door] = set()
 
+    sessions = asyncio.Semaphore(SESSIONS_MOST)
+
     async def serve(process: asyncssh.SSHServerProcess[bytes]) -> None:
-        await _serve(process, answers)
+        if sessions.locked():
+            await _refuse(process, "This door has too many visitors; come back later.")
+            return
+        async with sessions:
+            await _serve(process, answers)
 
     return await asyncssh.create_server(
         lambda: Door(open_doors, answers.keys),
@@ -112,6 +114,14 @@ async def open_door(
         line_editor=False,
         server_version="Berth",
     )
+
+
+def _ed25519(line: str) -> str | None:
+    """Return the key in hex; None where the line holds no ed25519 key."""
+    try:
+        return machine_key_of(line)
+    except ValueError:
+        return None
 
 
 async def _serve(process: asyncssh.SSHServerProcess[bytes], answers: Answers) -> None:

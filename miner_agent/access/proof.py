@@ -58,15 +58,20 @@ async def _prove(session: asyncssh.SSHServerProcess[bytes], cores: Sequence[int]
     assert prover.stdin is not None  # noqa: S101 -- both are pipes
     assert prover.stdout is not None  # noqa: S101
     feeding = asyncio.create_task(_copy_in(session, prover.stdin))
+    answering = asyncio.create_task(_copy_out(prover.stdout, session))
+    # A validator that hangs up frees the prover at once, not when its long step is done.
+    leaving = asyncio.create_task(session.wait_closed())
+    tasks = (feeding, answering, leaving)
     try:
-        await _copy_out(prover.stdout, session)
-        return await prover.wait()
+        await asyncio.wait((answering, leaving), return_when=asyncio.FIRST_COMPLETED)
+        return await prover.wait() if answering.done() else 1
     finally:
-        feeding.cancel()
+        for task in tasks:
+            task.cancel()
         # The whole group: its forked workers would otherwise go on counting.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(prover.pid, signal.SIGKILL)
-        await asyncio.gather(feeding, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await prover.wait()
 
 

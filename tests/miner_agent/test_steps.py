@@ -51,6 +51,9 @@ class MemoryRuntime:
         self.found: dict[UUID, Container] = {}
         self.disks: set[UUID] = set()
         self.starts: dict[UUID, int] = {}
+        self.born_ms: dict[UUID, int] = {}
+        #: how long each placement's containers have really run in all
+        self.lived_ms: dict[UUID, int] = {}
         self.fault: BaseException | None = None
         self.fault_is_late = False
 
@@ -72,6 +75,7 @@ class MemoryRuntime:
             self.starts[placement_id] = self.starts.get(placement_id, 0) + 1
             token = f"start-{self.starts[placement_id]}"
             self.found[placement_id] = Container(placement_id, running=True, token=token)
+            self.born_ms[placement_id] = self.clock.now_ms
         self._fail(late=True)
         return Running(token=self.found[placement_id].token, host_key="ssh-ed25519 AAAA")
 
@@ -80,12 +84,24 @@ class MemoryRuntime:
 
     def remove(self, placement_id: UUID) -> None:
         self._fail(late=False)
+        self.die(placement_id)
         self.found.pop(placement_id, None)
         self._fail(late=True)
         self.disks.discard(placement_id)
 
     def trim(self, slots_used: frozenset[int]) -> None:
         """Networks are not part of this machine."""
+
+    def die(self, placement_id: UUID) -> None:
+        """End a container's process; the engine knows how long it lasted."""
+        alive = self.found.get(placement_id)
+        if alive is None or not alive.running:
+            return
+        lasted_ms = self.clock.now_ms - self.born_ms[placement_id]
+        self.lived_ms[placement_id] = self.lived_ms.get(placement_id, 0) + lasted_ms
+        self.found[placement_id] = Container(
+            placement_id, running=False, token=alive.token, exit_code=137, lasted_ms=lasted_ms
+        )
 
     def _fail(self, *, late: bool) -> None:
         if self.fault is not None and self.fault_is_late is late:
@@ -195,7 +211,8 @@ def test_whatever_happens_it_converges_and_every_chain_is_whole(
     # In memory: the journal flushes every step to disk, and here only its order matters.
     with tempfile.TemporaryDirectory(dir="/dev/shm") as directory:
         world = World(Path(directory) / "journal")
-        for step, number in steps:
+        # Something runs from the beginning: most disturbances need a victim.
+        for step, number in [("want", 0), ("sync", 0), ("work", 0), ("wait", 1), *steps]:
             try:
                 disturb(world, step, number)
             except Killed:
@@ -209,8 +226,8 @@ def test_whatever_happens_it_converges_and_every_chain_is_whole(
         assert world.runtime.found == {}
         assert world.runtime.disks == set()
         assert world.journal.claimed(PORT) == world.journal.claimed(CORE) == frozenset()
-        for chain in world.chains.values():
-            check_chain(chain)
+        for placement_id, chain in world.chains.items():
+            assert check_chain(chain) <= world.runtime.lived_ms[placement_id]
         world.desired.clear()
         world.sync()
         assert world.journal.placements() == {}
@@ -236,13 +253,11 @@ def disturb(world: World, step: str, number: int) -> None:
         world.runtime.fault_is_late = step == "late_kill" or number > 1
         world.runtime.fault = Killed() if step == "late_kill" else EngineUnavailable("no answer")
     elif step == "die" and world.runtime.found:
-        one = sorted(world.runtime.found)[number % len(world.runtime.found)]
-        dead = world.runtime.found[one]
-        world.runtime.found[one] = Container(one, running=False, token=dead.token, exit_code=137)
+        world.runtime.die(sorted(world.runtime.found)[number % len(world.runtime.found)])
     elif step == "reboot":
+        for one in world.runtime.found:
+            world.runtime.die(one)
         world.clock.boot, world.clock.now_ms = f"{world.clock.boot}+", world.clock.now_ms + 60_000
-        for one, dead in world.runtime.found.items():
-            world.runtime.found[one] = Container(one, running=False, token=dead.token)
         raise Killed
 
 
@@ -283,12 +298,42 @@ def test_what_ended_here_never_starts_again_though_the_market_still_wants_it(
     assert world.runtime.starts[placement_id] == 1
 
 
+def test_a_dead_container_is_counted_to_its_last_moment_and_not_beyond(world: World) -> None:
+    placement_id = world.want()
+    world.sync()
+    world.work()
+    world.clock.now_ms += 15_000
+    world.work()
+    world.clock.now_ms += 4_000
+    world.runtime.die(placement_id)
+    world.clock.now_ms += 50_000
+    world.work()
+    world.sync()
+    assert check_chain(world.chains[placement_id]) == 19_000
+
+
+def test_after_a_reboot_only_what_was_counted_before_is_sure(world: World) -> None:
+    placement_id = world.want()
+    world.sync()
+    world.work()
+    world.clock.now_ms += 15_000
+    world.work()
+    world.clock.now_ms += 4_000
+    world.runtime.die(placement_id)
+    world.clock.boot = "boot-2"
+    world.restart()
+    world.work()
+    world.sync()
+    assert check_chain(world.chains[placement_id]) == 15_000
+    assert world.state(placement_id) is ObservedState.RUNNING
+
+
 def test_a_container_that_dies_again_and_again_is_given_up(world: World) -> None:
     placement_id = world.want()
     world.settle()
     for _ in range(8):
-        for one, alive in list(world.runtime.found.items()):
-            world.runtime.found[one] = Container(one, running=False, token=alive.token)
+        for one in world.runtime.found:
+            world.runtime.die(one)
         world.settle()
     row = world.journal.get(placement_id)
     assert row.state is ObservedState.GONE

@@ -44,7 +44,7 @@ class Visit:
 @pytest.fixture
 async def visit(running_host: Host) -> Visit:
     key = asyncssh.generate_private_key("ssh-ed25519")
-    running_host.market.admit(key.export_public_key().decode())
+    running_host.market.admit("ssh-ed25519 not-a-key", key.export_public_key().decode())
     market = running_host.market
     revision = market.revision
     await asyncio.to_thread(market.wait_until, lambda: market.applied >= revision)
@@ -140,6 +140,23 @@ def prover_user() -> int:
         except FileNotFoundError:
             continue
     raise AssertionError("There is no prover.")
+
+
+async def test_a_validator_that_hangs_up_frees_the_prover(visit: Visit) -> None:
+    async with visit.connect() as connection:
+        first = await connection.create_process("proof")
+        first.stdin.write(json.dumps({"op": "hello", "bind": BIND.hex()}) + "\n")
+        await asyncio.wait_for(first.stdout.readline(), 20)
+        # Hours of work: only a killed process can be done with it.
+        long = {"op": "cpu_hash", "nonce": "00", "procs": 1, "tasks": 1, "iterations": 1 << 30}
+        first.stdin.write(json.dumps(long) + "\n")
+    async with visit.connect() as connection:
+        short = json.dumps({"op": "hello", "bind": BIND.hex()}) + '\n{"op":"bye"}\n'
+        answers = set()
+        async with asyncio.timeout(20):
+            while "hello" not in answers:
+                second = await connection.run("proof", input=short)
+                answers.add(json.loads(second.stdout)["op"])
 
 
 async def test_a_second_proof_waits_for_its_turn(visit: Visit) -> None:
