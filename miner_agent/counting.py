@@ -97,6 +97,7 @@ class Counting:
             same_start = container is not None and container.token == run.token
             age_ms = self._end_age(run, container if same_start else None)
             ended = self._close(placement, run, age_ms, ended=True)
+            self._seen.pop(placement.placement_id, None)
             return self._journal.change(
                 ended.placement_id,
                 failures=ended.failures + 1 if failed else ended.failures,

@@ -100,8 +100,6 @@ class Invariants:
         """
         self.check()
         self._require(not (problems := audit()), f"the audit found: {problems}")
-        top_ups = sum(sum(renter.paid.values()) for renter in self._renters)
-        self._require(self._added_microusd == top_ups, "top-ups do not count once each")
         for meter in Meter.objects.order_by("opened_at", "id"):
             proven = self._proven_ms[meter.placement_id]
             self._require(meter.proven_ms == proven, f"{meter} proves other than its intervals")
@@ -175,6 +173,8 @@ class Invariants:
         for account in Account.objects.filter(id__in=touched):
             counted = [account.debits_posted, account.credits_posted]
             self._require(counted == self._sums[account.pk], f"{account} counts wrong")
+        top_ups = sum(sum(renter.paid.values()) for renter in self._renters)
+        self._require(self._added_microusd == top_ups, "top-ups do not count once each")
         debits = sum(debit for debit, _ in self._sums.values())
         self._require(debits == sum(c for _, c in self._sums.values()), "the sum is not zero")
         self._changes += 1

@@ -25,7 +25,7 @@ from protocol.agent import Want
 from tests.faults import renters
 from tests.faults.simulation import play
 
-SEEDS_MAX, HOURS = 4, 2.0
+SEEDS_MAX, HOURS = 6, 1.0
 
 
 def found(plant: Callable[[], None]) -> str:
