@@ -10,6 +10,7 @@ from miner_agent import VERSION, firewall
 from miner_agent.access.door import Answers, open_door
 from miner_agent.access.proof import Proofs
 from miner_agent.agent import Agent
+from miner_agent.check import check
 from miner_agent.containers import Containers
 from miner_agent.machine import Machine
 from miner_agent.market import HttpMarket, MarketRefused, MarketUnreachable
@@ -56,6 +57,9 @@ async def run(machine: Machine, *, ephemeral: bool) -> None:
     """Serve until SIGINT or SIGTERM. Rentals run on, unless ``ephemeral`` removes everything."""
     with machine.alone():
         engine = machine.engine()
+        for result in check(machine):
+            if not result.passed:
+                logger.warning("machine is limited", extra={"detail": result.sentence})
         if firewall.is_supported():
             firewall.install()
         stop = asyncio.Event()
