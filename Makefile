@@ -34,13 +34,12 @@ lint: setup ## check style, types, import contracts, templates and migrations
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(PROGRAMS)
 	$(BIN)/lint-imports
-	$(if $(wildcard templates),$(BIN)/djlint --check --lint --quiet templates,:)
+	$(if $(wildcard templates),$(BIN)/djlint --lint --quiet templates,:)
 	$(if $(wildcard manage.py),$(BIN)/python manage.py makemigrations --check --dry-run,:)
 
 format: setup ## rewrite the sources in the one accepted style
 	@$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
-	$(if $(wildcard templates),$(BIN)/djlint --reformat --quiet templates,:)
 
 test-sqlite: setup ## run the tests that need no container and no second database
 	@$(BIN)/python -m pytest -n 2 --dist loadfile \
