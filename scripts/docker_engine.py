@@ -1,7 +1,9 @@
 """This will lend a Docker Engine: the one that answers, or its own until it is no longer needed."""
 
 import contextlib
+import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -43,9 +45,16 @@ def engine(folder: Path) -> Iterator[str]:
     finally:
         stop(process)
         SOCKET.unlink(missing_ok=True)
-        mounts.unmount_below(folder)
+        for used in (folder, run_folder(folder)):
+            mounts.unmount_below(used)
+        shutil.rmtree(run_folder(folder), ignore_errors=True)
         firewall_rules.remove_added_by_docker(rules_before)
         remove_bridge()
+
+
+def run_folder(folder: Path) -> Path:
+    """Return where the engine's sockets are: below a deep folder their paths would be too long."""
+    return Path("/run") / f"berth-docker-{hashlib.sha256(bytes(folder)).hexdigest()[:8]}"
 
 
 def answering_version() -> str | None:
@@ -85,7 +94,7 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
     command = [
         program,
         f"--data-root={folder / 'data'}",
-        f"--exec-root={folder / 'run'}",
+        f"--exec-root={run_folder(folder)}",
         f"--pidfile={folder / 'dockerd.pid'}",
         f"--host=unix://{SOCKET}",
     ]
