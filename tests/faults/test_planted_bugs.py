@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
+from django.db.models import F
 
 from marketplace.accounts.models import User
 from marketplace.domain.intervals import Bounds, Stretch
@@ -15,7 +16,8 @@ from marketplace.domain.money import MicroUsd
 from marketplace.ledger.actions import open_account
 from marketplace.ledger.actions.post import post
 from marketplace.machines.actions import reserve
-from marketplace.metering.actions import record
+from marketplace.metering.actions import charge, record
+from marketplace.metering.models import Meter
 from marketplace.payments.actions import top_up
 from marketplace.placements.actions import free, sweep
 from marketplace.placements.models import Placement
@@ -87,17 +89,28 @@ def test_freeing_twice_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "free of" in broken or "machine_free_within_total" in broken
 
 
-def test_an_end_that_is_forgotten_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_container_left_behind_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     honest = reconcile._step
 
     def forgetful(
         placement: Journalled, container: reconcile.Container | None, *, here: bool
     ) -> reconcile.Step | None:
-        if placement.want is Want.END and container is not None and not container.running:
-            return reconcile.Step.BRING_UP
+        if placement.want is Want.END and container is not None and container.running:
+            return None
         return honest(placement, container, here=here)
 
-    assert found(lambda: monkeypatch.setattr(reconcile, "_step", forgetful)) != ""
+    assert " is unwanted on " in found(lambda: monkeypatch.setattr(reconcile, "_step", forgetful))
+
+
+def test_a_hold_that_is_never_released_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def charge_proven(*, now: datetime) -> int:
+        due = Meter.objects.filter(closed_at=None, proven_ms__gt=F("charged_ms"))
+        for meter in due.order_by("opened_at", "id"):
+            charge.charge(meter_id=meter.id, now=now)
+        return len(due)
+
+    broken = found(lambda: monkeypatch.setattr(charge, "charge_all", charge_proven))
+    assert "is not released" in broken
 
 
 def test_a_top_up_that_counts_at_each_delivery_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
