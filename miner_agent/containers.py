@@ -24,6 +24,7 @@ from miner_agent.domain.container_spec import (
     spec_digest,
 )
 from miner_agent.domain.reconcile import Container
+from protocol.agent import IMAGE_REFERENCE
 
 CALL_DEADLINE_S = 60
 PULL_DEADLINE_S = 1800
@@ -100,6 +101,9 @@ class Containers:
         :raises ImageUnknown: when the registry does not know it.
         :raises ImagePullFailed: when the registry cannot be reached or refuses.
         """
+        # It becomes a part of the address that Docker is asked at.
+        if not IMAGE_REFERENCE.fullmatch(reference):
+            raise ImageUnknown(f"The image {reference} is not known: no image can have that name.")
         try:
             return self._local_image(reference)
         except NotFound:

@@ -1,5 +1,6 @@
 """This will define what a machine's agent and the marketplace say to each other."""
 
+import re
 from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
@@ -14,6 +15,14 @@ from protocol.signing import MachineKey
 #: seconds that the marketplace holds a sync open at most
 SYNC_HOLD_S_MAX = 25
 Port = Annotated[int, Field(ge=1, le=65535)]
+#: a host name or IP address. People paste it into a shell and programs give it to ssh, so it can be
+#: neither an option nor a command.
+Address = Annotated[str, Field(pattern=r"^[0-9A-Za-z:][0-9A-Za-z.:_-]{0,252}$")]
+#: what Docker takes as an image: never an option, a URL or a path out of its API
+IMAGE_REFERENCE = re.compile(
+    r"[0-9A-Za-z][0-9A-Za-z._-]*(:[0-9]+)?(/[0-9A-Za-z][0-9A-Za-z._-]*)*"
+    r"(:[0-9A-Za-z_][0-9A-Za-z._-]*)?(@sha256:[0-9a-f]{64})?"
+)
 Milliseconds = Annotated[int, Field(ge=0)]
 PublicKeyLine = Annotated[str, Field(min_length=16, max_length=2000)]
 
@@ -33,7 +42,7 @@ class EnrolRequest(Message):
     machine_key: MachineKey
     agent_version: Annotated[str, Field(max_length=40)]
     #: where renters and validators reach this machine
-    address: Annotated[str, Field(min_length=1, max_length=253)]
+    address: Address
     #: where validators reach the agent's own SSH door
     control_port: Port
     #: renters' doors are published inside [first, last]

@@ -24,7 +24,8 @@ class RentalRequest(Schema):
     environment: Annotated[
         dict[
             Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")],
-            Annotated[str, Field(max_length=8192)],
+            # No process can have a variable with a NUL in it.
+            Annotated[str, Field(max_length=8192, pattern=r"^[^\x00]*$")],
         ],
         Field(max_length=200),
     ] = Field(default_factory=dict)

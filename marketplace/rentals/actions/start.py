@@ -22,7 +22,7 @@ from marketplace.offers.models import Offer
 from marketplace.placements.actions.place import place
 from marketplace.rentals.models import Rental
 from marketplace.verification.queries import is_verified
-from protocol.agent import PlacementKind, Workload
+from protocol.agent import IMAGE_REFERENCE, PlacementKind, Workload
 from protocol.hardware import Resources
 from protocol.message import canonical_bytes
 
@@ -43,6 +43,14 @@ class SshKeyMissing(Refused):
     code = "ssh_key_missing"
     status = 409
     sentence = "Add an SSH public key first, so that you can log in."
+
+
+class ImageMalformed(Refused):
+    """No image can have that name."""
+
+    code = "image_unknown"
+    status = 422
+    sentence = "This is no image name; write one such as debian:12 or ghcr.io/name/image:tag."
 
 
 class RequestTooSmall(Refused):
@@ -98,6 +106,8 @@ def start(
 
     :raises Refused: with its own code when anything is in the way; then nothing is held or placed.
     """
+    if not IMAGE_REFERENCE.fullmatch(image):
+        raise ImageMalformed
     workload = Workload(
         kind=PlacementKind.RENTAL,
         image=image,

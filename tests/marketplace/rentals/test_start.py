@@ -119,3 +119,14 @@ def assert_nothing_happened(renter: User) -> None:
     assert not Placement.objects.exists()
     assert Machine.objects.get().cpus_free == Machine.objects.get().cpus_total
     assert audit.audit() == []
+
+
+@pytest.mark.parametrize(
+    "image",
+    ["../containers", "a/../b", ".", "-v", "https://example.org/a", "two words", "a\x00b", "a\n"],
+)
+def test_what_is_no_image_name_is_refused(market: Market, renter: User, image: str) -> None:
+    with pytest.raises(Refused) as refused:
+        market.rent(renter, image=image)
+    assert refused.value.code == "image_unknown"
+    assert queries.held(renter.pk) == 0
