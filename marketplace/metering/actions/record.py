@@ -10,8 +10,9 @@ from django.db import transaction
 
 from marketplace.domain import nonce
 from marketplace.domain.intervals import Bounds, Stretch, billable
+from marketplace.domain.placement import PlacementState
 from marketplace.metering.models import Meter, SignedIntervalRow
-from marketplace.placements.models import Placement
+from marketplace.placements.models import Placement, PlacementEvent
 from protocol.agent import ObservedPlacement
 from protocol.receipts import BrokenChain, Interval, SignedInterval, check_next
 
@@ -62,6 +63,7 @@ def _record_chain(
         )
         if meter is None:
             return
+        stopped_at = _stopped_at(meter.placement)
         last = _last_row(placement_id)
         previous = SignedInterval.model_validate(last.signed).interval if last else None
         unbroken_from_age_ms = last.unbroken_from_age_ms if last else 0
@@ -73,7 +75,13 @@ def _record_chain(
                 unbroken_from_age_ms = signed.interval.from_age_ms
             previous = signed.interval
             stretch = _billable(
-                meter, previous, unbroken_from_age_ms, told.get(placement_id), machine_id, now
+                meter,
+                previous,
+                unbroken_from_age_ms,
+                told.get(placement_id),
+                machine_id,
+                stopped_at,
+                now,
             )
             _store(meter, signed, unbroken_from_age_ms, stretch, now)
         if previous is not None:
@@ -83,6 +91,20 @@ def _record_chain(
 
 def _last_row(placement_id: UUID) -> SignedIntervalRow | None:
     return SignedIntervalRow.objects.filter(placement_id=placement_id).order_by("-sequence").first()
+
+
+def _stopped_at(placement: Placement) -> datetime | None:
+    """Return when its end was asked for or told, whichever came first; None: it goes on.
+
+    A machine that says that it ended it, yet goes on signing, is paid up to that word.
+    """
+    moments = [placement.stop_requested_at]
+    if placement.state != PlacementState.RUNNING:
+        left = PlacementEvent.objects.filter(
+            placement_id=placement.id, old_state=PlacementState.RUNNING
+        ).order_by("at")
+        moments.append(left.values_list("at", flat=True).first())
+    return min((moment for moment in moments if moment is not None), default=None)
 
 
 def _continues(interval: Interval, previous: Interval | None) -> bool:
@@ -99,6 +121,7 @@ def _billable(
     unbroken_from_age_ms: int,
     told: ObservedPlacement | None,
     machine_id: UUID,
+    stopped_at: datetime | None,
     now: datetime,
 ) -> Stretch | None:
     placement = meter.placement
@@ -115,7 +138,7 @@ def _billable(
         bounds=Bounds(
             reachable_at=placement.reachable_at,
             proven_until=meter.proven_until,
-            stop_requested_at=placement.stop_requested_at,
+            stop_requested_at=stopped_at,
             funded_until=placement.funded_until,
         ),
     )

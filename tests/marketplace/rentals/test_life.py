@@ -212,3 +212,17 @@ def test_a_gap_in_the_chain_is_not_charged(market: Market, renter: User) -> None
     charge_all(now=after(22))
     # 3 s to 7 s and 11 s to the nonce of 12 s.
     assert Meter.objects.get().charged_ms == 4_000 + 1_000
+
+
+def test_a_machine_that_says_it_ended_is_paid_up_to_then(market: Market, renter: User) -> None:
+    rental = market.rent(renter)
+    market.run(rental, at=after(2))
+    agent, placement_id = market.agent, rental.placement_id
+    agent.sync(after(12), placements=[agent.observed(placement_id, ObservedState.COLLECTING)])
+    # The machine ended it first, so the renter's wish moves nothing; it must not go on costing.
+    stop.stop(rental_id=rental.id, renter_id=renter.pk, now=after(13))
+    agent.sync(after(100))
+    lie = agent.observed(placement_id, ObservedState.COLLECTING, run=1, age_ms=98_000)
+    agent.sync(after(100), placements=[lie], intervals=[agent.count(placement_id, 0, 98_000)])
+    charge_all(now=after(100))
+    assert Meter.objects.get().charged_ms == 9_000
