@@ -1,14 +1,19 @@
 """This will say which part of the site answers which address."""
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
 from marketplace.api import agent_api, api
 from protocol import paths
 
+# The site's own log-in limits guessing; the admin's does not.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+
 urlpatterns = [
     path(paths.API.removeprefix("/") + "/", api.urls),
     path(paths.AGENT_API.removeprefix("/") + "/", agent_api.urls),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
+    path("", include("marketplace.pages.urls")),
 ]

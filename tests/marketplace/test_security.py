@@ -20,6 +20,12 @@ def test_a_page_allows_only_this_sites_own_code(client: Client, db: None) -> Non
     assert answer.headers["Referrer-Policy"] == "same-origin"
 
 
+def test_operators_log_in_where_guessing_is_limited(client: Client, db: None) -> None:
+    answer = client.post("/admin/login/?next=/admin/", {"username": "a@b.example", "password": "x"})
+    assert answer.status_code == 302
+    assert answer.headers["Location"] == "/accounts/login/?next=%2Fadmin%2F"
+
+
 @pytest.mark.django_db(transaction=True)
 async def test_the_headers_are_there_for_asynchronous_requests_too(
     async_client: AsyncClient,
