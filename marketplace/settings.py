@@ -17,6 +17,8 @@ DEBUG = env.flag("BERTH_DEBUG", default=False)
 #: money can be added without a card processor: never on a site with real money
 TEST_PAYMENTS = env.flag("BERTH_TEST_PAYMENTS", default=EMBEDDED)
 
+#: what the rent form proposes to somebody who never rented
+DEFAULT_IMAGE = env.text("BERTH_DEFAULT_IMAGE", default="debian:12")
 #: the marketplace's share of each charge, in millionths
 FEE_PPM = env.integer("BERTH_FEE_PPM", default=50_000)
 

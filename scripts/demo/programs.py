@@ -8,7 +8,7 @@ from pathlib import Path
 
 import bittensor_core
 
-from scripts.demo import free
+from scripts.demo import free, image
 
 TREE = Path(__file__).resolve().parents[2]
 #: well-known test keys of the in-memory chain: worth nothing anywhere
@@ -57,6 +57,7 @@ class Place:
             "BERTH_VALIDATOR_ALLOW_PRIVATE": "1",
             "BERTH_VALIDATOR_INTERVAL_S": "5",
             "BERTH_MEMORY_CHAIN": str(self.folder / "memory_chain.json"),
+            "BERTH_DEFAULT_IMAGE": image.NAME,
             "BERTH_CONFIG": str(self.cli_folder / "config.toml"),
         }
 

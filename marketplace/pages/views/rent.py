@@ -24,7 +24,6 @@ from marketplace.pages.visitor import MemberRequest
 from marketplace.pages.wording import GIB
 from marketplace.rentals.actions import start
 
-IMAGE = "debian:12"
 HOURS = 1
 CHANGED = "The most that it can cost is now {total}. Rent again if that is fine."
 
@@ -76,7 +75,7 @@ def _first_guess(
 ) -> dict[str, Any]:
     """Return what the form starts with: small, but never more than is free."""
     return {
-        "image": newest_image(request.user.pk) or getattr(settings, "DEFAULT_IMAGE", IMAGE),
+        "image": newest_image(request.user.pk) or settings.DEFAULT_IMAGE,
         "cpus": 1,
         "gpus": min(1, offer.gpus_free),
         "ram": _gib(min(GIB, offer.ram_bytes_free)),
