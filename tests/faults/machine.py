@@ -24,7 +24,7 @@ from tests.faults.network import Network
 from tests.faults.world import BEGIN_MS, InvariantBroken, World
 
 #: how often a machine is looked at when nothing calls for it
-LOOK_MS = 50_000
+LOOK_MS = 60_000
 #: changes within this time travel together
 GATHER_MS = 20
 #: the agent gives a call up after this

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from tests.faults.machine import Machine
 
 #: a sync is held open this long: longer than the real 25 s, so that a day is simulated faster
-HOLD_MS = 45_000
-REACH_MS, PASSES_MS, CHARGE_MS, OFFERS_MS = 25_000, 40_000, 80_000, 600_000
+HOLD_MS = 54_000
+REACH_MS, PASSES_MS, CHARGE_MS, OFFERS_MS = 30_000, 60_000, 120_000, 1_200_000
 VERDICT_MS = 11 * HOUR_MS
 
 
