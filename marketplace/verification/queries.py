@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
+from marketplace.domain.claims import covers
 from marketplace.machines.models import Machine
 from marketplace.verification.models import EpochScore, Validator, VerdictRecord
 from protocol.hardware import Hardware
@@ -28,7 +29,22 @@ def current_verdict(machine_id: UUID, now: datetime) -> VerdictRecord | None:
 def is_verified(machine_id: UUID, now: datetime) -> bool:
     """Say whether a validator vouches for the machine now: DEGRADED and SUSPENDED do not."""
     verdict = current_verdict(machine_id, now)
-    return verdict is not None and verdict.state == VerdictState.VERIFIED
+    if verdict is None:
+        return False
+    return vouches(
+        verdict, claimed=Machine.objects.values_list("hardware", flat=True).get(id=machine_id)
+    )
+
+
+def vouches(verdict: VerdictRecord, *, claimed: object) -> bool:
+    """Say whether the verdict is VERIFIED, for a machine such as is ``claimed`` now.
+
+    A machine that claims other hardware than was looked at waits for the next look.
+    """
+    if verdict.state != VerdictState.VERIFIED:
+        return False
+    found = SignedVerdict.model_validate(verdict.signed).verdict.hardware
+    return found is None or covers(found=found, claimed=Hardware.model_validate(claimed))
 
 
 def verdicts(machine_id: UUID) -> QuerySet[VerdictRecord]:

@@ -6,7 +6,6 @@ from uuid import UUID
 from marketplace.domain.pricing import price_hour, value
 from marketplace.offers.models import UNMEASURED, Offer
 from marketplace.verification import queries as verification
-from protocol.validator import VerdictState
 
 
 def refresh(*, machine_id: UUID, now: datetime) -> None:
@@ -25,7 +24,7 @@ def refresh_all(*, now: datetime) -> int:
 def _refresh(offer: Offer, now: datetime) -> bool:
     machine = offer.machine
     verdict = verification.current_verdict(machine.id, now)
-    verified = verdict is not None and verdict.state == VerdictState.VERIFIED
+    verified = verdict is not None and verification.vouches(verdict, claimed=machine.hardware)
     rates = verification.hash_rates_per_cpu(machine.id, newest=1)
     rate = rates[-1] * machine.cpus_total if rates else None
     whole_hour = price_hour(

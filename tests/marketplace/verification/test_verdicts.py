@@ -2,6 +2,7 @@ import bittensor_core
 import pytest
 from django.core.management import CommandError, call_command
 
+from marketplace.machines.actions.describe import describe
 from marketplace.verification import queries
 from marketplace.verification.actions.admit_validator import expel
 from marketplace.verification.actions.record_verdict import (
@@ -13,6 +14,7 @@ from marketplace.verification.actions.record_verdict import (
 from marketplace.verification.actions.register_key import ValidatorKeyMalformed, register_key
 from marketplace.verification.authenticate import ValidatorNotAdmitted
 from marketplace.verification.models import Validator, VerdictRecord
+from protocol.hardware import Hardware
 from protocol.validator import VerdictState
 from tests.marketplace.scene import NOW, Judge, after, machine, placement
 
@@ -125,3 +127,12 @@ def test_an_operator_admits_a_validator_by_its_hotkey() -> None:
     assert Validator.objects.get().name == "Renamed"
     with pytest.raises(CommandError, match="ss58"):
         call_command("add_validator", "nonsense", name="x")
+
+
+def test_a_machine_that_claims_more_than_was_looked_at_waits_for_the_next_look() -> None:
+    on, judge = machine(), Judge().admitted()
+    looked_at = Hardware.model_validate(on.hardware)
+    record(signed=judge.verdict(on, hardware=looked_at), now=NOW)
+    assert queries.is_verified(on.id, after(1))
+    describe(machine_id=on.id, hardware=looked_at.model_copy(update={"cpus": looked_at.cpus + 60}))
+    assert not queries.is_verified(on.id, after(2))
