@@ -19,6 +19,9 @@ TEST_PAYMENTS = env.flag("BERTH_TEST_PAYMENTS", default=EMBEDDED)
 
 #: what the rent form proposes to somebody who never rented
 DEFAULT_IMAGE = env.text("BERTH_DEFAULT_IMAGE", default="debian:12")
+#: machines may have an address inside the site's own network: where all hosts are trusted
+PRIVATE_MACHINES = env.flag("BERTH_PRIVATE_MACHINES", default=EMBEDDED)
+
 #: the marketplace's share of each charge, in millionths
 FEE_PPM = env.integer("BERTH_FEE_PPM", default=50_000)
 

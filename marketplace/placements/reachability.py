@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import ip_address
 from typing import Protocol
 from uuid import UUID
 
@@ -38,8 +39,9 @@ class Probe(Protocol):
 class SshProbe:
     """Looks at doors over the network, several at once, each within one deadline."""
 
-    def __init__(self, *, deadline_s: float = DEADLINE_S) -> None:
+    def __init__(self, *, deadline_s: float = DEADLINE_S, public_only: bool = False) -> None:
         self._deadline_s = deadline_s
+        self._public_only = public_only
 
     def look(self, doors: Sequence[Door]) -> Mapping[UUID, timedelta]:
         """Return the doors that answered with their own key: how long after the call began."""
@@ -56,8 +58,12 @@ class SshProbe:
 
     def _answers(self, door: Door) -> bool:
         try:
-            found = host_key_at(door.host, door.port, deadline_s=self._deadline_s)
-        except (OSError, EOFError, paramiko.SSHException) as problem:
+            found = host_key_at(
+                door.host, door.port, deadline_s=self._deadline_s, public_only=self._public_only
+            )
+        # paramiko raises whatever a strange server made it stumble over, and a strange host name is
+        # a UnicodeError: one host's door must not keep the others' from being seen.
+        except Exception as problem:
             logger.info(
                 "Door closed", extra={"placement_id": door.placement_id, "problem": str(problem)}
             )
@@ -68,14 +74,21 @@ class SshProbe:
         return True
 
 
-def host_key_at(host: str, port: int, *, deadline_s: float) -> str:
+def host_key_at(host: str, port: int, *, deadline_s: float, public_only: bool = False) -> str:
     """Return ``ssh-ed25519 AAAA...`` as the SSH server there proves it in a key exchange.
 
-    :raises OSError: when nothing answers in time.
+    ``public_only``: the machine's host chose the address, so look at none inside our own network.
+
+    :raises OSError: when nothing answers in time, or the address is not a public one.
     :raises paramiko.SSHException: when what answers is not such an SSH server.
     """
     until = time.monotonic() + deadline_s
-    with socket.create_connection((host, port), timeout=deadline_s) as connection:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    # One address only, so that many dead ones don't add up; Docker publishes on IPv4 everywhere.
+    address = str(min(found, key=lambda one: one[0] != socket.AF_INET)[4][0])
+    if public_only and not _is_public(address):
+        raise OSError(f"{address} is not a public address.")
+    with socket.create_connection((address, port), timeout=deadline_s) as connection:
         transport = paramiko.Transport(connection)
         try:
             transport.banner_timeout = deadline_s
@@ -85,3 +98,10 @@ def host_key_at(host: str, port: int, *, deadline_s: float) -> str:
             return f"{key.get_name()} {key.get_base64()}"
         finally:
             transport.close()
+
+
+def _is_public(address: str) -> bool:
+    found = ip_address(address)
+    # An IPv4 address written as IPv6 reaches the same machine.
+    found = getattr(found, "ipv4_mapped", None) or found
+    return found.is_global and not found.is_multicast

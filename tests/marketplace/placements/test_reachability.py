@@ -110,6 +110,20 @@ def test_what_accepts_but_never_speaks_is_given_up_at_the_deadline() -> None:
         assert silent.look([door(port, "ssh-ed25519 AAAA")]) == {}
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::ffff:127.0.0.1"])
+def test_an_address_inside_our_network_is_not_looked_at(ssh_server: SshServer, host: str) -> None:
+    inside = Door(uuid4(), host=host, port=ssh_server.port, host_key=ssh_server.host_key)
+    assert SshProbe(public_only=True).look([inside]) == {}
+
+
+def test_a_name_that_cannot_be_looked_up_does_not_hide_the_other_doors(
+    ssh_server: SshServer,
+) -> None:
+    strange = Door(uuid4(), host="a..b", port=22, host_key="ssh-ed25519 AAAA")
+    right = door(ssh_server.port, ssh_server.host_key)
+    assert list(SshProbe().look([strange, right])) == [right.placement_id]
+
+
 def running(**told: object) -> Placement:
     on = machine()
     it = placement(on)
