@@ -40,6 +40,19 @@ def price_hour(
     return MicroUsd(cpus * price_cpu_hour_microusd)
 
 
+def floor_hour(
+    *, price_hour_microusd: int, price_unit_microusd: int, floor_unit_microusd: int
+) -> MicroUsd:
+    """Return the least that an hour of a slice goes for, rounded up.
+
+    A host names its price and its floor for one unit, a GPU or where there is none a CPU. A slice
+    may go below its price by the same share as one unit may.
+    """
+    if price_unit_microusd <= 0:
+        return MicroUsd(floor_unit_microusd)
+    return MicroUsd(-(-price_hour_microusd * floor_unit_microusd // price_unit_microusd))
+
+
 def check_bid(bid_hour_microusd: int, *, floor_hour_microusd: int) -> MicroUsd:
     """Return the bid as the price of an hour.
 

@@ -209,7 +209,14 @@ def _terms(
         price_cpu_hour_microusd=offer.price_cpu_hour_microusd,
     )
     if limits.bid_microusd is not None:
-        price = pricing.check_bid(limits.bid_microusd, floor_hour_microusd=offer.bid_floor_microusd)
+        floor = pricing.floor_hour(
+            price_hour_microusd=price,
+            price_unit_microusd=offer.price_gpu_hour_microusd
+            if offer.machine.gpus_total
+            else offer.price_cpu_hour_microusd,
+            floor_unit_microusd=offer.bid_floor_microusd,
+        )
+        price = pricing.check_bid(limits.bid_microusd, floor_hour_microusd=floor)
     term_ms = pricing.term_ms(
         price_hour_microusd=price,
         lease_s=limits.lease_s,

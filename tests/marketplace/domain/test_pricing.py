@@ -9,6 +9,7 @@ from marketplace.domain.pricing import (
     TermTooLong,
     affordable_ms,
     check_bid,
+    floor_hour,
     price_hour,
     term_ms,
     value,
@@ -25,6 +26,17 @@ def test_a_request_with_gpus_is_priced_by_gpu_alone() -> None:
     prices = {"price_gpu_hour_microusd": 2_000_000, "price_cpu_hour_microusd": 10_000}
     assert price_hour(gpus=2, cpus=16, **prices) == 4_000_000
     assert price_hour(gpus=0, cpus=16, **prices) == 160_000
+
+
+@pytest.mark.parametrize(("price", "floor"), [(200, 100), (1600, 800), (10, 5), (1, 1)])
+def test_the_floor_grows_with_the_slice(price: int, floor: int) -> None:
+    told = floor_hour(price_hour_microusd=price, price_unit_microusd=200, floor_unit_microusd=100)
+    assert told == floor
+
+
+def test_the_floor_of_what_costs_nothing_is_the_hosts_own() -> None:
+    free = floor_hour(price_hour_microusd=0, price_unit_microusd=0, floor_unit_microusd=7)
+    assert free == 7
 
 
 def test_a_bid_must_reach_the_floor() -> None:

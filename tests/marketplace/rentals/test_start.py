@@ -10,6 +10,7 @@ from marketplace.accounts.models import User
 from marketplace.domain.problem import Refused
 from marketplace.ledger import audit, queries
 from marketplace.machines.models import Machine
+from marketplace.offers.models import Offer
 from marketplace.placements.models import Placement
 from marketplace.rentals.models import Rental
 from protocol.hardware import Resources
@@ -130,3 +131,14 @@ def test_what_is_no_image_name_is_refused(market: Market, renter: User, image: s
         market.rent(renter, image=image)
     assert refused.value.code == "image_unknown"
     assert queries.held(renter.pk) == 0
+
+
+def test_a_bid_for_two_is_not_won_by_the_floor_of_one(market: Market, renter: User) -> None:
+    floor = CPU_HOUR_MICROUSD // 2
+    Offer.objects.update(bid_floor_microusd=floor)
+    two = Resources.of(cpus=2, ram_bytes=1 << 30, disk_bytes=1 << 30)
+    with pytest.raises(Refused) as refused:
+        market.rent(renter, resources=two, bid_microusd=floor)
+    assert refused.value.code == "bid_below_floor"
+    rental = market.rent(renter, resources=two, bid_microusd=2 * floor)
+    assert rental.meter.price_hour_microusd == 2 * floor
