@@ -8,6 +8,7 @@ from ipaddress import IPv4Network, ip_address
 from pathlib import Path
 
 from miner_agent.domain.container_spec import OPEN_FILES_MOST
+from protocol.agent import ADDRESS
 
 NETWORK_DEFAULT = "10.213.0.0/16"
 PORTS_DEFAULT = "20000-20999"
@@ -36,6 +37,10 @@ class Settings:
     network: IPv4Network
     #: name servers of rentals; empty: Docker's choice
     dns: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not ADDRESS.fullmatch(self.address):
+            raise BadSetting("BERTH_AGENT_ADDRESS must be a host name or an IP address.")
 
     @property
     def bind_address(self) -> str:

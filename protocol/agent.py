@@ -17,7 +17,8 @@ SYNC_HOLD_S_MAX = 25
 Port = Annotated[int, Field(ge=1, le=65535)]
 #: a host name or IP address. People paste it into a shell and programs give it to ssh, so it can be
 #: neither an option nor a command.
-Address = Annotated[str, Field(pattern=r"^[0-9A-Za-z:][0-9A-Za-z.:_-]{0,252}$")]
+ADDRESS = re.compile(r"^[0-9A-Za-z:][0-9A-Za-z.:_-]{0,252}$")
+Address = Annotated[str, Field(pattern=ADDRESS.pattern)]
 #: what Docker takes as an image: never an option, a URL or a path out of its API
 IMAGE_REFERENCE = re.compile(
     r"[0-9A-Za-z][0-9A-Za-z._-]*(:[0-9]+)?(/[0-9A-Za-z][0-9A-Za-z._-]*)*"

@@ -66,3 +66,9 @@ def test_only_a_machine_with_an_outside_address_listens_outside(address: str, bo
 def test_a_setting_that_cannot_be_used_is_named(name: str, value: str) -> None:
     with pytest.raises(BadSetting, match=name):
         read({name: value})
+
+
+@pytest.mark.parametrize("address", ["", "http://a.example", "-v", "a b"])
+def test_an_address_must_be_a_name_or_an_address(address: str) -> None:
+    with pytest.raises(BadSetting, match="BERTH_AGENT_ADDRESS"):
+        read({"HOME": "/root", "BERTH_AGENT_ADDRESS": address})
