@@ -11,30 +11,22 @@ from django.db import IntegrityError, transaction
 
 from marketplace.accounts.models import SshKey
 from marketplace.domain import money, pricing
-from marketplace.domain.matching import Slice, check_fits, check_rentable
+from marketplace.domain.matching import Slice, check_fits
 from marketplace.domain.money import MicroUsd
 from marketplace.domain.problem import Refused
 from marketplace.ledger.actions import hold as holds
 from marketplace.machines.actions import lock
 from marketplace.machines.models import Machine
 from marketplace.metering.actions.open_meter import open_meter
+from marketplace.offers import queries as offers
 from marketplace.offers.models import Offer
 from marketplace.placements.actions.place import place
 from marketplace.rentals.models import Rental
-from marketplace.verification.queries import is_verified
 from protocol.agent import IMAGE_REFERENCE, PlacementKind, Workload
 from protocol.hardware import Resources
 from protocol.message import canonical_bytes
 
 CPUS_MIN, MEMORY_BYTES_MIN, DISK_BYTES_MIN = 1, 64 << 20, 256 << 20
-
-
-class OfferUnknown(Refused):
-    """There is no such offer, or its host took it off the market."""
-
-    code = "not_found"
-    status = 404
-    sentence = "This offer is gone; choose another one."
 
 
 class SshKeyMissing(Refused):
@@ -147,14 +139,12 @@ def _start_once(
     now: datetime,
 ) -> Rental:
     with transaction.atomic():
-        offer = Offer.objects.select_related("machine").filter(id=offer_id, listed=True).first()
-        if offer is None:
-            raise OfferUnknown
+        machine_id = offers.rentable(offer_id, now=now).machine_id
         # Everybody locks the machine, then its placements, their meters and the money: start holds
         # the wallet while it waits for a machine that a sync holds otherwise.
-        lock.lock(machine_id=offer.machine_id)
-        offer.machine.refresh_from_db()
-        _check_machine(offer.machine, workload.resources, now)
+        lock.lock(machine_id=machine_id)
+        offer = offers.rentable(offer_id, now=now)
+        _check_room(offer.machine, workload.resources)
         terms = _terms(offer, workload.resources, limits, now)
         return _start(
             renter_id=renter_id,
@@ -175,7 +165,7 @@ def _known(renter_id: int, idempotency_key: str, digest: str) -> Rental | None:
     return rental
 
 
-def _check_machine(machine: Machine, resources: Resources, now: datetime) -> None:
+def _check_room(machine: Machine, resources: Resources) -> None:
     asked = Slice.of(resources)
     if (
         asked.cpus < CPUS_MIN
@@ -183,7 +173,6 @@ def _check_machine(machine: Machine, resources: Resources, now: datetime) -> Non
         or asked.disk_bytes < DISK_BYTES_MIN
     ):
         raise RequestTooSmall
-    check_rentable(online=machine.online, verified=is_verified(machine.id, now))
     total = Slice(
         machine.cpus_total,
         machine.memory_bytes_total,
