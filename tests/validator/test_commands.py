@@ -212,5 +212,21 @@ async def test_the_validator_waits_for_the_marketplace_and_stops_when_told(tmp_p
     assert await asyncio.wait_for(process.wait(), 30) == 0
 
 
+async def test_a_marketplace_that_forgot_the_validator_s_key_is_told_again(
+    stub: Stub, tmp_path: Path
+) -> None:
+    stub.answers[paths.VALIDATOR_TARGETS] = b"[]"
+    process = await start(
+        "run_validator", folder=tmp_path, url=stub.url, BERTH_VALIDATOR_INTERVAL_S="1"
+    )
+    try:
+        async with asyncio.timeout(30):
+            while [path for path, _ in stub.told].count(f"{paths.API}/validator/register") < 2:
+                await asyncio.sleep(0.05)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), 30) == 0
+
+
 def test_the_record_of_these_tests_survives_its_own_wire_format() -> None:
     assert EpochRecord.model_validate_json(EPOCH.model_dump_json()) == EPOCH

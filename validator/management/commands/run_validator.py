@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from validator import clock, env, identity
 from validator.inspection.machine import MachineInspector
 from validator.market import Market, MarketRefused, MarketUnreachable
-from validator.round import Memory, Ports, run_pass
+from validator.round import Memory, PassReport, Ports, run_pass
 
 logger = logging.getLogger(__name__)
 
@@ -84,46 +84,35 @@ async def _work(
     *,
     once: bool,
 ) -> None:
-    memory = Memory()
-    await _register(market, who, wait_s_max=WAIT_S_MAX if once else None)
-    while True:
-        wait_s = await _one_pass(ports, memory, configuration, raising=once)
-        if once:
-            return
-        await asyncio.sleep(wait_s)
+    """Make passes until stopped; ``once``: until one succeeded or ``WAIT_S_MAX`` are over.
 
-
-async def _register(market: Market, who: identity.Identity, *, wait_s_max: float | None) -> None:
-    """Register until it works: the marketplace may start later, or admit this hotkey later."""
+    The marketplace may start later, admit this hotkey later or lose what it knew, so every pass
+    begins by telling it the SSH key that machines must let in.
+    """
     loop = asyncio.get_running_loop()
-    give_up_at = None if wait_s_max is None else loop.time() + wait_s_max
+    give_up_at = loop.time() + WAIT_S_MAX
+    memory = Memory()
     told = ""
     while True:
         try:
             await market.register(who.ssh_public_key)
+            report = await run_pass(ports, memory)
         except (MarketUnreachable, MarketRefused) as error:
-            if give_up_at is not None and loop.time() > give_up_at:
+            if once and loop.time() > give_up_at:
                 raise
             if str(error) != told:
                 told = str(error)
                 logger.warning("Waiting for the marketplace: %s", told)
             await asyncio.sleep(WAIT_S)
-        else:
-            logger.info("Registered with the marketplace")
+            continue
+        if once:
             return
+        told = ""
+        _log(report)
+        await asyncio.sleep(configuration.pass_interval_s)
 
 
-async def _one_pass(
-    ports: Ports, memory: Memory, configuration: env.Configuration, *, raising: bool
-) -> float:
-    """Make one pass; return the seconds until the next."""
-    try:
-        report = await run_pass(ports, memory)
-    except (MarketUnreachable, MarketRefused) as error:
-        if raising:
-            raise
-        logger.warning("Pass left out: %s", error)
-        return WAIT_S
+def _log(report: PassReport) -> None:
     if report.verdicts or report.failed:
         logger.info(
             "Pass done: %d verdicts, %d failed, %s scored",
@@ -131,4 +120,3 @@ async def _one_pass(
             report.failed,
             "none" if report.scored is None else report.scored,
         )
-    return float(configuration.pass_interval_s)
