@@ -1,6 +1,6 @@
 """This will accept a desired placement: everything it needs is claimed before Docker is touched."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network
 
 from miner_agent.domain.placement import Placement
@@ -42,19 +42,26 @@ class Acceptance:
         #: ports that other programs of this machine were found on
         self._ports_lost: set[int] = set()
 
-    def accept(self, desired: DesiredPlacement, *, journal: Journal) -> Placement:
-        """Journal the placement with its claims, or as gone with the reason why it cannot run."""
+    def accept(
+        self, desired: DesiredPlacement, *, funding: Mapping[str, object], journal: Journal
+    ) -> Placement:
+        """Journal the placement with its claims, or as gone with the reason why it cannot run.
+
+        ``funding`` says until when, empty that it shall end. It is part of the same write: a look
+        or a kill between two writes would find a placement whose time is over
+        (tests/miner_agent/test_kill_points.py).
+        """
         refused = Placement(
             placement_id=desired.placement_id,
             want=Want.END,
             state=ObservedState.GONE,
             workload=desired.workload,
         )
-        if desired.want is Want.END:
+        if not funding:
             journal.insert(refused, {})
             return refused
         try:
-            return self._claim(desired, journal)
+            return self._claim(desired, funding, journal)
         except (NoCapacity, ClaimTaken) as error:
             problem = Problem(code="no_capacity", message=f"This machine has no room: {error}")
         except Unfit as error:
@@ -76,7 +83,9 @@ class Acceptance:
             problem = Problem(code="port_unavailable", message=str(error))
             journal.change(placement.placement_id, want=Want.END, problem=problem)
 
-    def _claim(self, desired: DesiredPlacement, journal: Journal) -> Placement:
+    def _claim(
+        self, desired: DesiredPlacement, funding: Mapping[str, object], journal: Journal
+    ) -> Placement:
         resources = desired.workload.resources
         if desired.workload.kind is not PlacementKind.RENTAL:
             raise Unfit("This version of the agent runs rentals only.")
@@ -100,7 +109,7 @@ class Acceptance:
             port=self._free_port(journal),
             slot=choose_slot(network=self._network, taken=taken_slots),
             cores=choose_cores(count=resources.cpu.count, usable=self.cores, taken=taken_cores),
-        )
+        ).model_copy(update=funding)
         claims = {
             PORT: (placement.port,),
             SLOT: (placement.slot,),

@@ -100,11 +100,12 @@ class Agent:
             raise StaleReply(f"Revision {reply.revision} is older than what was applied.")
         known = self._journal.placements()
         for desired in reply.desired:
-            placement = known.pop(desired.placement_id, None)
-            if placement is None:
-                placement = self._acceptance.accept(desired, journal=self._journal)
+            if known.pop(desired.placement_id, None) is None:
+                funding = self._funding(desired)
+                self._acceptance.accept(desired, funding=funding, journal=self._journal)
                 logger.info("placement accepted", extra={"placement": str(desired.placement_id)})
-            self._update(placement, desired)
+            else:
+                self._update(desired)
         for placement in known.values():
             if placement.state is ObservedState.GONE:
                 self._journal.forget(placement.placement_id)
@@ -224,19 +225,22 @@ class Agent:
             self.changed()
         self._runtime.trim(frozenset(int(slot) for slot in self._journal.claimed(SLOT)))
 
-    def _update(self, placement: Placement, desired: DesiredPlacement) -> None:
-        placement_id = placement.placement_id
+    def _update(self, desired: DesiredPlacement) -> None:
+        placement_id = desired.placement_id
         self._journal.confirm(placement_id, next_sequence=desired.next_sequence)
-        run_for_ms = desired.run_for_ms
-        changes: dict[str, object] = {"authorized_keys": desired.authorized_keys}
         # A placement that ended here, for whatever reason, never starts again.
-        if desired.want is Want.END or run_for_ms is None:
-            changes["want"] = Want.END
-        else:
-            changes["funded_until_boot_ms"] = self._clock.boot_ms() + run_for_ms
-            changes["funded_until_wall_ms"] = self._clock.wall_ms() + run_for_ms
-            changes["funded_boot_id"] = self._clock.boot_id()
-        self._journal.change(placement_id, **changes)
+        changes = self._funding(desired) or {"want": Want.END}
+        self._journal.change(placement_id, authorized_keys=desired.authorized_keys, **changes)
+
+    def _funding(self, desired: DesiredPlacement) -> dict[str, object]:
+        """Return until when it is funded, as the journal keeps it; empty: it shall end."""
+        if desired.want is Want.END or desired.run_for_ms is None:
+            return {}
+        return {
+            "funded_until_boot_ms": self._clock.boot_ms() + desired.run_for_ms,
+            "funded_until_wall_ms": self._clock.wall_ms() + desired.run_for_ms,
+            "funded_boot_id": self._clock.boot_id(),
+        }
 
     def _end_unfunded(self) -> None:
         boot_id = self._clock.boot_id()

@@ -112,18 +112,19 @@ class MemoryRuntime:
 class World:
     """One machine and what the marketplace has of it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, journal_type: type[Journal] = Journal) -> None:
         self.path, self.clock = path, VirtualClock()
+        self.journal_type = journal_type
         self.runtime = MemoryRuntime(self.clock)
         self.desired: dict[UUID, DesiredPlacement] = {}
         self.chains: dict[UUID, list[SignedInterval]] = {}
         self.revision = 0
-        self.journal = Journal(path)
+        self.journal = journal_type(path)
         self.agent = self._agent()
 
     def restart(self) -> None:
         self.journal.close()
-        self.journal = Journal(self.path)
+        self.journal = self.journal_type(self.path)
         self.agent = self._agent()
 
     def want(self, *, cpus: int = 1) -> UUID:
