@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from marketplace.domain.placement import PlacementState
+from marketplace.domain.placement import ENDED, PlacementState
 
 
 class RentalState(StrEnum):
@@ -13,6 +13,7 @@ class RentalState(StrEnum):
     STARTING = "starting"
     #: the SSH door was seen from outside: seconds cost money
     ACTIVE = "active"
+    #: asked to end, or ended and not settled yet: its cost may still rise to what was proven
     STOPPING = "stopping"
     ENDED = "ended"
     FAILED = "failed"
@@ -40,9 +41,19 @@ _STATE = {
 
 
 def state_of(
-    state: PlacementState, *, reachable_at: datetime | None, stop_requested_at: datetime | None
+    state: PlacementState,
+    *,
+    reachable_at: datetime | None,
+    stop_requested_at: datetime | None,
+    settled: bool,
 ) -> RentalState:
-    """Return the rental's state for its placement's."""
+    """Return the rental's state for its placement's.
+
+    ``settled``: the last charge is posted. A rental ends only then, so that nobody who waits for
+    the end reads a cost that is not the last one.
+    """
+    if state in ENDED and not settled:
+        return RentalState.STOPPING
     if state == PlacementState.RUNNING:
         if stop_requested_at is not None:
             return RentalState.STOPPING

@@ -30,6 +30,7 @@ CHANGING = (
     "placement__ssh_port",
     "meter__charged_ms",
     "meter__charged_microusd",
+    "meter__closed_at",
 )
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from marketplace.domain.placement import LIVE, PlacementState
 from marketplace.domain.problem import Refused
@@ -65,7 +65,7 @@ def views(renter_id: int, *, live: bool, now: datetime) -> tuple[RentalView, ...
     """Return the renter's newest rentals; ``live``: only those that have not ended."""
     rentals = _rentals(renter_id)
     if live:
-        rentals = rentals.filter(placement__state__in=LIVE)
+        rentals = rentals.filter(Q(placement__state__in=LIVE) | Q(meter__closed_at=None))
     return tuple(_view(rental) for rental in rentals.order_by("-started_at", "id")[:VIEWS_MAX])
 
 
@@ -92,6 +92,7 @@ def _view(rental: Rental) -> RentalView:
         PlacementState(placement.state),
         reachable_at=placement.reachable_at,
         stop_requested_at=placement.stop_requested_at,
+        settled=meter.closed_at is not None,
     )
     command = ""
     if state == RentalState.ACTIVE and placement.ssh_port:

@@ -57,6 +57,9 @@ def test_seconds_from_the_door_to_the_stop_are_charged(
     gone = agent.observed(placement_id, ObservedState.GONE, run=1, age_ms=14_500)
     reply = agent.sync(after(16.5), placements=[gone], intervals=[last])
     assert reply.desired == ()
+    # Its last seconds are not charged yet, so nobody is told a final cost.
+    assert queries.view(rental.id, renter.pk, after(16.5)).state == RentalState.STOPPING
+    assert [live.id for live in queries.views(renter.pk, live=True, now=after(16.5))] == [rental.id]
     charge_all(now=after(17))
 
     view = queries.view(rental.id, renter.pk, after(17))
