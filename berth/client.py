@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from urllib.parse import quote
 
 import httpx
 from pydantic import TypeAdapter, ValidationError
@@ -98,6 +99,10 @@ class Client:
             if not page.next_cursor:
                 return
             wanted = wanted.model_copy(update={"cursor": page.next_cursor})
+
+    def offer(self, offer_id: str) -> Offer:
+        """Return one offer as it is now."""
+        return _read(Offer, self._get(f"/offers/{quote(offer_id, safe='')}"))
 
     def rent(self, request: RentalRequest) -> Rental:
         """Return the new rental. A lost answer is asked for again, never rented twice."""

@@ -47,6 +47,7 @@ class Offer(Shape):
     price_cpu_hour_microusd: int = 0
     #: of the smallest slice that is free
     price_hour_microusd: int | None = None
+    #: None: no bids
     bid_floor_microusd: int | None = None
     longest_term_s: int | None = None
     verified: bool = False
@@ -108,6 +109,8 @@ class RentalRequest(Shape):
     ssh_key_ids: tuple[int | str, ...] | None = None
     environment: dict[str, str] = {}
     bid_microusd: int | None = None
+    #: refuse when an hour costs more; None: any price
+    price_hour_microusd_max: int | None = None
 
 
 class Receipts(Shape):

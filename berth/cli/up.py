@@ -1,5 +1,6 @@
 """This will rent a machine."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,8 @@ from berth.cli.options import TIMEOUT_S, AsJson, Cap, Lease, Timeout, Wait, size
 from berth.client import Client
 from berth.keyfile import KeyFile, read_key
 from berth.problem import Refused
-from berth.shapes import OfferFilter, Rental, RentalRequest
+from berth.shapes import Offer, OfferFilter, Rental, RentalRequest
+from berth.units import format_usd
 from berth.waiting import wait
 from protocol.hardware import Resources
 
@@ -19,11 +21,11 @@ from protocol.hardware import Resources
 OFFERS_TRIED_MAX = 10
 #: refusals that another machine may not give
 ANOTHER_MACHINE = frozenset(
-    {"offer_taken", "exceeds_machine", "machine_offline", "machine_unverified"}
+    {"offer_taken", "exceeds_machine", "machine_offline", "machine_unverified", "price_raised"}
 )
 GIB = 1 << 30
 
-Offer = Annotated[str | None, typer.Argument(metavar="[OFFER]", help="From: berth offers")]
+OfferId = Annotated[str | None, typer.Argument(metavar="[OFFER]", help="From: berth offers")]
 Ram = Annotated[int, typer.Option(parser=size, metavar="SIZE", show_default="1GiB", help="Memory.")]
 Disk = Annotated[int, typer.Option(parser=size, metavar="SIZE", show_default="2GiB", help="Disk.")]
 Key = Annotated[
@@ -33,12 +35,19 @@ Key = Annotated[
 Environment = Annotated[
     list[str] | None, typer.Option("--env", "-e", metavar="NAME=VALUE", help="Repeat for more.")
 ]
-Bid = Annotated[int | None, typer.Option(parser=usd, metavar="USD", help="Interruptible: an hour.")]
+Bid = Annotated[
+    int | None,
+    typer.Option(parser=usd, metavar="USD", help="An hour, where the host takes bids."),
+]
+PriceMax = Annotated[
+    int | None,
+    typer.Option("--price-max", parser=usd, metavar="USD", help="An hour of it all, at most."),
+]
 
 
 def up(
     *,
-    offer: Offer = None,
+    offer: OfferId = None,
     cheapest: Annotated[bool, typer.Option("--cheapest", help="Find the offer for me.")] = False,
     image: Annotated[str, typer.Option(help="What to run, for example debian:12.")],
     cpus: Annotated[int, typer.Option(min=1, help="CPUs.")] = 1,
@@ -51,6 +60,7 @@ def up(
     key: Key = None,
     environment: Environment = None,
     bid: Bid = None,
+    price_max: PriceMax = None,
     wait_active: Wait = False,
     timeout_s: Timeout = TIMEOUT_S,
     as_json: AsJson = False,
@@ -64,9 +74,12 @@ def up(
     key_file = read_key(key) if key else None
     resources = Resources.of(cpus=cpus, gpus=gpus, ram_bytes=ram, disk_bytes=disk)
     with session.client() as client:
-        offer_ids = [offer] if offer else _cheapest(client, resources, gpu_model)
+        found = [client.offer(offer)] if offer else _cheapest(client, resources, gpu_model)
+        prices = {one.id: choice.price_hour(one, resources) for one in found}
+        if offer and bid is None and not as_json:
+            output.note(f"This costs {format_usd(prices[found[0].id])} an hour.")
         request = RentalRequest(
-            offer_id=offer_ids[0],
+            offer_id=found[0].id,
             image=image,
             resources=resources,
             lease_s=lease,
@@ -75,7 +88,7 @@ def up(
             environment=variables,
             bid_microusd=bid,
         )
-        rental = _rent_first(client, request, offer_ids)
+        rental = _rent_first(client, request, _ceilings(prices, bid=bid, price_max=price_max))
         if key_file and key_file.identity:
             session.doors().remember_identity(rental.id, key_file.identity)
         if wait_active:
@@ -90,7 +103,21 @@ def up(
     progress.show(rental, as_json=as_json)
 
 
-def _cheapest(client: Client, resources: Resources, gpu_model: str | None) -> list[str]:
+def _ceilings(
+    prices: dict[str, int], *, bid: int | None, price_max: int | None
+) -> dict[str, int | None]:
+    """Return the most that an hour may cost by each offer's id: what it costs now, or less.
+
+    A host that raises a price between our look and the rental is refused, not paid.
+    """
+    if bid is not None:
+        return dict.fromkeys(prices, price_max)
+    return {
+        one: price if price_max is None else min(price, price_max) for one, price in prices.items()
+    }
+
+
+def _cheapest(client: Client, resources: Resources, gpu_model: str | None) -> list[Offer]:
     """Return the offers to try, cheapest first."""
     wanted = OfferFilter(
         gpu_model=gpu_model,
@@ -104,18 +131,24 @@ def _cheapest(client: Client, resources: Resources, gpu_model: str | None) -> li
     found = choice.cheapest(client.offers(wanted), resources)
     if not found:
         raise Refused("no_offer", "No verified machine that is online has room for this now.")
-    return [offer.id for offer in found[:OFFERS_TRIED_MAX]]
+    return found[:OFFERS_TRIED_MAX]
 
 
-def _rent_first(client: Client, request: RentalRequest, offer_ids: list[str]) -> Rental:
-    for offer_id in offer_ids[:-1]:
+def _rent_first(
+    client: Client, request: RentalRequest, ceilings: Mapping[str, int | None]
+) -> Rental:
+    *others, last = [
+        request.model_copy(update={"offer_id": offer_id, "price_hour_microusd_max": ceiling})
+        for offer_id, ceiling in ceilings.items()
+    ]
+    for one in others:
         try:
-            return client.rent(request.model_copy(update={"offer_id": offer_id}))
+            return client.rent(one)
         except Refused as error:
             if error.code not in ANOTHER_MACHINE:
                 raise
-            output.note(f"Offer {offer_id}: {error.sentence} Trying the next.")
-    return client.rent(request.model_copy(update={"offer_id": offer_ids[-1]}))
+            output.note(f"Offer {one.offer_id}: {error.sentence} Trying the next.")
+    return client.rent(last)
 
 
 def _key_id(client: Client, key_file: KeyFile) -> int | str:

@@ -1,9 +1,24 @@
 """This will price a request and say the most that it can cost before anybody agrees to it."""
 
-from marketplace.domain.money import MicroUsd, charge
+from marketplace.domain.money import MicroUsd, charge, format_usd
 from marketplace.domain.problem import Refused
 
 HOUR_MS = 3_600_000
+
+
+class PriceRaised(Refused):
+    """The price is above what the renter agreed to."""
+
+    code = "price_raised"
+    status = 409
+
+
+class BidsNotTaken(Refused):
+    """The host set no floor, so there is nothing to bid for."""
+
+    code = "bids_not_taken"
+    status = 409
+    sentence = "This host takes no bids; rent at the price of the offer."
 
 
 class BidBelowFloor(Refused):
@@ -53,14 +68,28 @@ def floor_hour(
     return MicroUsd(-(-price_hour_microusd * floor_unit_microusd // price_unit_microusd))
 
 
-def check_bid(bid_hour_microusd: int, *, floor_hour_microusd: int) -> MicroUsd:
-    """Return the bid as the price of an hour.
+def check_bid(
+    bid_hour_microusd: int, *, price_hour_microusd: int, floor_hour_microusd: int
+) -> MicroUsd:
+    """Return the price of an hour for this bid: never more than anybody pays without one.
 
     :raises BidBelowFloor: when the host wants more.
     """
-    if bid_hour_microusd < floor_hour_microusd:
+    if bid_hour_microusd < min(floor_hour_microusd, price_hour_microusd):
         raise BidBelowFloor("Your bid is below what this host accepts; raise it.")
-    return MicroUsd(bid_hour_microusd)
+    return MicroUsd(min(bid_hour_microusd, price_hour_microusd))
+
+
+def check_price(price_hour_microusd: int, *, at_most_microusd: int | None) -> None:
+    """Accept the price of an hour that the renter agreed to. None: any price.
+
+    :raises PriceRaised: when it is higher.
+    """
+    if at_most_microusd is not None and price_hour_microusd > at_most_microusd:
+        raise PriceRaised(
+            f"This costs {format_usd(price_hour_microusd)} an hour now, more than the"
+            f" {format_usd(at_most_microusd)} you agreed to; rent again if that is fine."
+        )
 
 
 def term_ms(

@@ -50,7 +50,8 @@ class OfferReply(Schema):
     price_cpu_hour_microusd: int
     #: an hour of the smallest slice: one GPU, or one CPU where there is no GPU
     price_hour_microusd: int
-    bid_floor_microusd: int
+    #: the least bid for that hour; null: this host takes no bids
+    bid_floor_microusd: int | None
     longest_term_s: int
     listed: bool
     verified: bool
@@ -67,8 +68,11 @@ class OfferPage(Schema):
 
 
 class Terms(Schema):
+    """A term that is left out stays as it is."""
+
     price_gpu_hour_microusd: Whole | None = None
     price_cpu_hour_microusd: Whole | None = None
+    #: the lowest price that you accept; nothing is interrupted for it yet; null: take no bids
     bid_floor_microusd: Whole | None = None
     longest_term_s: Annotated[int, Field(ge=1, le=366 * 86_400)] | None = None
     listed: bool | None = None
@@ -111,6 +115,9 @@ def set_terms(request: HttpRequest, machine_id: UUID, payload: Terms) -> OfferRe
     """Set your machine's terms; running rentals keep theirs."""
     now = timezone.now()
     offer = set_price.set_price(
-        host_id=caller(request).pk, machine_id=machine_id, now=now, **payload.dict()
+        host_id=caller(request).pk,
+        machine_id=machine_id,
+        now=now,
+        **payload.dict(exclude_unset=True),
     )
     return OfferReply.from_orm(queries.row_of(offer, now=now))

@@ -17,8 +17,8 @@ class Offer(models.Model):
     price_gpu_hour_microusd = models.BigIntegerField()
     #: applies where no GPU is asked for
     price_cpu_hour_microusd = models.BigIntegerField()
-    #: the least bid of an hour that the host accepts, for the smallest slice
-    bid_floor_microusd = models.BigIntegerField()
+    #: the least bid of an hour that the host accepts, for the smallest slice; None: no bids
+    bid_floor_microusd = models.BigIntegerField(null=True, blank=True)
     longest_term_s = models.IntegerField()
     #: False: the host took it off the market
     listed = models.BooleanField(default=True)

@@ -39,7 +39,8 @@ class OfferRow:
     price_cpu_hour_microusd: int
     #: an hour of the smallest slice: one GPU, or one CPU where there is no GPU
     price_hour_microusd: int
-    bid_floor_microusd: int
+    #: None: this host takes no bids
+    bid_floor_microusd: int | None
     longest_term_s: int
     listed: bool
     verified: bool

@@ -42,6 +42,7 @@ def create(
         ssh_key_ids=payload.ssh_key_ids,
         environment=payload.environment,
         bid_microusd=payload.bid_microusd,
+        price_hour_microusd_max=payload.price_hour_microusd_max,
         idempotency_key=idempotency_key or str(uuid4()),
         now=now,
     )

@@ -29,7 +29,10 @@ class RentalRequest(Schema):
         ],
         Field(max_length=200),
     ] = Field(default_factory=dict)
+    #: an hour, instead of the offer's price; only where the offer names a floor for bids
     bid_microusd: Annotated[int, Field(gt=0, le=10**15)] | None = None
+    #: refuse with price_raised if an hour costs more by now; null: any price
+    price_hour_microusd_max: Annotated[int, Field(ge=0, le=10**15)] | None = None
 
 
 class ExtendRequest(Schema):

@@ -113,6 +113,8 @@ class Market:
         self.script = ["preparing", "active"]
         self.failure = ""
         self.billed_ms = 2_500
+        #: by how much a CPU-hour costs more when it is rented than when it was looked at
+        self.raised_by = 0
         self.payment = {"state": "paid", "reason": ""}
 
     def answer(self, seen: Seen) -> tuple[int, Any]:
@@ -147,6 +149,8 @@ class Market:
         return 200, self.keys
 
     def _offers(self, seen: Seen, parts: list[str]) -> tuple[int, Any]:
+        if parts:
+            return 200, self._offer(parts[0])
         found = [
             one for one in self.offers if one["cpus_free"] >= int(seen.query.get("cpus_min", 0))
         ]
@@ -156,6 +160,12 @@ class Market:
         start = int(seen.query.get("cursor", 0))
         more = str(start + PAGE) if start + PAGE < len(found) else None
         return 200, {"items": found[start : start + PAGE], "next_cursor": more}
+
+    def _offer(self, offer_id: str) -> dict[str, Any]:
+        for one in self.offers:
+            if one["id"] == offer_id:
+                return one
+        raise Refusal(404, "not_found", "There is no such offer.")
 
     def _rentals(self, seen: Seen, parts: list[str]) -> tuple[int, Any]:
         if not parts:
@@ -184,6 +194,11 @@ class Market:
             refusal = self.refusals.get(("RENT", seen.body["offer_id"]))
             if refusal:
                 raise refusal
+            ceiling = seen.body["price_hour_microusd_max"]
+            price = self._offer(seen.body["offer_id"])["price_cpu_hour_microusd"] + self.raised_by
+            price *= seen.body["resources"]["cpu"]["count"]
+            if ceiling is not None and price > ceiling:
+                raise Refusal(409, "price_raised", "This costs more now.")
             self.idempotent[key] = self.add_rental(**seen.body)["id"]
         return 201, self.rentals[self.idempotent[key]]
 

@@ -83,13 +83,35 @@ def test_a_refusal_is_one_sentence_and_rents_nothing(
     ran = terminal.berth(*words, "--json")
     assert (ran.code, ran.out) == (1, "")
     assert ran.problem == {"status": 409, "code": code, "detail": "A plain sentence."}
-    assert terminal.berth(*words).err == f"berth: A plain sentence. [{code}]\n"
+    told = f"This costs $0.04 an hour.\nberth: A plain sentence. [{code}]\n"
+    assert terminal.berth(*words).err == told
     assert market.rentals == {}
 
 
 def test_cheapest_goes_on_to_the_next_when_one_is_taken(terminal: Terminal, market: Market) -> None:
     market.offers += [offer("unverified", 1, verified=False), offer("full", 2, cpus_free=0)]
     market.refusals["RENT", "offer-b"] = Refusal(409, "offer_taken", "Somebody was faster.")
+    assert terminal.berth(*UP).json["offer_id"] == "offer-a"
+
+
+def test_a_price_raised_after_it_was_shown_is_refused(terminal: Terminal, market: Market) -> None:
+    market.raised_by = 1
+    words = ("up", "offer-a", "--image", "i", "--cap", "2.50")
+    ran = terminal.berth(*words, "--json")
+    assert (ran.code, ran.problem["code"]) == (1, "price_raised")
+    assert market.rentals == {}
+
+
+def test_the_highest_price_can_be_named(terminal: Terminal, market: Market) -> None:
+    words = ("up", "offer-a", "--image", "i", "--cap", "2.50", "--cpus", "2", "--json")
+    ran = terminal.berth(*words, "--price-max", "0.079999")
+    assert (ran.code, ran.problem["code"]) == (1, "price_raised")
+    assert terminal.berth(*words, "--price-max", "0.08").code == 0
+    assert market.seen[-1].body["price_hour_microusd_max"] == 80_000
+
+
+def test_cheapest_goes_on_when_a_price_rose(terminal: Terminal, market: Market) -> None:
+    market.refusals["RENT", "offer-b"] = Refusal(409, "price_raised", "It costs more.")
     assert terminal.berth(*UP).json["offer_id"] == "offer-a"
 
 

@@ -38,6 +38,9 @@ class Api:
     def get(self, path: str) -> Any:
         return self._send("get", path, None, {})
 
+    def patch(self, path: str, body: dict[str, Any]) -> Any:
+        return self._send("patch", path, json.dumps(body), {})
+
     def delete(self, path: str) -> Any:
         return self._send("delete", path, None, {})
 
@@ -123,6 +126,34 @@ def rental_of(offer: dict[str, Any]) -> dict[str, Any]:
         "resources": ONE_CPU,
         "lease_s": 600,
     }
+
+
+def test_a_raised_price_is_refused_and_nothing_charged(
+    market: Market, api: Api, charlie: User
+) -> None:
+    (offer,) = api.get("/offers").json()["items"]
+    api.post("/ssh-keys", {"name": "laptop", "public_key": ALICES_KEY})
+    host = Api(charlie)
+    terms = {"price_cpu_hour_microusd": 2 * offer["price_cpu_hour_microusd"]}
+    path = f"/host/machines/{offer['machine_id']}/offer"
+    assert host.patch(path, terms).json()["bid_floor_microusd"] is None
+    body = rental_of(offer) | {"price_hour_microusd_max": offer["price_cpu_hour_microusd"]}
+    refused = api.post("/rentals", body)
+    assert (refused.status_code, refused.json()["code"]) == (409, "price_raised")
+    assert api.get("/me").json()["held_microusd"] == 0
+
+
+def test_a_bid_needs_a_floor(market: Market, api: Api, charlie: User) -> None:
+    (offer,) = api.get("/offers").json()["items"]
+    api.post("/ssh-keys", {"name": "laptop", "public_key": ALICES_KEY})
+    body = rental_of(offer) | {"bid_microusd": 1_000}
+    assert api.post("/rentals", body).json()["code"] == "bids_not_taken"
+    host, path = Api(charlie), f"/host/machines/{offer['machine_id']}/offer"
+    host.patch(path, {"bid_floor_microusd": 2_000})
+    assert api.post("/rentals", body).json()["code"] == "bid_below_floor"
+    host.patch(path, {"bid_floor_microusd": 1_000})
+    host.patch(path, {"listed": True})
+    assert api.post("/rentals", body).json()["price_hour_microusd"] == 1_000
 
 
 @pytest.mark.parametrize(

@@ -2,21 +2,18 @@
 
 import logging
 from datetime import datetime
+from typing import TypedDict, Unpack
 from uuid import UUID
 
 from marketplace.domain.problem import Refused
 from marketplace.offers.actions import refresh
 from marketplace.offers.models import Offer
+from marketplace.offers.queries import OfferUnknown
 
 logger = logging.getLogger(__name__)
 PRICE_HOUR_MICROUSD_MAX = 1_000_000_000
 TERM_S_MAX = 366 * 24 * 3600
-
-
-class OfferUnknown(Refused):
-    code = "not_found"
-    status = 404
-    sentence = "There is no such machine of yours."
+NOT_YOURS = "There is no such machine of yours."
 
 
 class TermsInvalid(Refused):
@@ -25,42 +22,48 @@ class TermsInvalid(Refused):
     sentence = "A price is between $0 and $1000 an hour, a term between a second and 366 days."
 
 
-def set_price(
-    *,
-    host_id: int,
-    machine_id: UUID,
-    now: datetime,
-    price_gpu_hour_microusd: int | None = None,
-    price_cpu_hour_microusd: int | None = None,
-    bid_floor_microusd: int | None = None,
-    longest_term_s: int | None = None,
-    listed: bool | None = None,
-) -> Offer:
-    """Return the offer with its new terms; None leaves one as it is. Running rentals keep theirs.
+class Terms(TypedDict, total=False):
+    """What a host may set; a term that is left out, or None, stays as it is."""
+
+    price_gpu_hour_microusd: int | None
+    price_cpu_hour_microusd: int | None
+    #: None takes no bids
+    bid_floor_microusd: int | None
+    longest_term_s: int | None
+    listed: bool | None
+
+
+def set_price(*, host_id: int, machine_id: UUID, now: datetime, **terms: Unpack[Terms]) -> Offer:
+    """Return the offer with its new terms. Running rentals keep theirs.
 
     :raises OfferUnknown: when the machine is not this host's.
     :raises TermsInvalid: when a term is out of bounds.
     """
-    prices = {
-        "price_gpu_hour_microusd": price_gpu_hour_microusd,
-        "price_cpu_hour_microusd": price_cpu_hour_microusd,
-        "bid_floor_microusd": bid_floor_microusd,
-    }
-    if any(p is not None and not 0 <= p <= PRICE_HOUR_MICROUSD_MAX for p in prices.values()):
-        raise TermsInvalid
-    if longest_term_s is not None and not 1 <= longest_term_s <= TERM_S_MAX:
-        raise TermsInvalid
-    terms: dict[str, int | bool | None] = prices | {
-        "longest_term_s": longest_term_s,
-        "listed": listed,
+    _check(terms)
+    changes = {
+        name: term
+        for name, term in terms.items()
+        if term is not None or name == "bid_floor_microusd"
     }
     offers = Offer.objects.filter(machine_id=machine_id, machine__host_id=host_id)
-    changes = {name: term for name, term in terms.items() if term is not None}
     if changes and not offers.update(**changes):
-        raise OfferUnknown
+        raise OfferUnknown(NOT_YOURS)
     refresh.refresh(machine_id=machine_id, now=now)
     offer = offers.first()
     if offer is None:
-        raise OfferUnknown
+        raise OfferUnknown(NOT_YOURS)
     logger.info("Terms set", extra={"machine_id": machine_id, "host_id": host_id})
     return offer
+
+
+def _check(terms: Terms) -> None:
+    prices = (
+        terms.get("price_gpu_hour_microusd"),
+        terms.get("price_cpu_hour_microusd"),
+        terms.get("bid_floor_microusd"),
+    )
+    if any(price is not None and not 0 <= price <= PRICE_HOUR_MICROUSD_MAX for price in prices):
+        raise TermsInvalid
+    longest_term_s = terms.get("longest_term_s")
+    if longest_term_s is not None and not 1 <= longest_term_s <= TERM_S_MAX:
+        raise TermsInvalid

@@ -41,8 +41,9 @@ class RentForm(forms.Form):
     ssh_keys = forms.MultipleChoiceField(
         label="SSH keys that may log in", widget=forms.CheckboxSelectMultiple, required=False
     )
-    #: the worst total that the page showed; renting for more asks again
+    #: the worst total and the price of an hour that the page showed; renting for more asks again
     agreed_microusd = forms.IntegerField(widget=forms.HiddenInput, required=False)
+    agreed_hour_microusd = forms.IntegerField(widget=forms.HiddenInput, min_value=0, required=False)
     #: pressing the button twice rents once
     request_key = forms.CharField(widget=forms.HiddenInput, max_length=64)
 

@@ -71,12 +71,18 @@ def terms_form(offer: Offer) -> TermsForm:
     initial = {
         "price_cpu_hour": format_usd(offer.price_cpu_hour_microusd).removeprefix("$"),
         "price_gpu_hour": format_usd(offer.price_gpu_hour_microusd).removeprefix("$"),
+        "bid_floor": _bid_floor(offer),
         "listed": offer.listed,
     }
     form = TermsForm(initial=initial, auto_id=f"id_{offer.machine_id.hex[:12]}_%s")
     if not offer.machine.gpus_total:
         del form.fields["price_gpu_hour"]
     return form
+
+
+def _bid_floor(offer: Offer) -> str:
+    floor = offer.bid_floor_microusd
+    return "" if floor is None else format_usd(floor).removeprefix("$")
 
 
 def _price(offer: Offer) -> str:

@@ -17,7 +17,8 @@ class Quote:
     sentence: str = ""
     price_hour: str = "–"
     worst_total: str = "–"
-    #: what the form sends back as agreed; None: there is no total to agree to
+    #: what the form sends back as agreed; None: there is nothing to agree to
+    price_hour_microusd: int | None = None
     worst_total_microusd: int | None = None
     runs: str = "–"
     missing_money: bool = False
@@ -50,6 +51,7 @@ def quote(form: RentForm, offer: OfferRow, *, balance_microusd: int) -> Quote:
     sentence = f"You need {format_usd(missing)} more in your balance." if missing > 0 else ""
     return Quote(
         price_hour=format_usd(price),
+        price_hour_microusd=price,
         worst_total=format_usd(worst),
         worst_total_microusd=worst,
         runs=runs,

@@ -16,6 +16,7 @@ from marketplace.ledger.queries import earned
 from marketplace.machines.actions.issue_token import issue_token
 from marketplace.machines.api import enrol_command
 from marketplace.offers.actions import set_price
+from marketplace.offers.queries import OfferUnknown
 from marketplace.pages import queries
 from marketplace.pages.forms.problems import problems
 from marketplace.pages.forms.terms import TermsForm
@@ -61,9 +62,10 @@ def set_terms(request: MemberRequest, machine_id: UUID) -> HttpResponse:
             now=timezone.now(),
             price_cpu_hour_microusd=terms["price_cpu_hour"],
             price_gpu_hour_microusd=terms["price_gpu_hour"],
+            bid_floor_microusd=terms["bid_floor"],
             listed=terms["listed"],
         )
-    except set_price.OfferUnknown as refused:
+    except OfferUnknown as refused:
         raise Http404(refused.detail) from None
     except Refused as refused:
         messages.error(request, refused.detail)

@@ -32,10 +32,7 @@ CHANGED = "The most that it can cost is now {total}. Rent again if that is fine.
 @login_required
 def rent(request: MemberRequest, offer_id: UUID) -> HttpResponse:
     """Show the form, price it again, or start the rental."""
-    try:
-        offer = offers.row(offer_id, now=timezone.now())
-    except offers.OfferUnknown as refused:
-        raise Http404(refused.detail) from None
+    offer = _offer(offer_id)
     form, shown = _form(request, offer)
     if request.method == "POST" and request.POST.get("intent") == "quote":
         if getattr(request, "htmx", None):
@@ -47,6 +44,9 @@ def rent(request: MemberRequest, offer_id: UUID) -> HttpResponse:
                 return redirect(_start(request, offer_id, form))
             except Refused as refused:
                 problem = refused.detail
+                # Its host may have changed it since it was read above: show what holds now.
+                offer = _offer(offer_id)
+                shown = _quote(request, form, offer)
         form.add_error(None, problem)
     context = {
         "form": form,
@@ -60,6 +60,13 @@ def rent(request: MemberRequest, offer_id: UUID) -> HttpResponse:
     )
 
 
+def _offer(offer_id: UUID) -> offers.OfferRow:
+    try:
+        return offers.row(offer_id, now=timezone.now())
+    except offers.OfferUnknown as refused:
+        raise Http404(refused.detail) from None
+
+
 def _form(request: MemberRequest, offer: offers.OfferRow) -> tuple[RentForm, Quote]:
     keys = accounts.ssh_keys(request.user.pk)
     options: dict[str, Any] = {"keys": keys, "has_gpus": bool(offer.gpus)}
@@ -67,7 +74,11 @@ def _form(request: MemberRequest, offer: offers.OfferRow) -> tuple[RentForm, Quo
         form = RentForm(request.POST, **options)
     else:
         form = RentForm(_first_guess(request, offer, keys), **options)
-    return form, quote(form, offer, balance_microusd=ledger.balance(request.user.pk))
+    return form, _quote(request, form, offer)
+
+
+def _quote(request: MemberRequest, form: RentForm, offer: offers.OfferRow) -> Quote:
+    return quote(form, offer, balance_microusd=ledger.balance(request.user.pk))
 
 
 def _first_guess(
@@ -90,7 +101,8 @@ def _disagreement(form: RentForm, shown: Quote) -> str:
     """Return what to say when the page showed less than this would cost; empty: all is agreed."""
     agreed = form.cleaned_data["agreed_microusd"]
     total = shown.worst_total_microusd
-    if total is None or (agreed is not None and total <= agreed):
+    priced = form.cleaned_data["agreed_hour_microusd"] is not None
+    if total is None or (priced and agreed is not None and total <= agreed):
         return ""
     return CHANGED.format(total=shown.worst_total)
 
@@ -105,6 +117,7 @@ def _start(request: MemberRequest, offer_id: UUID, form: RentForm) -> str:
         cap_microusd=form.cleaned_data["cap"],
         ssh_key_ids=form.ssh_key_ids(),
         environment={},
+        price_hour_microusd_max=form.cleaned_data["agreed_hour_microusd"],
         idempotency_key=f"page:{form.cleaned_data['request_key']}",
         now=timezone.now(),
     )

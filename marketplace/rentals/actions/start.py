@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -67,8 +67,10 @@ class Limits:
 
     lease_s: int | None
     cap_microusd: int | None
-    #: per hour, for an interruptible rental
+    #: per hour, where the host takes bids
     bid_microusd: int | None
+    #: the highest price of an hour that the renter agreed to
+    price_hour_microusd_max: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ def start(
     idempotency_key: str,
     now: datetime,
     bid_microusd: int | None = None,
+    price_hour_microusd_max: int | None = None,
 ) -> Rental:
     """Return the new rental, or the one that this key already started.
 
@@ -107,7 +110,8 @@ def start(
         resources=resources,
     )
     keys = None if ssh_key_ids is None else sorted(map(str, ssh_key_ids))
-    asked = (str(offer_id), lease_s, cap_microusd, bid_microusd, keys)
+    limits = Limits(lease_s, cap_microusd, bid_microusd, price_hour_microusd_max)
+    asked = (str(offer_id), astuple(limits), keys)
     digest = hashlib.sha256(canonical_bytes(workload) + repr(asked).encode()).hexdigest()
     if (known := _known(renter_id, idempotency_key, digest)) is not None:
         return known
@@ -116,7 +120,7 @@ def start(
             renter_id=renter_id,
             offer_id=offer_id,
             workload=workload,
-            limits=Limits(lease_s, cap_microusd, bid_microusd),
+            limits=limits,
             ssh_key_ids=ssh_key_ids,
             idempotency=(idempotency_key, digest),
             now=now,
@@ -191,21 +195,8 @@ def _terms(
     limits: Limits,
     now: datetime,
 ) -> Terms:
-    price = pricing.price_hour(
-        gpus=resources.gpu.count,
-        cpus=resources.cpu.count,
-        price_gpu_hour_microusd=offer.price_gpu_hour_microusd,
-        price_cpu_hour_microusd=offer.price_cpu_hour_microusd,
-    )
-    if limits.bid_microusd is not None:
-        floor = pricing.floor_hour(
-            price_hour_microusd=price,
-            price_unit_microusd=offer.price_gpu_hour_microusd
-            if offer.machine.gpus_total
-            else offer.price_cpu_hour_microusd,
-            floor_unit_microusd=offer.bid_floor_microusd,
-        )
-        price = pricing.check_bid(limits.bid_microusd, floor_hour_microusd=floor)
+    price = _price_hour(offer, resources, limits.bid_microusd)
+    pricing.check_price(price, at_most_microusd=limits.price_hour_microusd_max)
     term_ms = pricing.term_ms(
         price_hour_microusd=price,
         lease_s=limits.lease_s,
@@ -217,6 +208,27 @@ def _terms(
         worst_total_microusd=money.charge(price, term_ms),
         funded_until=now + timedelta(milliseconds=term_ms),
     )
+
+
+def _price_hour(offer: Offer, resources: Resources, bid_microusd: int | None) -> MicroUsd:
+    price = pricing.price_hour(
+        gpus=resources.gpu.count,
+        cpus=resources.cpu.count,
+        price_gpu_hour_microusd=offer.price_gpu_hour_microusd,
+        price_cpu_hour_microusd=offer.price_cpu_hour_microusd,
+    )
+    if bid_microusd is None:
+        return price
+    if offer.bid_floor_microusd is None:
+        raise pricing.BidsNotTaken
+    floor = pricing.floor_hour(
+        price_hour_microusd=price,
+        price_unit_microusd=offer.price_gpu_hour_microusd
+        if offer.machine.gpus_total
+        else offer.price_cpu_hour_microusd,
+        floor_unit_microusd=offer.bid_floor_microusd,
+    )
+    return pricing.check_bid(bid_microusd, price_hour_microusd=price, floor_hour_microusd=floor)
 
 
 def _keys(renter_id: int, ssh_key_ids: Sequence[UUID] | None) -> tuple[str, ...]:

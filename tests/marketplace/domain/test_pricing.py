@@ -6,9 +6,11 @@ from marketplace.domain.money import charge
 from marketplace.domain.pricing import (
     BidBelowFloor,
     LimitMissing,
+    PriceRaised,
     TermTooLong,
     affordable_ms,
     check_bid,
+    check_price,
     floor_hour,
     price_hour,
     term_ms,
@@ -40,9 +42,21 @@ def test_the_floor_of_what_costs_nothing_is_the_hosts_own() -> None:
 
 
 def test_a_bid_must_reach_the_floor() -> None:
-    assert check_bid(100, floor_hour_microusd=100) == 100
+    assert check_bid(100, price_hour_microusd=200, floor_hour_microusd=100) == 100
     with pytest.raises(BidBelowFloor):
-        check_bid(99, floor_hour_microusd=100)
+        check_bid(99, price_hour_microusd=200, floor_hour_microusd=100)
+
+
+@pytest.mark.parametrize("floor", [100, 300])
+def test_a_bid_above_the_price_costs_the_price(floor: int) -> None:
+    assert check_bid(250, price_hour_microusd=200, floor_hour_microusd=floor) == 200
+
+
+def test_a_price_above_the_agreed_one_is_refused_with_both() -> None:
+    check_price(40_000, at_most_microusd=None)
+    check_price(40_000, at_most_microusd=40_000)
+    with pytest.raises(PriceRaised, match=r"\$0\.04 an hour now, more than the \$0\.03 "):
+        check_price(40_000, at_most_microusd=30_000)
 
 
 @pytest.mark.parametrize(("lease_s", "cap"), [(None, None), (0, None), (None, 0), (0, 0)])

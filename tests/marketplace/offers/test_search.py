@@ -10,7 +10,7 @@ from marketplace.machines.models import Machine
 from marketplace.offers import queries
 from marketplace.offers.actions.list_offer import list_missing, list_offer
 from marketplace.offers.actions.refresh import refresh, refresh_all
-from marketplace.offers.actions.set_price import OfferUnknown, TermsInvalid, set_price
+from marketplace.offers.actions.set_price import TermsInvalid, set_price
 from marketplace.offers.models import Offer
 from marketplace.verification.actions.admit_validator import expel
 from marketplace.verification.actions.record_verdict import record
@@ -156,10 +156,19 @@ def test_a_host_may_not_price_the_machine_of_another() -> None:
     on = listed()
     stranger = user("other@example.org").id
     for terms in ({"bid_floor_microusd": 1}, {}):
-        with pytest.raises(OfferUnknown):
+        with pytest.raises(queries.OfferUnknown):
             set_price(host_id=stranger, machine_id=on.id, now=NOW, **terms)
     assert list(queries.of_host(stranger)) == []
     assert queries.of_host(on.host_id).count() == 1
+
+
+def test_a_term_that_is_left_out_stays() -> None:
+    on = listed()
+    set_price(host_id=on.host_id, machine_id=on.id, now=NOW, bid_floor_microusd=7)
+    set_price(host_id=on.host_id, machine_id=on.id, now=NOW, listed=None)
+    assert Offer.objects.get().bid_floor_microusd == 7
+    set_price(host_id=on.host_id, machine_id=on.id, now=NOW, bid_floor_microusd=None)
+    assert Offer.objects.get().bid_floor_microusd is None
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,16 @@ def test_terms_are_set_by_a_plain_form(host: Client, market: Market) -> None:
     assert b"Not on the market" in reply.content
 
 
+def test_bids_are_taken_only_while_the_host_names_a_floor(host: Client, market: Market) -> None:
+    assert Offer.objects.get().bid_floor_microusd is None
+    assert b"No bid is interrupted yet" in host.get("/host/").content
+    url = f"/host/machines/{market.machine.id}/terms"
+    host.post(url, {"price_cpu_hour": "0.02", "bid_floor": "0.01"})
+    assert Offer.objects.get().bid_floor_microusd == 10_000
+    host.post(url, {"price_cpu_hour": "0.02", "bid_floor": ""})
+    assert Offer.objects.get().bid_floor_microusd is None
+
+
 def test_a_price_out_of_bounds_is_explained(host: Client, market: Market) -> None:
     url = f"/host/machines/{market.machine.id}/terms"
     assert (

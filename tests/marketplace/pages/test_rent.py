@@ -9,6 +9,7 @@ from django.test import Client
 from marketplace.accounts.models import SshKey, User
 from marketplace.ledger import queries as ledger
 from marketplace.machines.models import Machine
+from marketplace.offers.models import Offer
 from marketplace.rentals.models import Rental
 from tests.marketplace.rentals.market import Market
 
@@ -20,9 +21,14 @@ def rent_url(market: Market) -> str:
 def filled(page: Any, **changed: Any) -> dict[str, Any]:
     """Return what a browser would send of the page's form, but for what is ``changed``."""
     form = page.context["form"]
-    agreed = page.context["quote"].worst_total_microusd
-    sent = {"agreed_microusd": "" if agreed is None else agreed, "intent": "rent"}
-    sent |= {name: form[name].value() for name in form.fields if name != "agreed_microusd"}
+    shown = page.context["quote"]
+    agreed = {
+        "agreed_microusd": shown.worst_total_microusd,
+        "agreed_hour_microusd": shown.price_hour_microusd,
+    }
+    sent = {name: "" if value is None else value for name, value in agreed.items()}
+    sent |= {"intent": "rent"}
+    sent |= {name: form[name].value() for name in form.fields if name not in agreed}
     return {name: value for name, value in (sent | changed).items() if value is not None}
 
 
@@ -58,6 +64,29 @@ def test_a_total_above_the_shown_one_is_asked_about_first(renter: Client, market
     assert not Rental.objects.exists()
     agreed = renter.post(rent_url(market), filled(reply))
     assert agreed.status_code == 302
+
+
+def test_a_price_raised_meanwhile_is_asked_about_first(renter: Client, market: Market) -> None:
+    page = renter.get(rent_url(market))
+    capped = renter.post(rent_url(market), filled(page, hours="", cap="1.80", intent="quote"))
+    form = filled(capped)
+    Offer.objects.update(price_cpu_hour_microusd=7_200_000)
+    reply = renter.post(rent_url(market), form)
+    assert reply.status_code == 422
+    assert b"This costs $7.20 an hour now, more than the $3.60 you agreed to" in reply.content
+    assert not Rental.objects.exists()
+    agreed = renter.post(rent_url(market), filled(reply))
+    assert agreed.status_code == 302
+    assert Rental.objects.get().meter.price_hour_microusd == 7_200_000
+
+
+@pytest.mark.parametrize("missing", ["agreed_microusd", "agreed_hour_microusd"])
+def test_what_nobody_agreed_to_is_asked_about_first(
+    renter: Client, market: Market, missing: str
+) -> None:
+    reply = renter.post(rent_url(market), filled(renter.get(rent_url(market)), **{missing: ""}))
+    assert reply.status_code == 422
+    assert not Rental.objects.exists()
 
 
 def test_asking_for_the_total_rents_nothing(renter: Client, market: Market) -> None:

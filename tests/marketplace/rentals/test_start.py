@@ -68,7 +68,9 @@ TINY = Resources.of(cpus=0, ram_bytes=scene.GIB, disk_bytes=2 * scene.GIB)
         ({"resources": TINY}, "invalid"),
         ({"lease_s": None}, "limit_missing"),
         ({"lease_s": 40 * 86_400}, "term_too_long"),
-        ({"bid_microusd": 1}, "bid_below_floor"),
+        ({"bid_microusd": CPU_HOUR_MICROUSD}, "bids_not_taken"),
+        ({"price_hour_microusd_max": CPU_HOUR_MICROUSD - 1}, "price_raised"),
+        ({"lease_s": None, "cap_microusd": 1_000, "price_hour_microusd_max": 0}, "price_raised"),
         ({"offer_id": uuid4()}, "not_found"),
         ({"ssh_key_ids": [uuid4()]}, "ssh_key_missing"),
     ],
@@ -131,6 +133,25 @@ def test_what_is_no_image_name_is_refused(market: Market, renter: User, image: s
         market.rent(renter, image=image)
     assert refused.value.code == "image_unknown"
     assert queries.held(renter.pk) == 0
+
+
+def test_a_bid_below_the_hosts_floor_is_refused(market: Market, renter: User) -> None:
+    Offer.objects.update(bid_floor_microusd=CPU_HOUR_MICROUSD // 2)
+    with pytest.raises(Refused) as refused:
+        market.rent(renter, bid_microusd=CPU_HOUR_MICROUSD // 2 - 1)
+    assert refused.value.code == "bid_below_floor"
+    assert_nothing_happened(renter)
+
+
+def test_a_bid_above_the_price_pays_the_price(market: Market, renter: User) -> None:
+    Offer.objects.update(bid_floor_microusd=0)
+    rental = market.rent(renter, bid_microusd=2 * CPU_HOUR_MICROUSD)
+    assert rental.meter.price_hour_microusd == CPU_HOUR_MICROUSD
+
+
+def test_the_agreed_price_is_paid(market: Market, renter: User) -> None:
+    rental = market.rent(renter, price_hour_microusd_max=CPU_HOUR_MICROUSD)
+    assert rental.meter.price_hour_microusd == CPU_HOUR_MICROUSD
 
 
 def test_a_bid_for_two_is_not_won_by_the_floor_of_one(market: Market, renter: User) -> None:
