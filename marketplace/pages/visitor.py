@@ -1,11 +1,40 @@
-"""This will name the request of somebody who is logged in."""
+"""This will tell members from visitors, and send visitors to the log-in."""
 
-from django.http import HttpRequest
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django_htmx.http import HttpResponseClientRedirect
 
 from marketplace.accounts.models import User
 
+P = ParamSpec("P")
+
 
 class MemberRequest(HttpRequest):
-    """What a view behind ``login_required`` gets."""
+    """What a view behind ``members_only`` gets."""
 
     user: User
+
+
+def members_only(
+    view: Callable[Concatenate[MemberRequest, P], HttpResponse],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    """Return the view with visitors sent to the log-in page and back.
+
+    A fragment is asked for by a script, which would put the log-in page where the fragment goes;
+    so it is told to move the whole window there.
+    """
+
+    @wraps(view)
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if request.user.is_authenticated:
+            return view(request, *args, **kwargs)  # type: ignore[arg-type]
+        htmx = getattr(request, "htmx", None)
+        if not htmx:
+            return redirect_to_login(request.get_full_path())
+        return HttpResponseClientRedirect(redirect_to_login(htmx.current_url_abs_path or "/").url)
+
+    return guarded

@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -14,12 +13,12 @@ from marketplace.accounts import queries
 from marketplace.accounts.actions import issue_api_key, revoke_api_key
 from marketplace.domain.problem import Refused
 from marketplace.pages.forms.keys import ApiKeyForm
-from marketplace.pages.visitor import MemberRequest
+from marketplace.pages.visitor import MemberRequest, members_only
 
 
 @never_cache
 @require_http_methods(["GET", "POST"])
-@login_required
+@members_only
 def api_keys(request: MemberRequest) -> HttpResponse:
     """Show the keys, or issue one and show it this once."""
     form = ApiKeyForm(request.POST or None)
@@ -38,7 +37,7 @@ def api_keys(request: MemberRequest) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@members_only
 def revoke_key(request: MemberRequest, key_id: UUID) -> HttpResponse:
     """Refuse the key from now on."""
     try:

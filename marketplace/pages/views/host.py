@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -22,7 +21,7 @@ from marketplace.pages.forms.problems import problems
 from marketplace.pages.forms.terms import TermsForm
 from marketplace.pages.shown import machine
 from marketplace.pages.shown.rental import Moment
-from marketplace.pages.visitor import MemberRequest
+from marketplace.pages.visitor import MemberRequest, members_only
 
 
 @require_safe
@@ -35,7 +34,7 @@ def host(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @require_POST
-@login_required
+@members_only
 def issue_enrolment_token(request: MemberRequest) -> HttpResponse:
     """Show the one line that enrols a machine; its token is shown this once."""
     issued = issue_token(host_id=request.user.pk, now=timezone.now())
@@ -47,7 +46,7 @@ def issue_enrolment_token(request: MemberRequest) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@members_only
 def set_terms(request: MemberRequest, machine_id: UUID) -> HttpResponse:
     """Set a machine's prices and whether it is on the market."""
     form = TermsForm(request.POST)

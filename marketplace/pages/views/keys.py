@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -14,11 +13,11 @@ from marketplace.accounts import queries
 from marketplace.accounts.actions import add_ssh_key, remove_ssh_key
 from marketplace.domain.problem import Refused
 from marketplace.pages.forms.keys import SshKeyForm
-from marketplace.pages.visitor import MemberRequest
+from marketplace.pages.visitor import MemberRequest, members_only
 
 
 @require_http_methods(["GET", "POST"])
-@login_required
+@members_only
 def keys(request: MemberRequest) -> HttpResponse:
     """Show the keys, or add one."""
     form = SshKeyForm(request.POST or None)
@@ -40,7 +39,7 @@ def keys(request: MemberRequest) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@members_only
 def remove_key(request: MemberRequest, key_id: UUID) -> HttpResponse:
     """Remove a key; rentals that run keep it."""
     try:

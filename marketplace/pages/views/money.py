@@ -4,7 +4,6 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -15,7 +14,7 @@ from marketplace.domain.problem import Refused
 from marketplace.ledger import queries
 from marketplace.pages.forms.top_up import TopUpForm
 from marketplace.pages.shown import statement
-from marketplace.pages.visitor import MemberRequest
+from marketplace.pages.visitor import MemberRequest, members_only
 from marketplace.payments.actions.top_up import top_up
 from marketplace.payments.models import TopUp, TopUpState
 
@@ -23,7 +22,7 @@ LINES_MAX = 200
 
 
 @require_http_methods(["GET", "POST"])
-@login_required
+@members_only
 def money(request: MemberRequest) -> HttpResponse:
     """Show the balance and the statement, or add money."""
     form = TopUpForm(request.POST or None, initial={"amount": "10.00", "request_key": uuid4().hex})

@@ -2,18 +2,17 @@
 
 from uuid import UUID
 
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from marketplace.metering import queries as metering
-from marketplace.pages.visitor import MemberRequest
+from marketplace.pages.visitor import MemberRequest, members_only
 from marketplace.rentals import queries
 from protocol.receipts import BrokenChain, SignedInterval, check_chain
 
 
 @require_safe
-@login_required
+@members_only
 def receipts(request: MemberRequest, rental_id: UUID) -> HttpResponse:
     """Send what the machine signed, in the shape of the API."""
     try:

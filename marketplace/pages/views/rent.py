@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -20,7 +19,7 @@ from marketplace.pages.forms.rent import RentForm
 from marketplace.pages.queries import newest_image
 from marketplace.pages.shown import offer as shown_offer
 from marketplace.pages.shown.quote import Quote, quote
-from marketplace.pages.visitor import MemberRequest
+from marketplace.pages.visitor import MemberRequest, members_only
 from marketplace.pages.wording import GIB
 from marketplace.rentals.actions import start
 
@@ -29,7 +28,7 @@ CHANGED = "The most that it can cost is now {total}. Rent again if that is fine.
 
 
 @require_http_methods(["GET", "POST"])
-@login_required
+@members_only
 def rent(request: MemberRequest, offer_id: UUID) -> HttpResponse:
     """Show the form, price it again, or start the rental."""
     offer = _offer(offer_id)

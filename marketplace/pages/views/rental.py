@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -12,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from marketplace.domain.problem import Refused
 from marketplace.pages.forms.extend import ExtendForm
 from marketplace.pages.shown.rental import RentalPanel, panel
-from marketplace.pages.visitor import MemberRequest
+from marketplace.pages.visitor import MemberRequest, members_only
 from marketplace.rentals import queries
 from marketplace.rentals.actions import extend as extending
 from marketplace.rentals.actions import forget as forgetting
@@ -20,7 +19,7 @@ from marketplace.rentals.actions import stop as stopping
 
 
 @require_safe
-@login_required
+@members_only
 def rental(request: MemberRequest, rental_id: UUID) -> HttpResponse:
     """Show the rental; its panel stays live."""
     context = {"rental": _panel(request, rental_id), "extend_form": ExtendForm()}
@@ -28,14 +27,14 @@ def rental(request: MemberRequest, rental_id: UUID) -> HttpResponse:
 
 
 @require_safe
-@login_required
+@members_only
 def rental_panel(request: MemberRequest, rental_id: UUID) -> HttpResponse:
     """Show just the panel, for browsers that cannot hold a stream open."""
     return render(request, "rentals/_panel.html", {"rental": _panel(request, rental_id)})
 
 
 @require_POST
-@login_required
+@members_only
 def stop(request: MemberRequest, rental_id: UUID) -> HttpResponse:
     """Stop the rental; from this moment on nothing is charged."""
     try:
@@ -46,7 +45,7 @@ def stop(request: MemberRequest, rental_id: UUID) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@members_only
 def extend(request: MemberRequest, rental_id: UUID) -> HttpResponse:
     """Give the rental more time or a higher limit."""
     view = _view(request, rental_id)
@@ -72,7 +71,7 @@ def extend(request: MemberRequest, rental_id: UUID) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@members_only
 def forget(request: MemberRequest, rental_id: UUID) -> HttpResponse:
     """Take an ended rental off the list."""
     try:

@@ -1,18 +1,17 @@
 """This will list a renter's rentals."""
 
-from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from marketplace.pages.shown import rental
-from marketplace.pages.visitor import MemberRequest
+from marketplace.pages.visitor import MemberRequest, members_only
 from marketplace.rentals import queries
 
 
 @require_safe
-@login_required
+@members_only
 def rentals(request: MemberRequest) -> HttpResponse:
     """Show what runs first, then what ended."""
     found = queries.views(request.user.pk, live=False, now=timezone.now())

@@ -65,3 +65,10 @@ def test_forms_are_refused_without_the_sites_own_token(alice: User) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(alice, backend="allauth.account.auth_backends.AuthenticationBackend")
     assert client.post("/api-keys/", {"name": "ci"}).status_code == 403
+
+
+def test_a_fragment_for_somebody_who_logged_out_moves_the_window_to_the_log_in(db: None) -> None:
+    told = {"HX-Request": "true", "HX-Current-URL": "http://testserver/rentals/"}
+    reply = Client().get("/rentals/", headers=told)
+    assert reply.headers["HX-Redirect"] == "/accounts/login/?next=/rentals/"
+    assert reply.content == b""
