@@ -111,6 +111,18 @@ def test_the_search_narrows_while_typing_and_the_address_remembers_it(
     expect(page.get_by_label("CPUs", exact=True)).to_have_value("64")
 
 
+def test_going_back_to_a_search_shows_the_page_and_not_its_fragment(
+    page: Page, market: Market
+) -> None:
+    page.goto("/offers/")
+    page.get_by_label("CPUs", exact=True).fill("64")
+    expect(page).to_have_url(re.compile("cpus_min=64"))
+    page.goto("/host/")
+    page.go_back()
+    expect(page.get_by_role("heading", name="Offers")).to_be_visible()
+    expect(page.get_by_label("CPUs", exact=True)).to_have_value("64")
+
+
 def test_everything_works_without_scripts(without_scripts: Page, market: Market) -> None:
     page = without_scripts
     sign_up(page)

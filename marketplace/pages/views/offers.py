@@ -4,6 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
 
 from marketplace.domain.offer_query import CursorInvalid
 from marketplace.offers import queries
@@ -13,6 +14,7 @@ from marketplace.pages.shown import offer
 
 
 @require_safe
+@vary_on_headers("HX-Request")
 def offers(request: HttpRequest) -> HttpResponse:
     """Show the filters and the first page, or just what htmx asked for."""
     form = SearchForm(request.GET)

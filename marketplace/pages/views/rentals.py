@@ -4,6 +4,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
 
 from marketplace.pages.shown import rental
 from marketplace.pages.visitor import MemberRequest, members_only
@@ -11,6 +12,7 @@ from marketplace.rentals import queries
 
 
 @require_safe
+@vary_on_headers("HX-Request")
 @members_only
 def rentals(request: MemberRequest) -> HttpResponse:
     """Show what runs first, then what ended."""
