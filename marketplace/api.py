@@ -37,7 +37,10 @@ def problem(status: int, code: str, detail: str) -> HttpResponse:
 
 def on_refused(request: HttpRequest, error: Refused) -> HttpResponse:
     """Answer an expected refusal."""
-    return problem(error.status, error.code, error.detail)
+    reply = problem(error.status, error.code, error.detail)
+    if error.retry_after_s is not None:
+        reply.headers["Retry-After"] = str(error.retry_after_s)
+    return reply
 
 
 def on_unauthenticated(request: HttpRequest, error: AuthenticationError) -> HttpResponse:

@@ -23,5 +23,6 @@ PASSES = (
     Pass("offline", "marketplace.machines.actions.mark_offline.mark_offline", 5, 60),
     Pass("list", "marketplace.offers.actions.list_offer.list_missing", 30, 60),
     Pass("nonces", "marketplace.verification.authenticate.forget_nonces", 60, 60),
+    Pass("attempts", "marketplace.accounts.actions.count_attempt.forget_attempts", 60, 60),
     Pass("offers", "marketplace.offers.actions.refresh.refresh_all", 60, 120),
 )

@@ -135,6 +135,9 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "/accounts/login/"
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
+ACCOUNT_ADAPTER = "marketplace.accounts.adapter.Adapter"
+#: counted by accounts/views.py instead, for all processes together
+ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None, "signup": None}
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
@@ -164,6 +167,8 @@ _OVER_TLS = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_SECURE = _OVER_TLS
 CSRF_COOKIE_SECURE = _OVER_TLS
 SECURE_HSTS_SECONDS = 31_536_000 if _OVER_TLS else 0
+#: proxies in front that append to X-Forwarded-For; what stands before their entries is not believed
+TRUSTED_PROXIES = env.integer("BERTH_TRUSTED_PROXIES", default=0)
 if env.flag("BERTH_BEHIND_TLS_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 

@@ -4,6 +4,7 @@ from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
+from marketplace.accounts.views import log_in, sign_up
 from marketplace.api import agent_api, api
 from protocol import paths
 
@@ -13,6 +14,8 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 urlpatterns = [
     path(paths.API.removeprefix("/") + "/", api.urls),
     path(paths.AGENT_API.removeprefix("/") + "/", agent_api.urls),
+    path("accounts/login/", log_in, name="account_login"),
+    path("accounts/signup/", sign_up, name="account_signup"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("", include("marketplace.pages.urls")),

@@ -16,6 +16,7 @@ from marketplace.accounts.actions import (
     remove_ssh_key,
 )
 from marketplace.accounts.bearer import ApiKeyBearer, caller
+from marketplace.accounts.client_address import client_address
 from marketplace.accounts.models import SshKey
 
 router = Router(tags=["account"])
@@ -47,8 +48,14 @@ class SshKeyReply(Schema):
 @router.post("/auth/key", response={201: KeyReply}, auth=None)
 def create_key(request: HttpRequest, payload: KeyRequest) -> Status[KeyReply]:
     """Trade an e-mail address and password for a new API key."""
-    user = check_password.check(email=payload.email, password=payload.password)
-    issued = issue_api_key.issue(user_id=user.pk, name=payload.name, now=timezone.now())
+    now = timezone.now()
+    user = check_password.check(
+        email=payload.email,
+        password=payload.password,
+        address=client_address(request),
+        now=now,
+    )
+    issued = issue_api_key.issue(user_id=user.pk, name=payload.name, now=now)
     return Status(201, KeyReply(key=issued.secret))
 
 

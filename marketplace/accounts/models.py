@@ -89,3 +89,16 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.prefix} {self.name}"
+
+
+class AttemptCount(models.Model):
+    """How often something that is limited was tried since its window opened."""
+
+    #: sha256, in hex, of what is limited and whose attempts these are
+    key = models.CharField(primary_key=True, max_length=64)
+    attempts = models.PositiveIntegerField()
+    #: then the window is over and the count starts anew
+    resets_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.attempts} until {self.resets_at:%H:%M:%S}"

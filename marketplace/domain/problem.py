@@ -12,6 +12,8 @@ class Refused(Exception):
     code: ClassVar[str] = "refused"
     status: ClassVar[int] = 409
     sentence: ClassVar[str] = "This is not possible."
+    #: seconds after which the same may be possible; None: nobody knows
+    retry_after_s: int | None = None
 
     def __init__(self, sentence: str | None = None) -> None:
         super().__init__(sentence or self.sentence)

@@ -1,0 +1,49 @@
+"""This will put the library's log-in and sign-up pages behind our limits."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from allauth.account import views
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from marketplace.accounts.actions import guess
+from marketplace.accounts.actions.count_attempt import Limit, TooManyAttempts, count
+from marketplace.accounts.client_address import client_address
+
+_log_in: Callable[[HttpRequest], HttpResponse] = views.login
+_sign_up: Callable[[HttpRequest], HttpResponse] = views.signup
+#: from one network address; each also tells whether an e-mail address is known here
+SIGN_UPS = Limit("sign up from a network address", 20, timedelta(minutes=10))
+
+
+def log_in(request: HttpRequest) -> HttpResponse:
+    """Show the log-in page, or try a password."""
+    if request.method != "POST":
+        return _log_in(request)
+    email, address = request.POST.get("login", ""), client_address(request)
+    try:
+        guess.begin(email=email, address=address, now=timezone.now())
+    except TooManyAttempts as refused:
+        return _wait(request, refused)
+    response = _log_in(request)
+    if request.user.is_authenticated:
+        guess.was_right(email=email, address=address)
+    return response
+
+
+def sign_up(request: HttpRequest) -> HttpResponse:
+    """Show the sign-up page, or make an account."""
+    if request.method == "POST":
+        try:
+            count(limit=SIGN_UPS, subject=client_address(request), now=timezone.now())
+        except TooManyAttempts as refused:
+            return _wait(request, refused)
+    return _sign_up(request)
+
+
+def _wait(request: HttpRequest, refused: TooManyAttempts) -> HttpResponse:
+    page = render(request, "429.html", {"sentence": refused.detail}, status=refused.status)
+    page.headers["Retry-After"] = str(refused.retry_after_s)
+    return page
