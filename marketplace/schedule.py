@@ -13,10 +13,13 @@ class Pass:
     every_s: float
     #: longer than this is reported as a fault
     limit_s: int
+    #: passes of one lane run one after the other; what waits for the network has a lane of its own
+    lane: str = "database"
 
 
 PASSES = (
-    Pass("reach", "marketplace.placements.tasks.reach", 0.2, 60),
+    Pass("reach", "marketplace.placements.tasks.reach", 0.2, 60, lane="reach"),
+    Pass("look", "marketplace.placements.tasks.look", 1, 60, lane="look"),
     Pass("charge", "marketplace.metering.actions.charge.charge_all", 1, 60),
     Pass("expire", "marketplace.rentals.actions.expire.expire", 1, 60),
     Pass("sweep", "marketplace.placements.actions.sweep.sweep", 5, 60),

@@ -1,8 +1,9 @@
 """This will run the schedule in one process, for the embedded site."""
 
 import logging
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from django.db import close_old_connections
@@ -16,9 +17,11 @@ logger = logging.getLogger(__name__)
 class Scheduler:
     """Runs each pass when it is due; a pass that fails is logged and comes again."""
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, passes: Sequence[Pass] = PASSES, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._clock = clock
-        self._due_at = dict.fromkeys(PASSES, clock())
+        self._due_at = dict.fromkeys(passes, clock())
 
     def step(self, *, now: datetime) -> float:
         """Run what is due and return the seconds until the next pass is."""
@@ -42,7 +45,18 @@ class Scheduler:
 
 
 def run_forever(stopped: Callable[[float], bool]) -> None:
-    """Run until ``stopped(seconds)``, which waits that long at most, says so."""
-    scheduler = Scheduler()
+    """Run every lane in a thread until ``stopped(seconds)``, which waits that long, says so."""
+    lanes = sorted({entry.lane for entry in PASSES})
+    threads = [
+        threading.Thread(target=_run_lane, args=(lane, stopped), name=lane) for lane in lanes
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _run_lane(lane: str, stopped: Callable[[float], bool]) -> None:
+    scheduler = Scheduler([entry for entry in PASSES if entry.lane == lane])
     while not stopped(scheduler.step(now=datetime.now(tz=UTC))):
         pass

@@ -21,8 +21,8 @@ class Stretch:
 class Bounds:
     """What limits billing from outside the machine's word. None: not there yet."""
 
-    #: the outside probe saw the SSH door
-    reachable_at: datetime | None
+    #: when its SSH door stood open, as looks from outside prove
+    door: Stretch | None
     #: everything before it was counted already
     proven_until: datetime | None
     stop_requested_at: datetime | None
@@ -45,13 +45,18 @@ def billable(
     interval closed proves that it was still running at ``nonce_at``. So whatever the machine's
     clock says, a counted second lies inside its running time.
     """
-    if age_ms is None or nonce_at is None or bounds.reachable_at is None:
+    if age_ms is None or nonce_at is None or bounds.door is None:
         return None
     started_at = received_at - timedelta(milliseconds=age_ms)
-    starts = [started_at + timedelta(milliseconds=from_age_ms), bounds.reachable_at]
+    starts = [started_at + timedelta(milliseconds=from_age_ms), bounds.door.start]
     if bounds.proven_until is not None:
         starts.append(bounds.proven_until)
-    ends = [started_at + timedelta(milliseconds=to_age_ms), nonce_at, bounds.funded_until]
+    ends = [
+        started_at + timedelta(milliseconds=to_age_ms),
+        nonce_at,
+        bounds.door.end,
+        bounds.funded_until,
+    ]
     if bounds.stop_requested_at is not None:
         ends.append(bounds.stop_requested_at)
     stretch = Stretch(max(starts), min(ends))

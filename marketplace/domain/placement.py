@@ -171,4 +171,7 @@ LATE_FAULTS: Mapping[PlacementState, Fault] = {
 DOOR_LATE = Fault(
     Blame.MACHINE, "door_late", "Its SSH door could not be reached from outside in time."
 )
+DOOR_LOST = Fault(
+    Blame.MACHINE, "door_lost", "Its SSH door could not be reached from outside any more."
+)
 ENDED_EARLY = Fault(Blame.MACHINE, "ended_early", "The machine ended it before it was asked to.")

@@ -5,6 +5,7 @@ from uuid import uuid4
 from django.db import models
 from django.db.models import Q
 
+from marketplace.domain.door import Door
 from marketplace.domain.placement import LIVE, Blame, PlacementState
 from marketplace.machines.models import Machine
 from protocol.agent import PlacementKind, Want
@@ -41,6 +42,13 @@ class Placement(models.Model):
     running_at = models.DateTimeField(null=True, blank=True)
     #: its SSH door was seen from outside, with the right host key
     reachable_at = models.DateTimeField(null=True, blank=True)
+    #: these four are domain.door.Door; null: its door was never seen
+    door_open_since = models.DateTimeField(null=True, blank=True)
+    door_seen_at = models.DateTimeField(null=True, blank=True)
+    door_missed_at = models.DateTimeField(null=True, blank=True)
+    door_misses = models.PositiveIntegerField(default=0)
+    #: when its door is looked at again while it runs
+    look_due_at = models.DateTimeField(null=True, blank=True)
     stop_requested_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     #: the machine said that nothing is left of it
@@ -91,6 +99,11 @@ class Placement(models.Model):
                 fields=["running_at"],
                 condition=Q(state=PlacementState.RUNNING, reachable_at__isnull=True),
             ),
+            models.Index(
+                name="placement_look_due",
+                fields=["look_due_at"],
+                condition=Q(state=PlacementState.RUNNING, look_due_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -100,6 +113,18 @@ class Placement(models.Model):
     def awaits_door(self) -> bool:
         """Whether it has an SSH door that nobody saw from outside yet."""
         return self.kind == PlacementKind.RENTAL and self.reachable_at is None
+
+    @property
+    def door(self) -> Door | None:
+        """What looks from outside told of its SSH door; None: it was never seen."""
+        if self.door_open_since is None or self.door_seen_at is None:
+            return None
+        return Door(
+            open_since=self.door_open_since,
+            seen_at=self.door_seen_at,
+            missed_at=self.door_missed_at,
+            misses=self.door_misses,
+        )
 
 
 class Lease(models.Model):

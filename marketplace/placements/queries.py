@@ -1,5 +1,6 @@
 """This will read placements for the sync, the products and the pages."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -47,6 +48,22 @@ def unproven(*, rows_max: int) -> QuerySet[Placement]:
         .exclude(ssh_host_key="")
         .order_by("-running_at", "id")[:rows_max]
     )
+
+
+def look_due(now: datetime, *, rows_max: int) -> QuerySet[Placement]:
+    """Return running placements whose door is to be looked at again, longest due first."""
+    due = _watched().filter(look_due_at__lte=now).select_related("machine")
+    return due.order_by("look_due_at", "id")[:rows_max]
+
+
+def open_doors(*, but_of_hosts: Collection[int]) -> QuerySet[Placement]:
+    """Return running placements of other hosts whose door was open at the newest look."""
+    others = _watched().exclude(machine__host_id__in=but_of_hosts)
+    return others.filter(door_missed_at=None).order_by("id")
+
+
+def _watched() -> QuerySet[Placement]:
+    return Placement.objects.filter(state=PlacementState.RUNNING, look_due_at__isnull=False)
 
 
 def _desired(placement: Placement, now: datetime) -> DesiredPlacement:

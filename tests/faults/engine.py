@@ -51,6 +51,8 @@ class Engine:
     boxes: dict[UUID, Box] = field(default_factory=dict)
     doors: set[UUID] = field(default_factory=set)
     lived: dict[UUID, list[Lived]] = field(default_factory=dict)
+    #: since when doors are shut, though their containers run on
+    shut_since_ms: dict[UUID, int] = field(default_factory=dict)
     #: hears of every start, before it counts
     on_start: Callable[[UUID], None] = lambda placement_id: None
     answers: bool = True
@@ -119,6 +121,10 @@ class Engine:
         """Let one container's own process come to an end."""
         self._end(placement_id, exit_code=0)
 
+    def shut_door(self, placement_id: UUID) -> None:
+        """Let nobody in any more: the host cheats, and goes on counting."""
+        self.shut_since_ms.setdefault(placement_id, self.world.now_ms)
+
     def running(self) -> frozenset[UUID]:
         """Return what truly runs now."""
         return frozenset(one for one, box in self.boxes.items() if box.running)
@@ -126,7 +132,7 @@ class Engine:
     def door_is_open(self, placement_id: UUID, port: int, key: str) -> bool:
         """Say whether this placement's own SSH server answers on the port."""
         box = self.boxes.get(placement_id)
-        if box is None or not box.running:
+        if box is None or not box.running or placement_id in self.shut_since_ms:
             return False
         return box.port == port and key == host_key(placement_id)
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from marketplace.domain import money
+from marketplace.domain.door import JITTER_S, LOOK_S, MISSES_MAX, TAIL_S
 from marketplace.domain.ledger import TransferKind
 from marketplace.domain.placement import ENDED, LIVE, PlacementState
 from marketplace.ledger.audit import audit
@@ -18,7 +19,7 @@ from marketplace.metering.models import Meter, SignedIntervalRow
 from marketplace.placements.models import Lease, Placement, PlacementEvent
 from protocol.agent import Want
 from tests.faults.machine import LOOK_MS, Machine
-from tests.faults.market import CHARGE_MS, HOLD_MS, PASSES_MS, Market
+from tests.faults.market import AGAIN_MS, CHARGE_MS, HOLD_MS, PASSES_MS, Market
 from tests.faults.renters import Renter
 from tests.faults.tables import Writes
 from tests.faults.world import InvariantBroken, World, ms_of
@@ -27,6 +28,10 @@ from tests.faults.world import InvariantBroken, World, ms_of
 CONVERGES_MS = 2 * (HOLD_MS + LOOK_MS)
 #: how long a pass may leave an obligation lying while the marketplace is up
 SWEEPS_MS = 2 * PASSES_MS
+#: a look's answer may be this much younger than the look
+LOOK_TAKES_MS = 300
+#: how long a shut door may go unpunished while nothing disturbs its machine or the looks
+LOSES_MS = MISSES_MAX * (1000 * (LOOK_S + JITTER_S) + AGAIN_MS)
 SETTLES_MS = 3 * CHARGE_MS
 #: the marketplace's own audit reads everything, so it comes every so many changes of the ledger
 AUDIT_EVERY = 40
@@ -126,6 +131,7 @@ class Invariants:
         for event in events:
             self._last_event = event.id
             self._world.note("moved", event.placement_id, event.event, event.new_state)
+            self._world.note(f"ended: {event.reason_code}")
             self._require(
                 event.placement_id not in self._ended,
                 f"{event.placement_id} ended and moves again by {event.event}",
@@ -195,6 +201,7 @@ class Invariants:
                 f"{placement.id} is billed from {start:.0f} to {end:.0f} ms but ran "
                 f"{engine.lived.get(placement.id)}",
             )
+            self._shut_doors_earn_nothing(placement, end)
             until = self._billed_until.get(placement.id, row.billable_from)
             self._require(until <= row.billable_from, f"{placement.id} is billed twice")
             self._billed_until[placement.id] = row.billable_to
@@ -202,6 +209,18 @@ class Invariants:
                 milliseconds=1
             )
             self._gpus_are_billed_once(placement, row)
+
+    def _shut_doors_earn_nothing(self, placement: Placement, end_ms: float) -> None:
+        """A second behind a shut door is billed only where no look could tell."""
+        shut_ms = self._engine_of[placement.machine_id].shut_since_ms.get(placement.id)
+        if shut_ms is None:
+            return
+        # None of its looks was a miss before it was stopped: the door may have shut after the last.
+        unseen_ms = 0 if placement.door_missed_at else 1000 * TAIL_S
+        self._require(
+            end_ms <= shut_ms + LOOK_TAKES_MS + unseen_ms,
+            f"{placement.id} is billed until {end_ms:.0f} behind a shut door since {shut_ms}",
+        )
 
     def _gpus_are_billed_once(self, placement: Placement, row: SignedIntervalRow) -> None:
         assert row.billable_from is not None
@@ -247,16 +266,19 @@ class Invariants:
                         awaited.add(held.id)
             if not machine.is_connected():
                 machine.disturbed_ms = max(machine.disturbed_ms, self._world.now_ms)
-            for kind, placement_id in [("unwanted", one) for one in here - wanted] + [
-                ("missing", one) for one in awaited - running
-            ]:
-                since = self._odd_since.get((kind, placement_id), self._world.now_ms)
-                odd[kind, placement_id] = since
-                late_ms = self._world.now_ms - max(since, machine.disturbed_ms)
-                self._require(
-                    late_ms < CONVERGES_MS,
-                    f"{placement_id} is {kind} on {machine.name} for {late_ms} ms",
-                )
+            shut = awaited & machine.engine.shut_since_ms.keys()
+            blind_ms = self._market.blind_ms
+            for kind, placement_ids, limit_ms, excused_ms in (
+                ("unwanted", here - wanted, CONVERGES_MS, 0),
+                ("missing", awaited - running, CONVERGES_MS, 0),
+                ("active behind a shut door", shut, LOSES_MS, blind_ms),
+            ):
+                for one in placement_ids:
+                    since = odd[kind, one] = self._odd_since.get((kind, one), self._world.now_ms)
+                    late_ms = self._world.now_ms - max(since, machine.disturbed_ms, excused_ms)
+                    self._require(
+                        late_ms < limit_ms, f"{one} is {kind} on {machine.name} for {late_ms} ms"
+                    )
             self._nothing_freed_runs(machine, running)
         self._odd_since = odd
 

@@ -20,6 +20,7 @@ from marketplace.metering.actions import charge
 from marketplace.offers.actions.list_offer import list_offer
 from marketplace.offers.actions.refresh import refresh_all
 from marketplace.placements.actions import sweep
+from marketplace.placements.actions.look_again import look_again
 from marketplace.placements.actions.prove_reachable import prove_reachable
 from marketplace.placements.models import Placement
 from marketplace.placements.reachability import Door
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 #: a sync is held open this long: longer than the real 25 s, so that a day is simulated faster
 HOLD_MS = 54_000
-REACH_MS, PASSES_MS, CHARGE_MS, OFFERS_MS = 30_000, 60_000, 120_000, 1_200_000
+REACH_MS, AGAIN_MS, PASSES_MS, CHARGE_MS, OFFERS_MS = 30_000, 20_000, 60_000, 120_000, 1_200_000
 VERDICT_MS = 11 * HOUR_MS
 
 
@@ -75,6 +76,10 @@ class Market:
     disturbed_ms: int = 0
     #: something may be desired that was not before
     bumped: bool = True
+    #: when looks last told it nothing, as no door answered
+    blind_ms: int = 0
+    #: how many doors answered, look by look of one pass
+    _looks: list[int] = field(default_factory=list)
     _held: list[Held] = field(default_factory=list)
     _validator: bittensor_core.Keypair = field(
         default_factory=lambda: bittensor_core.Keypair.create_from_uri("//Validator")
@@ -94,6 +99,7 @@ class Market:
             list_offer(machine_id=enrolled.id, now=world.now)
         self._every(VERDICT_MS, "verify", self._verify)
         self._every(REACH_MS, "reach", lambda: prove_reachable(now=world.now, probe=self))
+        self._every(AGAIN_MS, "look", self._look_again)
         self._every(PASSES_MS, "passes", self._passes)
         self._every(CHARGE_MS, "charge", lambda: charge.charge_all(now=world.now))
         self._every(OFFERS_MS, "offers", lambda: refresh_all(now=world.now))
@@ -156,6 +162,7 @@ class Market:
             open_now = machine.engine.door_is_open(door.placement_id, door.port, door.host_key)
             if open_now and not machine.silent:
                 seen[door.placement_id] = timedelta(milliseconds=self.world.chance.randint(5, 300))
+        self._looks.append(len(seen))
         return seen
 
     def may_start(self, placement_id: UUID) -> None:
@@ -166,6 +173,13 @@ class Market:
         over = Placement.objects.filter(id=placement_id, state__in=ENDED)
         if over.exclude(gone_at=None, freed_at=None).exists():
             raise InvariantBroken(f"{placement_id} starts again after it was gone")
+
+    def _look_again(self) -> None:
+        self._looks = []
+        look_again(now=self.world.now, probe=self, chance=self.world.chance)
+        if len(self._looks) > 1 and not self._looks[-1]:
+            # Not even the doors that it asked in doubt: it notes nothing.
+            self.blind_ms = self.world.now_ms
 
     def _passes(self) -> None:
         now = self.world.now

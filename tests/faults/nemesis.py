@@ -15,6 +15,7 @@ EVERY_MS = {
     "silence marketplace": HOUR_MS // 2,
     "end a workload": HOUR_MS // 3,
     "set a clock": HOUR_MS,
+    "shut a door": HOUR_MS // 2,
 }
 
 
@@ -31,6 +32,7 @@ class Nemesis:
             "silence marketplace": self._silence,
             "end a workload": self._end_a_workload,
             "set a clock": self._set_a_clock,
+            "shut a door": self._shut_a_door,
         }
 
     def begin(self) -> None:
@@ -79,6 +81,12 @@ class Nemesis:
         running = sorted(engine.running())
         if running:
             engine.stop_one(self._world.chance.choice(running))
+
+    def _shut_a_door(self) -> None:
+        engine = self._one().engine
+        open_doors = sorted(engine.running() - engine.shut_since_ms.keys())
+        if open_doors:
+            engine.shut_door(self._world.chance.choice(open_doors))
 
     def _set_a_clock(self) -> None:
         machine = self._one()

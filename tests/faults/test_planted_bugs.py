@@ -4,13 +4,15 @@ Each bug here is the function that a plausible mistake would have left; nothing 
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 from django.db.models import F
 
 from marketplace.accounts.models import User
+from marketplace.domain import door as doors
+from marketplace.domain.door import Door
 from marketplace.domain.intervals import Bounds, Stretch
 from marketplace.domain.money import MicroUsd
 from marketplace.ledger.actions import open_account
@@ -50,16 +52,32 @@ def test_billing_by_the_machines_own_clock_is_found(monkeypatch: pytest.MonkeyPa
         nonce_at: datetime | None,
         bounds: Bounds,
     ) -> Stretch | None:
-        if age_ms is None or bounds.reachable_at is None:
+        if age_ms is None or bounds.door is None:
             return None
         began = received_at - timedelta(milliseconds=age_ms)
-        starts = [began + timedelta(milliseconds=from_age_ms), bounds.reachable_at]
+        starts = [began + timedelta(milliseconds=from_age_ms), bounds.door.start]
         starts += [bounds.proven_until] if bounds.proven_until else []
         stretch = Stretch(max(starts), began + timedelta(milliseconds=to_age_ms))
         return stretch if stretch.ms > 0 else None
 
     broken = found(lambda: monkeypatch.setattr(record, "billable", billable))
     assert "is billed from" in broken or "is billed to" in broken
+
+
+def test_a_door_that_is_looked_at_once_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def proven_for_ever(door: Door, *, stop_at: datetime | None) -> Stretch:
+        return Stretch(door.open_since, datetime.max.replace(tzinfo=UTC))
+
+    broken = found(lambda: monkeypatch.setattr(doors, "proven", proven_for_ever))
+    assert "behind a shut door" in broken
+
+
+def test_forgetting_the_misses_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unmoved(door: Door, *, at: datetime, in_touch: bool) -> Door:
+        return door
+
+    broken = found(lambda: monkeypatch.setattr(doors, "missed", unmoved))
+    assert "is active behind a shut door" in broken
 
 
 def test_freeing_before_the_container_is_gone_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

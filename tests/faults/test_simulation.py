@@ -16,6 +16,7 @@ def test_a_faulty_market_keeps_every_invariant(seed: int) -> None:
     for fault in ("kill agent", "cut off", "silence marketplace", "agent killed", "sync lost"):
         assert outcome.happened[fault] > 0, fault
     assert outcome.happened["container started"] > 0
+    assert outcome.happened["ended: door_lost"] > 0
     assert outcome.happened["transfer"] > 0
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
+from marketplace.domain import door as doors
 from marketplace.domain import nonce
 from marketplace.domain.intervals import Bounds, Stretch, billable
 from marketplace.domain.placement import PlacementState
@@ -136,12 +137,21 @@ def _billable(
             interval.nonce, secret=settings.SECRET_KEY.encode(), machine_id=str(machine_id)
         ),
         bounds=Bounds(
-            reachable_at=placement.reachable_at,
+            door=_door(placement, now),
             proven_until=meter.proven_until,
             stop_requested_at=stopped_at,
             funded_until=placement.funded_until,
         ),
     )
+
+
+def _door(placement: Placement, now: datetime) -> Stretch | None:
+    if placement.door is None:
+        return None
+    stop_at = placement.stop_requested_at
+    if stop_at is None and placement.funded_until <= now:
+        stop_at = placement.funded_until
+    return doors.proven(placement.door, stop_at=stop_at)
 
 
 def _store(

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from marketplace.domain import door as doors
 from marketplace.domain.placement import PlacementState, deadline
 from marketplace.placements import queries
 from marketplace.placements.models import Placement
@@ -21,20 +22,31 @@ def prove_reachable(*, now: datetime, probe: Probe) -> int:
     ``reachable_at`` is when the door answered, not when the pass began: billing starts there.
     No transaction is open while the network is used.
     """
-    doors = [
-        Door(
-            placement_id=placement.id,
-            host=placement.ssh_host,
-            port=placement.ssh_port,
-            host_key=placement.ssh_host_key,
-        )
-        for placement in queries.unproven(rows_max=DOORS_MAX)
-        if placement.ssh_port is not None
-    ]
     proven = 0
-    for placement_id, after in probe.look(doors).items():
+    unproven = [door_of(placement) for placement in queries.unproven(rows_max=DOORS_MAX)]
+    for placement_id, after in probe.look(unproven).items():
         proven += _note(placement_id, now + after)
     return proven
+
+
+def door_of(placement: Placement) -> Door:
+    """Return where the placement's door should be, as its machine told."""
+    return Door(
+        placement_id=placement.id,
+        host=placement.ssh_host,
+        port=placement.ssh_port or 0,
+        host_key=placement.ssh_host_key,
+    )
+
+
+def written(door: doors.Door) -> dict[str, object]:
+    """Return the columns that keep a door."""
+    return {
+        "door_open_since": door.open_since,
+        "door_seen_at": door.seen_at,
+        "door_missed_at": door.missed_at,
+        "door_misses": door.misses,
+    }
 
 
 def _note(placement_id: UUID, seen_at: datetime) -> bool:
@@ -45,10 +57,14 @@ def _note(placement_id: UUID, seen_at: datetime) -> bool:
         placement = unproven.select_for_update().first()
         if placement is None:
             return False
-        placement.reachable_at = seen_at
-        placement.deadline_at = deadline(
-            PlacementState.RUNNING, now=seen_at, funded_until=placement.funded_until
+        Placement.objects.filter(id=placement_id).update(
+            reachable_at=seen_at,
+            # At once: what lies between two looks counts, so a short rental's cost shows early.
+            look_due_at=seen_at,
+            deadline_at=deadline(
+                PlacementState.RUNNING, now=seen_at, funded_until=placement.funded_until
+            ),
+            **written(doors.first_seen(seen_at)),
         )
-        placement.save(update_fields=["reachable_at", "deadline_at"])
     logger.info("Placement reachable", extra={"placement_id": placement_id})
     return True

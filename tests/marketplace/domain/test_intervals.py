@@ -1,12 +1,13 @@
 """A second counts only where the machine's word and the marketplace's clock agree."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from marketplace.domain import nonce
-from marketplace.domain.intervals import Bounds, billable
+from marketplace.domain.intervals import Bounds, Stretch, billable
 
 T = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -15,9 +16,9 @@ def seconds(count: float) -> timedelta:
     return timedelta(seconds=count)
 
 
-OPEN = Bounds(
-    reachable_at=T, proven_until=None, stop_requested_at=None, funded_until=T + seconds(3600)
-)
+#: seen from T on, and again much later
+SEEN = Stretch(T, T + timedelta(hours=1))
+OPEN = Bounds(door=SEEN, proven_until=None, stop_requested_at=None, funded_until=T + seconds(3600))
 
 
 def test_an_interval_after_the_door_answered_counts_up_to_the_nonce() -> None:
@@ -36,7 +37,7 @@ def test_an_interval_after_the_door_answered_counts_up_to_the_nonce() -> None:
 
 def test_nothing_counts_before_the_door_answered() -> None:
     shut = Bounds(
-        reachable_at=None, proven_until=None, stop_requested_at=None, funded_until=T + seconds(99)
+        door=None, proven_until=None, stop_requested_at=None, funded_until=T + seconds(99)
     )
     assert (
         billable(
@@ -51,9 +52,21 @@ def test_nothing_counts_before_the_door_answered() -> None:
     )
 
 
+def test_nothing_counts_after_the_newest_look_at_the_door() -> None:
+    stretch = billable(
+        from_age_ms=0,
+        to_age_ms=12_000,
+        age_ms=12_000,
+        received_at=T + seconds(10),
+        nonce_at=T + seconds(10),
+        bounds=replace(OPEN, door=Stretch(T, T + seconds(4))),
+    )
+    assert stretch == Stretch(T, T + seconds(4))
+
+
 def test_nothing_counts_after_the_stop_request() -> None:
     bounds = Bounds(
-        reachable_at=T,
+        door=SEEN,
         proven_until=T + seconds(10),
         stop_requested_at=T + seconds(12),
         funded_until=T + seconds(3600),
@@ -97,7 +110,7 @@ def test_every_counted_second_of_an_honest_machine_was_running(
         received_at=T + timedelta(milliseconds=closed + sent_after + travel),
         nonce_at=T + timedelta(milliseconds=closed - nonce_before_close),
         bounds=Bounds(
-            reachable_at=T + timedelta(milliseconds=reachable),
+            door=Stretch(T + timedelta(milliseconds=reachable), T + seconds(10_000)),
             proven_until=None,
             stop_requested_at=None,
             funded_until=T + seconds(10_000),

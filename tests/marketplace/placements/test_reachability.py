@@ -1,6 +1,7 @@
 import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -108,6 +109,16 @@ def test_what_accepts_but_never_speaks_is_given_up_at_the_deadline() -> None:
         port = listener.getsockname()[1]
         silent = SshProbe(deadline_s=0.3)
         assert silent.look([door(port, "ssh-ed25519 AAAA")]) == {}
+
+
+def test_a_look_says_that_it_is_what_renters_use() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(SshProbe().look, [door(listener.getsockname()[1], "ssh-ed25519 AAAA")])
+        accepted, _ = listener.accept()
+        with accepted, accepted.makefile("rb") as heard:
+            accepted.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+            assert heard.readline().startswith(b"SSH-2.0-OpenSSH_")
+        assert asked.result() == {}
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::ffff:127.0.0.1"])

@@ -1,8 +1,10 @@
 """This will set up a market with one listed machine whose agent speaks signed syncs."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from random import Random
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from marketplace import sync
 from marketplace.accounts.actions import add_ssh_key
 from marketplace.accounts.models import User
+from marketplace.domain.placement import PlacementState
 from marketplace.machines.actions.enrol import enrol
 from marketplace.machines.actions.issue_token import issue_token
 from marketplace.machines.models import Machine
@@ -18,7 +21,10 @@ from marketplace.metering.actions.charge import charge_all
 from marketplace.offers.actions import refresh
 from marketplace.offers.actions.list_offer import list_offer
 from marketplace.offers.models import Offer
+from marketplace.placements.actions.look_again import look_again
+from marketplace.placements.actions.prove_reachable import prove_reachable
 from marketplace.placements.models import Placement
+from marketplace.placements.reachability import Door
 from marketplace.rentals.actions import start
 from marketplace.rentals.models import Rental
 from marketplace.verification.actions.record_verdict import record
@@ -82,6 +88,17 @@ class Agent:
         return self.chain[-1].model_dump(mode="json")
 
 
+@dataclass(frozen=True)
+class Outside:
+    """Answers for the network: every door opens at once, or none does."""
+
+    opens: bool = True
+
+    def look(self, doors: Sequence[Door]) -> Mapping[UUID, timedelta]:
+        """Return the doors that answered."""
+        return {door.placement_id: timedelta(0) for door in doors} if self.opens else {}
+
+
 @dataclass
 class Market:
     """One machine of Charlie's, verified and listed at a tenth of a cent per CPU-second."""
@@ -124,12 +141,20 @@ class Market:
     def run(self, rental: Rental, *, at: datetime, door_after_s: float = 1) -> None:
         """Have the machine run it, and its SSH door seen from outside."""
         told = self.agent.observed(
-            rental.placement_id, ObservedState.RUNNING, run=1, age_ms=0, ssh_port=20001
+            rental.placement_id,
+            ObservedState.RUNNING,
+            run=1,
+            age_ms=0,
+            ssh_port=20001,
+            ssh_host_key="ssh-ed25519 AAAA",
         )
         self.agent.sync(at, placements=[told])
-        Placement.objects.filter(id=rental.placement_id).update(
-            reachable_at=at + timedelta(seconds=door_after_s)
-        )
+        prove_reachable(now=at + timedelta(seconds=door_after_s), probe=Outside())
+
+    def look(self, *, at: datetime, opens: bool = True) -> None:
+        """Look at every running door again."""
+        Placement.objects.filter(state=PlacementState.RUNNING).update(look_due_at=at)
+        look_again(now=at, probe=Outside(opens=opens), chance=Random(1))
 
     def end(self, rental: Rental, *, at: datetime) -> None:
         """Have the machine say that nothing is left, and settle."""

@@ -44,6 +44,7 @@ def test_seconds_from_the_door_to_the_stop_are_charged(
     agent.sync(after(12))
     running = agent.observed(placement_id, ObservedState.RUNNING, run=1, age_ms=10_000)
     first = agent.count(placement_id, 0, 10_000)
+    market.look(at=after(12))
     reply = agent.sync(after(12), placements=[running], intervals=[first])
     assert reply.desired[0].next_sequence == 1
     charge_all(now=after(12))
@@ -76,6 +77,7 @@ def test_seconds_from_the_door_to_the_stop_are_charged(
 def test_the_same_interval_twice_counts_once(market: Market, renter: User) -> None:
     rental = market.rent(renter)
     market.run(rental, at=after(2))
+    market.look(at=after(12))
     market.agent.sync(after(12))
     running = market.agent.observed(
         rental.placement_id, ObservedState.RUNNING, run=1, age_ms=10_000
@@ -101,6 +103,7 @@ def test_a_tampered_interval_is_not_stored(market: Market, renter: User) -> None
 def test_a_machine_cannot_bill_time_that_has_not_passed(market: Market, renter: User) -> None:
     rental = market.rent(renter)
     market.run(rental, at=after(2))
+    market.look(at=after(12))
     market.agent.sync(after(12))
     # It claims 500 s of age after 10 s.
     lie = market.agent.observed(rental.placement_id, ObservedState.RUNNING, run=1, age_ms=500_000)
@@ -186,6 +189,7 @@ def test_what_an_old_nonce_leaves_open_the_next_interval_proves(
     rental = market.rent(renter)
     market.run(rental, at=after(2))
     placement_id = rental.placement_id
+    market.look(at=after(12))
     # The held-open call gave its nonce at 2 s; the interval closes at 12 s without a newer one.
     told = market.agent.observed(placement_id, ObservedState.RUNNING, run=1, age_ms=10_000)
     market.agent.sync(
@@ -206,6 +210,7 @@ def test_a_gap_in_the_chain_is_not_charged(market: Market, renter: User) -> None
     market.run(rental, at=after(2))
     placement_id = rental.placement_id
     market.agent.sync(after(12))
+    market.look(at=after(22))
     told = market.agent.observed(placement_id, ObservedState.RUNNING, run=1, age_ms=20_000)
     intervals = [
         market.agent.count(placement_id, 0, 5_000),
@@ -221,6 +226,7 @@ def test_a_machine_that_says_it_ended_is_paid_up_to_then(market: Market, renter:
     rental = market.rent(renter)
     market.run(rental, at=after(2))
     agent, placement_id = market.agent, rental.placement_id
+    market.look(at=after(12))
     agent.sync(after(12), placements=[agent.observed(placement_id, ObservedState.COLLECTING)])
     # The machine ended it first, so the renter's wish moves nothing; it must not go on costing.
     stop.stop(rental_id=rental.id, renter_id=renter.pk, now=after(13))

@@ -1,0 +1,107 @@
+"""This will look again and again at the SSH doors of running placements, and end those lost."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from random import Random
+from uuid import UUID
+
+from marketplace.domain import door as doors
+from marketplace.domain.machine import silent_since
+from marketplace.domain.placement import DOOR_LOST, Event, NoTransition, PlacementState
+from marketplace.machines.models import Machine
+from marketplace.placements import queries
+from marketplace.placements.actions.prove_reachable import door_of, written
+from marketplace.placements.actions.transition import Overtaken, apply
+from marketplace.placements.models import Placement
+from marketplace.placements.reachability import Probe
+
+logger = logging.getLogger(__name__)
+DOORS_MAX = 32
+#: open doors of other hosts that are asked whether it is we who see nothing
+CONTROLS = 3
+
+
+def look_again(*, now: datetime, probe: Probe, chance: Random) -> int:
+    """Return how many of the doors that are due this pass saw.
+
+    No transaction is open while the network is used.
+    """
+    watched = _claim(now, chance)
+    if not watched:
+        return 0
+    seen = probe.look([door_of(placement) for placement in watched])
+    if not seen and _sees_nothing(watched, probe, chance):
+        # Not to look is not a miss: our own trouble must cost no host and end no rental.
+        logger.error("No door answers", extra={"doors": len(watched)})
+        return 0
+    missed = [placement for placement in watched if placement.id not in seen]
+    _note_seen([placement for placement in watched if placement.id in seen], seen, now)
+    in_touch = _in_touch(missed, now)
+    for placement in missed:
+        _note_missed(placement, now, in_touch=placement.machine_id in in_touch)
+    return len(seen)
+
+
+def _claim(now: datetime, chance: Random) -> list[Placement]:
+    """Return what is due, due again later: a pass beside this one leaves it alone."""
+    due = list(queries.look_due(now, rows_max=DOORS_MAX))
+    for placement in due:
+        placement.look_due_at = doors.next_look(now=now, chance=chance.random())
+    Placement.objects.bulk_update(due, ["look_due_at"])
+    return due
+
+
+def _sees_nothing(watched: Sequence[Placement], probe: Probe, chance: Random) -> bool:
+    """Say whether open doors of hosts that have none among the watched do not answer either."""
+    hosts = {placement.machine.host_id for placement in watched}
+    ids = list(queries.open_doors(but_of_hosts=hosts).values_list("id", flat=True))
+    if not ids:
+        return False
+    controls = Placement.objects.filter(id__in=chance.sample(ids, min(CONTROLS, len(ids))))
+    return not probe.look([door_of(placement) for placement in controls.order_by("id")])
+
+
+def _in_touch(missed: Sequence[Placement], now: datetime) -> set[UUID]:
+    heard = Machine.objects.filter(
+        id__in={placement.machine_id for placement in missed}, last_seen_at__gte=silent_since(now)
+    )
+    return set(heard.values_list("id", flat=True)) if missed else set()
+
+
+def _note_seen(
+    placements: Sequence[Placement], seen: Mapping[UUID, timedelta], now: datetime
+) -> None:
+    for placement in placements:
+        if placement.door is not None:
+            door = doors.seen(placement.door, at=now + seen[placement.id])
+            for name, value in written(door).items():
+                setattr(placement, name, value)
+    Placement.objects.filter(state=PlacementState.RUNNING).bulk_update(
+        placements, ["door_open_since", "door_seen_at", "door_missed_at", "door_misses"]
+    )
+
+
+def _note_missed(placement: Placement, now: datetime, *, in_touch: bool) -> None:
+    if placement.door is None:
+        return
+    door = doors.missed(placement.door, at=now, in_touch=in_touch)
+    logger.info("Door missed", extra={"placement_id": placement.id, "misses": door.misses})
+    # Its due time is this pass's own: whoever claimed it since has looked too.
+    mine = Placement.objects.filter(
+        id=placement.id, state=PlacementState.RUNNING, look_due_at=placement.look_due_at
+    )
+    if mine.update(**written(door)) and doors.is_lost(door):
+        _fail(placement, now)
+
+
+def _fail(placement: Placement, now: datetime) -> None:
+    changes = {
+        "blame": DOOR_LOST.blame,
+        "reason_code": DOOR_LOST.code,
+        "reason": DOOR_LOST.sentence,
+    }
+    try:
+        apply(placement=placement, event=Event.FAIL, now=now, changes=changes)
+    except (NoTransition, Overtaken):
+        logger.info("Lost door overtaken", extra={"placement_id": placement.id})

@@ -1,0 +1,124 @@
+"""A host that shuts its renter's door is not paid for what it goes on signing."""
+
+from collections.abc import Callable
+
+import pytest
+
+from marketplace.accounts.models import User
+from marketplace.ledger import audit
+from marketplace.ledger import queries as ledger
+from marketplace.metering.actions.charge import charge_all
+from marketplace.metering.models import Meter
+from marketplace.rentals.actions import stop
+from marketplace.rentals.models import Rental
+from protocol.agent import ObservedState
+from tests.marketplace.rentals.market import CPU_HOUR_MICROUSD, Market, give_key
+from tests.marketplace.scene import after
+
+SECOND_MICROUSD = CPU_HOUR_MICROUSD // 3600
+
+
+@pytest.fixture
+def market(charlie: User) -> Market:
+    return Market.open(charlie)
+
+
+@pytest.fixture
+def rental(market: Market, alice: User, give: Callable[..., None]) -> Rental:
+    give(alice, 10_000_000)
+    give_key(alice)
+    rental = market.rent(alice)
+    # It begins at second 0 and its door is seen at second 1.
+    market.run(rental, at=after(0))
+    return rental
+
+
+def sign(market: Market, rental: Rental, *, second: int) -> None:
+    """Have the machine sign everything up to now, as running."""
+    agent, placement_id = market.agent, rental.placement_id
+    agent.sync(after(second))
+    signed_until_ms = agent.chain[-1].interval.to_age_ms if agent.chain else 0
+    told = agent.observed(placement_id, ObservedState.RUNNING, run=1, age_ms=second * 1000)
+    ends = [*range(signed_until_ms + 600_000, second * 1000, 600_000), second * 1000]
+    starts = [signed_until_ms, *ends[:-1]]
+    intervals = [agent.count(placement_id, *ages) for ages in zip(starts, ends, strict=True)]
+    agent.sync(after(second), placements=[told], intervals=intervals)
+    charge_all(now=after(second))
+
+
+def charged_s() -> float:
+    return Meter.objects.get().charged_ms / 1000
+
+
+def test_nothing_is_charged_beyond_the_newest_look(market: Market, rental: Rental) -> None:
+    sign(market, rental, second=50)
+    assert charged_s() == 0
+    market.look(at=after(60))
+    sign(market, rental, second=100)
+    assert charged_s() == 59
+
+
+def test_a_shut_door_earns_nothing_and_ends_the_placement(
+    market: Market, rental: Rental, alice: User
+) -> None:
+    market.look(at=after(60))
+    for second in range(70, 490, 60):
+        sign(market, rental, second=second)
+        market.look(at=after(second + 10), opens=False)
+    rental.placement.refresh_from_db()
+    assert (rental.placement.state, rental.placement.blame) == ("failed", "machine")
+    assert rental.placement.reason_code == "door_lost"
+    assert rental.placement.ended_at == after(60 + 6 * 60 + 20 - 60)
+    charge_all(now=after(500))
+    assert charged_s() == 59
+    assert ledger.held(alice.pk) == 0
+    assert ledger.balance(alice.pk) == 10_000_000 - 59 * SECOND_MICROUSD
+    assert audit.audit() == []
+
+
+def test_the_last_seconds_before_a_stop_count_after_a_good_look(
+    market: Market, rental: Rental, alice: User
+) -> None:
+    market.look(at=after(60))
+    sign(market, rental, second=70)
+    stop.stop(rental_id=rental.id, renter_id=alice.pk, now=after(90))
+    sign(market, rental, second=95)
+    assert charged_s() == 89
+
+
+def test_the_last_seconds_before_a_stop_do_not_count_after_a_miss(
+    market: Market, rental: Rental, alice: User
+) -> None:
+    market.look(at=after(60))
+    market.look(at=after(80), opens=False)
+    stop.stop(rental_id=rental.id, renter_id=alice.pk, now=after(90))
+    sign(market, rental, second=95)
+    assert charged_s() == 59
+
+
+def test_an_hour_that_nobody_looked_costs_the_host_nothing(market: Market, rental: Rental) -> None:
+    sign(market, rental, second=600)
+    sign(market, rental, second=3000)
+    assert charged_s() == 0
+    market.look(at=after(3010))
+    sign(market, rental, second=3020)
+    assert charged_s() == 3009
+
+
+def test_the_end_of_the_paid_time_counts_like_a_stop(market: Market, rental: Rental) -> None:
+    market.look(at=after(3560))
+    sign(market, rental, second=3601)
+    assert charged_s() == 3599
+
+
+def test_a_machine_that_ends_it_by_itself_is_paid_up_to_the_newest_look(
+    market: Market, rental: Rental
+) -> None:
+    market.look(at=after(60))
+    agent = market.agent
+    agent.sync(after(100))
+    told = agent.observed(rental.placement_id, ObservedState.GONE, run=1, age_ms=100_000)
+    interval = agent.count(rental.placement_id, 0, 100_000)
+    agent.sync(after(100), placements=[told], intervals=[interval])
+    charge_all(now=after(101))
+    assert charged_s() == 59
