@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
-from marketplace.domain.placement import LIVE, PlacementState
+from marketplace.domain.placement import PlacementState
 from marketplace.domain.problem import Refused
 from marketplace.domain.rental import RentalState, state_of
 from marketplace.rentals.models import Rental
@@ -43,6 +43,7 @@ class RentalView:
     started_at: datetime
     active_at: datetime | None
     ends_at: datetime
+    #: None until the last charge is posted and the rest of the hold is back
     ended_at: datetime | None
     billed_ms: int
     ssh_host: str
@@ -62,10 +63,10 @@ def view(rental_id: UUID, renter_id: int, now: datetime) -> RentalView:
 
 
 def views(renter_id: int, *, live: bool, now: datetime) -> tuple[RentalView, ...]:
-    """Return the renter's newest rentals; ``live``: only those that have not ended."""
+    """Return the renter's newest rentals; ``live``: only those that may still cost something."""
     rentals = _rentals(renter_id)
     if live:
-        rentals = rentals.filter(Q(placement__state__in=LIVE) | Q(meter__closed_at=None))
+        rentals = rentals.filter(meter__closed_at=None)
     return tuple(_view(rental) for rental in rentals.order_by("-started_at", "id")[:VIEWS_MAX])
 
 
@@ -115,7 +116,7 @@ def _view(rental: Rental) -> RentalView:
         started_at=rental.started_at,
         active_at=placement.reachable_at,
         ends_at=placement.funded_until,
-        ended_at=placement.ended_at,
+        ended_at=placement.ended_at if meter.closed_at is not None else None,
         billed_ms=meter.charged_ms,
         ssh_host=placement.ssh_host,
         ssh_port=placement.ssh_port,

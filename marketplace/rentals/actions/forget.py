@@ -3,14 +3,13 @@
 from datetime import datetime
 from uuid import UUID
 
-from marketplace.domain.placement import LIVE
 from marketplace.domain.problem import Refused
 from marketplace.rentals import queries
 from marketplace.rentals.models import Rental
 
 
 class RentalLive(Refused):
-    """The rental still runs."""
+    """The rental still runs, or its last charge is not posted yet."""
 
     code = "rental_live"
     status = 409
@@ -24,6 +23,6 @@ def forget(*, rental_id: UUID, renter_id: int, now: datetime) -> None:
     :raises RentalLive: when it has not ended.
     """
     rental = queries.find(rental_id, renter_id)
-    if rental.placement.state in LIVE:
+    if rental.meter.closed_at is None:
         raise RentalLive
     Rental.objects.filter(id=rental.id).update(forgotten_at=now)

@@ -60,11 +60,15 @@ def test_seconds_from_the_door_to_the_stop_are_charged(
     assert reply.desired == ()
     # Its last seconds are not charged yet, so nobody is told a final cost.
     assert queries.view(rental.id, renter.pk, after(16.5)).state == RentalState.STOPPING
-    assert [live.id for live in queries.views(renter.pk, live=True, now=after(16.5))] == [rental.id]
+    (live,) = queries.views(renter.pk, live=True, now=after(16.5))
+    assert (live.id, live.ended_at) == (rental.id, None)
+    with pytest.raises(Refused) as unsettled:
+        forget.forget(rental_id=rental.id, renter_id=renter.pk, now=after(16.5))
+    assert unsettled.value.code == "rental_live"
     charge_all(now=after(17))
 
     view = queries.view(rental.id, renter.pk, after(17))
-    assert view.state == RentalState.ENDED
+    assert (view.state, view.ended_at) == (RentalState.ENDED, after(16.5))
     # 3 s to 15 s; what ran after the stop request is free.
     assert (view.billed_ms, view.cost_microusd) == (12_000, 12 * SECOND_MICROUSD)
     assert ledger.held(renter.pk) == 0
