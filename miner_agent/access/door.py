@@ -9,13 +9,14 @@ from pathlib import Path
 
 import asyncssh
 
+from miner_agent.domain.crowd import VISITS_MOST, leaving
 from protocol.signing import machine_key_of
 from protocol.validator import COMMAND_FACTS, COMMAND_PING, COMMAND_PROOF, COMMANDS, SSH_USER
 
 logger = logging.getLogger(__name__)
 
+#: a connection that has not logged in by then ends
 LOGIN_S = 10
-CONNECTIONS_MOST = 32
 SESSIONS_MOST = 32
 #: seconds that a command may take
 DEADLINES_S = {COMMAND_PING: 10.0, COMMAND_FACTS: 30.0, COMMAND_PROOF: 600.0}
@@ -34,29 +35,67 @@ class Answers:
     proof: Callable[[asyncssh.SSHServerProcess[bytes]], Awaitable[int]]
 
 
+class Hall:
+    """Everybody who is at the door: those who wait to log in, oldest first, and who is in."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[Door, str] = {}
+        self.inside: dict[Door, str] = {}
+
+    def arrive(self, door: "Door", address: str) -> None:
+        """Let a connection wait; where there are too many, another one has to leave for it."""
+        place = leaving(list(self.waiting.values()), newcomer=address)
+        left = None if place is None else list(self.waiting)[place]
+        self.waiting[door] = address
+        if left is not None:
+            del self.waiting[left]
+            left.drop()
+
+    def enter(self, door: "Door", key: str) -> bool:
+        """Let in who has logged in; False where this validator is here too often already."""
+        self.waiting.pop(door, None)
+        if list(self.inside.values()).count(key) >= VISITS_MOST:
+            return False
+        self.inside[door] = key
+        return True
+
+    def leave(self, door: "Door") -> None:
+        """Forget a connection."""
+        self.waiting.pop(door, None)
+        self.inside.pop(door, None)
+
+
 class Door(asyncssh.SSHServer):
     """One connection. asyncssh refuses forwarding of every kind unless it is implemented here."""
 
-    def __init__(self, open_doors: "set[Door]", keys: Callable[[], Sequence[str]]) -> None:
-        self._open_doors = open_doors
+    def __init__(self, hall: Hall, keys: Callable[[], Sequence[str]]) -> None:
+        self._hall = hall
         self._keys = keys
+        self._key = ""
         self._connection: asyncssh.SSHServerConnection | None = None
         self._end: asyncio.TimerHandle | None = None
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
-        """Take the connection, or drop it when there are too many."""
+        """Let the connection wait for its log-in."""
         self._connection = conn
-        if len(self._open_doors) >= CONNECTIONS_MOST:
-            conn.abort()
-            return
-        self._open_doors.add(self)
+        self._hall.arrive(self, str(conn.get_extra_info("peername")[0]))
         self._end = asyncio.get_running_loop().call_later(CONNECTION_S, conn.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
-        self._open_doors.discard(self)
+        self._hall.leave(self)
         if self._end is not None:
             self._end.cancel()
+
+    def auth_completed(self) -> None:
+        """Take the connection out of the waiting room."""
+        if not self._hall.enter(self, self._key):
+            self.drop()
+
+    def drop(self) -> None:
+        """End the connection at once."""
+        if self._connection is not None:
+            self._connection.abort()
 
     def begin_auth(self, username: str) -> bool:
         """Ask everybody for a key."""
@@ -79,6 +118,7 @@ class Door(asyncssh.SSHServer):
         if username != SSH_USER:
             return False
         offered = _ed25519(key.export_public_key("openssh").decode())
+        self._key = offered or ""
         return offered is not None and offered in {_ed25519(line) for line in self._keys()}
 
 
@@ -86,8 +126,7 @@ async def open_door(
     *, host: str, port: int, host_key: Path, answers: Answers
 ) -> asyncssh.SSHAcceptor:
     """Listen for validators; the door's host key is the machine's own key."""
-    open_doors: set[Door] = set()
-
+    hall = Hall()
     sessions = asyncio.Semaphore(SESSIONS_MOST)
 
     async def serve(process: asyncssh.SSHServerProcess[bytes]) -> None:
@@ -98,7 +137,7 @@ async def open_door(
             await _serve(process, answers)
 
     return await asyncssh.create_server(
-        lambda: Door(open_doors, answers.keys),
+        lambda: Door(hall, answers.keys),
         host,
         port,
         server_host_keys=[str(host_key)],
