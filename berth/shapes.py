@@ -125,12 +125,16 @@ class StatementLine(Shape):
     kind: str
     amount_microusd: int
     note: str | None = ""
-    balance_microusd: int | None = None
+    #: what could be spent and what was set aside together, after this line
+    total_microusd: int
 
 
 class Statement(Shape):
     items: tuple[StatementLine, ...]
+    #: can be spent
     balance_microusd: int
+    #: set aside for rentals
+    held_microusd: int
 
 
 class TopUp(Shape):

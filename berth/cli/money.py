@@ -35,14 +35,15 @@ def statement(*, as_json: AsJson = False) -> None:
             output.moment(line.at),
             line.kind,
             format_usd(line.amount_microusd),
-            "" if line.balance_microusd is None else format_usd(line.balance_microusd),
+            format_usd(line.total_microusd),
             line.note or "",
         )
         for line in found.items
     ]
-    columns = ("AT (UTC)", "KIND", ">AMOUNT", ">BALANCE", "NOTE")
+    columns = ("AT (UTC)", "KIND", ">AMOUNT", ">TOTAL", "NOTE")
     output.table(columns, rows, empty="Nothing has moved yet.")
-    output.say(f"Balance {format_usd(found.balance_microusd)}")
+    free, held = format_usd(found.balance_microusd), format_usd(found.held_microusd)
+    output.say(f"Balance {free}, held {held}: together the newest line's total.")
 
 
 def topup(*, amount: Amount, as_json: AsJson = False) -> None:

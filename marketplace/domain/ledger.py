@@ -67,13 +67,13 @@ class StatementLine:
 
     at: datetime
     kind: TransferKind
-    #: positive: the balance rose
+    #: positive: the total rose
     amount_microusd: MicroUsd
     note: str
     #: what the line is about: neighbours about the same thing are folded into one
     subject: str
-    #: after this line
-    balance_microusd: MicroUsd
+    #: in all accounts that are read as one purse, after this line
+    total_microusd: MicroUsd
     #: how many transfers the line stands for
     transfers: int = 1
 
@@ -104,7 +104,7 @@ def fold(lines: Iterable[StatementLine]) -> Iterator[StatementLine]:
     """Yield the lines, newest first as given, with neighbours about one subject made one.
 
     A rental is charged every few seconds; its person wants one line that says what it cost. The
-    line keeps the time, note and balance of its newest part.
+    line keeps the time, note and total of its newest part.
     """
     newest: StatementLine | None = None
     for line in lines:

@@ -25,13 +25,16 @@ class Line(Schema):
     kind: str
     amount_microusd: int
     note: str
-    #: of everything that is yours, held or not, after this line
-    balance_microusd: int
+    #: what could be spent and what was set aside together, after this line
+    total_microusd: int
 
 
 class Statement(Schema):
     items: list[Line]
+    #: can be spent
     balance_microusd: int
+    #: set aside for rentals; with the balance the newest line's total
+    held_microusd: int
 
 
 @router.get("/me", response=Me)
@@ -51,15 +54,19 @@ def statement(
     request: HttpRequest, limit: Annotated[int, Query(), Field(ge=1, le=1000)] = 100
 ) -> Statement:
     """List what came in and went out, newest first."""
-    user = caller(request)
+    funds = queries.funds(caller(request).pk, limit)
     lines = [
         Line(
             at=line.at,
             kind=line.kind,
             amount_microusd=line.amount_microusd,
             note=line.note,
-            balance_microusd=line.balance_microusd,
+            total_microusd=line.total_microusd,
         )
-        for line in queries.statement(user.pk, limit)
+        for line in funds.lines
     ]
-    return Statement(items=lines, balance_microusd=queries.balance(user.pk))
+    return Statement(
+        items=lines,
+        balance_microusd=funds.balance_microusd,
+        held_microusd=funds.held_microusd,
+    )

@@ -1,6 +1,7 @@
 """This will say what is in people's accounts and how it came there."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from uuid import UUID
 
@@ -17,6 +18,29 @@ EARNINGS = (AccountKind.EARNINGS,)
 CHARGED = (TransferKind.CHARGE, TransferKind.FEE)
 #: a statement reads at most this many transfers
 TRANSFERS_MAX = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Funds:
+    """A renter's money and how it came to be that much."""
+
+    #: can be spent
+    balance_microusd: MicroUsd
+    #: set aside for rentals: the part that they do not use comes back
+    held_microusd: MicroUsd
+    #: newest first; the total of the first is what can be spent and what is set aside together
+    lines: tuple[StatementLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Purse:
+    """Some accounts of one person, read as one."""
+
+    accounts: QuerySet[Account]
+    ids: frozenset[UUID]
+    sums: Mapping[AccountKind, MicroUsd]
+    #: the newest transfer that ``sums`` hold
+    newest: int
 
 
 def balance(user_id: int) -> MicroUsd:
@@ -47,7 +71,17 @@ def statement(
     The accounts are read as one purse: setting money aside and giving it back move nothing in it
     and make no line. Charges to one hold in a row make one line.
     """
-    return tuple(islice(fold(_lines(user_id, kinds)), limit))
+    return _folded(_purse(user_id, kinds), limit)
+
+
+def funds(user_id: int, limit: int = 100) -> Funds:
+    """Return a renter's funds with up to ``limit`` lines, as they all were at one moment."""
+    purse = _purse(user_id, FUNDS)
+    return Funds(
+        balance_microusd=purse.sums[AccountKind.WALLET],
+        held_microusd=purse.sums[AccountKind.HOLD],
+        lines=_folded(purse, limit),
+    )
 
 
 def _sum(user_id: int, kinds: Sequence[AccountKind]) -> MicroUsd:
@@ -57,17 +91,20 @@ def _sum(user_id: int, kinds: Sequence[AccountKind]) -> MicroUsd:
     return MicroUsd(total or 0)
 
 
-def _lines(user_id: int, kinds: Sequence[AccountKind]) -> Iterator[StatementLine]:
-    accounts = Account.objects.filter(user_id=user_id, kind__in=kinds)
-    ids, purse, newest = _purse(accounts)
-    mine = accounts.order_by().values("pk")
+def _folded(purse: Purse, limit: int) -> tuple[StatementLine, ...]:
+    return tuple(islice(fold(_lines(purse)), limit))
+
+
+def _lines(purse: Purse) -> Iterator[StatementLine]:
+    mine = purse.accounts.order_by().values("pk")
     rows = (
-        Transfer.objects.filter(Q(debit__in=mine) | Q(credit__in=mine), id__lte=newest)
+        Transfer.objects.filter(Q(debit__in=mine) | Q(credit__in=mine), id__lte=purse.newest)
         .exclude(debit__in=mine, credit__in=mine)
         .order_by("-id")
     )
+    total: int = sum(purse.sums.values())
     for row in rows[:TRANSFERS_MAX].iterator(chunk_size=500):
-        amount = row.amount_microusd if row.credit_id in ids else -row.amount_microusd
+        amount = row.amount_microusd if row.credit_id in purse.ids else -row.amount_microusd
         charged = row.kind in CHARGED
         yield StatementLine(
             at=row.at,
@@ -75,26 +112,28 @@ def _lines(user_id: int, kinds: Sequence[AccountKind]) -> Iterator[StatementLine
             amount_microusd=MicroUsd(amount),
             note=row.note,
             subject=row.debit_id.hex if charged else row.cause,
-            balance_microusd=MicroUsd(purse),
+            total_microusd=MicroUsd(total),
         )
-        purse -= amount
+        total -= amount
 
 
-def _purse(accounts: QuerySet[Account]) -> tuple[set[UUID], int, int]:
-    """Return the accounts' ids, what they hold together and the newest transfer in that.
+def _purse(user_id: int, kinds: Sequence[AccountKind]) -> Purse:
+    """Read the purse in one SQL statement.
 
-    All come from one SQL statement: between two of them another process could post, and every
-    line would show a wrong balance.
+    Between two of them another process could post, and every line would show a wrong total.
     """
+    accounts = Account.objects.filter(user_id=user_id, kind__in=kinds)
     ids: set[UUID] = set()
-    total = newest = 0
+    sums = dict.fromkeys(kinds, MicroUsd(0))
+    newest = 0
     for account in accounts.annotate(
         newest_debit=Subquery(_newest("debit")), newest_credit=Subquery(_newest("credit"))
     ):
         ids.add(account.pk)
-        total += account.balance_microusd
+        kind = AccountKind(account.kind)
+        sums[kind] = MicroUsd(sums[kind] + account.balance_microusd)
         newest = max(newest, account.newest_debit or 0, account.newest_credit or 0)
-    return ids, total, newest
+    return Purse(accounts=accounts, ids=frozenset(ids), sums=sums, newest=newest)
 
 
 def _newest(side: str) -> QuerySet[Transfer, int]:

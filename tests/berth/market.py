@@ -261,9 +261,9 @@ class Market:
             "kind": "charge",
             "amount_microusd": -13,
             "note": "rental\x1b[31m",
-            "balance_microusd": 9_500_000,
+            "total_microusd": 9_500_000,
         }
-        return 200, {"items": [line], "balance_microusd": 9_500_000}
+        return 200, {"items": [line], "balance_microusd": 9_000_000, "held_microusd": 500_000}
 
     def _top_ups(self, seen: Seen, parts: list[str]) -> tuple[int, Any]:
         return 201, {"id": "t1", **self.payment}

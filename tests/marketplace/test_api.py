@@ -11,7 +11,7 @@ from marketplace.accounts.models import ApiKey, User
 from marketplace.ledger import queries as ledger
 from tests.marketplace import scene
 from tests.marketplace.conftest import PASSWORD
-from tests.marketplace.rentals.market import ALICES_KEY, Market
+from tests.marketplace.rentals.market import ALICES_KEY, Market, give_key
 
 GIB = scene.GIB
 ONE_CPU = {
@@ -184,6 +184,16 @@ def test_test_money_arrives_once(api: Api, alice: User) -> None:
         assert reply.json()["state"] == "paid"
     assert ledger.balance(alice.pk) == 15_000_000
     assert api.get("/statement").json()["balance_microusd"] == 15_000_000
+
+
+def test_a_statement_says_what_can_be_spent_and_what_is_set_aside(
+    api: Api, alice: User, market: Market
+) -> None:
+    give_key(alice)
+    market.rent(alice, lease_s=3600)
+    found = api.get("/statement").json()
+    assert (found["balance_microusd"], found["held_microusd"]) == (6_400_000, 3_600_000)
+    assert [line["total_microusd"] for line in found["items"]] == [10_000_000]
 
 
 def test_openapi_describes_it(db: None) -> None:

@@ -23,7 +23,7 @@ class Line:
     note: str
     amount: str
     rises: bool
-    balance: str
+    total: str
 
 
 def line(entry: StatementLine) -> Line:
@@ -35,5 +35,5 @@ def line(entry: StatementLine) -> Line:
         note=entry.note,
         amount=f"{'+' if rises else ''}{format_usd(entry.amount_microusd)}",
         rises=rises,
-        balance=format_usd(entry.balance_microusd),
+        total=format_usd(entry.total_microusd),
     )

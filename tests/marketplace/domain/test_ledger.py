@@ -56,7 +56,7 @@ def test_accounts_are_locked_in_one_order_and_the_shared_ones_last(names: list[s
 
 def test_charges_for_one_thing_in_a_row_become_one_line() -> None:
     folded = list(fold([line(-1, 7), line(-2, 8), line(-4, 10, subject="rental 2"), line(-1, 14)]))
-    assert [(each.amount_microusd, each.balance_microusd, each.transfers) for each in folded] == [
+    assert [(each.amount_microusd, each.total_microusd, each.transfers) for each in folded] == [
         (-3, 7, 2),
         (-4, 10, 1),
         (-1, 14, 1),

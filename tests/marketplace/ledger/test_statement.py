@@ -37,12 +37,27 @@ def rented(alice: User, charlie: User, give: Give, now: datetime) -> None:
 
 def test_a_renter_sees_what_they_paid_in_and_what_it_cost(alice: User, rented: None) -> None:
     lines = queries.statement(alice.pk)
-    assert [(line.kind, line.amount_microusd, line.balance_microusd) for line in lines] == [
+    assert [(line.kind, line.amount_microusd, line.total_microusd) for line in lines] == [
         ("charge", -300_000, 9_700_000),
         ("top_up", 4_000_000, 10_000_000),
         ("top_up", 6_000_000, 6_000_000),
     ]
-    assert queries.balance(alice.pk) + queries.held(alice.pk) == lines[0].balance_microusd
+    assert queries.balance(alice.pk) + queries.held(alice.pk) == lines[0].total_microusd
+
+
+def test_what_can_be_spent_and_what_is_set_aside_are_the_newest_total(
+    alice: User, rented: None, now: datetime
+) -> None:
+    hold.place(user_id=alice.pk, amount_microusd=MicroUsd(700_000), cause="r2", now=now)
+    funds = queries.funds(alice.pk)
+    assert (funds.balance_microusd, funds.held_microusd) == (9_000_000, 700_000)
+    assert funds.lines == queries.statement(alice.pk)
+    assert funds.lines[0].total_microusd == 9_700_000
+    assert sum(line.amount_microusd for line in funds.lines) == 9_700_000
+
+
+def test_who_has_no_account_has_nothing(bob: User) -> None:
+    assert queries.funds(bob.pk) == queries.Funds(MicroUsd(0), MicroUsd(0), ())
 
 
 def test_a_host_sees_what_they_earned(charlie: User, rented: None) -> None:

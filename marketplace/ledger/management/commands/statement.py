@@ -50,7 +50,7 @@ class Command(BaseCommand):
         for line in reversed(lines):
             self.stdout.write(
                 f"  {line.at:%Y-%m-%d %H:%M:%S}  {line.kind:<12}"
-                f"{format_usd(line.amount_microusd):>14}{format_usd(line.balance_microusd):>14}"
+                f"{format_usd(line.amount_microusd):>14}{format_usd(line.total_microusd):>14}"
                 f"  {line.note}"
             )
 
@@ -73,5 +73,5 @@ def _item(line: StatementLine) -> dict[str, object]:
         "kind": line.kind,
         "amount_microusd": line.amount_microusd,
         "note": line.note,
-        "balance_microusd": line.balance_microusd,
+        "total_microusd": line.total_microusd,
     }
