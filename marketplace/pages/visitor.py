@@ -6,6 +6,7 @@ from typing import Concatenate, ParamSpec
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 
 from marketplace.accounts.models import User
@@ -38,3 +39,9 @@ def members_only(
         return HttpResponseClientRedirect(redirect_to_login(htmx.current_url_abs_path or "/").url)
 
     return guarded
+
+
+def onward(request: HttpRequest) -> str:
+    """Return where the person goes on to, if it is an address of this site; else nothing."""
+    wanted = request.POST.get("next") or request.GET.get("next") or ""
+    return wanted if url_has_allowed_host_and_scheme(wanted, allowed_hosts=None) else ""

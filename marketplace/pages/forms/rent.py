@@ -7,7 +7,10 @@ from uuid import UUID
 from django import forms
 
 from marketplace.accounts.models import SshKey
+from marketplace.offers.queries import OfferRow
+from marketplace.pages import wording
 from marketplace.pages.forms.amounts import DollarField, GibField
+from marketplace.pages.forms.environment import EnvironmentField
 from protocol.hardware import Resources
 
 HOURS_MAX = 24 * 365
@@ -18,8 +21,11 @@ class RentForm(forms.Form):
 
     image = forms.CharField(
         max_length=300,
-        help_text="Any container image. It needs no SSH server: the machine brings the door.",
+        help_text="Any container image. It needs no SSH server: the machine brings one.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    environment = EnvironmentField(
+        label="Environment variables", required=False, help_text="One a line."
     )
     cpus = forms.IntegerField(label="CPUs", min_value=1, max_value=4096)
     gpus = forms.IntegerField(label="GPUs", min_value=0, max_value=64)
@@ -31,15 +37,18 @@ class RentForm(forms.Form):
         max_value=HOURS_MAX,
         decimal_places=3,
         required=False,
-        help_text="Empty: only the dollars bound it.",
     )
-    cap = DollarField(
-        label="Never spend more than, $",
-        required=False,
-        help_text="Empty: only its end bounds it.",
-    )
+    cap = DollarField(label="Never spend more than, $", required=False)
     ssh_keys = forms.MultipleChoiceField(
-        label="SSH keys that may log in", widget=forms.CheckboxSelectMultiple, required=False
+        label="SSH keys", widget=forms.CheckboxSelectMultiple, required=False
+    )
+    #: for somebody who has no key here yet
+    public_key = forms.CharField(
+        label="Your SSH public key",
+        max_length=8000,
+        required=False,
+        help_text="One line, as in <code>~/.ssh/id_ed25519.pub</code>. It is kept for next time.",
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "autocomplete": "off"}),
     )
     #: the worst total and the price of an hour that the page showed; renting for more asks again
     agreed_microusd = forms.IntegerField(widget=forms.HiddenInput, required=False)
@@ -47,12 +56,19 @@ class RentForm(forms.Form):
     #: pressing the button twice rents once
     request_key = forms.CharField(widget=forms.HiddenInput, max_length=64)
 
-    def __init__(self, *args: Any, keys: Sequence[SshKey], has_gpus: bool, **options: Any) -> None:
+    def __init__(self, *args: Any, keys: Sequence[SshKey], offer: OfferRow, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.fields["hours"].widget.attrs["step"] = "any"
-        choices = [(str(key.pk), f"{key.name} {key.fingerprint}") for key in keys]
+        choices = [(str(key.pk), f"{key.name} ({key.fingerprint[:19]}…)") for key in keys]
         self.fields["ssh_keys"].choices = choices  # type: ignore[attr-defined]
-        if not has_gpus:
+        self.fields["hours"].widget.attrs["step"] = "any"
+        hours = f"{offer.longest_term_s / 3600:.3f}".rstrip("0").rstrip(".")
+        self._bound("hours", hours, f"at most {hours}")
+        self._bound("cpus", str(offer.cpus_free), f"{offer.cpus_free} free")
+        self._bound("ram", _gib(offer.ram_bytes_free), f"{wording.size(offer.ram_bytes_free)} free")
+        disk = f"{wording.size(offer.disk_bytes_free)} free"
+        self._bound("disk", _gib(offer.disk_bytes_free), disk)
+        self._bound("gpus", str(offer.gpus_free), f"{offer.gpus_free} free")
+        if not offer.gpus:
             self.fields["gpus"].widget = forms.HiddenInput()
 
     def resources(self) -> Resources:
@@ -70,6 +86,17 @@ class RentForm(forms.Form):
         hours = self.cleaned_data["hours"]
         return int(hours * 3600) if hours else None
 
+    def _bound(self, name: str, most: str, words: str) -> None:
+        """Have the browser hold the field to what is there; the market checks it again."""
+        self.fields[name].widget.attrs["max"] = most
+        self.fields[name].help_text = words
+
     def ssh_key_ids(self) -> list[UUID]:
         """Return the chosen keys."""
         return [UUID(key) for key in self.cleaned_data["ssh_keys"]]
+
+
+def _gib(size_bytes: int) -> str:
+    """Return what is surely there, in GiB."""
+    hundredths = size_bytes * 100 // wording.GIB
+    return f"{hundredths / 100:.2f}"

@@ -16,6 +16,8 @@ class OfferLine:
     check: str
     check_tone: str
     measured: str
+    measured_what: str
+    longest: str
     price: str
     price_unit: str
     rent_url: str
@@ -34,6 +36,8 @@ def line(offer: queries.OfferRow) -> OfferLine:
         check=check,
         check_tone=tone,
         measured=wording.rate(offer.cpu_hash_rate or 0),
+        measured_what="PBKDF2, all cores" if offer.cpu_hash_rate else "",
+        longest=wording.duration(offer.longest_term_s * 1000),
         price=format_usd(offer.price_hour_microusd),
         price_unit="per GPU-hour" if offer.gpus else "per CPU-hour",
         rent_url=f"/offers/{offer.id}/rent",

@@ -1,13 +1,17 @@
 """This will say what a request costs at worst, before anybody agrees to it."""
 
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
-from marketplace.domain import pricing
+from marketplace.domain import matching, pricing
 from marketplace.domain.money import format_usd
 from marketplace.domain.problem import Refused
 from marketplace.offers.queries import OfferRow
 from marketplace.pages import wording
 from marketplace.pages.forms.rent import RentForm
+
+#: what is proposed to be added at least
+CENTS_MIN = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,8 @@ class Quote:
     price_hour_microusd: int | None = None
     worst_total_microusd: int | None = None
     runs: str = "–"
-    missing_money: bool = False
+    #: where the missing money is added, and back; empty: none is missing
+    add_url: str = ""
 
 
 def quote(form: RentForm, offer: OfferRow, *, balance_microusd: int) -> Quote:
@@ -48,7 +53,9 @@ def quote(form: RentForm, offer: OfferRow, *, balance_microusd: int) -> Quote:
     except Refused as refused:
         return Quote(balance, refused.detail, price_hour=format_usd(price))
     missing = worst - balance_microusd
-    sentence = f"You need {format_usd(missing)} more in your balance." if missing > 0 else ""
+    sentence = _in_the_way(form, offer)
+    if not sentence and missing > 0:
+        sentence = f"You need {format_usd(missing)} more in your balance."
     return Quote(
         price_hour=format_usd(price),
         price_hour_microusd=price,
@@ -57,5 +64,26 @@ def quote(form: RentForm, offer: OfferRow, *, balance_microusd: int) -> Quote:
         runs=runs,
         balance=balance,
         sentence=sentence,
-        missing_money=missing > 0,
+        add_url=_add_url(missing, f"/offers/{offer.id}/rent") if missing > 0 else "",
     )
+
+
+def _add_url(missing_microusd: int, back: str) -> str:
+    cents = max(CENTS_MIN, -(-missing_microusd // 10_000))
+    return "/money/?" + urlencode({"amount": f"{cents / 100:.2f}", "next": back})
+
+
+def _in_the_way(form: RentForm, offer: OfferRow) -> str:
+    """Return why the machine cannot be rented like this now; empty: it can."""
+    try:
+        matching.check_rentable(online=offer.online, verified=offer.verified)
+    except Refused as refused:
+        return refused.detail
+    free = matching.Slice(
+        cpus=offer.cpus_free,
+        memory_bytes=offer.ram_bytes_free,
+        disk_bytes=offer.disk_bytes_free,
+        gpus=offer.gpus_free,
+    )
+    short = matching.Slice.of(form.resources()).exceeds(free)
+    return f"Not that much is free here: {', '.join(short)}." if short else ""

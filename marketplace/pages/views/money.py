@@ -14,18 +14,21 @@ from marketplace.domain.problem import Refused
 from marketplace.ledger import queries
 from marketplace.pages.forms.top_up import TopUpForm
 from marketplace.pages.shown import statement
-from marketplace.pages.visitor import MemberRequest, members_only
+from marketplace.pages.visitor import MemberRequest, members_only, onward
 from marketplace.payments.actions.top_up import top_up
 from marketplace.payments.models import TopUp, TopUpState
 
 LINES_MAX = 200
+#: what is proposed to be added
+AMOUNT = "10.00"
 
 
 @require_http_methods(["GET", "POST"])
 @members_only
 def money(request: MemberRequest) -> HttpResponse:
     """Show the balance and the statement, or add money."""
-    form = TopUpForm(request.POST or None, initial={"amount": "10.00", "request_key": uuid4().hex})
+    amount = request.GET.get("amount") or AMOUNT
+    form = TopUpForm(request.POST or None, initial={"amount": amount, "request_key": uuid4().hex})
     if request.method == "POST" and form.is_valid():
         try:
             paid = _pay(request, form)
@@ -33,7 +36,7 @@ def money(request: MemberRequest) -> HttpResponse:
             form.add_error("amount", refused.detail)
         else:
             _tell(request, paid)
-            return redirect("money")
+            return redirect(onward(request) or "money")
     user_id = request.user.pk
     context = {
         "form": form,
@@ -42,6 +45,7 @@ def money(request: MemberRequest) -> HttpResponse:
         "earned": format_usd(queries.earned(user_id)),
         "lines": [statement.line(entry) for entry in queries.statement(user_id, LINES_MAX)],
         "test_payments": settings.TEST_PAYMENTS,
+        "next": onward(request),
     }
     return render(request, "money/money.html", context, status=422 if form.errors else 200)
 

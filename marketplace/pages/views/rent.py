@@ -11,7 +11,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from marketplace.accounts import queries as accounts
+from marketplace.accounts.actions import add_ssh_key
 from marketplace.accounts.models import SshKey
+from marketplace.accounts.ssh_key import SshKeyMalformed
 from marketplace.domain.problem import Refused
 from marketplace.ledger import queries as ledger
 from marketplace.offers import queries as offers
@@ -37,22 +39,22 @@ def rent(request: MemberRequest, offer_id: UUID) -> HttpResponse:
         if getattr(request, "htmx", None):
             return render(request, "offers/_quote.html", {"form": form, "quote": shown})
     elif request.method == "POST" and form.is_valid():
-        problem = _disagreement(form, shown)
+        problem, field = _disagreement(form, shown), None
         if not problem:
             try:
                 return redirect(_start(request, offer_id, form))
             except Refused as refused:
                 problem = refused.detail
+                field = "public_key" if isinstance(refused, SshKeyMalformed) else None
                 # Its host may have changed it since it was read above: show what holds now.
                 offer = _offer(offer_id)
                 shown = _quote(request, form, offer)
-        form.add_error(None, problem)
+        form.add_error(field, problem)
     context = {
         "form": form,
         "quote": shown,
         "offer": shown_offer.line(offer),
         "has_keys": bool(form.fields["ssh_keys"].choices),  # type: ignore[attr-defined]
-        "longest_hours": offer.longest_term_s // 3600,
     }
     return render(
         request, "offers/rent.html", context, status=422 if request.POST and form.errors else 200
@@ -68,7 +70,7 @@ def _offer(offer_id: UUID) -> offers.OfferRow:
 
 def _form(request: MemberRequest, offer: offers.OfferRow) -> tuple[RentForm, Quote]:
     keys = accounts.ssh_keys(request.user.pk)
-    options: dict[str, Any] = {"keys": keys, "has_gpus": bool(offer.gpus)}
+    options: dict[str, Any] = {"keys": keys, "offer": offer}
     if request.method == "POST":
         form = RentForm(request.POST, **options)
     else:
@@ -114,13 +116,22 @@ def _start(request: MemberRequest, offer_id: UUID, form: RentForm) -> str:
         resources=form.resources(),
         lease_s=form.lease_s(),
         cap_microusd=form.cleaned_data["cap"],
-        ssh_key_ids=form.ssh_key_ids(),
-        environment={},
+        ssh_key_ids=_key_ids(request, form),
+        environment=form.cleaned_data["environment"],
         price_hour_microusd_max=form.cleaned_data["agreed_hour_microusd"],
         idempotency_key=f"page:{form.cleaned_data['request_key']}",
         now=timezone.now(),
     )
     return f"/rentals/{rental.id}/"
+
+
+def _key_ids(request: MemberRequest, form: RentForm) -> list[UUID]:
+    """Return the keys that open the rental; one that was pasted here is kept first."""
+    pasted = form.cleaned_data["public_key"]
+    if not pasted:
+        return form.ssh_key_ids()
+    key = add_ssh_key.add(user_id=request.user.pk, name="", public_key=pasted, now=timezone.now())
+    return [*form.ssh_key_ids(), key.pk]
 
 
 def _gib(size_bytes: int) -> str:

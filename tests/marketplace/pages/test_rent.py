@@ -4,14 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.test import Client
+from django.test import Client, override_settings
 
 from marketplace.accounts.models import SshKey, User
 from marketplace.ledger import queries as ledger
 from marketplace.machines.models import Machine
 from marketplace.offers.models import Offer
 from marketplace.rentals.models import Rental
-from tests.marketplace.rentals.market import Market
+from tests.marketplace.rentals.market import ALICES_KEY, Market
 
 
 def rent_url(market: Market) -> str:
@@ -137,15 +137,61 @@ def test_too_little_money_says_how_much_is_missing(renter: Client, market: Marke
     assert not Rental.objects.exists()
 
 
-def test_without_a_key_the_page_leads_to_adding_one(
-    renter: Client, market: Market, alice: User
-) -> None:
+def test_without_a_key_the_page_takes_one(renter: Client, market: Market, alice: User) -> None:
     SshKey.objects.all().delete()
     page = renter.get(rent_url(market))
     assert f"/keys/?next={rent_url(market)}" in page.content.decode()
-    reply = renter.post(rent_url(market), filled(page))
-    assert b"Add an SSH public key first" in reply.content
+    refused = renter.post(rent_url(market), filled(page))
+    assert b"Add an SSH public key first" in refused.content
+    malformed = renter.post(rent_url(market), filled(page, public_key="ssh-rsa oops"))
+    assert malformed.context["form"].errors["public_key"]
     assert not Rental.objects.exists()
+    assert renter.post(rent_url(market), filled(page, public_key=ALICES_KEY)).status_code == 302
+    assert SshKey.objects.get().name == "alice"
+    assert Rental.objects.get().placement.authorized_keys == [SshKey.objects.get().public_key]
+
+
+def test_the_environment_is_written_a_line_each(renter: Client, market: Market) -> None:
+    lines = "TOKEN=a=b c\r\n\r\nEMPTY=\r\n"
+    form = filled(renter.get(rent_url(market)), environment=lines)
+    assert renter.post(rent_url(market), form).status_code == 302
+    workload = Rental.objects.get().placement.workload
+    assert workload["environment"] == {"TOKEN": "a=b c", "EMPTY": ""}
+
+
+@pytest.mark.parametrize("lines", ["TOKEN", "1A=b", "=b", "A B=c"])
+def test_a_line_that_is_no_variable_is_named(renter: Client, market: Market, lines: str) -> None:
+    form = filled(renter.get(rent_url(market)), environment=lines)
+    reply = renter.post(rent_url(market), form)
+    assert f"“{lines}” is not NAME=value." in reply.content.decode()
+    assert not Rental.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        ({"machine__cpus_free": 0}, "Not that much is free here: CPUs."),
+        ({"machine__online": False}, "This machine does not answer now"),
+        ({"verified_until": None}, "No validator vouches for this machine now"),
+    ],
+)
+def test_what_is_in_the_way_is_said_before_the_click(
+    renter: Client, market: Market, found: dict[str, Any], sentence: str
+) -> None:
+    for name, value in found.items():
+        rows = Machine.objects if name.startswith("machine__") else Offer.objects
+        rows.update(**{name.removeprefix("machine__"): value})
+    assert sentence in renter.get(rent_url(market)).content.decode()
+
+
+def test_the_way_to_more_money_leads_back(renter: Client, market: Market) -> None:
+    page = renter.get(rent_url(market))
+    quoted = renter.post(rent_url(market), filled(page, hours="10", intent="quote"))
+    money = renter.get(quoted.context["quote"].add_url)
+    assert money.context["form"]["amount"].value() == "26.00"
+    sent = {"amount": "26", "request_key": "k", "next": money.context["next"]}
+    with override_settings(TEST_PAYMENTS=True):
+        assert renter.post("/money/", sent).headers["Location"] == rent_url(market)
 
 
 def test_a_machine_that_fell_silent_is_not_rented(renter: Client, market: Market) -> None:
