@@ -5,7 +5,9 @@ const POLL_EVERY_MS = 3000;
 
 function swap(section, html) {
   const focused = document.activeElement?.id;
+  const open = Array.from(section.querySelectorAll("details[open][id]"), (details) => details.id);
   section.innerHTML = html;
+  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
   window.htmx?.process(section);
   if (focused) document.getElementById(focused)?.focus();
   section.dispatchEvent(new CustomEvent("live:swapped", { bubbles: true }));

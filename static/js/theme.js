@@ -1,6 +1,8 @@
-// Runs before the first paint, so that a chosen theme never flashes.
+// Runs before the first paint, so that a chosen theme never flashes and nothing that only works
+// with scripts (.with-scripts) appears late and moves the page.
 (() => {
   const root = document.documentElement;
+  root.dataset.scripted = "";
   const stored = localStorage.getItem("theme");
   if (stored) root.dataset.theme = stored;
 

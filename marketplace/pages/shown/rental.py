@@ -3,21 +3,22 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from marketplace.accounts import ssh_key
 from marketplace.domain.money import format_usd
 from marketplace.domain.rental import LIVE, RentalState
 from marketplace.pages import wording
 from marketplace.rentals.queries import RentalView
 
 STEPS = (
-    (RentalState.QUEUED, "Asked for"),
+    (RentalState.QUEUED, "Requested"),
     (RentalState.PREPARING, "Preparing"),
-    (RentalState.STARTING, "Opening the door"),
-    (RentalState.ACTIVE, "Yours"),
+    (RentalState.STARTING, "Opening SSH"),
+    (RentalState.ACTIVE, "Ready"),
 )
 LABELS = {
     RentalState.QUEUED: ("Waiting for the machine", "busy"),
     RentalState.PREPARING: ("Preparing", "busy"),
-    RentalState.STARTING: ("Opening the SSH door", "busy"),
+    RentalState.STARTING: ("Opening SSH", "busy"),
     RentalState.ACTIVE: ("Active", "good"),
     RentalState.STOPPING: ("Stopping", "busy"),
     RentalState.ENDED: ("Ended", "idle"),
@@ -65,7 +66,10 @@ class RentalPanel:
     sentence: str
     steps: tuple[Step, ...]
     ssh_command: str
-    ssh_host_key: str
+    #: ``SHA256:...``, as ssh shows it at the first log-in
+    ssh_fingerprint: str
+    #: what makes ssh ask nothing at the first log-in
+    ssh_trust_command: str
     resources: str
     price: str
     cost: str
@@ -99,7 +103,8 @@ def panel(rental: RentalView) -> RentalPanel:
         sentence=_sentence(rental),
         steps=_steps(rental.state),
         ssh_command=rental.ssh_command,
-        ssh_host_key=rental.ssh_host_key,
+        ssh_fingerprint=_fingerprint(rental.ssh_host_key),
+        ssh_trust_command=_trust_command(rental),
         resources=_resources(rental),
         price=f"{format_usd(rental.price_hour_microusd)} an hour",
         cost=format_usd(rental.cost_microusd),
@@ -116,10 +121,26 @@ def _sentence(rental: RentalView) -> str:
     if rental.state in (RentalState.ENDED, RentalState.FAILED, RentalState.STOPPING):
         return rental.reason
     if rental.state is RentalState.ACTIVE:
-        return "Your SSH door answers. Seconds count from now on."
+        return "SSH answers from outside. Seconds count from now on."
     if rental.state is RentalState.STARTING:
-        return "The container runs. Nothing is billed until its SSH door answers from outside."
-    return rental.progress or "The machine hears of it within moments. Nothing is billed yet."
+        return "The container runs. Nothing is billed until its SSH answers from outside."
+    if rental.progress:
+        return f"{rental.progress[:1].upper()}{rental.progress[1:]}. Nothing is billed yet."
+    return "The machine hears of it within moments. Nothing is billed yet."
+
+
+def _fingerprint(host_key: str) -> str:
+    """Return what ``ssh-keygen -l`` prints of the key; empty where the machine named none yet."""
+    try:
+        return ssh_key.parse(host_key).fingerprint
+    except ssh_key.SshKeyMalformed:
+        return ""
+
+
+def _trust_command(rental: RentalView) -> str:
+    kind, _, encoded = rental.ssh_host_key.partition(" ")
+    place = f"[{rental.ssh_host}]:{rental.ssh_port}"
+    return f"echo '{place} {kind} {encoded}' >> ~/.ssh/known_hosts"
 
 
 def _steps(state: RentalState) -> tuple[Step, ...]:

@@ -12,12 +12,14 @@ from marketplace.ledger import queries as ledger
 register = template.Library()
 
 PLACES = (
-    ("Offers", "/offers/"),
-    ("Rentals", "/rentals/"),
-    ("Keys", "/keys/"),
-    ("Money", "/money/"),
-    ("Host", "/host/"),
+    ("Offers", ("/offers/",)),
+    ("Rentals", ("/rentals/",)),
+    ("Keys", ("/keys/", "/api-keys/")),
+    ("Money", ("/money/",)),
+    ("Host", ("/host/",)),
 )
+#: what a visitor finds something at before the log-in
+OPEN = frozenset({"Offers", "Host"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,9 @@ def header(context: Context) -> Header:
     """Return what the header shows to this visitor; an error page may have no request."""
     request: HttpRequest | None = context.get("request")
     path = request.path if request else ""
-    places = tuple(Place(label, url, path.startswith(url)) for label, url in PLACES)
+    places = tuple(Place(label, urls[0], path.startswith(urls)) for label, urls in PLACES)
     if request is None or not getattr(request, "user", None) or not request.user.is_authenticated:
-        return Header(places, email="", balance="")
+        for_all = tuple(place for place in places if place.label in OPEN)
+        return Header(for_all, email="", balance="")
     balance = format_usd(ledger.balance(request.user.pk))
     return Header(places, email=request.user.email, balance=balance)

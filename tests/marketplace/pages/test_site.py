@@ -49,6 +49,12 @@ def test_the_header_says_where_one_is_and_what_one_has(
     assert ">$1.25</a>" in page
 
 
+def test_a_visitor_is_led_only_to_what_is_open(db: None) -> None:
+    page = Client().get("/").content.decode()
+    assert 'href="/offers/"' in page
+    assert 'href="/rentals/"' not in page
+
+
 def test_an_address_with_nothing_behind_it_is_explained(db: None) -> None:
     reply = Client().get("/nowhere/")
     assert reply.status_code == 404
@@ -64,7 +70,9 @@ def test_what_is_a_persons_own_needs_a_log_in(db: None, place: str) -> None:
 def test_forms_are_refused_without_the_sites_own_token(alice: User) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(alice, backend="allauth.account.auth_backends.AuthenticationBackend")
-    assert client.post("/api-keys/", {"name": "ci"}).status_code == 403
+    reply = client.post("/api-keys/", {"name": "ci"})
+    assert reply.status_code == 403
+    assert b"This form is too old" in reply.content
 
 
 def test_a_fragment_for_somebody_who_logged_out_moves_the_window_to_the_log_in(db: None) -> None:
