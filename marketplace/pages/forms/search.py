@@ -9,6 +9,14 @@ from marketplace.domain.offer_query import Cursor, OfferQuery, OfferSort
 from marketplace.pages.forms.amounts import DollarField, GibField
 
 ROWS = 25
+PLACEHOLDERS = {
+    "gpu_model": "any",
+    "gpus_min": "at least",
+    "vram_min": "at least",
+    "cpus_min": "at least",
+    "ram_min": "at least",
+    "price_max": "at most",
+}
 
 
 class SearchForm(forms.Form):
@@ -19,17 +27,29 @@ class SearchForm(forms.Form):
     vram_min = GibField(label="VRAM, GiB", required=False)
     cpus_min = forms.IntegerField(label="CPUs", min_value=0, max_value=4096, required=False)
     ram_min = GibField(label="RAM, GiB", required=False)
-    price_max = DollarField(label="$ an hour, at most", required=False)
+    price_max = DollarField(label="$ an hour", required=False)
     checked = forms.ChoiceField(
-        label="Checked by",
-        choices=[("validators", "Validators"), ("anyone", "Nobody is fine")],
+        label="Show",
+        choices=[("validators", "Verified"), ("anyone", "All machines")],
         required=False,
     )
     sort = forms.ChoiceField(
-        label="Cheapest by",
-        choices=[(OfferSort.PRICE.value, "Price"), (OfferSort.VALUE.value, "Measured work")],
+        label="Sort by",
+        choices=[
+            (OfferSort.PRICE.value, "Price"),
+            (OfferSort.VALUE.value, "Price for measured work"),
+        ],
         required=False,
     )
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for name, words in PLACEHOLDERS.items():
+            self.fields[name].widget.attrs["placeholder"] = words
+
+    def narrows(self) -> bool:
+        """Say whether a valid form leaves anything out."""
+        return any(self.cleaned_data[name] not in (None, "") for name in PLACEHOLDERS)
 
     def query(self, cursor: str) -> OfferQuery:
         """Return the search that a valid form asks for.

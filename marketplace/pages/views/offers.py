@@ -31,7 +31,7 @@ def offers(request: HttpRequest) -> HttpResponse:
         "form": form,
         "rows": [offer.line(item) for item in page.items],
         "more_url": f"/offers/?{address.urlencode()}" if page.next_cursor else "",
-        "searched": any(request.GET.values()),
+        "searched": form.narrows(),
     }
     return render(request, _template(request), context)
 
