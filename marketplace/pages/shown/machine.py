@@ -1,5 +1,6 @@
 """This will prepare a host's machines."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,10 +16,26 @@ VERDICTS = {
     VerdictState.DEGRADED: ("Degraded", "warn"),
     VerdictState.SUSPENDED: ("Suspended", "bad"),
 }
+#: label and meaning of each factor of the score, in the order that they are shown
+FACTORS = {
+    "capacity": ("Capacity", "what its hardware is worth, in points"),
+    "efficiency": ("Speed", "measured work against what such hardware does"),
+    "uptime": ("Uptime", "time online; trusted in full after five days"),
+    "use": ("Use", "70 % when idle, more for hours that renters pay"),
+    "refusal": ("Acceptance", "placements taken that were offered"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    label: str
+    meaning: str
+    value: str
 
 
 @dataclass(frozen=True, slots=True)
 class MachineLine:
+    short_id: str
     title: str
     subtitle: str
     address: str
@@ -30,8 +47,8 @@ class MachineLine:
     reasons: tuple[str, ...]
     checked: str
     score: str
-    #: each factor of the score: name and value
-    factors: tuple[tuple[str, str], ...]
+    #: their product is the score; empty where there is none yet
+    factors: tuple[Factor, ...]
     earned: str
     free: tuple[str, ...]
     price: str
@@ -46,6 +63,7 @@ def line(found: HostMachine, now: datetime) -> MachineLine:
     cpus = wording.count(machine.cpus_total, "CPU")
     gpus = f"{machine.gpus_total} × {machine.gpu_model}" if machine.gpus_total else ""
     return MachineLine(
+        short_id=str(machine.id)[:8],
         title=gpus or f"{machine.cpus_total}-CPU machine",
         subtitle=", ".join(part for part in (machine.cpu_model, cpus if gpus else "") if part),
         address=machine.address,
@@ -56,8 +74,8 @@ def line(found: HostMachine, now: datetime) -> MachineLine:
         verdict_tone=tone,
         reasons=found.reasons,
         checked="" if found.checked_at is None else wording.ago(found.checked_at, now),
-        score="–" if found.points_micro is None else f"{found.points_micro / 1_000_000:.3f}",
-        factors=tuple((name, f"{ppm / 1_000_000:.2f}") for name, ppm in found.factors_ppm),
+        score="–" if found.points_micro is None else _points(found.points_micro),
+        factors=_factors(dict(found.factors_ppm)),
         earned=format_usd(found.earned_microusd),
         free=_free(offer),
         price=_price(offer),
@@ -66,12 +84,25 @@ def line(found: HostMachine, now: datetime) -> MachineLine:
     )
 
 
+def _factors(ppm_by_name: Mapping[str, int]) -> tuple[Factor, ...]:
+    return tuple(
+        Factor(*FACTORS[name], _points(ppm) if name == "capacity" else f"{ppm / 10_000:.3g} %")
+        for name in FACTORS
+        if (ppm := ppm_by_name.get(name)) is not None
+    )
+
+
+def _points(micro: int) -> str:
+    return f"{micro / 1_000_000:.6f}".rstrip("0").rstrip(".")
+
+
 def terms_form(offer: Offer) -> TermsForm:
     """Return the form with the terms that hold now."""
     initial = {
         "price_cpu_hour": format_usd(offer.price_cpu_hour_microusd).removeprefix("$"),
         "price_gpu_hour": format_usd(offer.price_gpu_hour_microusd).removeprefix("$"),
         "bid_floor": _bid_floor(offer),
+        "longest_hours": f"{offer.longest_term_s / 3600:.3f}".rstrip("0").rstrip("."),
         "listed": offer.listed,
     }
     form = TermsForm(initial=initial, auto_id=f"id_{offer.machine_id.hex[:12]}_%s")
@@ -89,7 +120,8 @@ def _price(offer: Offer) -> str:
     if not offer.listed:
         return "Not on the market"
     unit = "GPU" if offer.machine.gpus_total else "CPU"
-    return f"{format_usd(offer.price_hour_microusd)} per {unit}-hour"
+    longest = wording.duration(offer.longest_term_s * 1000)
+    return f"{format_usd(offer.price_hour_microusd)} per {unit}-hour, for {longest} at most"
 
 
 def _free(offer: Offer) -> tuple[str, ...]:

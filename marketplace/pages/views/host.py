@@ -62,6 +62,7 @@ def set_terms(request: MemberRequest, machine_id: UUID) -> HttpResponse:
             price_cpu_hour_microusd=terms["price_cpu_hour"],
             price_gpu_hour_microusd=terms["price_gpu_hour"],
             bid_floor_microusd=terms["bid_floor"],
+            longest_term_s=form.longest_term_s(),
             listed=terms["listed"],
         )
     except OfferUnknown as refused:

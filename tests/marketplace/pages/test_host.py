@@ -49,7 +49,7 @@ def test_a_host_sees_verdict_score_earnings_and_what_is_free(host: Client, marke
         received_at=scene.NOW,
     )
     page = host.get("/host/").content.decode()
-    for words in ("Online", "Verified", "1.250", "uptime", "0.90", "4 of 4 CPUs", "$3.60 per CPU"):
+    for words in ("Online", "Verified", "1.25", "Uptime", "90 %", "4 of 4 CPUs", "$3.60 per CPU"):
         assert words in page
 
 
@@ -65,9 +65,10 @@ def test_the_page_takes_the_same_queries_however_many_machines(
 
 def test_terms_are_set_by_a_plain_form(host: Client, market: Market) -> None:
     url = f"/host/machines/{market.machine.id}/terms"
-    reply = host.post(url, {"price_cpu_hour": "0.02"}, follow=True)
+    reply = host.post(url, {"price_cpu_hour": "0.02", "longest_hours": "1.5"}, follow=True)
     offer = Offer.objects.get()
     assert offer.price_cpu_hour_microusd == 20_000
+    assert offer.longest_term_s == 5400
     assert not offer.listed
     assert b"Not on the market" in reply.content
 
