@@ -133,7 +133,8 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
 ]
 LOGIN_URL = "/accounts/login/"
-LOGIN_REDIRECT_URL = "/"
+#: there somebody new reads what to do first
+LOGIN_REDIRECT_URL = "/rentals/"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_ADAPTER = "marketplace.accounts.adapter.Adapter"
 #: counted by accounts/views.py instead, for all processes together
@@ -141,6 +142,10 @@ ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None, "signup": None}
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_FORMS = {
+    "login": "marketplace.pages.forms.account.LogIn",
+    "signup": "marketplace.pages.forms.account.SignUp",
+}
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if PUBLIC_URL.startswith("https://") else "http"
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"

@@ -33,7 +33,7 @@ def without_scripts(chromium: Browser, site: str) -> Iterator[Page]:
 
 def sign_up(page: Page, email: str = ALICE) -> None:
     page.goto("/accounts/signup/")
-    page.get_by_label("Email").fill(email)
+    page.get_by_label("E-mail").fill(email)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign up").click()
     expect(page.get_by_role("link", name="Log out")).to_be_visible()

@@ -9,10 +9,11 @@ from django.test import AsyncClient, Client
 from pytest_django import DjangoAssertNumQueries
 
 from marketplace.accounts.models import User
+from marketplace.placements.models import Placement
 from marketplace.rentals.models import Rental
 from protocol.receipts import SignedInterval, check_chain
 from tests.marketplace import scene
-from tests.marketplace.rentals.market import Market
+from tests.marketplace.rentals.market import ALICES_KEY, Market
 
 ACTIONS = ("stop", "extend", "forget")
 VIEWS = ("", "panel", "receipts.json")
@@ -24,7 +25,10 @@ def rental(market: Market, renter: Client, alice: User) -> Rental:
 
 
 def test_a_new_list_teaches_what_a_rental_is(renter: Client, market: Market) -> None:
-    assert b"You have not rented anything yet" in renter.get("/rentals/").content
+    page = renter.get("/rentals/").content.decode()
+    assert "You have not rented anything yet" in page
+    assert page.count("check-done") == 2
+    assert "You have $10.00." in page
 
 
 def test_the_list_takes_the_same_queries_however_long(
@@ -55,6 +59,16 @@ def test_an_active_rental_shows_how_to_log_in(
     market.run(rental, at=scene.after(1))
     page = renter.get(f"/rentals/{rental.id}/").content.decode()
     assert '<code id="ssh-command">ssh -p 20001 root@127.0.0.1</code>' in page
+
+
+def test_the_host_key_shows_as_ssh_asks_about_it(
+    renter: Client, rental: Rental, market: Market
+) -> None:
+    market.run(rental, at=scene.after(1))
+    Placement.objects.update(ssh_host_key=ALICES_KEY.removesuffix(" alice"))
+    page = renter.get(f"/rentals/{rental.id}/").content.decode()
+    assert '<code id="fingerprint">SHA256:' in page
+    assert "[127.0.0.1]:20001 ssh-ed25519 AAAA" in page
 
 
 def test_stop_is_a_plain_form(renter: Client, rental: Rental) -> None:
