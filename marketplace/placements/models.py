@@ -149,7 +149,7 @@ class PlacementEvent(models.Model):
 
     placement = models.ForeignKey(Placement, on_delete=models.CASCADE, related_name="events")
     at = models.DateTimeField()
-    #: domain.placement.Event, or "place" for its beginning
+    #: domain.placement.Event, "place" for its beginning, or "stuck" (actions/sweep.py)
     event = models.CharField(max_length=16)
     #: empty: it did not exist before
     old_state = models.CharField(max_length=16, blank=True, default="")

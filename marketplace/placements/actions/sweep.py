@@ -3,6 +3,8 @@
 import logging
 from datetime import datetime, timedelta
 
+from django.db.models import QuerySet
+
 from marketplace.domain.placement import (
     DEADLINES,
     DOOR_LATE,
@@ -15,10 +17,12 @@ from marketplace.domain.placement import (
 )
 from marketplace.placements.actions import free
 from marketplace.placements.actions.transition import Overtaken, apply
-from marketplace.placements.models import Placement
+from marketplace.placements.models import Placement, PlacementEvent
 
 logger = logging.getLogger(__name__)
 BATCH_ROWS = 500
+#: the event row of a placement that its machine still has after the quarantine
+STUCK = "stuck"
 
 
 def sweep(*, now: datetime) -> int:
@@ -63,12 +67,32 @@ def _told(fault: Fault) -> dict[str, object]:
 
 
 def _free_quarantined(now: datetime) -> int:
+    """Free what machines held that were silent for the whole quarantine.
+
+    A machine that still talks to us says itself when it has nothing left of a placement.
+    """
     over = now - timedelta(seconds=DEADLINES.quarantine_s)
     held = Placement.objects.filter(freed_at__isnull=True, ended_at__lt=over)
+    # Its funded time bounds how long a machine that hears nothing keeps it running.
+    silent = held.filter(machine__last_seen_at__lt=over, funded_until__lt=now)
     freed = 0
-    for placement in held.order_by("ended_at", "id")[:BATCH_ROWS]:
-        # Its funded time bounds how long a machine that hears nothing keeps it running.
-        if placement.funded_until < now and free.free(placement=placement, now=now):
+    for placement in silent.order_by("ended_at", "id")[:BATCH_ROWS]:
+        if free.free(placement=placement, now=now, silent_since=over):
             logger.warning("Freed after quarantine", extra={"placement_id": placement.id})
             freed += 1
+    _warn_of_stuck(held.filter(machine__last_seen_at__gte=over), now)
     return freed
+
+
+def _warn_of_stuck(held: QuerySet[Placement], now: datetime) -> None:
+    """Tell the operator, once each, of placements that a talking machine does not let go of."""
+    untold = held.exclude(events__event=STUCK).order_by("ended_at", "id")
+    for placement in untold[:BATCH_ROWS]:
+        PlacementEvent.objects.create(
+            placement=placement,
+            at=now,
+            event=STUCK,
+            old_state=placement.state,
+            new_state=placement.state,
+        )
+        logger.warning("Not let go by its machine", extra={"placement_id": placement.id})

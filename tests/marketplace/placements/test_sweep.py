@@ -4,6 +4,7 @@ from uuid import UUID
 
 import pytest
 
+from marketplace.machines.actions.heartbeat import heartbeat
 from marketplace.machines.models import Machine
 from marketplace.placements import queries
 from marketplace.placements.actions.observe import observe
@@ -13,7 +14,7 @@ from marketplace.placements.actions.sweep import sweep
 from marketplace.placements.models import Lease, Placement
 from marketplace.placements.reachability import Door
 from protocol.agent import ObservedState, Want
-from tests.marketplace.scene import after, hardware, machine, placement, seen
+from tests.marketplace.scene import after, hardware, machine, placement, seen, sync_request
 
 pytestmark = pytest.mark.django_db
 O = ObservedState  # noqa: E741
@@ -117,3 +118,30 @@ def test_the_quarantine_lasts_as_long_as_a_cut_off_machine_may_keep_it_running()
     assert sweep(now=after(10_001)) == 1
     it.refresh_from_db()
     assert it.freed_at == after(10_001)
+
+
+def test_a_machine_that_says_it_still_has_it_keeps_its_gpu_until_it_says_gone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    on, it = reported(O.RUNNING)
+    request_stop(placement_id=it.id, reason_code="renter", reason="You did.", now=after(10))
+    for second in range(20, 5000, 20):
+        heartbeat(machine_id=on.id, request=sync_request(), now=after(second))
+        observe(machine_id=on.id, observed=[seen(it.id, O.COLLECTING)], now=after(second))
+        sweep(now=after(second))
+    on.refresh_from_db()
+    assert (Lease.objects.count(), on.gpus_free) == (1, 0)
+    told = [each for each in caplog.records if each.message == "Not let go by its machine"]
+    assert len(told) == 1
+    observe(machine_id=on.id, observed=[seen(it.id, O.GONE)], now=after(5000))
+    assert Lease.objects.count() == 0
+
+
+def test_a_machine_that_came_back_in_quarantine_starts_it_anew() -> None:
+    on, it = reported(None)
+    sweep(now=after(61))
+    heartbeat(machine_id=on.id, request=sync_request(), now=after(3000))
+    assert sweep(now=after(3000 + 3600)) == 0
+    assert sweep(now=after(3001 + 3600)) == 1
+    it.refresh_from_db()
+    assert it.freed_at == after(6601)
