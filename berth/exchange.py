@@ -1,8 +1,10 @@
 """This will make one HTTP exchange: with a deadline, a limit on its size, and retries."""
 
 import json
+import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +45,9 @@ class Call:
 class Exchange:
     """Sends calls to one marketplace.
 
+    The deadline is for a call with all its attempts and waits, from the name of the host to the
+    last byte of the answer.
+
     A call that never left this machine is always tried again. One that may have arrived is tried
     again only where it is repeatable; the headers, and so the Idempotency-Key, stay the same.
     """
@@ -66,33 +71,59 @@ class Exchange:
         :raises Refused: when the marketplace said no.
         :raises CannotReach: when no usable answer came within the attempts.
         """
+        deadline = self._clock.monotonic() + self._deadline_s
         for attempt in range(1, self._attempts_max + 1):
-            last = attempt == self._attempts_max
+            pause_s = 0.2 * 4 ** (attempt - 1)
             try:
-                status, retry_after_s, body = self._once(call)
-            except httpx.ConnectError as error:
-                if last:
-                    raise CannotReach(self._unreachable(error)) from error
+                left_s = deadline - self._clock.monotonic()
+                status, retry_after_s, body = self._within(left_s, call)
+                last = self._is_last(attempt, deadline, pause_s + retry_after_s)
             except httpx.TransportError as error:
-                if last or not call.repeatable:
+                left = isinstance(error, httpx.ConnectError)
+                last = self._is_last(attempt, deadline, pause_s)
+                if last or not (left or call.repeatable):
                     raise CannotReach(self._unreachable(error)) from error
             else:
                 passing = status in PASSING_STATUSES and (call.repeatable or status == 429)
                 if last or not passing or retry_after_s > RETRY_AFTER_S_MAX:
                     return _decoded(status, body)
                 self._clock.sleep(retry_after_s)
-            self._clock.sleep(0.2 * 4 ** (attempt - 1))
+            self._clock.sleep(pause_s)
         raise AssertionError("The last attempt returns or raises.")
 
-    def _once(self, call: Call) -> tuple[int, float, bytes]:
-        deadline = self._clock.monotonic() + self._deadline_s
+    def _is_last(self, attempt: int, deadline: float, pause_s: float) -> bool:
+        return attempt == self._attempts_max or self._clock.monotonic() + pause_s >= deadline
+
+    def _within(self, left_s: float, call: Call) -> tuple[int, float, bytes]:
+        """Return the answer if it is whole in time.
+
+        The library's own limits are for each read: a server that sends its header byte by byte
+        would keep us for ever. So another thread reads, and we leave it behind when time is up;
+        closing the client ends its connection.
+        """
+        answer: Future[tuple[int, float, bytes]] = Future()
+
+        def read() -> None:
+            try:
+                answer.set_result(self._once(call, left_s))
+            except BaseException as error:
+                answer.set_exception(error)
+
+        threading.Thread(target=read, name="berth-call", daemon=True).start()
+        try:
+            return answer.result(timeout=left_s)
+        except TimeoutError:
+            raise httpx.ReadTimeout("the answer came too slowly") from None
+
+    def _once(self, call: Call, left_s: float) -> tuple[int, float, bytes]:
+        deadline = self._clock.monotonic() + left_s
         with self._http.stream(
             call.method,
             call.path,
             params=call.params,
             json=call.body,
             headers=call.headers,
-            timeout=httpx.Timeout(self._deadline_s, connect=min(5.0, self._deadline_s)),
+            timeout=httpx.Timeout(left_s, connect=min(5.0, left_s)),
         ) as response:
             content = bytearray()
             for chunk in response.iter_bytes():

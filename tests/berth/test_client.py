@@ -71,6 +71,19 @@ def test_a_trouble_that_stays_is_reported_after_three_attempts(
     assert len(market.seen) == 3
 
 
+def test_all_attempts_together_meet_the_deadline(
+    server: Server, market: Market, time: VirtualClock
+) -> None:
+    market.faults.extend(Fault(status=503, headers={"Retry-After": "9"}) for _ in range(9))
+    with (
+        Client(server.url, API_KEY, deadline_s=15, clock=time.clock()) as client,
+        pytest.raises(Refused, match="status 503"),
+    ):
+        client.me()
+    assert len(market.seen) == 2
+    assert sum(time.slept) < 15
+
+
 def test_an_hour_of_retry_after_is_not_slept(
     client: Client, market: Market, time: VirtualClock
 ) -> None:
@@ -159,10 +172,15 @@ def test_offers_are_read_page_by_page_and_only_as_far_as_needed(
     assert len(market.seen) == 2
 
 
-def test_a_server_that_drips_meets_the_deadline() -> None:
+@pytest.mark.parametrize(
+    "start",
+    [b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"HTTP/1.1 200 OK\r\nX-Slow: "],
+    ids=["body", "header"],
+)
+def test_a_server_that_drips_meets_the_deadline(start: bytes) -> None:
     """Each byte comes in time, the whole does not."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=_drip, args=(listener,))
+        thread = threading.Thread(target=_drip, args=(listener, start))
         thread.start()
         started = real_time.monotonic()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -175,14 +193,14 @@ def test_a_server_that_drips_meets_the_deadline() -> None:
         thread.join()
 
 
-def _drip(listener: socket.socket) -> None:
+def _drip(listener: socket.socket, start: bytes) -> None:
     connection, _ = listener.accept()
     with connection:
         connection.recv(65_536)
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        connection.sendall(start)
         try:
             for _ in range(100_000):
-                connection.sendall(b" ")
+                connection.sendall(b"x")
                 real_time.sleep(0.02)
         except OSError:
             return
