@@ -1,9 +1,10 @@
 """This will read machines for the pages, the sync and the stages above."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from django.db.models import QuerySet, Sum
+from django.db.models import DateField, QuerySet, Sum, Value
+from django.db.models.functions import Greatest, TruncDate
 
 from marketplace.machines.models import Machine, UptimeDay
 
@@ -30,25 +31,35 @@ def newest_revisions(machine_ids: list[UUID]) -> dict[UUID, int]:
 
 
 def uptime_ppm(machine_id: UUID, *, now: datetime) -> int:
-    """Return the share of the last 30 days, in millionths, that the machine was there.
+    """Return the share of the last 30 days, in millionths, that the machine was there."""
+    return uptimes_ppm(Machine.objects.filter(id=machine_id), now=now)[machine_id]
 
-    A machine enrolled later than that is measured since its enrolment.
+
+def uptimes_ppm(machines: QuerySet[Machine], *, now: datetime) -> dict[UUID, int]:
+    """Return each machine's uptime, in millionths, in two queries however many they are.
+
+    A machine enrolled later than 30 days ago is measured since its enrolment.
     """
-    machine = Machine.objects.only(
-        "enrolled_at", "online", "last_seen_at", "uptime_counted_at"
-    ).get(id=machine_id)
+    days = UptimeDay.objects.filter(
+        machine__in=machines.order_by().values("id"),
+        day__gte=Greatest(
+            TruncDate("machine__enrolled_at", tzinfo=UTC),
+            Value((now - UPTIME_WINDOW).date(), DateField()),
+        ),
+    )
+    sums = days.values("machine_id").annotate(up_ms=Sum("up_ms")).order_by("machine_id")
+    up_ms = {row["machine_id"]: int(row["up_ms"]) for row in sums}
+    found = machines.only("enrolled_at", "online", "last_seen_at", "uptime_counted_at")
+    return {machine.id: _uptime_ppm(machine, up_ms.get(machine.id, 0), now) for machine in found}
+
+
+def _uptime_ppm(machine: Machine, up_ms: int, now: datetime) -> int:
     start = max(now - UPTIME_WINDOW, machine.enrolled_at)
     window_ms = (now - start) // timedelta(milliseconds=1)
     if window_ms <= 0:
         return 0
-    up_ms = (
-        UptimeDay.objects.filter(machine_id=machine_id, day__gte=start.date()).aggregate(
-            up_ms=Sum("up_ms")
-        )["up_ms"]
-        or 0
-    )
     if machine.online:
         # What was heard since the last step is not written down yet.
         unwritten = machine.last_seen_at - machine.uptime_counted_at
         up_ms += max(0, unwritten // timedelta(milliseconds=1))
-    return min(1_000_000, int(up_ms) * 1_000_000 // window_ms)
+    return min(1_000_000, up_ms * 1_000_000 // window_ms)

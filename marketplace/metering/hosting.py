@@ -8,6 +8,7 @@ from marketplace.machines import queries as machine_queries
 from marketplace.machines.models import Machine
 from marketplace.metering.queries import earned_by_machine
 from marketplace.verification import queries as verification
+from marketplace.verification.models import EpochScore, VerdictRecord
 from protocol.validator import SignedVerdict
 
 
@@ -29,16 +30,32 @@ class HostedMachine:
 
 def hosted_machines(host_id: int, *, now: datetime) -> tuple[HostedMachine, ...]:
     """Return the host's machines, oldest first, each with verdict, score and earnings."""
+    machines = machine_queries.of_host(host_id)
+    standings = verification.standings(machines, now)
+    scores = verification.newest_scores(machines)
+    uptimes = machine_queries.uptimes_ppm(machines, now=now)
     earned = earned_by_machine(host_id)
     return tuple(
-        _hosted(machine, earned.get(machine.id, 0), now)
-        for machine in machine_queries.of_host(host_id)
+        _hosted(
+            machine,
+            standings[machine.id].verdict,
+            scores.get(machine.id),
+            uptime_ppm=uptimes[machine.id],
+            earned_microusd=earned.get(machine.id, 0),
+        )
+        for machine in machines
+        if machine.id in standings and machine.id in uptimes
     )
 
 
-def _hosted(machine: Machine, earned_microusd: int, now: datetime) -> HostedMachine:
-    verdict = verification.current_verdict(machine.id, now)
-    score = verification.newest_score(machine.id)
+def _hosted(
+    machine: Machine,
+    verdict: VerdictRecord | None,
+    score: EpochScore | None,
+    *,
+    uptime_ppm: int,
+    earned_microusd: int,
+) -> HostedMachine:
     reasons: tuple[tuple[str, str], ...] = ()
     if verdict is not None:
         told = SignedVerdict.model_validate(verdict.signed).verdict.reasons
@@ -48,7 +65,7 @@ def _hosted(machine: Machine, earned_microusd: int, now: datetime) -> HostedMach
         verdict=verdict.state if verdict else "",
         reasons=reasons,
         verdict_expires_at=verdict.expires_at if verdict else None,
-        uptime_ppm=machine_queries.uptime_ppm(machine.id, now=now),
+        uptime_ppm=uptime_ppm,
         points_micro=score.points_micro if score else None,
         factors_ppm=score.factors_ppm if score else {},
         earned_microusd=earned_microusd,

@@ -1,6 +1,6 @@
 """This will cut time into epochs and assemble the public record of one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -51,18 +51,30 @@ def epoch_record(now: datetime, *, delivered: DeliveredIn) -> EpochRecord:
     """Return the public inputs of the present epoch's scores, as far as it has gone."""
     epoch = epoch_at(now)
     start, end = epoch_times(epoch)
+    everyone = Machine.objects.order_by("enrolled_at", "id")
+    standings = queries.standings(everyone, now, rates_max=MEASUREMENTS)
+    uptimes = machines.uptimes_ppm(everyone, now=now)
     return EpochRecord(
         epoch=epoch,
         starts_at_ms=_ms(start),
         ends_at_ms=_ms(end),
         machines=tuple(
-            _record(machine, start=start, now=now, delivered=delivered)
-            for machine in Machine.objects.order_by("enrolled_at", "id")
+            _record(
+                machine,
+                standings[machine.id],
+                uptime_ppm=uptimes[machine.id],
+                done=delivered(machine.id, start, now),
+                start=start,
+                now=now,
+            )
+            for machine in everyone
+            # One that enrolled since is in the next record.
+            if machine.id in standings and machine.id in uptimes
         ),
     )
 
 
-def efficiency_ppm(rates: list[int]) -> int | None:
+def efficiency_ppm(rates: Sequence[int]) -> int | None:
     """Return the moving average, newest last, over the reference rate; None: never proven."""
     if not rates:
         return None
@@ -73,19 +85,25 @@ def efficiency_ppm(rates: list[int]) -> int | None:
 
 
 def _record(
-    machine: Machine, *, start: datetime, now: datetime, delivered: DeliveredIn
+    machine: Machine,
+    standing: queries.Standing,
+    *,
+    uptime_ppm: int,
+    done: Delivered,
+    start: datetime,
+    now: datetime,
 ) -> MachineRecord:
-    done = delivered(machine.id, start, now)
-    first = queries.first_verified_at(machine.id)
+    first, verdict = standing.first_verified_at, standing.verdict
     return MachineRecord(
         machine_id=machine.id,
         miner_hotkey=machine.miner_hotkey,
         gpu_model=machine.gpu_model,
         gpus=machine.gpus_total,
-        efficiency_ppm=efficiency_ppm(queries.hash_rates_per_cpu(machine.id, newest=MEASUREMENTS)),
-        uptime_ppm=machines.uptime_ppm(machine.id, now=now),
+        efficiency_ppm=efficiency_ppm(standing.rates_per_cpu),
+        uptime_ppm=uptime_ppm,
         verified_for_ms=0 if first is None else _ms(now) - _ms(first),
-        has_valid_verdict=queries.is_verified(machine.id, now),
+        has_valid_verdict=verdict is not None
+        and queries.vouches(verdict, claimed=machine.hardware),
         paid_ms=done.paid_ms,
         epoch_ms=max(1, (_ms(now) - _ms(start)) * max(1, machine.gpus_total)),
         fees_microusd=done.fees_microusd,

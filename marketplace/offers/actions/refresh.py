@@ -1,31 +1,48 @@
 """This will recompute the columns by which offers are found."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from itertools import islice
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from marketplace.domain.pricing import price_hour, value
+from marketplace.machines.models import Machine
 from marketplace.offers.models import UNMEASURED, Offer
 from marketplace.verification import queries as verification
+
+OFFERS_AT_ONCE = 500
 
 
 def refresh(*, machine_id: UUID, now: datetime) -> None:
     """Make one offer's derived columns true again; call it after a new verdict or price."""
-    offer = Offer.objects.select_related("machine").filter(machine_id=machine_id).first()
-    if offer is not None:
-        _refresh(offer, now)
+    _refresh_some(list(_offers().filter(machine_id=machine_id)), now)
 
 
 def refresh_all(*, now: datetime) -> int:
     """Return how many offers this pass found to differ from the truth, and mended."""
-    offers = Offer.objects.select_related("machine").order_by("id")
-    return sum(_refresh(offer, now) for offer in offers.iterator(chunk_size=500))
+    offers = _offers().order_by("id").iterator(chunk_size=OFFERS_AT_ONCE)
+    mended = 0
+    while some := list(islice(offers, OFFERS_AT_ONCE)):
+        mended += _refresh_some(some, now)
+    return mended
 
 
-def _refresh(offer: Offer, now: datetime) -> bool:
-    machine = offer.machine
-    verdict = verification.current_verdict(machine.id, now)
+def _offers() -> QuerySet[Offer]:
+    return Offer.objects.select_related("machine")
+
+
+def _refresh_some(offers: Sequence[Offer], now: datetime) -> int:
+    machines = Machine.objects.filter(id__in=[offer.machine_id for offer in offers])
+    standings = verification.standings(machines, now, rates_max=1)
+    return sum(_refresh(offer, standings[offer.machine_id]) for offer in offers)
+
+
+def _refresh(offer: Offer, standing: verification.Standing) -> bool:
+    machine, verdict = offer.machine, standing.verdict
     verified = verdict is not None and verification.vouches(verdict, claimed=machine.hardware)
-    rates = verification.hash_rates_per_cpu(machine.id, newest=1)
+    rates = standing.rates_per_cpu
     rate = rates[-1] * machine.cpus_total if rates else None
     whole_hour = price_hour(
         gpus=machine.gpus_total,

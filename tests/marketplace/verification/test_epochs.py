@@ -3,6 +3,7 @@ from uuid import UUID
 
 import pytest
 
+from marketplace.machines.models import Machine
 from marketplace.verification.actions.record_scores import (
     EpochWrong,
     ScoresUnsigned,
@@ -19,7 +20,7 @@ from marketplace.verification.epochs import (
     epoch_times,
 )
 from marketplace.verification.models import EpochScore
-from marketplace.verification.queries import newest_score
+from marketplace.verification.queries import newest_scores
 from protocol import hotkey as hotkeys
 from protocol.message import canonical_bytes
 from protocol.validator import MachineScore, ScoreReport, SignedScoreReport
@@ -77,7 +78,7 @@ def test_a_later_report_of_the_epoch_replaces_the_earlier() -> None:
     assert record_scores(signed=report(judge, on.id, points=5), now=NOW) == 1
     assert record_scores(signed=report(judge, on.id, points=6), now=NOW) == 1
     assert EpochScore.objects.get().points_micro == 6
-    assert newest_score(on.id) == EpochScore.objects.get()
+    assert newest_scores(Machine.objects.all()) == {on.id: EpochScore.objects.get()}
 
 
 @pytest.mark.django_db
