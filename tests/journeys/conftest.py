@@ -50,9 +50,13 @@ class Renter:
 
         return until(look, f"{rental_id} becomes {states}")
 
+    def ask_to_stop(self, rental_id: str) -> None:
+        """Ask for the rental's end."""
+        self.stack.call("POST", f"/rentals/{rental_id}/stop", self.key)
+
     def stop(self, rental_id: str) -> Any:
         """Stop the rental and return it once it ended."""
-        self.stack.call("POST", f"/rentals/{rental_id}/stop", self.key)
+        self.ask_to_stop(rental_id)
         return self.wait(rental_id, "ended", "failed")
 
     def ssh(self, rental: Any, command: str) -> str:

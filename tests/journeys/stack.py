@@ -15,6 +15,9 @@ from typing import Any
 import bittensor_core
 import httpx
 
+from tests.journeys.books import Books, Witness, disks_left, unproven
+from tests.journeys.relay import Relay
+
 logging.getLogger("httpx").setLevel(logging.WARNING)
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "correct horse battery"
@@ -39,6 +42,14 @@ def until(look: Callable[[], Any], what: str, *, within_s: float = WAIT_S) -> An
     raise AssertionError(f"Not within {within_s:.0f} s: {what}")
 
 
+def until_empty(look: Callable[[], Any], *, within_s: float = WAIT_S) -> None:
+    """Return once ``look`` finds nothing; fail with what it found last."""
+    deadline = time.monotonic() + within_s
+    while found := look():
+        assert time.monotonic() < deadline, f"Still there after {within_s:.0f} s: {found}"
+        time.sleep(0.05)
+
+
 class Stack:
     """Web site, scheduler, agent and validator over one SQLite database."""
 
@@ -46,16 +57,20 @@ class Stack:
         self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.books = Books(folder / "berth.sqlite3")
+        relay_port = free_port()
+        self.relay = Relay(port=relay_port, site_port=self.port, heard_at=self.books.heard_at)
         first = 21000 + os.getpid() % 500 * 20
         self.environment = os.environ | {
             "BERTH_DATA_DIR": str(folder),
             "BERTH_PUBLIC_URL": self.url,
-            "BERTH_MARKETPLACE_URL": self.url,
+            "BERTH_MARKETPLACE_URL": f"http://127.0.0.1:{relay_port}",
             "BERTH_AGENT_HOME": str(folder / "agent"),
             "BERTH_AGENT_CONTROL_PORT": str(free_port()),
             "BERTH_AGENT_PORTS": f"{first}-{first + 19}",
             "BERTH_AGENT_DISK_BYTES": str(8 << 30),
             "BERTH_AGENT_NETWORK": network,
+            "BERTH_AGENT_IMAGES": "berth/base:1",
             "BERTH_VALIDATOR_HOTKEY_SEED": VALIDATOR,
             "BERTH_VALIDATOR_SSH_KEY": str(folder / "validator_key"),
             "BERTH_VALIDATOR_ALLOW_PRIVATE": "1",
@@ -65,6 +80,7 @@ class Stack:
         self.environment.pop("BERTH_DATABASE_URL", None)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.machine_key = ""
+        self.witness: Witness | None = None
         self.client = httpx.Client(base_url=f"{self.url}/api/v1", timeout=20)
 
     def manage(self, *arguments: str) -> str:
@@ -96,11 +112,13 @@ class Stack:
                 commands[name], env=self.environment, cwd=ROOT, stdout=log, stderr=log
             )
 
-    def kill(self, name: str) -> None:
-        """End one of the programs as a power cut would."""
-        process = self.processes.pop(name)
-        process.send_signal(signal.SIGKILL)
-        process.wait(timeout=20)
+    def kill(self, *names: str) -> None:
+        """End some of the programs as a power cut would."""
+        killed = [self.processes.pop(name) for name in names]
+        for process in killed:
+            process.send_signal(signal.SIGKILL)
+        for process in killed:
+            process.wait(timeout=20)
 
     def open(self) -> None:
         """Bring the market up to its first verified offer."""
@@ -109,6 +127,7 @@ class Stack:
         self.manage("create_account", "alice@example.com", "--password", PASSWORD)
         hotkey = bittensor_core.Keypair.create_from_uri(VALIDATOR).ss58_address
         self.manage("add_validator", hotkey, "--name", "journeys")
+        self.relay.open()
         self.start("web")
         self.start("scheduler")
         until(self.site_answers, "the site answers")
@@ -116,6 +135,7 @@ class Stack:
         token = self.call("POST", "/host/enrolment-tokens", host)["token"]
         self.run(sys.executable, "-m", "miner_agent", "enroll", token)
         self.machine_key = self.call("GET", "/host/machines", host)["items"][0]["machine_key"]
+        self.witness = Witness(self.machine_key[:12], self.folder / "docker_events")
         self.start("agent")
         self.start("validator")
         until(lambda: self.call("GET", "/offers")["items"], "a verified offer")
@@ -129,6 +149,9 @@ class Stack:
         for process in self.processes.values():
             process.kill()
             process.wait(timeout=20)
+        if self.witness is not None:
+            self.witness.close()
+        self.relay.close()
         self.client.close()
 
     def log_in(self, email: str) -> str:
@@ -151,6 +174,17 @@ class Stack:
         return self.run(
             "docker", "ps", "-a", "--filter", f"label={label}", "--format", "{{.Names}}"
         ).split()
+
+    def left_over(self) -> object:
+        """Return what the site or the machine still holds for anybody; empty: nothing at all."""
+        folder = self.folder / "agent"
+        return self.books.left_over() or self.containers() or disks_left(folder)
+
+    def everything_is_given_back(self) -> None:
+        """See that nothing is held on either side and nothing was billed that did not run."""
+        until_empty(self.left_over)
+        assert self.witness is not None
+        assert unproven(self.books.billed(), self.witness) == []
 
     def site_answers(self) -> bool:
         """Say whether the web process serves."""

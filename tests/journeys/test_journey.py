@@ -1,6 +1,5 @@
-"""The whole path with real programs: rent, log in, pay, earn, score; and power cuts on the way."""
+"""The whole path with real programs: rent, log in, pay, earn; and an agent that dies."""
 
-import time
 from typing import Any
 
 import pytest
@@ -12,16 +11,9 @@ from tests.journeys.stack import Stack, until
 pytestmark = pytest.mark.xdist_group("journeys")
 
 
-def nothing_left(stack: Stack, renter: Renter) -> None:
+def nothing_left(stack: Stack) -> None:
     """Nothing is held, nothing runs, everything is free again, and the ledger is right."""
-    until(lambda: not stack.containers(), "the containers are gone")
-    until(
-        lambda: stack.call("GET", "/me", renter.key)["held_microusd"] == 0, "the holds are released"
-    )
-    host = stack.log_in("host@example.com")
-    (machine,) = stack.call("GET", "/host/machines", host)["items"]
-    assert machine["cpus_free"] == machine["cpus"]
-    assert machine["disk_bytes_free"] == machine["disk_bytes"]
+    stack.everything_is_given_back()
     stack.manage("ledger_audit")
 
 
@@ -51,22 +43,8 @@ def test_alice_rents_logs_in_pays_and_the_host_earns(stack: Stack, renter: Rente
     host = stack.log_in("host@example.com")
     (machine,) = stack.call("GET", "/host/machines", host)["items"]
     assert 0 < machine["earned_microusd"] < receipts["cost_microusd"]
-    nothing_left(stack, renter)
-
-
-@pytest.mark.parametrize("after_s", [0.0, 0.1, 0.3, 0.6])
-def test_killing_the_agent_while_it_prepares_loses_nothing(
-    stack: Stack, renter: Renter, after_s: float
-) -> None:
-    rental_id = renter.rent()
-    time.sleep(after_s)
-    stack.kill("agent")
-    stack.start("agent")
-    rental = renter.wait(rental_id, "active")
-    assert renter.ssh(rental, "echo there").strip() == "there"
-    assert len(stack.containers()) == 1
-    renter.stop(rental_id)
-    nothing_left(stack, renter)
+    assert stack.books.billed()
+    nothing_left(stack)
 
 
 def test_killing_the_agent_leaves_a_running_rental_alone(stack: Stack, renter: Renter) -> None:
@@ -78,16 +56,7 @@ def test_killing_the_agent_leaves_a_running_rental_alone(stack: Stack, renter: R
     until(lambda: renter.see(rental["id"])["billed_ms"] > 0, "seconds are charged again")
     assert renter.ssh(rental, "cat /root/note").strip() == "mine"
     renter.stop(rental["id"])
-    nothing_left(stack, renter)
-
-
-def test_killing_the_agent_while_it_cleans_up_leaks_nothing(stack: Stack, renter: Renter) -> None:
-    rental = renter.wait(renter.rent(), "active")
-    stack.call("POST", f"/rentals/{rental['id']}/stop", renter.key)
-    stack.kill("agent")
-    stack.start("agent")
-    renter.wait(rental["id"], "ended")
-    nothing_left(stack, renter)
+    nothing_left(stack)
 
 
 def test_a_rental_offered_to_a_dead_agent_waits_for_it(stack: Stack, renter: Renter) -> None:
@@ -97,29 +66,11 @@ def test_a_rental_offered_to_a_dead_agent_waits_for_it(stack: Stack, renter: Ren
     stack.start("agent")
     renter.wait(rental_id, "active")
     renter.stop(rental_id)
-    nothing_left(stack, renter)
-
-
-@pytest.mark.parametrize("after_s", [0.0, 0.2, 0.5])
-def test_killing_the_web_process_loses_nothing(
-    stack: Stack, renter: Renter, after_s: float
-) -> None:
-    rental_id = renter.rent()
-    time.sleep(after_s)
-    stack.kill("web")
-    stack.start("web")
-    until(stack.site_answers, "the site answers")
-    renter.wait(rental_id, "active")
-    stack.call("POST", f"/rentals/{rental_id}/stop", renter.key)
-    stack.kill("web")
-    stack.start("web")
-    until(stack.site_answers, "the site answers")
-    renter.wait(rental_id, "ended")
-    nothing_left(stack, renter)
+    nothing_left(stack)
 
 
 def test_an_image_that_nobody_has_is_refused_in_one_sentence(stack: Stack, renter: Renter) -> None:
     rental = renter.wait(renter.rent(image="nobody/nothing:1"), "failed")
     assert "nobody/nothing:1" in rental["reason"]
     assert rental["cost_microusd"] == 0
-    nothing_left(stack, renter)
+    nothing_left(stack)

@@ -1,0 +1,148 @@
+"""Each program killed in each state of a placement: the story goes on and nothing is left over."""
+
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from tests.journeys.conftest import Renter
+from tests.journeys.relay import OFFERED, Moment
+from tests.journeys.stack import Stack, until
+
+pytestmark = pytest.mark.xdist_group("kills")
+
+#: how long a trap may take to spring
+TRAP_S = 60
+WAY_UP = [OFFERED, "accepted", "preparing", "running"]
+WAY_DOWN = ["collecting", "gone"]
+POWER_CUT = ("agent", "web", "scheduler")
+
+
+@pytest.fixture(autouse=True)
+def everything_runs(stack: Stack) -> None:
+    """Whatever an earlier test left dead lives again."""
+    start_again(stack, tuple(set(POWER_CUT) - set(stack.processes)))
+
+
+def kill_at(
+    stack: Stack, state: str, moment: Moment, victims: tuple[str, ...], act: Callable[[], object]
+) -> None:
+    """Do something and see the victims die when it comes to the state."""
+    sprung = stack.relay.arm(state, moment, lambda: stack.kill(*victims))
+    act()
+    assert sprung.wait(TRAP_S), f"it never came to {state}"
+
+
+def start_again(stack: Stack, victims: tuple[str, ...]) -> None:
+    """Start the victims and see the site answer."""
+    for victim in victims:
+        stack.start(victim)
+    until(stack.site_answers, "the site answers")
+
+
+def kill_on_the_way_up(
+    stack: Stack, renter: Renter, state: str, moment: Moment, victims: tuple[str, ...]
+) -> str:
+    """Rent, see the victims die on the way and return the rental's id."""
+    rented: list[str] = []
+    kill_at(stack, state, moment, victims, lambda: rented.append(renter.rent()))
+    return rented[0]
+
+
+def kill_on_the_way_down(
+    stack: Stack, renter: Renter, state: str, moment: Moment, victims: tuple[str, ...]
+) -> str:
+    """Rent, stop, see the victims die meanwhile and return the rental's id."""
+    rental_id = renter.rent()
+    renter.wait(rental_id, "active")
+    kill_at(stack, state, moment, victims, lambda: renter.ask_to_stop(rental_id))
+    return rental_id
+
+
+def goes_on(stack: Stack, renter: Renter, rental_id: str) -> None:
+    """The rental comes to run, once, lets its renter in, and ends when it is asked to."""
+    rental = renter.wait(rental_id, "active")
+    assert len(stack.containers()) == 1
+    assert renter.ssh(rental, "echo there").strip() == "there"
+    assert renter.stop(rental_id)["state"] == "ended"
+    stack.everything_is_given_back()
+
+
+def comes_to_its_end(stack: Stack, renter: Renter, rental_id: str) -> None:
+    """The rental that was to be stopped is."""
+    assert renter.wait(rental_id, "ended", "failed")["state"] == "ended"
+    stack.everything_is_given_back()
+
+
+@pytest.mark.parametrize("victim", ["agent", "web"])
+@pytest.mark.parametrize("moment", Moment)
+@pytest.mark.parametrize("state", WAY_UP)
+def test_a_kill_on_the_way_up_does_not_keep_a_rental_from_running(
+    stack: Stack, renter: Renter, state: str, moment: Moment, victim: str
+) -> None:
+    rental_id = kill_on_the_way_up(stack, renter, state, moment, (victim,))
+    start_again(stack, (victim,))
+    goes_on(stack, renter, rental_id)
+
+
+@pytest.mark.parametrize("victim", ["agent", "web"])
+@pytest.mark.parametrize("moment", Moment)
+@pytest.mark.parametrize("state", WAY_DOWN)
+def test_a_kill_on_the_way_down_leaves_nothing_behind(
+    stack: Stack, renter: Renter, state: str, moment: Moment, victim: str
+) -> None:
+    rental_id = kill_on_the_way_down(stack, renter, state, moment, (victim,))
+    start_again(stack, (victim,))
+    comes_to_its_end(stack, renter, rental_id)
+
+
+@pytest.mark.parametrize("victims", [("scheduler",), POWER_CUT], ids="+".join)
+def test_neither_a_scheduler_nor_a_power_cut_loses_a_rental(
+    stack: Stack, renter: Renter, victims: tuple[str, ...]
+) -> None:
+    rental_id = kill_on_the_way_up(stack, renter, "running", Moment.AFTER, victims)
+    start_again(stack, victims)
+    renter.wait(rental_id, "active")
+    kill_at(stack, "collecting", Moment.AFTER, victims, lambda: renter.ask_to_stop(rental_id))
+    start_again(stack, victims)
+    comes_to_its_end(stack, renter, rental_id)
+
+
+#: by state: the seconds that go by in turn, then the code that the failure is told by
+DEAD = {
+    OFFERED: ((61,), "accept_late"),
+    "accepted": ((61,), "prepare_late"),
+    "preparing": ((901,), "start_late"),
+    "running": ((3601, 3601 + 301), "lease_ended"),
+    "collecting": ((301,), "renter_stopped"),
+    "gone": ((301,), "renter_stopped"),
+}
+#: later than any lease here and the quarantine after it
+QUARANTINED_S = 3 * 3600
+
+
+@pytest.mark.parametrize("victim", ["agent", "web"])
+@pytest.mark.parametrize("state", DEAD)
+def test_what_dies_for_good_holds_nothing_after_its_deadline(
+    stack: Stack, renter: Renter, state: str, victim: str
+) -> None:
+    # The site does not hear of the last state, so that there is a deadline to be late for.
+    moment = Moment.BEFORE if state in (OFFERED, "gone") else Moment.AFTER
+    kill = kill_on_the_way_up if state in WAY_UP else kill_on_the_way_down
+    rental_id = kill(stack, renter, state, moment, (victim,))
+    if state == "running":
+        until(stack.books.are_all_reachable, "its door is seen")
+    seconds, code = DEAD[state]
+    stack.run(sys.executable, "-m", "tests.journeys.later", *map(str, seconds))
+    assert stack.books.ending() == ("failed", "machine", code)
+    # Its machine may still run it: the money is free, the rest is kept for the quarantine.
+    assert set(stack.books.left_over()) == {
+        "placements not freed",
+        "placements not gone",
+        "machines not free",
+    }
+    stack.run(sys.executable, "-m", "tests.journeys.later", str(QUARANTINED_S))
+    assert set(stack.books.left_over()) == {"placements not gone"}
+    start_again(stack, (victim,))
+    assert renter.see(rental_id)["state"] == "failed"
+    stack.everything_is_given_back()
