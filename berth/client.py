@@ -135,10 +135,14 @@ class Client:
     def extend(
         self, rental_id: str, *, lease_s: int | None = None, cap_microusd: int | None = None
     ) -> Rental:
-        """Return the rental with its new lease or dollar cap."""
+        """Return the rental with its new lease or dollar cap; None stays as it is.
+
+        A lost answer is asked for again and never extends twice.
+        """
         limits = {"lease_s": lease_s, "cap_microusd": cap_microusd}
         body = {name: value for name, value in limits.items() if value is not None}
-        return _read(Rental, self._post(f"/rentals/{rental_id}/extend", body))
+        answer = self._post(f"/rentals/{rental_id}/extend", body, repeatable=True)
+        return _read(Rental, answer)
 
     def forget(self, rental_id: str) -> None:
         """Remove an ended rental from the lists."""

@@ -5,7 +5,8 @@ Exit codes: 0 done, 1 refused, 2 typed wrongly, 3 the marketplace cannot be reac
 
 import sys
 from collections.abc import Sequence
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -32,9 +33,7 @@ class Berth(TyperGroup):
         **extra: Any,
     ) -> Any:
         """Run the command line and leave with its exit code."""
-        arguments = list(sys.argv[1:] if args is None else args)
-        typed = arguments[: arguments.index("--")] if "--" in arguments else arguments
-        as_json = "--json" in typed
+        arguments, as_json = json_last(list(sys.argv[1:] if args is None else args))
         try:
             code = super().main(
                 arguments, prog_name or "berth", complete_var, standalone_mode=False, **extra
@@ -56,6 +55,18 @@ class Berth(TyperGroup):
         sys.exit(code if isinstance(code, int) else 0)
 
 
+def json_last(arguments: list[str]) -> tuple[list[str], bool]:
+    """Return the arguments with ``--json`` behind its command, and whether it was there at all.
+
+    So it may stand anywhere before a ``--``, as people expect of an option of every command.
+    """
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    typed = [word for word in arguments[:end] if word != "--json"]
+    if len(typed) == end:
+        return arguments, False
+    return [*typed, "--json", *arguments[end:]], True
+
+
 app = typer.Typer(
     cls=Berth,
     name="berth",
@@ -63,6 +74,24 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - the signature of the framework
+    if wanted:
+        output.say(f"berth {version('berth')}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+]
+
+
+@app.callback()
+def berth(*, _version_asked: Version = False) -> None:
+    """Rent GPUs and machines from a Berth marketplace."""
+
+
 app.command("login")(login.login)
 app.command("offers")(offers.offers)
 app.command("up")(up.up)

@@ -31,8 +31,8 @@ def list_keys(*, as_json: AsJson = False) -> None:
         output.write_json({"items": found})
         return
     output.table(
-        ("ID", "NAME", "FINGERPRINT"),
-        [(str(key.id), key.name, key.fingerprint) for key in found],
+        ("KEY", "~NAME", "FINGERPRINT"),
+        [(output.short(str(key.id)), key.name, key.fingerprint) for key in found],
         empty="You have no SSH key. Add one: berth keys add ~/.ssh/id_ed25519.pub",
     )
 
@@ -74,6 +74,7 @@ def _find(client: Client, key: str) -> SshKey:
     known = client.ssh_keys()
     found = [one for one in known if key in (str(one.id), one.fingerprint)]
     found = found or [one for one in known if one.name == key]
+    found = found or [one for one in known if key and str(one.id).startswith(key)]
     if not found:
         raise Refused("not_found", f"You have no SSH key {key!r}. See: berth keys")
     if len(found) > 1:

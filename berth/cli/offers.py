@@ -34,11 +34,14 @@ def offers(
     unverified: Annotated[
         bool, typer.Option("--unverified", help="Also machines that no validator vouches for.")
     ] = False,
-    sort: Annotated[Literal["price", "value"], typer.Option(help="Cheapest first.")] = "price",
+    sort: Annotated[
+        Literal["price", "value"],
+        typer.Option(help="Cheapest first: by the hour, or by measured work."),
+    ] = "price",
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Offers at most.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List what is for rent. ``value`` sorts by price per measured performance."""
+    """List what is for rent; this needs no log-in."""
     wanted = OfferFilter(
         q=query,
         gpu_model=gpu_model,
@@ -50,13 +53,13 @@ def offers(
         verified=not unverified,
         sort=sort,
     )
-    with session.client() as client:
+    with session.visitor() as client:
         found = list(islice(client.offers(wanted), limit))
     if as_json:
         output.write_json({"items": found})
         return
     output.table(
-        ("OFFER", ">GPUS", "GPU", ">VRAM", ">CPUS", ">RAM", ">DISK", ">GPU/H", ">CPU/H", "STATE"),
+        ("OFFER", "~MACHINE", ">FREE", ">VRAM", ">CPUS", ">RAM", ">DISK", ">PRICE/H", "STATE"),
         [_row(offer) for offer in found],
         empty="Nothing is for rent that matches.",
     )
@@ -64,16 +67,16 @@ def offers(
 
 def _row(offer: Offer) -> tuple[str, ...]:
     has_gpu = offer.gpus > 0
+    price = offer.price_gpu_hour_microusd if has_gpu else offer.price_cpu_hour_microusd
     return (
-        offer.id,
-        f"{offer.gpus_free}/{offer.gpus}" if has_gpu else "-",
-        offer.gpu_model or "-",
+        output.short(offer.id),
+        (offer.gpu_model if has_gpu else offer.cpu_model) or "-",
+        f"{offer.gpus_free}/{offer.gpus} GPU" if has_gpu else "-",
         format_size(offer.vram_bytes or 0) if has_gpu else "-",
         str(offer.cpus_free),
         format_size(offer.ram_bytes_free),
         format_size(offer.disk_bytes_free),
-        format_usd(offer.price_gpu_hour_microusd) if has_gpu else "-",
-        format_usd(offer.price_cpu_hour_microusd),
+        f"{format_usd(price)} {'GPU' if has_gpu else 'CPU'}",
         _state(offer),
     )
 

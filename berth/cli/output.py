@@ -12,6 +12,7 @@ from rich.text import Text
 
 #: the width of tables where no terminal says one
 WIDTH_PIPED = 200
+SHORT_ID_LENGTH = 8
 
 
 def write_json(content: BaseModel | Mapping[str, object] | Sequence[object]) -> None:
@@ -39,18 +40,25 @@ def note(line: str) -> None:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str) -> None:
-    """Write a table; columns that begin with ``>`` are aligned right. No rows: say ``empty``."""
+    """Write a table, or ``empty`` where there are no rows.
+
+    A column that begins with ``>`` is aligned right; one with ``~`` is cut where the terminal is
+    too narrow for all.
+    """
     if not rows:
         say(empty)
         return
     drawn = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        name = column.removeprefix(">")
+        # Rich takes width from columns that may wrap first; the cells say that they are cut.
         drawn.add_column(
-            name, justify="right" if name != column else "left", no_wrap=True, overflow="ellipsis"
+            column.lstrip("~>"),
+            justify="right" if column.startswith(">") else "left",
+            no_wrap=not column.startswith("~"),
+            overflow="ellipsis",
         )
     for row in rows:
-        drawn.add_row(*(Text(plain(cell)) for cell in row))
+        drawn.add_row(*(Text(plain(cell), no_wrap=True, overflow="ellipsis") for cell in row))
     console = Console(markup=False, highlight=False)
     if not console.is_terminal:
         console = Console(markup=False, highlight=False, width=WIDTH_PIPED)
@@ -62,6 +70,11 @@ def pairs(rows: Mapping[str, str]) -> None:
     width = max(len(name) for name in rows) + 2
     for name, value in rows.items():
         say(f"{name:<{width}}{value}".rstrip())
+
+
+def short(identifier: str) -> str:
+    """Return the beginning of an id, which commands take for the whole; JSON has it all."""
+    return identifier[:SHORT_ID_LENGTH]
 
 
 def moment(at: datetime | None) -> str:

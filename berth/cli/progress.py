@@ -1,8 +1,12 @@
-"""This will tell a person what a rental is doing, and show one."""
+"""This will tell a person what a rental is doing, wait for it, and show it."""
 
-from berth.cli import output
+from collections.abc import Callable
+
+from berth.cli import output, session
+from berth.client import Client
 from berth.shapes import Rental
 from berth.units import format_duration, format_size, format_usd
+from berth.waiting import wait
 
 
 class Watch:
@@ -14,10 +18,38 @@ class Watch:
 
     def saw(self, rental: Rental) -> None:
         """Hear of one look at the rental."""
-        line = f"{rental.id}  {rental.state}  {rental.progress or ''}".rstrip()
+        line = f"{output.short(rental.id)}  {rental.state}  {rental.progress or ''}".rstrip()
         if not self._silent and line != self._last:
             output.note(line)
         self._last = line
+
+
+def follow(
+    client: Client,
+    rental: Rental,
+    *,
+    until: Callable[[Rental], bool],
+    timeout_s: float,
+    as_json: bool,
+) -> Rental:
+    """Return the rental once ``until`` holds; Ctrl-C stops the waiting and not the rental.
+
+    :raises Refused: as berth.waiting.wait does.
+    """
+    watch = Watch(as_json=as_json)
+    try:
+        return wait(
+            client,
+            rental,
+            until=until,
+            timeout_s=timeout_s,
+            clock=session.CLOCK,
+            saw=watch.saw,
+        )
+    except KeyboardInterrupt:
+        short = output.short(rental.id)
+        output.note(f"Not waiting any more; rental {short} goes on. End it: berth stop {short}")
+        raise
 
 
 def show(rental: Rental, *, as_json: bool) -> None:
@@ -36,8 +68,10 @@ def show(rental: Rental, *, as_json: bool) -> None:
         if rental.worst_total_microusd is None
         else format_usd(rental.worst_total_microusd),
         "Billed": f"{format_duration(rental.billed_ms)}, {format_usd(rental.cost_microusd)}",
-        "Ends (UTC)": output.moment(rental.ended_at or rental.ends_at),
-        "Log in with": f"berth ssh {rental.id[:8]}" if rental.ssh else "",
+        "Ended (UTC)" if rental.ended_at else "Ends (UTC)": output.moment(
+            rental.ended_at or rental.ends_at
+        ),
+        "Log in with": f"berth ssh {output.short(rental.id)}" if rental.ssh else "",
     }
     output.pairs({name: value for name, value in rows.items() if value})
 

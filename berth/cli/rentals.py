@@ -10,23 +10,30 @@ from berth.cli.options import TIMEOUT_S, AsJson, Cap, Lease, RentalId, Timeout, 
 from berth.problem import Refused
 from berth.shapes import Rental
 from berth.units import format_duration, format_usd
-from berth.waiting import wait
+
+Which = Annotated[
+    str | None, typer.Argument(metavar="[RENTAL]", help="Show this one with all there is to know.")
+]
 
 
 def ps(
     *,
+    rental_id: Which = None,
     everything: Annotated[bool, typer.Option("--all", "-a", help="Ended ones too.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List your rentals."""
+    """List your rentals, or show one."""
     with session.client() as client:
+        if rental_id is not None:
+            progress.show(session.find(client, rental_id), as_json=as_json)
+            return
         found = client.rentals(everything=everything)
     if as_json:
         output.write_json({"items": found})
         return
     now = datetime.now(UTC)
     output.table(
-        ("RENTAL", "STATE", "IMAGE", "RESOURCES", ">PRICE/H", ">COST", "LEFT", "SSH"),
+        ("RENTAL", "STATE", "~IMAGE", "RESOURCES", ">COST", ">LEFT", "SSH"),
         [_row(rental, now) for rental in found],
         empty="You have no rentals." if everything else "No rental is live.",
     )
@@ -43,13 +50,12 @@ def stop(
     with session.client() as client:
         rental = client.stop(session.find(client, rental_id).id)
         if wait_ended:
-            rental = wait(
+            rental = progress.follow(
                 client,
                 rental,
                 until=lambda seen: seen.over,
                 timeout_s=timeout_s,
-                clock=session.CLOCK,
-                saw=progress.Watch(as_json=as_json).saw,
+                as_json=as_json,
             )
     progress.show(rental, as_json=as_json)
 
@@ -57,7 +63,7 @@ def stop(
 def extend(
     *, rental_id: RentalId, lease: Lease = None, cap: Cap = None, as_json: AsJson = False
 ) -> None:
-    """Give a rental a longer lease, counted from its start, or a higher cap."""
+    """Give a rental a longer lease, counted from its start, or a higher cap. The other stays."""
     if lease is None and cap is None:
         raise typer.BadParameter("Say how far: --lease 2h, or --cap 5.00, or both.")
     with session.client() as client:
@@ -73,20 +79,19 @@ def rm(
     timeout_s: Timeout = TIMEOUT_S,
     as_json: AsJson = False,
 ) -> None:
-    """Forget an ended rental. Its receipts and its line in the statement stay."""
+    """Take an ended rental off your lists. Save its receipts first, if you want them."""
     with session.client() as client:
         rental = session.find(client, rental_id)
         if not rental.over and not stop_first:
             sentence = f"Rental {rental.id} is {rental.state}. Stop it first: berth rm --stop"
             raise Refused("rental_live", sentence)
         if not rental.over:
-            wait(
+            progress.follow(
                 client,
                 client.stop(rental.id),
                 until=lambda seen: seen.over,
                 timeout_s=timeout_s,
-                clock=session.CLOCK,
-                saw=progress.Watch(as_json=as_json).saw,
+                as_json=as_json,
             )
         client.forget(rental.id)
     session.doors().forget(rental.id)
@@ -100,13 +105,11 @@ def _row(rental: Rental, now: datetime) -> tuple[str, ...]:
     left = ""
     if rental.ends_at and not rental.over:
         left = format_duration(max(0, int((rental.ends_at - now).total_seconds() * 1000)))
-    state = f"{rental.state}: {rental.reason}" if rental.state == "failed" else rental.state
     return (
-        rental.id,
-        f"{state} {rental.progress or ''}".rstrip() if not rental.over else state,
+        output.short(rental.id),
+        rental.state,
         rental.image,
         progress.resources_line(rental),
-        format_usd(rental.price_hour_microusd),
         format_usd(rental.cost_microusd),
         left,
         f"{rental.ssh.host}:{rental.ssh.port}" if rental.ssh else "",

@@ -7,7 +7,7 @@ from berth import config
 from berth.client import Client
 from berth.exchange import Clock
 from berth.problem import Refused
-from berth.shapes import Rental
+from berth.shapes import Offer, OfferFilter, Rental
 from berth.ssh import Doors
 
 _WHOLE_ID = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
@@ -31,6 +31,12 @@ def client(loaded: config.Config | None = None) -> Client:
     return Client(loaded.url, loaded.key, clock=CLOCK)
 
 
+def visitor() -> Client:
+    """Return a client for what is open to everybody, logged in where there is a key."""
+    loaded = load()
+    return Client(loaded.url, loaded.key, clock=CLOCK)
+
+
 def doors() -> Doors:
     """Return what this user remembers of rentals' SSH doors."""
     return Doors(load().folder)
@@ -43,10 +49,29 @@ def find(client: Client, rental: str) -> Rental:
     """
     if _WHOLE_ID.fullmatch(rental):
         return client.rental(rental)
-    beginning = rental.lower()
-    found = [one for one in client.rentals(everything=True) if one.id.startswith(beginning)]
+    found = _beginning([one.id for one in client.rentals(everything=True)], rental)
     if len(found) > 1:
         raise Refused("ambiguous", f"{len(found)} rentals begin with {rental!r}; type more of it.")
-    if not found or not beginning:
+    if not found:
         raise Refused("not_found", f"You have no rental {rental!r}. See: berth ps --all")
-    return client.rental(found[0].id)
+    return client.rental(found[0])
+
+
+def find_offer(client: Client, offer: str) -> Offer:
+    """Return the offer with this id, or with the only id that begins so.
+
+    :raises Refused: ``not_found`` or ``ambiguous``.
+    """
+    if _WHOLE_ID.fullmatch(offer):
+        return client.offer(offer)
+    listed = {one.id: one for one in client.offers(OfferFilter(verified=False))}
+    found = _beginning(list(listed), offer)
+    if len(found) > 1:
+        raise Refused("ambiguous", f"{len(found)} offers begin with {offer!r}; type more of it.")
+    if not found:
+        raise Refused("not_found", f"There is no offer {offer!r}. See: berth offers")
+    return listed[found[0]]
+
+
+def _beginning(ids: list[str], typed: str) -> list[str]:
+    return [one for one in ids if typed and one.startswith(typed.lower())]

@@ -13,7 +13,6 @@ from berth.cli.options import TIMEOUT_S, AsJson, RentalId, Timeout, Wait
 from berth.problem import Refused
 from berth.shapes import SshDoor
 from berth.ssh import ssh_command, ssh_program
-from berth.waiting import wait
 
 Remote = Annotated[
     list[str] | None, typer.Argument(metavar="[-- COMMAND]", help="Run this instead of a shell.")
@@ -39,13 +38,12 @@ def ssh(
     with session.client() as client:
         rental = session.find(client, rental_id)
         if wait_active:
-            rental = wait(
+            rental = progress.follow(
                 client,
                 rental,
                 until=lambda seen: seen.ssh is not None,
                 timeout_s=timeout_s,
-                clock=session.CLOCK,
-                saw=progress.Watch(as_json=as_json).saw,
+                as_json=as_json,
             )
     if rental.ssh is None:
         again = "" if rental.over else " Try again soon, or say --wait."

@@ -14,7 +14,6 @@ from berth.keyfile import KeyFile, read_key
 from berth.problem import Refused
 from berth.shapes import Offer, OfferFilter, Rental, RentalRequest
 from berth.units import format_usd
-from berth.waiting import wait
 from protocol.hardware import Resources
 
 #: offers that --cheapest tries when the ones before are taken meanwhile
@@ -74,7 +73,11 @@ def up(
     key_file = read_key(key) if key else None
     resources = Resources.of(cpus=cpus, gpus=gpus, ram_bytes=ram, disk_bytes=disk)
     with session.client() as client:
-        found = [client.offer(offer)] if offer else _cheapest(client, resources, gpu_model)
+        found = (
+            [session.find_offer(client, offer)]
+            if offer
+            else _cheapest(client, resources, gpu_model)
+        )
         prices = {one.id: choice.price_hour(one, resources) for one in found}
         if offer and bid is None and not as_json:
             output.note(f"This costs {format_usd(prices[found[0].id])} an hour.")
@@ -92,13 +95,12 @@ def up(
         if key_file and key_file.identity:
             session.doors().remember_identity(rental.id, key_file.identity)
         if wait_active:
-            rental = wait(
+            rental = progress.follow(
                 client,
                 rental,
                 until=lambda seen: seen.state == "active" and seen.ssh is not None,
                 timeout_s=timeout_s,
-                clock=session.CLOCK,
-                saw=progress.Watch(as_json=as_json).saw,
+                as_json=as_json,
             )
     progress.show(rental, as_json=as_json)
 

@@ -52,7 +52,8 @@ def test_one_rental_from_rent_to_forgotten(terminal: Terminal, market: Market) -
     )
     assert "private" not in json.dumps([seen.body for seen in market.seen])
 
-    assert rental["id"] in terminal.berth("ps").out
+    assert rental["id"][:8] in terminal.berth("ps").out
+    assert rental["id"] in terminal.berth("ps", rental["id"][:8]).out
     terminal.program("ssh", FAKE_SSH)
     ran = terminal.berth("ssh", rental["id"][:8], "--", "nproc", "--all")
     words = ran.out.splitlines()
