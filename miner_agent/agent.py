@@ -13,11 +13,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from miner_agent import VERSION
 from miner_agent.acceptance import Acceptance
 from miner_agent.clock import Clock
-from miner_agent.containers import EngineUnavailable, PortTaken
+from miner_agent.containers import PortTaken
 from miner_agent.counting import Counting
 from miner_agent.domain import backoff
 from miner_agent.domain.placement import Placement, is_funded, report
 from miner_agent.domain.reconcile import Action, Container, Step, is_same_run, reconcile
+from miner_agent.engine import EngineUnavailable
 from miner_agent.journal import CORE, SLOT, Journal, NoSuchPlacement
 from miner_agent.runtime import CannotRun, Runtime
 from protocol.agent import (

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from miner_agent import firewall
 from miner_agent.access import kit
-from miner_agent.containers import Containers, EngineUnavailable
 from miner_agent.disk import is_supported
+from miner_agent.engine import Engine, EngineUnavailable
 from miner_agent.facts.gpus import read_gpus
 from miner_agent.machine import Machine
 
@@ -23,8 +23,7 @@ def check(machine: Machine) -> tuple[Result, ...]:
     """Look at Docker, the access kit's programs, the limits and the GPUs."""
     results = [_kit()]
     try:
-        # A name nobody has: checking works before the machine is enrolled.
-        engine = Containers(machine="check", docker_host=machine.settings.docker_host).facts()
+        engine = Engine(machine.settings.docker_host).facts()
     except EngineUnavailable as error:
         results.append(
             Result(passed=False, sentence=f"{error}. Start Docker Engine or install it.")

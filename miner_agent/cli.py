@@ -10,8 +10,8 @@ from dataclasses import replace
 from miner_agent import VERSION, daemon, log
 from miner_agent.access.kit import KitMissing
 from miner_agent.check import check
-from miner_agent.containers import EngineRefused, EngineUnavailable
 from miner_agent.disk import DiskFailed
+from miner_agent.engine import EngineRefused, EngineUnavailable
 from miner_agent.firewall import FirewallFailed
 from miner_agent.machine import AlreadyRunning, Machine, NotEnrolled
 from miner_agent.market import MarketRefused, MarketUnreachable

@@ -1,65 +1,33 @@
-"""This will be the one doorway to Docker: images, networks and containers of this machine."""
+"""This will make, start and remove the networks and containers of this machine's rentals."""
 
 import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from docker.api import APIClient
-from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.errors import NotFound
 from docker.types import DeviceRequest, IPAMConfig, IPAMPool, LogConfig, Ulimit
 
 from miner_agent.domain.container_spec import (
+    HOST_NAME,
     LABEL_MACHINE,
     LABEL_PLACEMENT,
+    LABEL_PORT,
     LABEL_SLOT,
-    LABEL_SPEC,
     ContainerSpec,
-    Image,
     NetworkSpec,
-    spec_digest,
 )
 from miner_agent.domain.reconcile import Container
-from protocol.agent import IMAGE_REFERENCE
+from miner_agent.engine import Engine, EngineRefused, answers
 
-CALL_DEADLINE_S = 60
-PULL_DEADLINE_S = 1800
 REMOVE_WAIT_S = 20
-PROGRESS_EVERY_S = 0.25
-UNKNOWN = re.compile(r"not found|manifest unknown|does not exist|name unknown|invalid reference")
 PORT_TAKEN = re.compile(r"port is already allocated|address already in use")
-
-
-class EngineUnavailable(Exception):
-    """Docker does not answer; the same may work a little later."""
-
-
-class EngineRefused(Exception):
-    """Docker answered and said no."""
-
-
-class ImageUnknown(Exception):
-    """No registry has this image."""
-
-
-class ImagePullFailed(Exception):
-    """The image could not be fetched."""
 
 
 class PortTaken(Exception):
     """Another program of this machine listens on the port."""
-
-
-@dataclass(frozen=True, slots=True)
-class EngineFacts:
-    version: str
-    storage_driver: str
-    root: str
-    security: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,57 +41,19 @@ class Made:
 class Containers:
     """Docker, limited to the objects that carry this machine's label."""
 
-    def __init__(self, *, machine: str, docker_host: str | None = None) -> None:
+    def __init__(self, engine: Engine, *, machine: str) -> None:
+        self._engine = engine
         self._machine = machine
-        try:
-            self._api = APIClient(
-                base_url=docker_host or "unix:///var/run/docker.sock",
-                version="auto",
-                timeout=CALL_DEADLINE_S,
-            )
-        except (DockerException, OSError) as error:
-            raise EngineUnavailable(f"Docker does not answer: {error}") from error
-
-    def facts(self) -> EngineFacts:
-        """Return what the engine says about itself."""
-        with _answers():
-            info: dict[str, Any] = self._api.info()
-        return EngineFacts(
-            version=str(info.get("ServerVersion", "")),
-            storage_driver=str(info.get("Driver", "")),
-            root=str(info.get("DockerRootDir", "")),
-            security=tuple(info.get("SecurityOptions") or ()),
-        )
-
-    def image(self, reference: str, *, progress: Callable[[str], None]) -> Image:
-        """Return the image, fetching it first where this machine has none of that name.
-
-        :raises ImageUnknown: when the registry does not know it.
-        :raises ImagePullFailed: when the registry cannot be reached or refuses.
-        """
-        # It becomes a part of the address that Docker is asked at.
-        if not IMAGE_REFERENCE.fullmatch(reference):
-            raise ImageUnknown(f"The image {reference} is not known: no image can have that name.")
-        try:
-            return self._local_image(reference)
-        except NotFound:
-            self._pull(reference, progress)
-        except EngineRefused as error:
-            raise _pull_error(reference, str(error)) from error
-        try:
-            return self._local_image(reference)
-        except NotFound as error:
-            raise ImagePullFailed(f"Docker lost the image {reference} after its pull.") from error
 
     def all(self) -> dict[UUID, Container]:
         """Return every container of this machine by its placement."""
-        with _answers():
-            listed = self._api.containers(all=True, filters=self._mine())
+        with answers():
+            listed = self._engine.api.containers(all=True, filters=self._mine())
         found: dict[UUID, Container] = {}
         for one in listed:
             try:
-                with _answers():
-                    state = self._api.inspect_container(one["Id"])["State"]
+                with answers():
+                    state = self._engine.api.inspect_container(one["Id"])["State"]
             except NotFound:
                 continue
             placement_id = UUID(one["Labels"][LABEL_PLACEMENT])
@@ -133,32 +63,36 @@ class Containers:
     def find(self, name: str, placement_id: UUID) -> Container | None:
         """Return one container, None where there is none."""
         try:
-            with _answers():
-                return _container(placement_id, self._api.inspect_container(name)["State"])
+            with answers():
+                return _container(placement_id, self._engine.api.inspect_container(name)["State"])
         except NotFound:
             return None
 
-    def make(self, spec: ContainerSpec, *, placement_id: UUID) -> Made:
-        """Create the container, or return the one already made from the same spec."""
-        digest = spec_digest(spec)
+    def made(self, name: str, *, port: int) -> Made | None:
+        """Return the container made earlier, None where there is none for this port.
+
+        Nothing else makes a new one: a renter's files would be lost with it.
+        """
         try:
-            with _answers():
-                found = self._api.inspect_container(spec.name)
-            labels = found["Config"]["Labels"] or {}
-            alive = found["State"]["Status"] not in ("removing", "dead")
-            if labels.get(LABEL_SPEC) == digest and alive:
-                return _made(found)
-            self.remove(spec.name)
+            with answers():
+                found = self._engine.api.inspect_container(name)
         except NotFound:
-            pass
+            return None
+        labels = found["Config"]["Labels"] or {}
+        alive = found["State"]["Status"] not in ("removing", "dead")
+        return _made(found) if alive and labels.get(LABEL_PORT) == str(port) else None
+
+    def make(self, spec: ContainerSpec, *, placement_id: UUID) -> Made:
+        """Create the container in place of any other of its name."""
+        self.remove(spec.name)
         labels = {
             LABEL_MACHINE: self._machine,
             LABEL_PLACEMENT: str(placement_id),
-            LABEL_SPEC: digest,
+            LABEL_PORT: str(spec.port),
         }
-        with _answers():
-            self._api.create_container(**_create_arguments(self._api, spec, labels))
-            return _made(self._api.inspect_container(spec.name))
+        with answers():
+            self._engine.api.create_container(**_create_arguments(self._engine.api, spec, labels))
+            return _made(self._engine.api.inspect_container(spec.name))
 
     def start(self, name: str) -> None:
         """Start a container that was made.
@@ -166,8 +100,8 @@ class Containers:
         :raises PortTaken: when its port on the machine cannot be had.
         """
         try:
-            with _answers():
-                self._api.start(name)
+            with answers():
+                self._engine.api.start(name)
         except EngineRefused as error:
             if PORT_TAKEN.search(str(error)):
                 raise PortTaken(str(error)) from error
@@ -178,8 +112,8 @@ class Containers:
         deadline = time.monotonic() + REMOVE_WAIT_S
         while True:
             try:
-                with _answers():
-                    self._api.remove_container(name, force=True, v=True)
+                with answers():
+                    self._engine.api.remove_container(name, force=True, v=True)
                 return
             except NotFound:
                 return
@@ -189,15 +123,23 @@ class Containers:
                     raise
                 time.sleep(0.05)
 
+    def mounted(self) -> frozenset[str]:
+        """Return every path of this machine that one of its containers has inside."""
+        with answers():
+            listed = self._engine.api.containers(all=True, filters=self._mine())
+        return frozenset(
+            mount["Source"] for one in listed for mount in one["Mounts"] if "Source" in mount
+        )
+
     def connect(self, spec: NetworkSpec) -> None:
         """Make the slot's network where it is missing; Docker allows doubles, so look first."""
-        with _answers():
+        with answers():
             same = [one for one in self._networks() if one["Name"] == spec.name]
             for extra in same[1:]:
-                self._api.remove_network(extra["Id"])
+                self._engine.api.remove_network(extra["Id"])
             if same:
                 return
-            self._api.create_network(
+            self._engine.api.create_network(
                 spec.name,
                 driver="bridge",
                 check_duplicate=True,
@@ -216,75 +158,18 @@ class Containers:
             if slot < slots_kept or slot in slots_used:
                 continue
             try:
-                with _answers():
-                    self._api.remove_network(network["Id"])
+                with answers():
+                    self._engine.api.remove_network(network["Id"])
             except NotFound:
                 continue
 
     def _networks(self) -> list[dict[str, Any]]:
-        with _answers():
-            listed = self._api.networks(filters=self._mine())
+        with answers():
+            listed = self._engine.api.networks(filters=self._mine())
         return [one for one in listed if LABEL_SLOT in (one.get("Labels") or {})]
 
     def _mine(self) -> dict[str, str]:
         return {"label": f"{LABEL_MACHINE}={self._machine}"}
-
-    def _local_image(self, reference: str) -> Image:
-        with _answers():
-            found = self._api.inspect_image(reference)
-        config = found["Config"]
-        pairs = (line.partition("=") for line in config.get("Env") or ())
-        return Image(
-            image_id=found["Id"],
-            environment={name: value for name, _, value in pairs},
-            entrypoint=tuple(config.get("Entrypoint") or ()),
-            command=tuple(config.get("Cmd") or ()),
-        )
-
-    def _pull(self, reference: str, progress: Callable[[str], None]) -> None:
-        name, _, tag = (
-            reference.rpartition(":") if _has_tag(reference) else (reference, "", "latest")
-        )
-        deadline = time.monotonic() + PULL_DEADLINE_S
-        layers: dict[str, tuple[int, int]] = {}
-        shown_at = time.monotonic()
-        progress("asking the registry for the image")
-        try:
-            with _answers():
-                tag_or_none = None if "@" in reference else tag
-                lines = self._api.pull(name, tag=tag_or_none, stream=True, decode=True)
-                for line in lines:
-                    if "error" in line:
-                        raise EngineRefused(str(line["error"]))
-                    _note_layer(layers, line)
-                    done = sum(current for current, _ in layers.values())
-                    total = sum(size for _, size in layers.values())
-                    if time.monotonic() - shown_at > PROGRESS_EVERY_S:
-                        progress(f"pulling {100 * done // total} %" if total else "pulling")
-                        shown_at = time.monotonic()
-                    if time.monotonic() > deadline:
-                        raise EngineRefused(f"it took longer than {PULL_DEADLINE_S} s")
-        except (EngineRefused, ImageNotFound, NotFound) as error:
-            raise _pull_error(reference, str(error)) from error
-
-
-def _has_tag(reference: str) -> bool:
-    return "@" not in reference and ":" in reference.rpartition("/")[2]
-
-
-def _pull_error(reference: str, answer: str) -> ImageUnknown | ImagePullFailed:
-    answer = " ".join(answer.split())[:500]
-    if UNKNOWN.search(answer.lower()):
-        return ImageUnknown(f"The image {reference} is not known; the registry answered: {answer}")
-    return ImagePullFailed(
-        f"The image {reference} could not be pulled; the registry answered: {answer}"
-    )
-
-
-def _note_layer(layers: dict[str, tuple[int, int]], line: dict[str, Any]) -> None:
-    detail = line.get("progressDetail") or {}
-    if line.get("status") == "Downloading" and detail.get("total"):
-        layers[str(line.get("id"))] = (int(detail.get("current", 0)), int(detail["total"]))
 
 
 def _container(placement_id: UUID, state: dict[str, Any]) -> Container:
@@ -328,7 +213,9 @@ def _create_arguments(api: Any, spec: ContainerSpec, labels: dict[str, str]) -> 
         shm_size=spec.shared_memory_bytes,
         ulimits=[
             Ulimit(name="nofile", soft=spec.open_files_most, hard=spec.open_files_most),
-            Ulimit(name="core", soft=0, hard=0),
+            # One byte, not none: only this also keeps dumps from a program of the host that
+            # takes them through a pipe, outside the rental's disk.
+            Ulimit(name="core", soft=1, hard=1),
         ],
         ipc_mode="private",
         init=False,
@@ -344,7 +231,7 @@ def _create_arguments(api: Any, spec: ContainerSpec, labels: dict[str, str]) -> 
     return {
         "image": spec.image_id,
         "name": spec.name,
-        "hostname": "rental",
+        "hostname": HOST_NAME,
         "user": "0",
         "entrypoint": list(spec.entrypoint),
         "command": list(spec.command) or None,
@@ -352,6 +239,8 @@ def _create_arguments(api: Any, spec: ContainerSpec, labels: dict[str, str]) -> 
         "ports": [spec.port_inside],
         "labels": labels,
         "host_config": host_config,
+        # The host's proxy, with its password, is not the renter's business.
+        "use_config_proxy": False,
     }
 
 
@@ -361,16 +250,3 @@ def _device_requests(spec: ContainerSpec) -> list[Any] | None:
         return None
     uuids = list(spec.gpu_uuids)
     return [DeviceRequest(driver="nvidia", device_ids=uuids, capabilities=[["gpu"]])]
-
-
-@contextmanager
-def _answers() -> Iterator[None]:
-    """Translate the library's errors: what is missing stays NotFound."""
-    try:
-        yield
-    except NotFound:
-        raise
-    except APIError as error:
-        raise EngineRefused(str(error.explanation or error)) from error
-    except (DockerException, OSError) as error:
-        raise EngineUnavailable(f"Docker does not answer: {error}") from error

@@ -11,7 +11,7 @@ from miner_agent.access.door import Answers, open_door
 from miner_agent.access.proof import Proofs
 from miner_agent.agent import Agent
 from miner_agent.check import check
-from miner_agent.containers import Containers
+from miner_agent.engine import Engine
 from miner_agent.machine import Machine
 from miner_agent.market import HttpMarket, MarketRefused, MarketUnreachable
 from miner_agent.supervisor import Supervisor
@@ -82,7 +82,7 @@ async def uninstall(machine: Machine) -> None:
             journal.close()
 
 
-async def _clear(machine: Machine, engine: Containers, agent: Agent, market: HttpMarket) -> None:
+async def _clear(machine: Machine, engine: Engine, agent: Agent, market: HttpMarket) -> None:
     await asyncio.to_thread(machine.clear, engine, agent)
     logger.info("everything of this machine is removed")
     try:
@@ -96,9 +96,7 @@ def _market(machine: Machine) -> HttpMarket:
     return HttpMarket(url=machine.settings.marketplace_url, key=machine.key(), clock=machine.clock)
 
 
-async def _serve(
-    machine: Machine, engine: Containers, stop: asyncio.Event, *, ephemeral: bool
-) -> None:
+async def _serve(machine: Machine, engine: Engine, stop: asyncio.Event, *, ephemeral: bool) -> None:
     settings, journal = machine.settings, machine.journal()
     kit_path = await asyncio.to_thread(machine.kit)
     agent = machine.agent(engine, journal, kit_path)

@@ -16,7 +16,9 @@ from miner_agent.agent import Agent
 from miner_agent.clock import MachineClock
 from miner_agent.containers import Containers
 from miner_agent.disk import Disks, is_supported
+from miner_agent.engine import Engine
 from miner_agent.facts.gpus import read_gpus
+from miner_agent.images import Images
 from miner_agent.journal import Journal
 from miner_agent.keys import make_private_key, read_private_key
 from miner_agent.runtime import DockerRuntime
@@ -79,18 +81,15 @@ class Machine:
         """Return the machine's name in labels and networks."""
         return public_key_of(self.key())[:NAME_CHARACTERS]
 
-    def engine(self) -> Containers:
-        """Return Docker.
-
-        :raises EngineUnavailable: when it does not answer.
-        """
-        return Containers(machine=self.name(), docker_host=self.settings.docker_host)
+    def engine(self) -> Engine:
+        """Return Docker, whether it answers or not."""
+        return Engine(self.settings.docker_host)
 
     def journal(self) -> Journal:
         """Return the journal."""
         return Journal(self.settings.home / "journal.sqlite3")
 
-    def hardware(self, engine: Containers) -> Hardware:
+    def hardware(self, engine: Engine) -> Hardware:
         """Return what this machine offers."""
         told = engine.facts()
         disk_bytes = self.settings.disk_bytes
@@ -99,14 +98,16 @@ class Machine:
             disk_bytes = self._disk_bytes(told.root)
         return facts.read_hardware(engine=told, disk_bytes=disk_bytes, clock=self.clock)
 
-    def runtime(self, engine: Containers, kit_path: Path) -> DockerRuntime:
+    def runtime(self, engine: Engine, kit_path: Path) -> DockerRuntime:
         """Return everything that placements are made of here."""
         home = self.settings.home
         limited = is_supported(engine.facts().storage_driver)
         return DockerRuntime(
-            engine=engine,
+            engine=Containers(engine, machine=self.name()),
+            images=Images(engine=engine, machine=self.name(), allowed=self.settings.images),
             disks=Disks(home / "disks") if limited else None,
             doors=Doors(home / "doors"),
+            kits=home / "kits",
             kit=kit_path,
             machine=self.name(),
             network=self.settings.network,
@@ -122,7 +123,7 @@ class Machine:
         """
         return kit.build(self.settings.home / "kits")
 
-    def agent(self, engine: Containers, journal: Journal, kit_path: Path) -> Agent:
+    def agent(self, engine: Engine, journal: Journal, kit_path: Path) -> Agent:
         """Return the agent itself."""
         settings, hardware = self.settings, self.hardware(engine)
         acceptance = Acceptance(
@@ -142,7 +143,7 @@ class Machine:
             acceptance=acceptance,
         )
 
-    def clear(self, engine: Containers, agent: Agent) -> None:
+    def clear(self, engine: Engine, agent: Agent) -> None:
         """End every placement; remove every container, network, disk and rule of this machine."""
         agent.end_all(message="The host has taken this machine off the market.")
         self.runtime(engine, self.settings.home).remove_all()

@@ -7,15 +7,12 @@ from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
+from miner_agent.access import kit
 from miner_agent.access.rental import Doors
-from miner_agent.containers import (
-    Containers,
-    EngineRefused,
-    ImagePullFailed,
-    ImageUnknown,
-)
+from miner_agent.containers import Containers, Made
 from miner_agent.disk import DiskFailed, Disks
 from miner_agent.domain.container_spec import (
+    NetworkSpec,
     Place,
     container_name,
     container_spec,
@@ -24,6 +21,8 @@ from miner_agent.domain.container_spec import (
 )
 from miner_agent.domain.placement import Placement
 from miner_agent.domain.reconcile import Container
+from miner_agent.engine import EngineRefused
+from miner_agent.images import ImagePullFailed, Images, ImageUnknown
 
 #: networks kept for the next rental: making one takes longer than anything else Docker does
 POOL_NETWORKS = 4
@@ -77,7 +76,7 @@ class Runtime(Protocol):
         ...
 
     def trim(self, slots_used: frozenset[int]) -> None:
-        """Remove networks beyond the pool that no placement uses."""
+        """Remove what is kept for all placements and that none of them uses any more."""
         ...
 
 
@@ -88,8 +87,10 @@ class DockerRuntime:
         self,
         *,
         engine: Containers,
+        images: Images,
         disks: Disks | None,
         doors: Doors,
+        kits: Path,
         kit: Path,
         machine: str,
         network: IPv4Network,
@@ -98,8 +99,10 @@ class DockerRuntime:
         dns: tuple[str, ...] = (),
     ) -> None:
         self._engine = engine
+        self._images = images
         self._disks = disks
         self._doors = doors
+        self._kits = kits
         self._kit = kit
         self._machine = machine
         self._network = network
@@ -145,25 +148,53 @@ class DockerRuntime:
         self._doors.remove(placement_id)
 
     def trim(self, slots_used: frozenset[int]) -> None:
-        """Remove networks beyond the pool that no placement uses."""
+        """Remove networks beyond the pool, kits and images that no placement uses."""
+        kit.prune(self._kits, used=self._engine.mounted() | {str(self._kit)})
+        self._images.trim()
         self._engine.disconnect(slots_kept=POOL_NETWORKS, slots_used=slots_used)
 
     def remove_all(self) -> None:
-        """Remove every container, disk, door and network of this machine."""
+        """Remove every container, disk, door, network and image made here."""
         for placement_id in set(self.containers()) | self.traces():
             self.remove(placement_id)
+        self._images.trim(everything=True)
         self._engine.disconnect(slots_kept=0, slots_used=frozenset())
 
     def _bring_up(self, placement: Placement, progress: Callable[[str], None]) -> Running:
+        placement_id, name = placement.placement_id, container_name(placement.placement_id)
+        if placement.slot is None or placement.port is None:
+            raise CannotRun("start_failed", "The placement holds no network slot or no port.")
+        network = network_spec(machine=self._machine, network=self._network, slot=placement.slot)
+        made = self._engine.made(name, port=placement.port)
+        if made is None:
+            made = self._make(placement, network, progress)
+        else:
+            self._doors.rekey(placement_id, placement.authorized_keys)
+        found = self._engine.find(name, placement_id)
+        if found is None or not found.running:
+            self._engine.connect(network)
+            if self._disks is not None and made.upper is not None:
+                self._disks.mount(
+                    placement_id=placement_id,
+                    container_id=made.container_id,
+                    upper=made.upper,
+                    size=placement.workload.resources.hard_disk.capacity,
+                )
+            self._engine.start(name)
+            found = self._engine.find(name, placement_id)
+        if found is None or not found.running:
+            raise EngineRefused("the container ended at once")
+        return Running(token=found.token, host_key=self._doors.host_key(placement_id))
+
+    def _make(
+        self, placement: Placement, network: NetworkSpec, progress: Callable[[str], None]
+    ) -> Made:
         placement_id, workload = placement.placement_id, placement.workload
-        if placement.slot is None:
-            raise CannotRun("start_failed", "The placement holds no network slot.")
-        image = self._engine.image(workload.image, progress=progress)
+        image = self._images.image(workload.image, progress=progress)
         progress("starting")
         environment = session_environment(image=image, environment=workload.environment)
         keys = placement.authorized_keys
-        host_key = self._doors.write(placement_id, keys=keys, environment=environment)
-        network = network_spec(machine=self._machine, network=self._network, slot=placement.slot)
+        self._doors.write(placement_id, keys=keys, environment=environment)
         self._engine.connect(network)
         place = Place(
             machine=self._machine,
@@ -175,18 +206,4 @@ class DockerRuntime:
             dns=self._dns,
         )
         spec = container_spec(placement=placement, image=image, place=place)
-        made = self._engine.make(spec, placement_id=placement_id)
-        found = self._engine.find(spec.name, placement_id)
-        if found is None or not found.running:
-            if self._disks is not None and made.upper is not None:
-                self._disks.mount(
-                    placement_id=placement_id,
-                    container_id=made.container_id,
-                    upper=made.upper,
-                    size=workload.resources.hard_disk.capacity,
-                )
-            self._engine.start(spec.name)
-            found = self._engine.find(spec.name, placement_id)
-        if found is None or not found.running:
-            raise EngineRefused("the container ended at once")
-        return Running(token=found.token, host_key=host_key)
+        return self._engine.make(spec, placement_id=placement_id)

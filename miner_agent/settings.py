@@ -37,6 +37,8 @@ class Settings:
     network: IPv4Network
     #: name servers of rentals; empty: Docker's choice
     dns: tuple[str, ...]
+    #: patterns of the host's own images that renters may use
+    images: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not ADDRESS.fullmatch(self.address):
@@ -73,6 +75,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         docker_host=environment.get("DOCKER_HOST") or None,
         network=_network(environment.get("BERTH_AGENT_NETWORK", NETWORK_DEFAULT)),
         dns=tuple(environment.get("BERTH_AGENT_DNS", "").split()),
+        images=tuple(environment.get("BERTH_AGENT_IMAGES", "").split()),
     )
 
 

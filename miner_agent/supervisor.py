@@ -8,10 +8,10 @@ from collections.abc import Callable
 from uuid import UUID
 
 from miner_agent.agent import Agent, StaleReply
-from miner_agent.containers import EngineUnavailable
 from miner_agent.domain.backoff import delay_ms
 from miner_agent.domain.placement import fingerprint
 from miner_agent.domain.reconcile import Action
+from miner_agent.engine import EngineUnavailable
 from miner_agent.market import Market, MarketRefused, MarketUnreachable
 from protocol.agent import SYNC_HOLD_S_MAX, SyncReply, SyncRequest
 from protocol.hardware import Hardware

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 from miner_agent.command import CommandFailed, run
@@ -26,6 +27,8 @@ PROGRAMS = {
     "bin/rsync": ("/usr/bin/rsync", "rsync"),
 }
 SHELL = ("/bin/busybox", "busybox-static")
+#: a kit, or one that is being built
+NAME = re.compile(r"[0-9a-f]{16}|part-.+")
 COMPILERS = ("musl-gcc", "gcc")
 
 
@@ -67,6 +70,13 @@ def build(directory: Path) -> Path:
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return kit
+
+
+def prune(directory: Path, *, used: Collection[str]) -> None:
+    """Remove the kits that nothing in ``used`` names, and what a killed build left."""
+    for path in directory.iterdir() if directory.is_dir() else ():
+        if NAME.fullmatch(path.name) and str(path) not in used:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _version() -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from uuid import UUID
 
-from miner_agent.domain.container_spec import DOOR_PORT, KEYS_INSIDE, KIT_INSIDE
+from miner_agent.domain.container_spec import DOOR_PORT, HOST_NAME, KEYS_INSIDE, KIT_INSIDE
 from miner_agent.keys import make_private_key, read_private_key, write_whole
 from protocol.signing import openssh_public_key, public_key_of
 
@@ -28,6 +28,13 @@ MaxSessions 128
 ClientAliveInterval 60
 Subsystem sftp {KIT_INSIDE}/sftp-server
 """
+#: what stands in for the files that Docker would lend from the host's disk; names inside are
+#: answered by Docker itself
+HOST_FILES = {
+    "hostname": f"{HOST_NAME}\n",
+    "hosts": f"127.0.0.1\tlocalhost {HOST_NAME}\n::1\tlocalhost ip6-localhost ip6-loopback\n",
+    "resolv.conf": "nameserver 127.0.0.11\noptions ndots:0\n",
+}
 
 
 class Doors:
@@ -47,10 +54,18 @@ class Doors:
         """Write the door's files and return its host key as ``ssh-ed25519 AAAA...``."""
         path = self.path(placement_id)
         path.mkdir(mode=0o755, exist_ok=True)
-        public_key = _host_key(path / "hostkey")
+        public_key = self.host_key(placement_id)
+        for name, content in HOST_FILES.items():
+            write_whole(path / name, content, 0o644)
         write_whole(path / "sshd_config", SETTINGS + set_environment_line(environment), 0o644)
         self.rekey(placement_id, keys)
         return public_key
+
+    def host_key(self, placement_id: UUID) -> str:
+        """Return the door's host key as ``ssh-ed25519 AAAA...``, making it at the first call."""
+        path = self.path(placement_id) / "hostkey"
+        key = read_private_key(path) if path.exists() else make_private_key(path)
+        return openssh_public_key(public_key_of(key))
 
     def rekey(self, placement_id: UUID, keys: Sequence[str]) -> None:
         """Change who may log in from now on; open sessions stay."""
@@ -70,11 +85,6 @@ def set_environment_line(environment: Mapping[str, str]) -> str:
     """Return the one SetEnv line: sshd takes only the first, so it holds every variable."""
     quoted = (_quoted(f"{name}={value}") for name, value in sorted(environment.items()))
     return f"SetEnv {' '.join(quoted)}\n"
-
-
-def _host_key(path: Path) -> str:
-    key = read_private_key(path) if path.exists() else make_private_key(path)
-    return openssh_public_key(public_key_of(key))
 
 
 def _quoted(text: str) -> str:

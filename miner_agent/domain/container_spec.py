@@ -1,17 +1,17 @@
 """This will write the hardened container of a rental: what it may do, use and see."""
 
-import hashlib
 import re
 from collections.abc import Mapping
 from ipaddress import IPv4Network
 
+from miner_agent.domain.image import Image
 from miner_agent.domain.placement import Placement
 from miner_agent.domain.resources import slot_subnet
-from protocol.message import Message, canonical_bytes
+from protocol.message import Message
 
 LABEL_MACHINE = "berth.machine"
 LABEL_PLACEMENT = "berth.placement"
-LABEL_SPEC = "berth.spec"
+LABEL_PORT = "berth.port"
 LABEL_SLOT = "berth.slot"
 
 #: what root inside needs for chown, useradd, su and sshd; above all not MKNOD and not NET_RAW
@@ -31,6 +31,9 @@ CAPABILITIES = (
 )
 KIT_INSIDE = "/.access"
 KEYS_INSIDE = "/.access-keys"
+HOST_NAME = "rental"
+#: files that Docker would otherwise give to the rental from the host's own disk, to write on
+HOST_FILES = ("hosts", "hostname", "resolv.conf")
 DOOR_PORT = 22
 PIDS_PER_CORE = 1024
 PIDS_LEAST = 2048
@@ -41,16 +44,6 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 BREAK = re.compile(r"[\r\n\0]")
 #: variables that sshd sets itself for each session
 SESSION_OWN = frozenset({"HOME", "LOGNAME", "MAIL", "SHELL", "TERM", "USER"})
-
-
-class Image(Message):
-    """What a placement needs to know of its image."""
-
-    #: the digest of the image's configuration: it names exactly one content
-    image_id: str
-    environment: dict[str, str]
-    entrypoint: tuple[str, ...]
-    command: tuple[str, ...]
 
 
 class NetworkSpec(Message):
@@ -136,7 +129,7 @@ def container_spec(*, placement: Placement, image: Image, place: Place) -> Conta
         port_inside=DOOR_PORT,
         port=placement.port,
         bind_address=place.bind_address,
-        mounts={place.kit: KIT_INSIDE, place.keys: KEYS_INSIDE},
+        mounts=mounts(place),
         cores=placement.cores,
         memory_bytes=memory_bytes,
         shared_memory_bytes=max(64 << 20, memory_bytes // 2),
@@ -147,9 +140,10 @@ def container_spec(*, placement: Placement, image: Image, place: Place) -> Conta
     )
 
 
-def spec_digest(spec: ContainerSpec) -> str:
-    """Return the label that tells whether a container was made from this spec."""
-    return hashlib.sha256(canonical_bytes(spec)).hexdigest()[:32]
+def mounts(place: Place) -> dict[str, str]:
+    """Return every host path that the rental sees, all read-only, and where."""
+    files = {f"{place.keys}/{name}": f"/etc/{name}" for name in HOST_FILES}
+    return {place.kit: KIT_INSIDE, place.keys: KEYS_INSIDE, **files}
 
 
 def session_environment(*, image: Image, environment: Mapping[str, str]) -> dict[str, str]:

@@ -5,7 +5,7 @@ import platform
 from pathlib import Path
 
 from miner_agent.clock import Clock
-from miner_agent.containers import EngineFacts
+from miner_agent.engine import EngineFacts
 from miner_agent.facts.gpus import read_gpus
 from protocol.hardware import Hardware
 

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from miner_agent.containers import EngineUnavailable, PortTaken
+from miner_agent.containers import PortTaken
 from miner_agent.domain.placement import Placement
 from miner_agent.domain.reconcile import Container
+from miner_agent.engine import EngineUnavailable
 from miner_agent.runtime import CannotRun, Running
 from protocol.signing import openssh_public_key
 from tests.faults.world import InvariantBroken, World

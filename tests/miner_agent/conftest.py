@@ -1,15 +1,13 @@
 """A real Docker Engine, a busybox image and a machine with its own agent and marketplace."""
 
-import io
 import os
 import subprocess
-import tarfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from tests.miner_agent import images
 from tests.miner_agent.host import Host
 from tests.miner_agent.market import LoopbackMarket
 
@@ -45,20 +43,8 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def image(engine: None) -> str:
-    """Make an image of nothing but a static busybox, without any registry."""
-    busybox = Path("/bin/busybox")
-    applets = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True)
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w") as archive:
-        archive.add(busybox, "bin/busybox")
-        for applet in applets.stdout.split():
-            if applet != "busybox":
-                link = tarfile.TarInfo(f"bin/{applet}")
-                link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-                archive.addfile(link)
-    changes = ["-c", "ENV PATH=/usr/bin:/bin FROM_IMAGE=one", "-c", 'CMD ["sleep","100000"]']
-    command = ["docker", "import", *changes, "-", IMAGE]
-    subprocess.run(command, input=content.getvalue(), capture_output=True, check=True)
+    """Make the image that most rentals of the tests use."""
+    images.make(IMAGE)
     return IMAGE
 
 

@@ -35,6 +35,8 @@ class Host:
             "BERTH_AGENT_PORTS": f"{first + 1}-{first + 10}",
             "BERTH_AGENT_DISK_BYTES": str(4096 * MIB),
             "BERTH_AGENT_NETWORK": network,
+            # The tests' registry is on the loopback, where only allowed images are asked for.
+            "BERTH_AGENT_IMAGES": "berth-test-* 127.0.0.1:*/open/* 127.0.0.1:*/broken/*",
         }
         self.process: subprocess.Popen[bytes] | None = None
         make_key(self.key)

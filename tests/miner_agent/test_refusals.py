@@ -1,49 +1,20 @@
 """What cannot run: each case is a stable code, one sentence, and nothing is left behind."""
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from protocol.agent import ObservedState, PlacementKind
+from tests.miner_agent import images
 from tests.miner_agent.host import Host, free_ports, is_left
-
-
-class Registry(BaseHTTPRequestHandler):
-    """A registry that knows one image and will not give it."""
-
-    def do_GET(self) -> None:
-        if self.path == "/v2/":
-            self._say(200, b"{}")
-        elif "/secret/" in self.path:
-            self._say(500, b'{"errors":[{"code":"UNKNOWN","message":"the disks burn"}]}')
-        else:
-            error = b'{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}'
-            self._say(404, error)
-
-    do_HEAD = do_GET  # noqa: N815
-
-    def _say(self, status: int, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Docker-Distribution-Api-Version", "registry/2.0")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body)
-
-    def log_message(self, *arguments: object) -> None:
-        """Stay quiet."""
+from tests.miner_agent.registry import Registry
 
 
 @pytest.fixture
-def registry() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Registry)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
+def registry() -> Iterator[Registry]:
+    registry = Registry()
+    yield registry
+    registry.close()
 
 
 def refused(host: Host, **changes: object) -> tuple[str, str]:
@@ -55,24 +26,32 @@ def refused(host: Host, **changes: object) -> tuple[str, str]:
     return seen.problem.code, seen.problem.message
 
 
-def test_an_image_that_the_registry_does_not_know(running_host: Host, registry: str) -> None:
-    image = f"{registry}/nobody/nothing:1"
+def test_an_image_that_the_registry_does_not_know(running_host: Host, registry: Registry) -> None:
+    image = f"{registry.name}/open/nothing:1"
     code, message = refused(running_host, image=image)
     assert code == "image_unknown"
     assert image in message
     assert "manifest unknown" in message
 
 
-def test_an_image_that_the_registry_does_not_give(running_host: Host, registry: str) -> None:
-    image = f"{registry}/secret/thing"
+def test_an_image_that_the_registry_does_not_give(running_host: Host, registry: Registry) -> None:
+    image = f"{registry.name}/broken/thing"
     code, message = refused(running_host, image=image)
     assert code == "image_pull_failed"
     assert image in message
     assert "the registry answered:" in message
 
 
+def test_a_private_image_of_the_host(running_host: Host, registry: Registry) -> None:
+    image = registry.push("private/model", "1", images.content())
+    images.make(image)
+    code, message = refused(running_host, image=image)
+    assert code == "image_unknown"
+    assert image in message
+
+
 def test_a_registry_that_is_not_there(running_host: Host) -> None:
-    image = f"127.0.0.1:{free_ports(1)}/some/image"
+    image = f"127.0.0.1:{free_ports(1)}/open/image"
     code, message = refused(running_host, image=image)
     assert code == "image_pull_failed"
     assert image in message

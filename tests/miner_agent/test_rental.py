@@ -163,3 +163,16 @@ def test_an_ended_rental_leaves_nothing_and_a_whole_chain(running_host: Host) ->
     assert states == [state for state in ObservedState if state in states]
     market.drop(desired.placement_id)
     assert docker("ps", "-q", "--filter", f"name=berth-{desired.placement_id}") == ""
+
+
+def test_the_end_of_a_rental_removes_kits_that_no_other_uses(rental: Rental) -> None:
+    market = rental.host.market
+    old = rental.host.home / "agent" / "kits" / "0123456789abcdef"
+    old.mkdir()
+    other = rental.host.desire()
+    market.wait_for(other.placement_id, ObservedState.RUNNING)
+    market.end(other.placement_id)
+    market.wait_for(other.placement_id, ObservedState.GONE)
+    market.drop(other.placement_id)
+    assert not old.exists()
+    assert rental.run("test -x /.access/sshd && echo there") == "there"

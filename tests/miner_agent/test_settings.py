@@ -26,6 +26,7 @@ def test_settings_are_read() -> None:
             "BERTH_AGENT_DISK_BYTES": "1073741824",
             "BERTH_AGENT_NETWORK": "10.9.0.0/16",
             "BERTH_AGENT_DNS": "9.9.9.9 1.1.1.1",
+            "BERTH_AGENT_IMAGES": "house/* tool:1",
             "DOCKER_HOST": "unix:///run/other.sock",
         }
     )
@@ -34,6 +35,7 @@ def test_settings_are_read() -> None:
     assert settings.disk_bytes == 1 << 30
     assert settings.dns == ("9.9.9.9", "1.1.1.1")
     assert settings.docker_host == "unix:///run/other.sock"
+    assert settings.images == ("house/*", "tool:1")
 
 
 @pytest.mark.parametrize(

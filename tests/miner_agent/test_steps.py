@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from miner_agent.acceptance import Acceptance
 from miner_agent.agent import Agent, StaleReply
-from miner_agent.containers import EngineUnavailable
 from miner_agent.domain.placement import Placement
 from miner_agent.domain.reconcile import Container
+from miner_agent.engine import EngineUnavailable
 from miner_agent.journal import CORE, PORT, ClaimTaken, Journal
 from miner_agent.runtime import Running
 from protocol.agent import DesiredPlacement, ObservedState, SyncReply, Want, Workload

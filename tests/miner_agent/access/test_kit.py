@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from miner_agent.access import kit
-from miner_agent.access.kit import KitMissing, build
+from miner_agent.access.kit import KitMissing, build, prune
 from miner_agent.access.rental import Doors
 from protocol.signing import machine_key_of
 
@@ -53,6 +53,17 @@ def test_what_is_not_installed_is_named_by_its_package(
     monkeypatch.setitem(kit.PROGRAMS, "sshd", ("/nowhere/sshd", "openssh-server"))
     with pytest.raises(KitMissing, match=r"packages first: openssh-server\."):
         build(tmp_path)
+
+
+def test_only_kits_that_nothing_uses_are_removed(tmp_path: Path) -> None:
+    old, used, half, foreign = (
+        tmp_path / name for name in ("0123456789abcdef", "fedcba9876543210", "part-x1", "notes")
+    )
+    for path in (old, used, half, foreign):
+        (path / "lib").mkdir(parents=True)
+    prune(tmp_path, used={str(used)})
+    assert sorted(tmp_path.iterdir()) == [used, foreign]
+    prune(tmp_path / "nothing", used=())
 
 
 def test_a_door_keeps_its_host_key_and_changes_its_guests(tmp_path: Path) -> None:

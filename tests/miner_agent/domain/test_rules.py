@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 from miner_agent.domain.backoff import LONGEST_MS, delay_ms
 from miner_agent.domain.container_spec import (
     CAPABILITIES,
-    Image,
     Place,
     container_spec,
     network_spec,
     session_environment,
-    spec_digest,
 )
+from miner_agent.domain.image import Image
 from miner_agent.domain.intervals import ended_age, is_due, stretches
 from miner_agent.domain.placement import Placement, is_funded
 from miner_agent.domain.resources import (
@@ -138,7 +137,13 @@ def test_a_container_gets_its_cores_and_limits_and_nothing_else() -> None:
     assert spec.open_files_most == 1000
     assert spec.command == ("/e", "c")
     assert spec.environment["NVIDIA_VISIBLE_DEVICES"] == "void"
-    assert spec.mounts == {"/k": "/.access", "/d": "/.access-keys"}
+    assert spec.mounts == {
+        "/k": "/.access",
+        "/d": "/.access-keys",
+        "/d/hosts": "/etc/hosts",
+        "/d/hostname": "/etc/hostname",
+        "/d/resolv.conf": "/etc/resolv.conf",
+    }
     assert not {"MKNOD", "NET_RAW", "NET_ADMIN", "SYS_ADMIN"} & set(CAPABILITIES)
 
 
@@ -165,15 +170,6 @@ def test_a_placement_without_claims_has_no_container() -> None:
         container_spec(
             placement=PLACEMENT.model_copy(update={"port": None}), image=IMAGE, place=PLACE
         )
-
-
-def test_a_digest_tells_specs_apart() -> None:
-    one = container_spec(placement=PLACEMENT, image=IMAGE, place=PLACE)
-    moved = container_spec(
-        placement=PLACEMENT.model_copy(update={"port": 2202}), image=IMAGE, place=PLACE
-    )
-    assert spec_digest(one) == spec_digest(one.model_copy())
-    assert spec_digest(one) != spec_digest(moved)
 
 
 def test_a_session_sees_the_renters_value_before_the_images() -> None:

@@ -1,0 +1,84 @@
+"""This will be the line to Docker Engine: opened at the first call, errors in our own words."""
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from docker.api import APIClient
+from docker.errors import APIError, DockerException, NotFound
+
+CALL_DEADLINE_S = 60
+SOCKET = "unix:///var/run/docker.sock"
+#: what a daemon says while it ends or begins
+LEAVING = re.compile(r"shutting down|shutdown|not yet ready|is restarting|context canceled")
+
+
+class EngineUnavailable(Exception):
+    """Docker does not answer; the same may work a little later."""
+
+
+class EngineRefused(Exception):
+    """Docker answered and said no."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFacts:
+    version: str
+    storage_driver: str
+    root: str
+    security: tuple[str, ...]
+
+
+class Engine:
+    """One Docker Engine, whether it answers now or not."""
+
+    def __init__(self, docker_host: str | None = None) -> None:
+        self._docker_host = docker_host or SOCKET
+        self._lock = threading.Lock()
+        self._client: APIClient | None = None
+
+    @property
+    def api(self) -> Any:
+        """Return Docker's API; the first call finds out which version of it is spoken.
+
+        :raises EngineUnavailable: when Docker does not answer.
+        """
+        with self._lock, answers():
+            if self._client is None:
+                self._client = APIClient(
+                    base_url=self._docker_host, version="auto", timeout=CALL_DEADLINE_S
+                )
+            return self._client
+
+    def facts(self) -> EngineFacts:
+        """Return what the engine says about itself.
+
+        :raises EngineUnavailable: when it does not answer.
+        """
+        with answers():
+            info: dict[str, Any] = self.api.info()
+        return EngineFacts(
+            version=str(info.get("ServerVersion", "")),
+            storage_driver=str(info.get("Driver", "")),
+            root=str(info.get("DockerRootDir", "")),
+            security=tuple(info.get("SecurityOptions") or ()),
+        )
+
+
+@contextmanager
+def answers() -> Iterator[None]:
+    """Translate the library's errors: what is missing stays NotFound."""
+    try:
+        yield
+    except NotFound:
+        raise
+    except APIError as error:
+        said = str(error.explanation or error)
+        if LEAVING.search(said.lower()):
+            raise EngineUnavailable(f"Docker does not answer: {said}") from error
+        raise EngineRefused(said) from error
+    except (DockerException, OSError) as error:
+        raise EngineUnavailable(f"Docker does not answer: {error}") from error

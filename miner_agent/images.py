@@ -1,0 +1,214 @@
+"""This will find the image of a rental: fetched for it without the host's rights, or allowed."""
+
+import io
+import json
+import re
+import socket
+import tarfile
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from docker.errors import NotFound
+
+from miner_agent.domain.image import (
+    LABEL_IMAGE,
+    LABEL_ORIGIN,
+    REGISTRY_DEFAULT,
+    BareImage,
+    Image,
+    is_allowed,
+    is_inside,
+    registry_host,
+    repository,
+)
+from miner_agent.engine import Engine, EngineRefused, answers
+from protocol.agent import IMAGE_REFERENCE
+
+PULL_DEADLINE_S = 1800
+PROGRESS_EVERY_S = 0.25
+#: an empty log-in: without it the client would send the host's own
+NOBODY: dict[str, str] = {}
+UNKNOWN = re.compile(
+    r"not found|no manifest|manifest unknown|does not exist|name unknown|invalid reference"
+    r"|unauthorized|no basic auth"
+)
+
+
+class ImageUnknown(Exception):
+    """No registry gives this image to everybody."""
+
+
+class ImagePullFailed(Exception):
+    """The image could not be fetched."""
+
+
+def resolve(host: str) -> Sequence[str]:
+    """Return the addresses of a host name; none where nobody knows it."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return ()
+    return [str(address[0]) for *_, address in found]
+
+
+class Images:
+    """The images that renters may use. The host's other images are not for them."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        machine: str,
+        allowed: Sequence[str] = (),
+        resolve: Callable[[str], Sequence[str]] = resolve,
+    ) -> None:
+        self._engine = engine
+        self._machine = machine
+        self._allowed = allowed
+        self._resolve = resolve
+
+    def image(self, reference: str, *, progress: Callable[[str], None]) -> Image:
+        """Return the image bare of its wishes, fetching it first where it is not here.
+
+        What the host has not allowed is used only as a registry gives it to everybody, so that a
+        private image in the host's cache stays private.
+
+        :raises ImageUnknown: when no registry gives it to everybody.
+        :raises ImagePullFailed: when the registry cannot be reached or refuses.
+        """
+        # It becomes a part of the address that Docker is asked at.
+        if not IMAGE_REFERENCE.fullmatch(reference):
+            raise ImageUnknown(f"The image {reference} is not known: no image can have that name.")
+        if is_allowed(reference, patterns=self._allowed):
+            found = self._inspect(reference)
+            if found is not None:
+                return self._bare(found)
+        else:
+            self._refuse_inside(reference)
+        progress("asking the registry for the image")
+        try:
+            # By digest: a pull by tag would move the host's own tag of that name.
+            pinned = f"{repository(reference)}@{self._digest(reference)}"
+            found = self._inspect(pinned) or self._pull(pinned, progress)
+        except (EngineRefused, NotFound) as error:
+            raise _pull_error(reference, str(error)) from error
+        return self._bare(found)
+
+    def trim(self, *, everything: bool = False) -> None:
+        """Remove the images made here whose origin is gone, or all that no container uses."""
+        with answers():
+            label = f"{LABEL_IMAGE}={self._machine}"
+            listed = self._engine.api.images(filters={"label": label})
+        for one in listed:
+            if not everything and self._inspect(one["Labels"][LABEL_ORIGIN]) is not None:
+                continue
+            try:
+                with answers():
+                    self._engine.api.remove_image(one["Id"])
+            except (NotFound, EngineRefused):
+                # Docker keeps what a container was made from.
+                continue
+
+    def _refuse_inside(self, reference: str) -> None:
+        """Keep renters from asking the host's own network through Docker.
+
+        :raises ImageUnknown: when the registry is not a public one.
+        """
+        host = registry_host(reference)
+        if host != REGISTRY_DEFAULT and is_inside(self._resolve(host)):
+            sentence = f"The image {reference} is not known: {host} is no public registry."
+            raise ImageUnknown(sentence)
+
+    def _digest(self, reference: str) -> str:
+        """Return what the registry has under this name for somebody who is not logged in."""
+        with answers():
+            told = self._engine.api.inspect_distribution(reference, auth_config=NOBODY)
+        return str(told["Descriptor"]["digest"])
+
+    def _inspect(self, name: str) -> dict[str, Any] | None:
+        try:
+            with answers():
+                found: dict[str, Any] = self._engine.api.inspect_image(name)
+        except NotFound:
+            return None
+        return found
+
+    def _bare(self, found: dict[str, Any]) -> Image:
+        config = found["Config"] or {}
+        lines = config.get("Env") or ()
+        bare = BareImage(
+            architecture=found["Architecture"],
+            os=found["Os"],
+            layers=found["RootFS"].get("Layers") or (),
+            environment=tuple(lines),
+            folder=config.get("WorkingDir") or "",
+            labels={LABEL_IMAGE: self._machine, LABEL_ORIGIN: found["Id"]},
+        )
+        if self._inspect(bare.image_id()) is None:
+            self._load(bare)
+        pairs = (line.partition("=") for line in lines)
+        return Image(
+            image_id=bare.image_id(),
+            environment={name: value for name, _, value in pairs},
+            entrypoint=tuple(config.get("Entrypoint") or ()),
+            command=tuple(config.get("Cmd") or ()),
+        )
+
+    def _load(self, bare: BareImage) -> None:
+        """Give Docker the configuration alone: the layers that it names are there already."""
+        name = f"{bare.image_id().partition(':')[2]}.json"
+        layers = [f"{layer.partition(':')[2]}/layer.tar" for layer in bare.layers]
+        manifest = [{"Config": name, "RepoTags": None, "Layers": layers}]
+        files = {name: bare.content(), "manifest.json": json.dumps(manifest).encode()}
+        with answers():
+            for line in self._engine.api.load_image(_archive(files)):
+                if "error" in line:
+                    raise EngineRefused(f"the image could not be prepared: {line['error']}")
+
+    def _pull(self, pinned: str, progress: Callable[[str], None]) -> dict[str, Any]:
+        deadline = time.monotonic() + PULL_DEADLINE_S
+        layers: dict[str, tuple[int, int]] = {}
+        shown_at = time.monotonic()
+        with answers():
+            lines = self._engine.api.pull(pinned, stream=True, decode=True, auth_config=NOBODY)
+            for line in lines:
+                if "error" in line:
+                    raise EngineRefused(str(line["error"]))
+                _note_layer(layers, line)
+                done = sum(current for current, _ in layers.values())
+                total = sum(size for _, size in layers.values())
+                if time.monotonic() - shown_at > PROGRESS_EVERY_S:
+                    progress(f"pulling {100 * done // total} %" if total else "pulling")
+                    shown_at = time.monotonic()
+                if time.monotonic() > deadline:
+                    raise EngineRefused(f"it took longer than {PULL_DEADLINE_S} s")
+        found = self._inspect(pinned)
+        if found is None:
+            raise EngineRefused("Docker lost the image after its pull")
+        return found
+
+
+def _archive(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def _pull_error(reference: str, answer: str) -> ImageUnknown | ImagePullFailed:
+    answer = " ".join(answer.split())[:500]
+    if UNKNOWN.search(answer.lower()):
+        return ImageUnknown(f"The image {reference} is not known; the registry answered: {answer}")
+    return ImagePullFailed(
+        f"The image {reference} could not be pulled; the registry answered: {answer}"
+    )
+
+
+def _note_layer(layers: dict[str, tuple[int, int]], line: dict[str, Any]) -> None:
+    detail = line.get("progressDetail") or {}
+    if line.get("status") == "Downloading" and detail.get("total"):
+        layers[str(line.get("id"))] = (int(detail.get("current", 0)), int(detail["total"]))

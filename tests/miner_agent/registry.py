@@ -1,0 +1,118 @@
+"""A small image registry on the loopback: some repositories for everybody, some after a log-in."""
+
+import base64
+import gzip
+import hashlib
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+LOGIN = ("host", "secret")
+
+
+class Registry:
+    """Repositories below /private/ ask for LOGIN, below /broken/ nothing works."""
+
+    def __init__(self) -> None:
+        self.blobs: dict[str, bytes] = {}
+        self.manifests: dict[str, bytes] = {}
+        #: every path that was asked for
+        self.asked: list[str] = []
+        #: the digest of the layer that was pushed last
+        self.layer = ""
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self.name = f"127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def push(self, repository: str, tag: str, files: bytes) -> str:
+        """Store an image of one layer and return its name."""
+        layer = gzip.compress(files, mtime=0)
+        self.layer = _digest(layer)
+        config = {
+            "architecture": "amd64",
+            "os": "linux",
+            "config": {"Cmd": ["sleep", "100000"], "Env": ["PATH=/bin"]},
+            "rootfs": {"type": "layers", "diff_ids": [_digest(files)]},
+        }
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": self._store(
+                json.dumps(config).encode(), "application/vnd.docker.container.image.v1+json"
+            ),
+            "layers": [
+                self._store(
+                    layer,
+                    "application/vnd.docker.image.rootfs.diff.tar.gzip",
+                )
+            ],
+        }
+        content = json.dumps(manifest).encode()
+        for reference in (tag, _digest(content)):
+            self.manifests[f"{repository}/manifests/{reference}"] = content
+        return f"{self.name}/{repository}:{tag}"
+
+    def _store(self, content: bytes, kind: str) -> dict[str, Any]:
+        self.blobs[_digest(content)] = content
+        return {"mediaType": kind, "size": len(content), "digest": _digest(content)}
+
+    def answer(self, path: str, login: str) -> tuple[int, str, bytes]:
+        """Return status, content type and body."""
+        self.asked.append(path)
+        given = base64.b64encode(":".join(LOGIN).encode()).decode()
+        if path.startswith("/v2/private/") and login != f"Basic {given}":
+            return 401, "application/json", _error("UNAUTHORIZED", "authentication required")
+        if path.startswith("/v2/broken/"):
+            return 500, "application/json", _error("UNKNOWN", "the disks burn")
+        name = path.removeprefix("/v2/")
+        if name in self.manifests:
+            return 200, MANIFEST, self.manifests[name]
+        digest = path.rpartition("/")[2]
+        if digest in self.blobs:
+            return 200, "application/octet-stream", self.blobs[digest]
+        if path == "/v2/":
+            return 200, "application/json", b"{}"
+        return 404, "application/json", _error("MANIFEST_UNKNOWN", "manifest unknown")
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        registry = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                login = self.headers.get("Authorization", "")
+                status, kind, body = registry.answer(self.path, login)
+                self.send_response(status)
+                if status == 401:
+                    self.send_header("WWW-Authenticate", 'Basic realm="tests"')
+                if kind == MANIFEST:
+                    self.send_header("Docker-Content-Digest", _digest(body))
+                self.send_header("Docker-Distribution-Api-Version", "registry/2.0")
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                if self.command == "GET":
+                    self.wfile.write(body)
+
+            do_HEAD = do_GET  # noqa: N815
+
+            def log_message(self, *arguments: object) -> None:
+                """Stay quiet."""
+
+        return Handler
+
+
+def _digest(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def _error(code: str, message: str) -> bytes:
+    return json.dumps({"errors": [{"code": code, "message": message}]}).encode()

@@ -1,0 +1,120 @@
+"""Which images a renter gets: what a registry gives everybody, and what the host allowed."""
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from miner_agent.engine import Engine
+from miner_agent.images import Images, ImageUnknown
+from tests.miner_agent import images
+from tests.miner_agent.host import docker
+from tests.miner_agent.registry import LOGIN, Registry
+
+MACHINE = "images-test"
+#: a name server that takes the loopback for the wide world
+WORLD = {"127.0.0.1": ["93.184.215.14"]}
+
+
+@pytest.fixture
+def registry() -> Iterator[Registry]:
+    registry = Registry()
+    yield registry
+    registry.close()
+
+
+@pytest.fixture
+def made(engine: None) -> Iterator[list[str]]:
+    """Names of images that the test leaves behind."""
+    names: list[str] = []
+    yield names
+    Images(engine=Engine(), machine=MACHINE).trim(everything=True)
+    for name in names:
+        docker("rmi", "-f", name)
+
+
+def finder(*allowed: str) -> Images:
+    return Images(
+        engine=Engine(), machine=MACHINE, allowed=allowed, resolve=lambda host: WORLD.get(host, ())
+    )
+
+
+def find(reference: str, *allowed: str) -> str:
+    return finder(*allowed).image(reference, progress=lambda text: None).image_id
+
+
+def test_an_image_that_a_registry_gives_everybody_is_fetched_once(
+    registry: Registry, made: list[str]
+) -> None:
+    name = registry.push("open/tool", "1", images.content(text=registry.name))
+    found = find(name)
+    made.append(origin(found))
+    assert find(name) == found
+    assert len([path for path in registry.asked if path.endswith(registry.layer)]) == 1
+
+
+def test_a_fetched_image_does_not_move_the_hosts_own_tag(
+    registry: Registry, made: list[str]
+) -> None:
+    name = registry.push("open/tool", "1", images.content(text=registry.name))
+    mine = images.make(name, text="the host's own")
+    made.append(mine)
+    made.append(origin(find(name)))
+    assert docker("inspect", "-f", "{{.Id}}", name) == mine
+
+
+def test_a_private_image_in_the_hosts_cache_is_not_handed_out(
+    registry: Registry, made: list[str]
+) -> None:
+    name = registry.push("private/model", "1", images.content(text=registry.name))
+    made.append(images.make(name))
+    with pytest.raises(ImageUnknown, match="private/model:1 is not known"):
+        find(name)
+
+
+def test_an_image_is_not_found_by_its_id(made: list[str]) -> None:
+    image_id = images.make("private-of-the-host:1")
+    made.append("private-of-the-host:1")
+    with pytest.raises(ImageUnknown):
+        finder().image(image_id, progress=lambda text: None)
+
+
+def test_the_hosts_own_log_in_is_not_used(
+    registry: Registry, made: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login = base64.b64encode(":".join(LOGIN).encode()).decode()
+    config = {"auths": {registry.name: {"auth": login}}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    name = registry.push("private/model", "1", images.content(text=registry.name))
+    with pytest.raises(ImageUnknown):
+        find(name)
+
+
+def test_an_image_that_the_host_allows_needs_no_registry(made: list[str]) -> None:
+    images.make("house/tool:1")
+    made.append("house/tool:1")
+    assert find("house/tool:1", "house/*").startswith("sha256:")
+
+
+def test_a_registry_of_the_hosts_own_network_is_not_asked(registry: Registry) -> None:
+    name = registry.push("open/tool", "1", images.content())
+    with pytest.raises(ImageUnknown, match=r"127\.0\.0\.1 is no public registry"):
+        Images(engine=Engine(), machine=MACHINE).image(name, progress=lambda text: None)
+    assert registry.asked == []
+
+
+def test_what_was_made_from_an_image_goes_when_the_image_goes(made: list[str]) -> None:
+    images.make("house/brief:1", text="brief")
+    found = find("house/brief:1", "house/*")
+    finder().trim()
+    assert origin(found)
+    docker("rmi", "house/brief:1")
+    finder().trim()
+    assert found not in docker("images", "-q", "--no-trunc", "--filter", "dangling=true")
+
+
+def origin(image_id: str) -> str:
+    return docker("inspect", "-f", '{{index .Config.Labels "berth.origin"}}', image_id)

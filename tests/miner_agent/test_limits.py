@@ -1,0 +1,78 @@
+"""Every byte that a rental can write is its own disk's or its own memory's."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from protocol.agent import ObservedState
+from tests.miner_agent import images
+from tests.miner_agent.host import MIB, Host, docker
+from tests.miner_agent.test_rental import Rental
+
+#: what is memory, or shows the kernel's own state; everything else would be somebody's disk
+KERNEL = {"tmpfs", "proc", "devpts", "mqueue", "sysfs", "cgroup", "cgroup2"}
+WISHES = ("VOLUME /data /more", "LABEL proxy.host=evil", "HEALTHCHECK CMD touch /checked")
+
+
+@pytest.fixture(scope="module")
+def greedy(host: Host) -> Iterator[Rental]:
+    """A rental of an image that wishes for all that an image can wish for."""
+    if host.process is None:
+        host.start()
+    images.make("berth-test-greedy:1", *WISHES, inside="from the image")
+    desired = host.desire(image="berth-test-greedy:1")
+    seen = host.market.wait_for(desired.placement_id, ObservedState.RUNNING)
+    yield Rental(host, desired, seen)
+    host.market.end(desired.placement_id)
+    host.market.wait_for(desired.placement_id, ObservedState.GONE)
+    host.market.drop(desired.placement_id)
+
+
+def container(rental: Rental, what: str) -> str:
+    return docker("inspect", "-f", what, f"berth-{rental.desired.placement_id}")
+
+
+def test_no_folder_or_file_of_the_host_can_be_written(greedy: Rental) -> None:
+    writable = []
+    for line in greedy.run("cat /proc/self/mountinfo").splitlines():
+        fields, _, source = line.partition(" - ")
+        if fields.split()[5].startswith("rw") and source.split()[0] not in KERNEL:
+            writable.append(fields.split()[4])
+    assert writable == ["/"]
+    for name in ("hosts", "hostname", "resolv.conf"):
+        assert greedy.host.ssh(greedy.seen, f"echo x >> /etc/{name}").returncode != 0
+
+
+def test_a_volume_of_the_image_is_a_folder_of_the_rentals_own_disk(greedy: Rental) -> None:
+    assert greedy.run("cat /data/inside") == "from the image"
+    for folder in ("/data", "/more"):
+        write = f"mkdir -p {folder}; dd if=/dev/zero of={folder}/big bs=1M count=100"
+        full = greedy.host.ssh(greedy.seen, write)
+        assert "No space left" in full.stderr
+        assert int(greedy.run(f"stat -c %s {folder}/big; rm {folder}/big")) <= 64 * MIB
+    assert container(greedy, "{{len .Mounts}}") == container(greedy, "{{len .HostConfig.Binds}}")
+
+
+def test_memory_file_systems_count_as_memory(greedy: Rental) -> None:
+    counted = "grep -h '^shmem ' /sys/fs/cgroup/memory/memory.stat /sys/fs/cgroup/memory.stat"
+    greedy.run("for f in /dev/shm/a /dev/a; do dd if=/dev/zero of=$f bs=1M count=30; done")
+    shared = greedy.run(f"{counted} 2>/dev/null | cut -d' ' -f2")
+    greedy.run("rm /dev/shm/a /dev/a")
+    assert int(shared) >= 60 * MIB
+
+
+def test_a_dump_of_a_crash_is_not_written_anywhere(greedy: Rental) -> None:
+    # Exactly one: with none the kernel still feeds a host's program that takes dumps by a pipe.
+    limit = greedy.run("grep 'core file' /proc/1/limits").split()
+    assert limit[4:6] == ["1", "1"]
+
+
+def test_names_are_answered_though_the_files_are_ours(greedy: Rental) -> None:
+    name = f"berth-{greedy.desired.placement_id}"
+    assert "Address" in greedy.run(f"nslookup {name} 127.0.0.11 | tail -n +3")
+    assert greedy.run("hostname") == greedy.run("cat /etc/hostname") == "rental"
+
+
+def test_an_images_labels_and_health_check_do_not_reach_the_host(greedy: Rental) -> None:
+    assert "evil" not in container(greedy, "{{json .Config}}")
+    assert container(greedy, "{{json .Config.Healthcheck}}") == "null"
