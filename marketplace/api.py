@@ -2,9 +2,12 @@
 
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.datastructures import MultiValueDict
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.parser import Parser
 
 from marketplace.accounts.api import router as accounts
 from marketplace.domain.problem import Refused
@@ -16,10 +19,35 @@ from marketplace.offers.agent_api import router as agent_router
 from marketplace.offers.api import router as offers
 from marketplace.payments.api import router as payments
 from marketplace.rentals.api import router as rentals
+from protocol.message import holds_nul
 
-api = NinjaAPI(title="Berth", version="1", docs_url=None, urls_namespace="api")
+
+class TextParser(Parser):
+    """Takes no NUL character in: no text column of PostgreSQL does."""
+
+    def parse_body(self, request: HttpRequest) -> dict[str, Any]:
+        """Return the JSON of the body."""
+        if holds_nul(request.body):
+            raise ValueError("A text may hold no NUL character.")
+        return super().parse_body(request)
+
+    def parse_querydict(
+        self, data: "MultiValueDict[str, Any]", list_fields: list[str], request: HttpRequest
+    ) -> dict[str, Any]:
+        """Return the parameters of the query or the form."""
+        if any("\x00" in value for _, values in data.lists() for value in values):
+            raise HttpError(400, "A text may hold no NUL character")
+        return super().parse_querydict(data, list_fields, request)
+
+
+api = NinjaAPI(title="Berth", version="1", docs_url=None, urls_namespace="api", parser=TextParser())
 agent_api = NinjaAPI(
-    title="Berth agent", version="agent-1", docs_url=None, openapi_url=None, urls_namespace="agent"
+    title="Berth agent",
+    version="agent-1",
+    docs_url=None,
+    openapi_url=None,
+    urls_namespace="agent",
+    parser=TextParser(),
 )
 for router in (accounts, ledger, machines, hosting, offers, payments, rentals, validator):
     api.add_router("", router)
@@ -60,11 +88,17 @@ def on_http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
     return problem(error.status_code, "invalid", f"{error.message}.")
 
 
+def on_too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
+    """Answer a body that is longer than this site reads."""
+    return problem(413, "too_large", "The request is too large.")
+
+
 HANDLERS: tuple[tuple[type[Exception], Any], ...] = (
     (Refused, on_refused),
     (AuthenticationError, on_unauthenticated),
     (ValidationError, on_invalid),
     (HttpError, on_http_error),
+    (RequestDataTooBig, on_too_large),
 )
 for site in (api, agent_api):
     for kind, handler in HANDLERS:

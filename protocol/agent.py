@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from protocol.hardware import Hardware, Resources
-from protocol.message import Message
+from protocol.message import Counter, Message, Milliseconds
 from protocol.receipts import SignedInterval
 from protocol.signing import MachineKey
 
@@ -24,7 +24,6 @@ IMAGE_REFERENCE = re.compile(
     r"[0-9A-Za-z][0-9A-Za-z._-]*(:[0-9]+)?(/[0-9A-Za-z][0-9A-Za-z._-]*)*"
     r"(:[0-9A-Za-z_][0-9A-Za-z._-]*)?(@sha256:[0-9a-f]{64})?"
 )
-Milliseconds = Annotated[int, Field(ge=0)]
 PublicKeyLine = Annotated[str, Field(min_length=16, max_length=2000)]
 
 
@@ -89,7 +88,7 @@ class DesiredPlacement(Message):
     #: stop by yourself when this much time passes without a newer reply; None: already ended
     run_for_ms: Milliseconds | None = None
     #: the next interval sequence the marketplace expects: everything below is stored
-    next_sequence: Annotated[int, Field(ge=0)] = 0
+    next_sequence: Counter = 0
 
 
 class ObservedState(StrEnum):
@@ -111,13 +110,13 @@ class ObservedPlacement(Message):
     progress: Annotated[str, Field(max_length=200)] = ""
     #: set where the machine refused it or it failed; the state is then COLLECTING or GONE
     problem: Problem | None = None
-    run: Annotated[int, Field(ge=0)] = 0
+    run: Counter = 0
     #: milliseconds since this run started (still counting after its end); None: not known
     age_ms: Milliseconds | None = None
     ssh_port: Port | None = None
     #: "ssh-ed25519 AAAA..." of the rental's own door
     ssh_host_key: Annotated[str, Field(max_length=500)] | None = None
-    exit_code: int | None = None
+    exit_code: Annotated[int, Field(ge=-(1 << 31), lt=1 << 31)] | None = None
 
 
 class SyncRequest(Message):
@@ -127,7 +126,7 @@ class SyncRequest(Message):
     #: the nonce of the last reply, empty at the first sync
     nonce: Annotated[str, Field(max_length=200)] = ""
     #: the newest revision applied; the reply is held until there is a newer one
-    revision: Annotated[int, Field(ge=0)] = 0
+    revision: Annotated[int, Field(ge=0, lt=1 << 63)] = 0
     #: 0: answer at once
     hold_s: Annotated[int, Field(ge=0, le=SYNC_HOLD_S_MAX)] = SYNC_HOLD_S_MAX
     placements: Annotated[tuple[ObservedPlacement, ...], Field(max_length=1000)] = ()

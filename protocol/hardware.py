@@ -60,4 +60,4 @@ class Hardware(Message):
     disk_bytes: Bytes
     docker_version: Text
     storage_driver: Text
-    gpus: tuple[Gpu, ...] = ()
+    gpus: Annotated[tuple[Gpu, ...], Field(max_length=64)] = ()

@@ -2,17 +2,29 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 VERSION = 1
+#: what a 32-bit column of a database holds
+Counter = Annotated[int, Field(ge=0, le=(1 << 31) - 1)]
+#: an age, or a time since 1970: up to 139 years, so that no date runs over when it is added to one
+Milliseconds = Annotated[int, Field(ge=0, le=1 << 42)]
 
 
 class Message(BaseModel):
     """A message between two programs: frozen, and an unknown field is refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_bytes="base64")
+
+
+def holds_nul(body: bytes) -> bool:
+    """Say whether a JSON text may spell a NUL character, which no text column of PostgreSQL takes.
+
+    It also finds a backslash before the letters ``u0000``, which nobody has a reason to send.
+    """
+    return b"\\u0000" in body
 
 
 class FloatRefused(ValueError):

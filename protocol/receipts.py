@@ -8,7 +8,7 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import Field, model_validator
 
-from protocol.message import Message, canonical_bytes
+from protocol.message import Counter, Message, Milliseconds, canonical_bytes
 from protocol.signing import Digest, MachineKey, Signature, sign, verify
 
 #: an interval is at most this long
@@ -26,13 +26,13 @@ class Interval(Message):
     machine_key: MachineKey
     placement_id: UUID
     #: 0 for the placement's first interval, then +1
-    sequence: Annotated[int, Field(ge=0)]
+    sequence: Counter
     #: sha256 of the previous interval's canonical bytes, GENESIS for the first
     previous: Digest
     #: +1 each time the container starts
-    run: Annotated[int, Field(ge=0)]
-    from_age_ms: Annotated[int, Field(ge=0)]
-    to_age_ms: Annotated[int, Field(ge=0)]
+    run: Counter
+    from_age_ms: Milliseconds
+    to_age_ms: Milliseconds
     #: the marketplace's newest nonce when the interval closed
     nonce: Annotated[str, Field(max_length=200)]
 

@@ -7,8 +7,8 @@ from uuid import UUID
 from pydantic import Field
 
 from protocol.agent import Port, Problem
-from protocol.hardware import Hardware
-from protocol.message import Message
+from protocol.hardware import Bytes, Count, Hardware
+from protocol.message import Message, Milliseconds
 from protocol.signing import MachineKey
 
 #: the only words that the agent's SSH door accepts as a command
@@ -19,7 +19,12 @@ COMMANDS = (COMMAND_FACTS, COMMAND_PROOF, COMMAND_PING)
 #: the SSH user name of a validator
 SSH_USER = "validator"
 
-Epoch = Annotated[int, Field(ge=0)]
+Epoch = Annotated[int, Field(ge=0, lt=1 << 31)]
+#: what one machine does in a second
+Rate = Annotated[int, Field(ge=0, le=1 << 40)]
+#: in millionths, or counted in millionths
+Micro = Annotated[int, Field(ge=0, le=1 << 50)]
+Hotkey = Annotated[str, Field(max_length=64)]
 
 
 class VerdictState(StrEnum):
@@ -48,29 +53,29 @@ class Target(Message):
 class Measurement(Message):
     """What the proof measured, in integers. None: not measured."""
 
-    cpus: int = 0
+    cpus: Count = 0
     #: PBKDF2-SHA256 iterations per second over all cores, on the validator's clock
-    cpu_hash_rate: int = 0
+    cpu_hash_rate: Rate = 0
     #: bytes shown to be resident
-    memory_bytes_proven: int = 0
+    memory_bytes_proven: Bytes = 0
     #: dependent memory steps per second
-    memory_step_rate: int = 0
-    proof_ms: int = 0
+    memory_step_rate: Rate = 0
+    proof_ms: Milliseconds = 0
 
 
 class Verdict(Message):
     """What one validator concluded about one machine. Signed with its hotkey (sr25519)."""
 
     version: Literal[1] = 1
-    validator_hotkey: Annotated[str, Field(max_length=64)]
+    validator_hotkey: Hotkey
     machine_id: UUID
     machine_key: MachineKey
     state: VerdictState
-    reasons: tuple[Problem, ...] = ()
+    reasons: Annotated[tuple[Problem, ...], Field(max_length=100)] = ()
     hardware: Hardware | None = None
     measurement: Measurement | None = None
-    checked_at_ms: int
-    expires_at_ms: int
+    checked_at_ms: Milliseconds
+    expires_at_ms: Milliseconds
 
 
 class SignedVerdict(Message):
@@ -112,16 +117,15 @@ class EpochRecord(Message):
 
 class MachineScore(Message):
     machine_id: UUID
-    miner_hotkey: str
-    #: points in millionths
-    points_micro: int
+    miner_hotkey: Hotkey
+    points_micro: Micro
     #: each factor in millionths, by name: capacity, efficiency, uptime, organic, refusal
-    factors_ppm: dict[str, int]
+    factors_ppm: Annotated[dict[Annotated[str, Field(max_length=40)], Micro], Field(max_length=50)]
 
 
 class ScoreReport(Message):
     version: Literal[1] = 1
-    validator_hotkey: Annotated[str, Field(max_length=64)]
+    validator_hotkey: Hotkey
     epoch: Epoch
     scores: tuple[MachineScore, ...]
 

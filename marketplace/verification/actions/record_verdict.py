@@ -72,11 +72,8 @@ def record(*, signed: SignedVerdict, now: datetime) -> VerdictRecord:
 
 
 def _times(verdict: Verdict, now: datetime) -> tuple[datetime, datetime]:
-    try:
-        checked_at = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=verdict.checked_at_ms)
-        expires_at = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=verdict.expires_at_ms)
-    except OverflowError:
-        raise VerdictOutOfTime from None
+    checked_at = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=verdict.checked_at_ms)
+    expires_at = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=verdict.expires_at_ms)
     if not now - AGE_MAX <= checked_at <= now + AHEAD_MAX:
         raise VerdictOutOfTime
     if not max(now, checked_at) < expires_at <= checked_at + LIFETIME_MAX:
