@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from uuid import UUID
 
+#: of one machine: the newest two, as the older may be a connection that is gone and does not know
+HELD_A_MACHINE_MAX = 2
 #: how soon a change made by any process is seen
 LOOK_EVERY_S = 0.1
 Revisions = Callable[[list[UUID]], Awaitable[Mapping[UUID, int]]]
@@ -18,10 +20,14 @@ class HeldSyncs:
         self._watcher: asyncio.Task[None] | None = None
 
     async def wait(self, machine_id: UUID, *, above: int, at_most_s: float) -> None:
-        """Return when the machine's revision is higher, or when the time is over."""
+        """Return when the machine's revision is higher, when the time is over, or when newer calls
+        of the same machine took the place."""
         event = asyncio.Event()
         entry = (above, event)
-        self._waiting.setdefault(machine_id, []).append(entry)
+        entries = self._waiting.setdefault(machine_id, [])
+        entries.append(entry)
+        while len(entries) > HELD_A_MACHINE_MAX:
+            entries.pop(0)[1].set()
         if self._watcher is None or self._watcher.done():
             self._watcher = asyncio.create_task(self._watch())
         try:
@@ -29,9 +35,10 @@ class HeldSyncs:
         except TimeoutError:
             return
         finally:
-            self._waiting[machine_id].remove(entry)
-            if not self._waiting[machine_id]:
-                del self._waiting[machine_id]
+            if entry in entries:
+                entries.remove(entry)
+            if not entries:
+                self._waiting.pop(machine_id, None)
 
     async def _watch(self) -> None:
         while self._waiting:

@@ -16,9 +16,8 @@ from marketplace.domain import nonce
 from marketplace.domain.problem import Refused
 from marketplace.held_syncs import HeldSyncs
 from marketplace.machines import queries as machine_queries
-from marketplace.machines.actions.authenticate import authenticate
+from marketplace.machines.actions.authenticate import MachineUnknown, authenticate
 from marketplace.machines.actions.heartbeat import heartbeat
-from marketplace.machines.models import Machine
 from marketplace.metering.actions.record import record
 from marketplace.offers.actions.refresh import refresh
 from marketplace.placements import queries as placement_queries
@@ -26,10 +25,14 @@ from marketplace.placements.actions.observe import observe
 from marketplace.verification.queries import validator_keys
 from protocol import paths
 from protocol.agent import ProblemReply, SyncReply, SyncRequest
+from protocol.message import holds_nul
 
 logger = logging.getLogger(__name__)
 
 BODY_BYTES_MAX = 4 << 20
+#: a sync of a machine that is not enrolled is read no further; most others are smaller anyway
+BODY_BYTES_UNKNOWN_MAX = 64 << 10
+BODY_S_MAX = 20.0
 Answer = TypeVar("Answer")
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -40,6 +43,12 @@ class BodyTooLarge(Refused):
     code = "too_large"
     status = 413
     sentence = "A sync is at most 4 MiB; send fewer intervals at once."
+
+
+class BodyTooSlow(Refused):
+    code = "too_slow"
+    status = 408
+    sentence = "The sync did not arrive within 20 seconds."
 
 
 class SyncMalformed(Refused):
@@ -55,9 +64,7 @@ class MethodWrong(Refused):
 
 async def newest_revisions(machine_ids: list[UUID]) -> Mapping[UUID, int]:
     """Return each machine's revision, read on a thread of its own."""
-    return await sync_to_async(machine_queries.newest_revisions, thread_sensitive=False)(
-        machine_ids
-    )
+    return await _in_thread(lambda: machine_queries.newest_revisions(machine_ids))
 
 
 held_syncs = HeldSyncs(newest_revisions)
@@ -68,11 +75,13 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     try:
         if scope["method"] != "POST":
             raise MethodWrong
-        body = await _body(receive)
         headers = _headers(scope)
-        machine_id, request = await _in_thread(take_in, headers=headers, body=body)
+        body = await _body(receive, headers)
+        machine_id, request = await _in_thread(
+            lambda: take_in(headers=headers, body=body, now=_now())
+        )
         await _hold(machine_id, request, receive)
-        reply = await _in_thread(answer, machine_id=machine_id)
+        reply = await _in_thread(lambda: answer(machine_id=machine_id, now=_now()))
         await _respond(send, 200, reply.model_dump_json().encode())
     except Refused as refused:
         await _respond(send, refused.status, problem(refused))
@@ -85,22 +94,24 @@ def take_in(*, headers: Mapping[str, str], body: bytes, now: datetime) -> tuple[
 
     :raises Refused: when it is not signed by an enrolled machine or malformed.
     """
-    machine_id = authenticate(
-        headers=headers, method="POST", path=paths.AGENT_SYNC, body=body, now=now
-    )
+    sender = authenticate(headers=headers, method="POST", path=paths.AGENT_SYNC, body=body, now=now)
+    machine_id = sender.machine_id
+    if holds_nul(body):
+        raise SyncMalformed("The sync is malformed: a text may hold no NUL character.")
     try:
         request = SyncRequest.model_validate_json(body)
     except ValidationError as error:
         raise SyncMalformed(f"The sync is malformed: {error.errors()[0]['msg']}.") from None
     with transaction.atomic():
-        heartbeat(machine_id=machine_id, request=request, now=now)
+        # First: it refuses what was taken in before, and locks the machine (actions/lock.py).
+        heartbeat(
+            machine_id=machine_id, request=request, sent_at_ms=sender.signed.sent_at_ms, now=now
+        )
         if request.intervals:
             # Before the states: a placement that ends with this report is charged in full.
             record(
                 machine_id=machine_id,
-                machine_key=Machine.objects.values_list("machine_key", flat=True).get(
-                    id=machine_id
-                ),
+                machine_key=sender.signed.machine_key,
                 observed=request.placements,
                 intervals=request.intervals,
                 now=now,
@@ -155,25 +166,45 @@ async def _left(receive: Receive) -> None:
         pass
 
 
-async def _body(receive: Receive) -> bytes:
-    body: bytes = b""
-    while True:
+async def _body(receive: Receive, headers: Mapping[str, str]) -> bytes:
+    try:
+        async with asyncio.timeout(BODY_S_MAX):
+            return await _read(receive, headers.get(paths.HEADER_MACHINE.lower(), ""))
+    except TimeoutError:
+        raise BodyTooSlow from None
+
+
+async def _read(receive: Receive, machine_key: str) -> bytes:
+    body = bytearray()
+    bytes_max = BODY_BYTES_UNKNOWN_MAX
+    more = True
+    while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ConnectionAbortedError
-        body += bytes(message.get("body", b""))
-        if len(body) > BODY_BYTES_MAX:
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > bytes_max and bytes_max < BODY_BYTES_MAX:
+            if not await _in_thread(lambda: machine_queries.is_enrolled(machine_key)):
+                raise MachineUnknown
+            bytes_max = BODY_BYTES_MAX
+        if len(body) > bytes_max:
             raise BodyTooLarge
-        if not message.get("more_body"):
-            return body
+    return bytes(body)
 
 
-async def _in_thread(function: Callable[..., Answer], **arguments: Any) -> Answer:
-    def call() -> Answer:
-        close_old_connections()
-        return function(**arguments, now=datetime.now(tz=UTC))
+def _now() -> datetime:
+    return datetime.now(tz=UTC)
 
-    reply: Answer = await sync_to_async(call, thread_sensitive=False)()
+
+async def _in_thread(call: Callable[[], Answer]) -> Answer:
+    def closing() -> Answer:
+        try:
+            return call()
+        finally:
+            close_old_connections()
+
+    reply: Answer = await sync_to_async(closing, thread_sensitive=False)()
     return reply
 
 

@@ -22,6 +22,8 @@ CONNECT_DEADLINE_S = 5.0
 #: on top of the time for which the marketplace may hold a request
 ANSWER_DEADLINE_S = 15.0
 ANSWER_BYTES_MOST = 8 << 20
+#: how the marketplace refuses a signed time that is too far from its own
+CLOCK_SKEW = "clock_skew"
 
 
 class MarketUnreachable(Exception):
@@ -52,6 +54,7 @@ class HttpMarket:
         self._key = key
         self._machine_key = public_key_of(key)
         self._clock = clock
+        self._sent_at_ms = 0
         self._client = httpx.AsyncClient(
             base_url=url.rstrip("/"), verify=ssl.create_default_context()
         )
@@ -86,7 +89,7 @@ class HttpMarket:
             raise MarketUnreachable("The marketplace's answer cannot be read.") from error
 
     async def _post(self, path: str, body: bytes, *, hold_s: int) -> bytes:
-        sent_at_ms = self._clock.wall_ms()
+        sent_at_ms = self._rising_ms()
         signed = request_bytes(
             method="POST", path=path, sender=self._machine_key, sent_at_ms=sent_at_ms, body=body
         )
@@ -110,7 +113,16 @@ class HttpMarket:
             raise MarketUnreachable(f"The marketplace does not answer: {error}") from error
         if response.status_code == 200:
             return answer
-        raise _refusal(response.status_code, answer)
+        refusal = _refusal(response.status_code, answer)
+        if isinstance(refusal, MarketRefused) and refusal.code == CLOCK_SKEW:
+            # The clock was wrong; once it is set, it counts and not what it said before.
+            self._sent_at_ms = 0
+        raise refusal
+
+    def _rising_ms(self) -> int:
+        """Return the time, yet never one signed before: the marketplace takes each once."""
+        self._sent_at_ms = max(self._clock.wall_ms(), self._sent_at_ms + 1)
+        return self._sent_at_ms
 
 
 def _refusal(status: int, answer: bytes) -> MarketRefused | MarketUnreachable:

@@ -42,6 +42,8 @@ class Machine(models.Model):
     online = models.BooleanField(default=False)
     enrolled_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
+    #: by its own clock, when it sent what it last said: nothing sent earlier is taken again
+    sent_at_ms = models.BigIntegerField(default=0)
     #: uptime is written down up to here
     uptime_counted_at = models.DateTimeField()
     #: rises with every change of what is desired on this machine

@@ -21,6 +21,11 @@ def revision(machine_id: UUID) -> int:
     return Machine.objects.values_list("desired_revision", flat=True).get(id=machine_id)
 
 
+def is_enrolled(machine_key: str) -> bool:
+    """Say whether a machine with this key, in hex, is enrolled here."""
+    return Machine.objects.filter(machine_key=machine_key).exists()
+
+
 def newest_revisions(machine_ids: list[UUID]) -> dict[UUID, int]:
     """Return the revision of each of the machines, for one server's held-open syncs at once."""
     return dict(

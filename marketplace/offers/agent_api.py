@@ -18,7 +18,7 @@ router = Router(tags=["agent"], auth=None)
 def enrol_machine(request: HttpRequest, payload: EnrolRequest) -> EnrolReply:
     """Enrol the machine that signed this with the host's one-time token."""
     now = timezone.now()
-    signed_by = check_signature(
+    signed = check_signature(
         headers=request.headers,
         method="POST",
         path=paths.AGENT_ENROL,
@@ -26,6 +26,6 @@ def enrol_machine(request: HttpRequest, payload: EnrolRequest) -> EnrolReply:
         now=now,
     )
     with transaction.atomic():
-        machine = enrol(request=payload, now=now, signed_by=signed_by)
+        machine = enrol(request=payload, now=now, signed_by=signed.machine_key)
         list_offer(machine_id=machine.id, now=now)
     return EnrolReply(machine_id=machine.id)

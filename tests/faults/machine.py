@@ -12,7 +12,7 @@ from miner_agent.agent import Agent, StaleReply
 from miner_agent.domain.backoff import delay_ms
 from miner_agent.domain.placement import fingerprint
 from miner_agent.domain.reconcile import Action
-from miner_agent.engine import EngineUnavailable
+from miner_agent.containers import EngineUnavailable
 from miner_agent.journal import Journal
 from protocol import paths
 from protocol.agent import EnrolRequest, SyncReply, Want
@@ -77,6 +77,8 @@ class Machine:
         self.disturbed_ms = 0
         self._gpus, self._cpus = gpus, cpus
         self._life = 0
+        #: the time that the agent signed last
+        self._sent_at_ms = 0
         self._call = 0
         self._waiting: int | None = None
         self._told = ("", 0)
@@ -161,7 +163,7 @@ class Machine:
         if self.agent is None:
             return
         self.world.note("agent killed", self.name)
-        self.agent, self._waiting = None, None
+        self.agent, self._waiting, self._sent_at_ms = None, None, 0
         self._life += 1
         self.disturbed_ms = self.world.now_ms
         pause_ms = self.world.chance.uniform(1000, 60_000)
@@ -255,7 +257,7 @@ class Machine:
         request = self._agent().request(hold_s=hold_s, hardware=self.hardware() if first else None)
         self._told = (fingerprint(request.placements), len(request.intervals))
         body = request.model_dump_json().encode()
-        sent_at_ms = self.wall_ms()
+        sent_at_ms = self._sent_at_ms = max(self.wall_ms(), self._sent_at_ms + 1)
         content = request_bytes(
             method="POST",
             path=paths.AGENT_SYNC,

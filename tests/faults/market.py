@@ -13,6 +13,7 @@ from marketplace.accounts.models import User
 from marketplace.domain.placement import ENDED
 from marketplace.domain.problem import Refused
 from marketplace.machines.actions.enrol import enrol
+from marketplace.machines.actions.heartbeat import SyncReplayed
 from marketplace.machines.actions.issue_token import issue_token
 from marketplace.machines.actions.mark_offline import mark_offline
 from marketplace.machines.queries import newest_revisions
@@ -113,6 +114,9 @@ class Market:
             return
         try:
             machine_id, request = sync.take_in(headers=headers, body=body, now=self.world.now)
+        except SyncReplayed:
+            # Whoever brings it a second time is not the machine, and gets the answer instead of it.
+            return
         except Refused as refused:
             answer(Refusal(refused.code))
             return

@@ -91,7 +91,7 @@ def machine(
     private = Ed25519PrivateKey.generate()
     token = issue_token(host_id=(host or user()).id, now=now).token
     made = enrol(request=enrol_request(private, token, of=of), now=now)
-    heartbeat(machine_id=made.id, request=sync_request(), now=now)
+    heartbeat(machine_id=made.id, request=sync_request(), sent_at_ms=1, now=now)
     made.refresh_from_db()
     return made
 

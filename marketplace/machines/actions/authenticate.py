@@ -1,6 +1,7 @@
 """This will accept a request only from the machine that signed it."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -29,27 +30,46 @@ class ClockSkew(Refused):
     sentence = "The machine's clock differs from ours by more than 60 seconds; set it."
 
 
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Who signed a request, and when by their own clock."""
+
+    #: hex
+    machine_key: str
+    sent_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """The enrolled machine that signed a request."""
+
+    machine_id: UUID
+    signed: Signed
+
+
 def authenticate(
     *, headers: Mapping[str, str], method: str, path: str, body: bytes, now: datetime
-) -> UUID:
-    """Return the id of the enrolled machine that signed the request.
+) -> Sender:
+    """Return the enrolled machine that signed the request.
+
+    It may have come before: heartbeat.py refuses that.
 
     :raises SignatureInvalid: when a header is missing or the signature does not match.
     :raises ClockSkew: when the machine's clock is too far from ours.
     :raises MachineUnknown: when the key is of no enrolled machine.
     """
-    machine_key = check_signature(headers=headers, method=method, path=path, body=body, now=now)
-    machine_id = Machine.objects.filter(machine_key=machine_key).values_list("id", flat=True)
+    signed = check_signature(headers=headers, method=method, path=path, body=body, now=now)
+    machine_id = Machine.objects.filter(machine_key=signed.machine_key).values_list("id", flat=True)
     found = machine_id.first()
     if found is None:
         raise MachineUnknown
-    return found
+    return Sender(machine_id=found, signed=signed)
 
 
 def check_signature(
     *, headers: Mapping[str, str], method: str, path: str, body: bytes, now: datetime
-) -> str:
-    """Return the machine key, in hex, that signed the request; enrolled or not.
+) -> Signed:
+    """Return the machine key that signed the request, enrolled or not, and when.
 
     :raises SignatureInvalid: when a header is missing or the signature does not match.
     :raises ClockSkew: when the machine's clock is too far from ours.
@@ -69,4 +89,4 @@ def check_signature(
         raise SignatureInvalid
     if not within_clock_skew(sent_at_ms, now=now):
         raise ClockSkew
-    return machine_key
+    return Signed(machine_key=machine_key, sent_at_ms=sent_at_ms)

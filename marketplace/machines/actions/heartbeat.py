@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import F
 
 from marketplace.domain.machine import uptime_by_day, uptime_is_due
+from marketplace.domain.problem import Refused
 from marketplace.machines.actions import describe
 from marketplace.machines.models import Machine, UptimeDay
 from protocol.agent import SyncRequest
@@ -16,9 +17,23 @@ from protocol.agent import SyncRequest
 logger = logging.getLogger(__name__)
 
 
-def heartbeat(*, machine_id: UUID, request: SyncRequest, now: datetime) -> None:
-    """Write down what a sync says about the machine itself; usually this is one UPDATE."""
+class SyncReplayed(Refused):
+    """Its signature proves who made it, not who sent it: anybody on the way may send it again."""
+
+    code = "replayed"
+    status = 401
+    sentence = "This sync, or a newer one of the machine, was taken in before."
+
+
+def heartbeat(*, machine_id: UUID, request: SyncRequest, sent_at_ms: int, now: datetime) -> None:
+    """Write down what a sync says about the machine itself; usually this is one UPDATE.
+
+    ``sent_at_ms`` is what the machine signed as its time.
+
+    :raises SyncReplayed: when it is not above that of every sync taken in before.
+    """
     changes: dict[str, Any] = {
+        "sent_at_ms": sent_at_ms,
         "agent_version": request.agent_version,
         "boot_id": request.boot_id,
         "last_seen_at": now,
@@ -33,7 +48,10 @@ def heartbeat(*, machine_id: UUID, request: SyncRequest, now: datetime) -> None:
             logger.info("Machine online", extra={"machine_id": machine_id})
         elif uptime_is_due(counted_at, now=now):
             count_uptime(machine_id=machine_id, counted_at=counted_at, until=now)
-        Machine.objects.filter(id=machine_id).update(**changes)
+        # The guard decides between two processes that got the same sync at once.
+        newest = Machine.objects.filter(id=machine_id, sent_at_ms__lt=sent_at_ms)
+        if not newest.update(**changes):
+            raise SyncReplayed
         if request.hardware is not None:
             describe.describe(machine_id=machine_id, hardware=request.hardware)
 

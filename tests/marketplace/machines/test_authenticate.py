@@ -5,6 +5,7 @@ from marketplace.machines.actions.authenticate import (
     ClockSkew,
     MachineUnknown,
     SignatureInvalid,
+    Signed,
     authenticate,
     check_signature,
 )
@@ -33,13 +34,14 @@ def headers(
     }
 
 
-def check(told: dict[str, str], *, path: str = AGENT_SYNC) -> str:
+def check(told: dict[str, str], *, path: str = AGENT_SYNC) -> Signed:
     return check_signature(headers=told, method="POST", path=path, body=BODY, now=NOW)
 
 
 def test_a_signed_request_names_its_key_whatever_the_case_of_its_headers() -> None:
-    assert check(headers()) == public_key_of(KEY)
-    assert check({name.lower(): value for name, value in headers().items()}) == public_key_of(KEY)
+    expected = Signed(machine_key=public_key_of(KEY), sent_at_ms=NOW_MS)
+    assert check(headers()) == expected
+    assert check({name.lower(): value for name, value in headers().items()}) == expected
 
 
 @pytest.mark.parametrize(
@@ -82,4 +84,4 @@ def test_only_an_enrolled_machine_is_known() -> None:
         authenticate(**call)  # type: ignore[arg-type]
     token = issue_token(host_id=user().id, now=NOW).token
     made = enrol(request=enrol_request(KEY, token), now=NOW)
-    assert authenticate(**call) == made.id  # type: ignore[arg-type]
+    assert authenticate(**call).machine_id == made.id  # type: ignore[arg-type]

@@ -10,7 +10,8 @@ pytestmark = pytest.mark.django_db
 
 
 def beat(on: Machine, at: float, **told: object) -> None:
-    heartbeat(machine_id=on.id, request=sync_request(**told), now=after(at))
+    sent_at_ms = int(after(at).timestamp() * 1000)
+    heartbeat(machine_id=on.id, request=sync_request(**told), sent_at_ms=sent_at_ms, now=after(at))
     on.refresh_from_db()
 
 

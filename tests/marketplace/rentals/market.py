@@ -47,13 +47,14 @@ class Agent:
 
     private: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     nonce: str = ""
+    sent_at_ms: int = 0
     chain: list[SignedInterval] = field(default_factory=list)
 
     def sync(self, now: datetime, **told: Any) -> SyncReply:
         """Report and return the reply, as one call over the network does."""
         content = {"agent_version": "1", "boot_id": "boot-1", "nonce": self.nonce, **told}
         body = json.dumps(content, default=str).encode()
-        sent_at_ms = int(now.timestamp() * 1000)
+        sent_at_ms = self.sent_at_ms = max(int(now.timestamp() * 1000), self.sent_at_ms + 1)
         key = public_key_of(self.private)
         signed = request_bytes(
             method="POST", path=paths.AGENT_SYNC, sender=key, sent_at_ms=sent_at_ms, body=body
