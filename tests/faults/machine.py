@@ -12,7 +12,7 @@ from miner_agent.agent import Agent, StaleReply
 from miner_agent.domain.backoff import delay_ms
 from miner_agent.domain.placement import fingerprint
 from miner_agent.domain.reconcile import Action
-from miner_agent.containers import EngineUnavailable
+from miner_agent.engine import EngineUnavailable
 from miner_agent.journal import Journal
 from protocol import paths
 from protocol.agent import EnrolRequest, SyncReply, Want
