@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import timedelta
-from ipaddress import ip_address
 from typing import Protocol
 from uuid import UUID
 
 import paramiko
+
+from marketplace.domain.address import is_public
 
 logger = logging.getLogger(__name__)
 DEADLINE_S = 5.0
@@ -96,7 +97,7 @@ def host_key_at(host: str, port: int, *, deadline_s: float, public_only: bool = 
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     # One address only, so that many dead ones don't add up; Docker publishes on IPv4 everywhere.
     address = str(min(found, key=lambda one: one[0] != socket.AF_INET)[4][0])
-    if public_only and not _is_public(address):
+    if public_only and not is_public(address):
         raise OSError(f"{address} is not a public address.")
     with socket.create_connection((address, port), timeout=deadline_s) as connection:
         transport = paramiko.Transport(connection)
@@ -109,10 +110,3 @@ def host_key_at(host: str, port: int, *, deadline_s: float, public_only: bool = 
             return f"{key.get_name()} {key.get_base64()}"
         finally:
             transport.close()
-
-
-def _is_public(address: str) -> bool:
-    found = ip_address(address)
-    # An IPv4 address written as IPv6 reaches the same machine.
-    found = getattr(found, "ipv4_mapped", None) or found
-    return found.is_global and not found.is_multicast

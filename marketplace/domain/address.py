@@ -1,0 +1,25 @@
+"""This will tell an address of the public internet from one inside somebody's own network."""
+
+from ipaddress import IPv6Address, IPv6Network, ip_address
+
+#: what is given out to the internet. Source: IANA, IPv6 Global Unicast Address Assignments, 2026-11
+IPV6_INTERNET = IPv6Network("2000::/3")
+#: 6to4: the IPv4 address inside may be a private one. Source: RFC 3056, section 2
+IPV6_6TO4 = IPv6Network("2002::/16")
+
+
+def is_public(text: str) -> bool:
+    """Say whether an IP address, not a name, is one host of the public internet.
+
+    An IPv4 address can be written as IPv6 in many ways: mapped, it is the same machine and is judged
+    as such; through a translator or a tunnel (64:ff9b::/96, 6to4, Teredo) nobody needs it.
+
+    :raises ValueError: when the text is no address.
+    """
+    address = ip_address(text)
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is not None:
+            return is_public(str(address.ipv4_mapped))
+        if address not in IPV6_INTERNET or address in IPV6_6TO4:
+            return False
+    return address.is_global and not address.is_multicast
