@@ -1,9 +1,12 @@
 """This will price a request and say the most that it can cost before anybody agrees to it."""
 
+from enum import StrEnum
+
 from marketplace.domain.money import MicroUsd, charge, format_usd
 from marketplace.domain.problem import Refused
 
 HOUR_MS = 3_600_000
+TERM_MS_MIN = 1000
 
 
 class PriceRaised(Refused):
@@ -40,6 +43,44 @@ class LimitMissing(Refused):
 
     code = "limit_missing"
     status = 422
+    sentence = "Say how long you rent or how much you spend at most."
+
+
+class TermTooShort(Refused):
+    """The limits leave less than a second."""
+
+    code = "term_too_short"
+    status = 422
+    sentence = "That is less than a second here; allow more time or more money."
+
+
+class NotLonger(Refused):
+    """The new limits end a rental no later than the present ones."""
+
+    code = "invalid"
+    status = 422
+    sentence = "The new limit must be above the present one."
+
+
+class Bound(StrEnum):
+    """Which limit ends a rental: the first that is reached. Its value is the reason's code."""
+
+    LEASE = "lease_ended"
+    CAP = "cap_reached"
+    #: the longest that the host rents to anybody
+    LONGEST = "term_ended"
+
+
+REASONS = {
+    Bound.LEASE: "Its lease ended.",
+    Bound.CAP: "Its dollar cap was reached.",
+    Bound.LONGEST: "The host's longest term is over.",
+}
+ENDS_FIRST = {
+    Bound.LEASE: "Its lease would end it first; add hours too.",
+    Bound.CAP: "Its dollar cap would end it first; raise that too.",
+    Bound.LONGEST: "This host rents for no longer than that.",
+}
 
 
 def price_hour(
@@ -101,17 +142,45 @@ def term_ms(
 ) -> int:
     """Return the longest that a rental may run, in milliseconds: its lease, cap and offer bound it.
 
-    :raises LimitMissing: when neither a positive lease nor a positive cap is given.
+    :raises LimitMissing: when neither a lease nor a cap is given.
     :raises TermTooLong: when the lease is longer than the offer's longest term.
+    :raises TermTooShort: when less than a second is left.
     """
-    if (lease_s is None or lease_s <= 0) and (cap_microusd is None or cap_microusd <= 0):
-        raise LimitMissing("Say how long you rent or how much you spend at most.")
+    if lease_s is None and cap_microusd is None:
+        raise LimitMissing
     if lease_s is not None and lease_s > longest_term_s:
         raise TermTooLong(f"This host rents for {longest_term_s // 3600} hours at most.")
     bound_ms = (longest_term_s if lease_s is None else lease_s) * 1000
-    if cap_microusd is None:
-        return bound_ms
-    return min(bound_ms, affordable_ms(price_hour_microusd, cap_microusd, at_most_ms=bound_ms))
+    if cap_microusd is not None:
+        bound_ms = affordable_ms(price_hour_microusd, cap_microusd, at_most_ms=bound_ms)
+    if bound_ms < TERM_MS_MIN:
+        raise TermTooShort
+    return bound_ms
+
+
+def bound_by(
+    *, price_hour_microusd: int, lease_s: int | None, cap_microusd: int | None, term_ms: int
+) -> Bound:
+    """Return which limit ends a rental that may run for ``term_ms`` milliseconds."""
+    if lease_s is not None and lease_s * 1000 <= term_ms:
+        return Bound.LEASE
+    if cap_microusd is not None and (
+        affordable_ms(price_hour_microusd, cap_microusd, at_most_ms=term_ms + 1) <= term_ms
+    ):
+        return Bound.CAP
+    return Bound.LONGEST
+
+
+def raised(present: int | None, asked: int | None) -> int | None:
+    """Return the limit that holds from now on. None asked: the present one stays.
+
+    :raises NotLonger: when it is below the present one.
+    """
+    if asked is None:
+        return present
+    if present is not None and asked < present:
+        raise NotLonger
+    return asked
 
 
 def affordable_ms(price_hour_microusd: int, amount_microusd: int, *, at_most_ms: int) -> int:
@@ -130,8 +199,11 @@ def worst_total(
 ) -> MicroUsd:
     """Return the most that the rental can cost.
 
+    It is at least a micro-USD, so that there is something to set aside.
+
     :raises LimitMissing: when neither a lease nor a cap is given.
     :raises TermTooLong: when the lease is longer than the offer's longest term.
+    :raises TermTooShort: when less than a second is left.
     """
     milliseconds = term_ms(
         price_hour_microusd=price_hour_microusd,
@@ -139,7 +211,12 @@ def worst_total(
         cap_microusd=cap_microusd,
         longest_term_s=longest_term_s,
     )
-    return charge(MicroUsd(price_hour_microusd), milliseconds)
+    return worst_of_term(price_hour_microusd, milliseconds)
+
+
+def worst_of_term(price_hour_microusd: int, term_ms: int) -> MicroUsd:
+    """Return the most that a term costs; it is at least a micro-USD."""
+    return max(MicroUsd(1), charge(price_hour_microusd, term_ms))
 
 
 def value(*, price_hour_microusd: int, rate: int | None) -> MicroUsd | None:

@@ -21,13 +21,14 @@ from marketplace.rentals.schemas import (
 from protocol.receipts import BrokenChain, check_chain
 
 router = Router(tags=["rentals"], auth=ApiKeyBearer())
+IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
 
 
 @router.post("/rentals", response={201: RentalReply})
 def create(
     request: HttpRequest,
     payload: RentalRequest,
-    idempotency_key: Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Status[RentalReply]:
     """Rent: the worst total is held at once, seconds are charged once your SSH door answers."""
     now = timezone.now()
@@ -71,14 +72,19 @@ def stop_rental(request: HttpRequest, rental_id: UUID) -> RentalReply:
 
 
 @router.post("/rentals/{rental_id}/extend", response=RentalReply)
-def extend_rental(request: HttpRequest, rental_id: UUID, payload: ExtendRequest) -> RentalReply:
-    """Raise a rental's lease, counted from its start, or its dollar cap."""
+def extend_rental(
+    request: HttpRequest,
+    rental_id: UUID,
+    payload: ExtendRequest,
+    idempotency_key: IdempotencyKey = None,
+) -> RentalReply:
+    """Raise a rental's lease, counted from its start, or its dollar cap; the other stays."""
     now = timezone.now()
     extend.extend(
         rental_id=rental_id,
         renter_id=caller(request).pk,
-        lease_s=payload.lease_s,
-        cap_microusd=payload.cap_microusd,
+        asked=extend.Asked(lease_s=payload.lease_s, cap_microusd=payload.cap_microusd),
+        idempotency_key=idempotency_key or str(uuid4()),
         now=now,
     )
     return RentalReply.of(queries.view(rental_id, caller(request).pk, now))

@@ -46,3 +46,27 @@ class Rental(models.Model):
 
     def __str__(self) -> str:
         return f"rental {self.id}"
+
+
+class Extension(models.Model):
+    """Higher limits that a renter asked for once."""
+
+    rental = models.ForeignKey(Rental, on_delete=models.PROTECT, related_name="extensions")
+    #: the same key and request extend once
+    idempotency_key = models.CharField(max_length=200)
+    #: sha256 of the request that the key was first used with
+    request_digest = models.CharField(max_length=64)
+    #: the limits from then on, as in Rental
+    lease_s = models.PositiveIntegerField(null=True)
+    cap_microusd = models.BigIntegerField(null=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=("rental", "idempotency_key"), name="extension_once_per_key"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"extension {self.pk} of {self.rental_id}"

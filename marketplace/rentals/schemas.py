@@ -36,6 +36,9 @@ class RentalRequest(Schema):
 
 
 class ExtendRequest(Schema):
+    """A limit that is left out stays as it is."""
+
+    #: seconds from the rental's start
     lease_s: Annotated[int, Field(gt=0, le=366 * 86_400)] | None = None
     cap_microusd: Annotated[int, Field(gt=0, le=10**15)] | None = None
 
@@ -52,6 +55,8 @@ class RentalReply(Schema):
     id: UUID
     state: str
     progress: str
+    #: why it ended, such as image_pull_failed or renter_stopped; empty while it goes on
+    reason_code: str
     reason: str
     machine_id: UUID
     offer_id: UUID
@@ -83,6 +88,7 @@ class RentalReply(Schema):
             id=view.id,
             state=view.state,
             progress=view.progress,
+            reason_code=view.reason_code,
             reason=view.reason,
             machine_id=view.machine_id,
             offer_id=view.offer_id,

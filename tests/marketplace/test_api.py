@@ -207,3 +207,16 @@ def test_a_host_sees_the_machine_with_its_verdict(market: Market, charlie: User)
     assert machine["earned_microusd"] == 0
     token = Api(charlie).post("/host/enrolment-tokens").json()
     assert token["token"] in token["command"]
+
+
+def test_one_extend_key_extends_once_and_keeps_the_cap(market: Market, api: Api) -> None:
+    (offer,) = api.get("/offers").json()["items"]
+    api.post("/ssh-keys", {"name": "laptop", "public_key": ALICES_KEY})
+    body = rental_of(offer) | {"cap_microusd": 1_200_000}
+    path = f"/rentals/{api.post('/rentals', body).json()['id']}/extend"
+    for _ in range(2):
+        reply = api.post(path, {"lease_s": 1200}, **{"Idempotency-Key": "e1"})
+        assert (reply.status_code, reply.json()["worst_total_microusd"]) == (200, 1_200_000)
+    refused = api.post(path, {"lease_s": 1300}, **{"Idempotency-Key": "e1"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "idempotency_conflict")
+    assert api.post(path, {"lease_s": 7200}).json()["code"] == "invalid"

@@ -1,6 +1,6 @@
 """This will show one rental and do what its renter asks: stop, extend, forget."""
 
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
@@ -22,7 +22,8 @@ from marketplace.rentals.actions import stop as stopping
 @members_only
 def rental(request: MemberRequest, rental_id: UUID) -> HttpResponse:
     """Show the rental; its panel stays live."""
-    context = {"rental": _panel(request, rental_id), "extend_form": ExtendForm()}
+    form = ExtendForm(initial={"request_key": uuid4().hex})
+    context = {"rental": _panel(request, rental_id), "extend_form": form}
     return render(request, "rentals/rental.html", context)
 
 
@@ -51,14 +52,13 @@ def extend(request: MemberRequest, rental_id: UUID) -> HttpResponse:
     view = _view(request, rental_id)
     form = ExtendForm(request.POST)
     if form.is_valid():
-        seconds = form.seconds_more()
-        present_s = int((view.ends_at - view.started_at).total_seconds())
+        asked = extending.Asked(more_s=form.seconds_more(), cap_microusd=form.cleaned_data["cap"])
         try:
             extending.extend(
                 rental_id=rental_id,
                 renter_id=request.user.pk,
-                lease_s=present_s + seconds if seconds else None,
-                cap_microusd=form.cleaned_data["cap"],
+                asked=asked,
+                idempotency_key=f"page:{form.cleaned_data['request_key']}",
                 now=timezone.now(),
             )
         except Refused as refused:

@@ -1,12 +1,16 @@
 """This will stop rentals whose lease or money is over."""
 
-from datetime import datetime
+import logging
+from datetime import datetime, timedelta
 
+from marketplace.domain import pricing
 from marketplace.domain.placement import PlacementState
 from marketplace.placements.actions import request_stop
 from marketplace.rentals.models import Rental
 
 RENTALS_MAX = 500
+
+logger = logging.getLogger(__name__)
 
 
 def expire(*, now: datetime) -> int:
@@ -16,12 +20,28 @@ def expire(*, now: datetime) -> int:
         placement__stop_requested_at=None,
         placement__funded_until__lte=now,
     ).order_by("placement__funded_until", "id")
-    found = list(over.values_list("placement_id", "lease_s")[:RENTALS_MAX])
-    for placement_id, lease_s in found:
-        request_stop.request_stop(
-            placement_id=placement_id,
-            reason_code="cap_reached" if lease_s is None else "lease_ended",
-            reason="Its dollar cap was reached." if lease_s is None else "Its lease ended.",
-            now=now,
-        )
-    return len(found)
+    done = 0
+    for rental in over.select_related("placement", "meter")[:RENTALS_MAX]:
+        try:
+            _expire(rental, now)
+        except Exception:
+            # One broken rental must not keep the others running; the next pass tries it again.
+            logger.exception("rental not expired", extra={"rental_id": rental.id})
+        else:
+            done += 1
+    return done
+
+
+def _expire(rental: Rental, now: datetime) -> None:
+    bound = pricing.bound_by(
+        price_hour_microusd=rental.meter.price_hour_microusd,
+        lease_s=rental.lease_s,
+        cap_microusd=rental.cap_microusd,
+        term_ms=(rental.placement.funded_until - rental.started_at) // timedelta(milliseconds=1),
+    )
+    request_stop.request_stop(
+        placement_id=rental.placement_id,
+        reason_code=bound.value,
+        reason=pricing.REASONS[bound],
+        now=now,
+    )

@@ -1,18 +1,23 @@
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from marketplace.domain.money import charge
 from marketplace.domain.pricing import (
     BidBelowFloor,
+    Bound,
     LimitMissing,
+    NotLonger,
     PriceRaised,
     TermTooLong,
+    TermTooShort,
     affordable_ms,
+    bound_by,
     check_bid,
     check_price,
     floor_hour,
     price_hour,
+    raised,
     term_ms,
     value,
     worst_total,
@@ -59,12 +64,61 @@ def test_a_price_above_the_agreed_one_is_refused_with_both() -> None:
         check_price(40_000, at_most_microusd=30_000)
 
 
-@pytest.mark.parametrize(("lease_s", "cap"), [(None, None), (0, None), (None, 0), (0, 0)])
-def test_a_rental_without_an_end_is_refused(lease_s: int | None, cap: int | None) -> None:
-    with pytest.raises(LimitMissing):
+def test_a_rental_without_an_end_is_refused() -> None:
+    with pytest.raises(LimitMissing, match="how long"):
         worst_total(
-            price_hour_microusd=1, lease_s=lease_s, cap_microusd=cap, longest_term_s=LONGEST_S
+            price_hour_microusd=1, lease_s=None, cap_microusd=None, longest_term_s=LONGEST_S
         )
+
+
+@pytest.mark.parametrize(
+    ("lease_s", "cap", "price"),
+    [(0, None, 1), (None, 0, 1), (0, 0, 1), (-1, None, 1), (60, 1, 3_600_001), (None, 1, 10**9)],
+)
+def test_limits_that_leave_less_than_a_second_are_refused(
+    lease_s: int | None, cap: int | None, price: int
+) -> None:
+    with pytest.raises(TermTooShort, match="less than a second"):
+        worst_total(
+            price_hour_microusd=price, lease_s=lease_s, cap_microusd=cap, longest_term_s=LONGEST_S
+        )
+
+
+def test_the_cheapest_rental_sets_a_micro_usd_aside() -> None:
+    limits = {"cap_microusd": None, "longest_term_s": LONGEST_S}
+    assert worst_total(price_hour_microusd=1, lease_s=1, **limits) == 1
+
+
+@pytest.mark.parametrize(
+    ("lease_s", "cap", "bound"),
+    [
+        (60, None, Bound.LEASE),
+        (60, 60_000, Bound.LEASE),
+        (120, 60_000, Bound.CAP),
+        (None, 60_000, Bound.CAP),
+        (None, 60_001, Bound.LONGEST),
+        (90, 60_001, Bound.LONGEST),
+    ],
+)
+def test_the_limit_that_is_reached_first_ends_a_rental(
+    lease_s: int | None, cap: int | None, bound: Bound
+) -> None:
+    limits = {"price_hour_microusd": 3_600_000, "lease_s": lease_s, "cap_microusd": cap}
+    assert bound_by(**limits, term_ms=60_000) is bound
+
+
+@pytest.mark.parametrize(
+    ("present", "asked", "holds"), [(1, None, 1), (None, 1, 1), (None, None, None), (1, 1, 1)]
+)
+def test_a_limit_that_is_not_asked_about_stays(
+    present: int | None, asked: int | None, holds: int | None
+) -> None:
+    assert raised(present, asked) == holds
+
+
+def test_no_limit_sinks() -> None:
+    with pytest.raises(NotLonger):
+        raised(2, 1)
 
 
 def test_a_lease_beyond_the_offers_longest_term_is_refused() -> None:
@@ -85,11 +139,12 @@ def test_what_an_amount_affords_never_costs_more_and_is_the_longest_such(
 def test_a_rental_never_costs_more_than_its_cap_or_its_lease(
     price: int, lease_s: int, cap: int
 ) -> None:
+    assume(affordable_ms(price, cap, at_most_ms=1000) == 1000)
     limits = {"price_hour_microusd": price, "longest_term_s": LONGEST_S}
     both = worst_total(lease_s=lease_s, cap_microusd=cap, **limits)
     assert both <= cap
     assert both <= worst_total(lease_s=lease_s, cap_microusd=None, **limits)
-    assert both == charge(price, term_ms(lease_s=lease_s, cap_microusd=cap, **limits))
+    assert both == max(1, charge(price, term_ms(lease_s=lease_s, cap_microusd=cap, **limits)))
 
 
 @given(price=PRICES, lease_s=LEASES_S, more_s=LEASES_S)

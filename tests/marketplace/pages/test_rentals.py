@@ -99,8 +99,10 @@ def test_a_live_rental_is_not_forgotten(renter: Client, rental: Rental) -> None:
 
 
 def test_more_hours_are_added_to_the_present_end(renter: Client, rental: Rental) -> None:
-    reply = renter.post(f"/rentals/{rental.id}/extend", {"hours_more": "0.5"})
-    assert reply.status_code == 302
+    for _ in range(2):  # pressed twice
+        sent = {"hours_more": "0.5", "request_key": "k"}
+        reply = renter.post(f"/rentals/{rental.id}/extend", sent)
+        assert reply.status_code == 302
     rental.refresh_from_db()
     assert rental.lease_s == 5400
     assert rental.worst_total_microusd == 5_400_000
@@ -110,16 +112,24 @@ def test_more_hours_are_added_to_the_present_end(renter: Client, rental: Rental)
     ("sent", "sentence"),
     [
         ({}, "Say how long you rent or how much you spend at most."),
-        ({"cap": "0.01"}, "The new limit must be above the present one."),
+        ({"cap": "0.01"}, "Its dollar cap would end it first; raise that too."),
         ({"cap": "much"}, "Write an amount of dollars"),
     ],
 )
 def test_an_extension_that_is_none_is_explained(
     renter: Client, rental: Rental, sent: dict[str, str], sentence: str
 ) -> None:
-    reply = renter.post(f"/rentals/{rental.id}/extend", sent)
+    reply = renter.post(f"/rentals/{rental.id}/extend", {"request_key": "k"} | sent)
     assert reply.status_code == 422
     assert sentence in reply.content.decode()
+
+
+def test_each_extend_form_has_a_key_of_its_own(renter: Client, rental: Rental) -> None:
+    keys = {
+        renter.get(f"/rentals/{rental.id}/").context["extend_form"]["request_key"].value()
+        for _ in range(2)
+    }
+    assert len(keys) == 2
 
 
 def test_the_receipts_are_what_the_machine_signed(

@@ -1,7 +1,6 @@
 """A rental's life by signed syncs: what runs, what is charged, what comes back."""
 
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
 
@@ -13,10 +12,12 @@ from marketplace.ledger import queries as ledger
 from marketplace.metering import queries as metering
 from marketplace.metering.actions.charge import charge_all
 from marketplace.metering.models import Meter, SignedIntervalRow
+from marketplace.offers.models import Offer
 from marketplace.rentals import queries
 from marketplace.rentals.actions import expire, extend, forget, stop
 from protocol.agent import ObservedState, Want
 from protocol.receipts import check_chain
+from tests.marketplace.broken import break_row
 from tests.marketplace.rentals.market import CPU_HOUR_MICROUSD, Market, give_key
 from tests.marketplace.scene import NOW, after
 
@@ -141,20 +142,44 @@ def test_the_lease_ends_by_itself(market: Market, renter: User) -> None:
     assert ledger.held(renter.pk) == 0
 
 
-def test_extending_holds_more_and_lengthens(market: Market, renter: User) -> None:
-    rental = market.rent(renter, lease_s=60)
+@pytest.mark.parametrize(
+    ("lease_s", "cap", "longest_s", "code", "sentence"),
+    [
+        (60, None, 600, "lease_ended", "Its lease ended."),
+        (60, 60 * SECOND_MICROUSD, 600, "lease_ended", "Its lease ended."),
+        (600, 60 * SECOND_MICROUSD, 600, "cap_reached", "Its dollar cap was reached."),
+        (None, 60 * SECOND_MICROUSD, 600, "cap_reached", "Its dollar cap was reached."),
+        (None, 90 * SECOND_MICROUSD, 60, "term_ended", "The host's longest term is over."),
+    ],
+)
+def test_the_reason_names_the_limit_that_ended_it(
+    market: Market,
+    renter: User,
+    lease_s: int | None,
+    cap: int | None,
+    longest_s: int,
+    code: str,
+    sentence: str,
+) -> None:
+    Offer.objects.update(longest_term_s=longest_s)
+    rental = market.rent(renter, lease_s=lease_s, cap_microusd=cap)
     market.run(rental, at=after(2))
-    extend.extend(
-        rental_id=rental.id, renter_id=renter.pk, lease_s=120, cap_microusd=None, now=after(5)
-    )
-    assert ledger.held(renter.pk) == 120 * SECOND_MICROUSD
-    view = queries.view(rental.id, renter.pk, after(5))
-    assert view.ends_at == NOW + timedelta(seconds=120)
-    with pytest.raises(Refused) as shorter:
-        extend.extend(
-            rental_id=rental.id, renter_id=renter.pk, lease_s=90, cap_microusd=None, now=after(6)
-        )
-    assert shorter.value.code == "invalid"
+    assert expire.expire(now=after(60)) == 1
+    rental.placement.refresh_from_db()
+    assert (rental.placement.reason_code, rental.placement.reason) == (code, sentence)
+
+
+def test_a_rental_that_cannot_be_ended_keeps_no_other_running(
+    market: Market, renter: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken, sound = market.rent(renter, lease_s=60), market.rent(renter, lease_s=61)
+    for rental in (broken, sound):
+        market.run(rental, at=after(2))
+    break_row(broken.placement)
+    assert expire.expire(now=after(100)) == 1
+    sound.placement.refresh_from_db()
+    assert sound.placement.stop_requested_at == after(100)
+    assert "rental not expired" in caplog.text
 
 
 def test_bob_cannot_see_stop_or_extend_what_is_alices(
@@ -166,7 +191,11 @@ def test_bob_cannot_see_stop_or_extend_what_is_alices(
         lambda: stop.stop(rental_id=rental.id, renter_id=bob.pk, now=NOW),
         lambda: forget.forget(rental_id=rental.id, renter_id=bob.pk, now=NOW),
         lambda: extend.extend(
-            rental_id=rental.id, renter_id=bob.pk, lease_s=7200, cap_microusd=None, now=NOW
+            rental_id=rental.id,
+            renter_id=bob.pk,
+            asked=extend.Asked(lease_s=7200),
+            idempotency_key="k",
+            now=NOW,
         ),
     ):
         with pytest.raises(Refused) as refused:
