@@ -88,6 +88,17 @@ def row(offer_id: UUID, *, now: datetime) -> OfferRow:
     return row_of(offer, now=now)
 
 
+def machine_of(offer_id: UUID) -> UUID:
+    """Return whose offer this is, listed or not.
+
+    :raises OfferUnknown: when there is none.
+    """
+    machine_id = Offer.objects.values_list("machine_id", flat=True).filter(id=offer_id).first()
+    if machine_id is None:
+        raise OfferUnknown
+    return machine_id
+
+
 def rentable(offer_id: UUID, *, now: datetime) -> Offer:
     """Return a listed offer, with its machine, that may be rented now.
 

@@ -12,7 +12,7 @@ from marketplace.ledger.actions import open_account
 from marketplace.ledger.actions.post import post
 from marketplace.machines.models import Machine
 from marketplace.placements.models import Placement
-from marketplace.rentals.actions import stop
+from marketplace.rentals.actions import extend, stop
 from marketplace.rentals.models import Rental
 from protocol.agent import ObservedState
 from protocol.hardware import Resources
@@ -90,4 +90,32 @@ def test_a_sync_with_seconds_a_stop_and_a_new_rental_at_once_all_succeed(
         for it in Rental.objects.filter(placement__ended_at__isnull=True):
             stop.stop(rental_id=it.id, renter_id=alice.pk, now=later)
             market.end(it, at=later)
+    assert audit.audit() == []
+
+
+def test_one_click_sent_six_times_for_the_last_of_it_is_one_rental(
+    market: Market, race: Race
+) -> None:
+    alice = renter(1)
+    # The whole machine for nearly all of her money: a second one of either does not exist.
+    ask = partial(market.rent, alice, idempotency_key="click", resources=WHOLE, lease_s=20_000)
+    outcomes = race([ask] * 6)
+    assert {getattr(outcome, "id", outcome) for outcome in outcomes} == {Rental.objects.get().id}
+    assert audit.audit() == []
+
+
+def test_one_extend_click_sent_six_times_extends_once(market: Market, race: Race) -> None:
+    alice = renter(1)
+    rental = market.rent(alice, lease_s=600)
+    ask = partial(
+        extend.extend,
+        rental_id=rental.id,
+        renter_id=alice.pk,
+        asked=extend.Asked(more_s=600),
+        idempotency_key="click",
+        now=NOW,
+    )
+    outcomes = race([ask] * 6)
+    assert {getattr(outcome, "lease_s", outcome) for outcome in outcomes} == {1200}
+    assert queries.held(alice.pk) == Rental.objects.get().worst_total_microusd == 1_200_000
     assert audit.audit() == []

@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from marketplace.accounts.models import SshKey
-from marketplace.domain import money, pricing
+from marketplace.accounts import queries as accounts
+from marketplace.domain import pricing
 from marketplace.domain.matching import Slice, check_fits
 from marketplace.domain.money import MicroUsd
 from marketplace.domain.problem import Refused
@@ -126,7 +126,7 @@ def start(
             now=now,
         )
     except IntegrityError:
-        # The same request came twice at once; the other one won and its rental is the answer.
+        # The same key came at once for another machine, whose lock is not the one we held.
         if (known := _known(renter_id, idempotency_key, digest)) is None:
             raise
         return known
@@ -143,10 +143,13 @@ def _start_once(
     now: datetime,
 ) -> Rental:
     with transaction.atomic():
-        machine_id = offers.rentable(offer_id, now=now).machine_id
         # Everybody locks the machine, then its placements, their meters and the money: start holds
         # the wallet while it waits for a machine that a sync holds otherwise.
-        lock.lock(machine_id=machine_id)
+        lock.lock(machine_id=offers.machine_of(offer_id))
+        # The same request may have come twice at once: while this one waited, the other one took
+        # the room and the money, and its rental is the answer (tests/concurrency).
+        if (known := _known(renter_id, *idempotency)) is not None:
+            return known
         offer = offers.rentable(offer_id, now=now)
         _check_room(offer.machine, workload.resources)
         terms = _terms(offer, workload.resources, limits, now)
@@ -205,7 +208,7 @@ def _terms(
     )
     return Terms(
         price_hour_microusd=price,
-        worst_total_microusd=money.charge(price, term_ms),
+        worst_total_microusd=pricing.worst_of_term(price, term_ms),
         funded_until=now + timedelta(milliseconds=term_ms),
     )
 
@@ -232,10 +235,8 @@ def _price_hour(offer: Offer, resources: Resources, bid_microusd: int | None) ->
 
 
 def _keys(renter_id: int, ssh_key_ids: Sequence[UUID] | None) -> tuple[str, ...]:
-    keys = SshKey.objects.filter(user_id=renter_id).order_by("created_at", "id")
-    if ssh_key_ids is not None:
-        keys = keys.filter(id__in=ssh_key_ids)
-    lines = tuple(keys.values_list("public_key", flat=True)[:50])
+    keys = accounts.ssh_keys(renter_id, only=ssh_key_ids)
+    lines = tuple(key.public_key for key in keys)
     if not lines:
         raise SshKeyMissing
     return lines
