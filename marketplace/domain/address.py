@@ -11,7 +11,7 @@ IPV6_6TO4 = IPv6Network("2002::/16")
 def is_public(text: str) -> bool:
     """Say whether an IP address, not a name, is one host of the public internet.
 
-    An IPv4 address can be written as IPv6 in many ways: mapped, it is the same machine and is judged
+    IPv6 can spell an IPv4 address in many ways: mapped, it is the same machine and is judged
     as such; through a translator or a tunnel (64:ff9b::/96, 6to4, Teredo) nobody needs it.
 
     :raises ValueError: when the text is no address.
