@@ -6,7 +6,7 @@ from marketplace.pages.views.api_keys import api_keys, revoke_key
 from marketplace.pages.views.home import home
 from marketplace.pages.views.host import host, issue_enrolment_token, set_terms
 from marketplace.pages.views.keys import keys, remove_key
-from marketplace.pages.views.money import money
+from marketplace.pages.views.money import balance, money
 from marketplace.pages.views.offers import offers
 from marketplace.pages.views.receipts import receipts
 from marketplace.pages.views.rent import rent
@@ -31,6 +31,7 @@ urlpatterns = [
     path("api-keys/", api_keys, name="api-keys"),
     path("api-keys/<uuid:key_id>/revoke", revoke_key, name="api-key-revoke"),
     path("money/", money, name="money"),
+    path("money/balance", balance, name="balance"),
     path("host/", host, name="host"),
     path("host/tokens", issue_enrolment_token, name="host-token"),
     path("host/machines/<uuid:machine_id>/terms", set_terms, name="host-terms"),

@@ -77,13 +77,48 @@ def test_a_person_rents_watches_it_live_and_stops(page: Page, market: Market) ->
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == command
 
-    page.get_by_role("button", name="Stop").click()
+    balance = page.locator("#header-balance")
+    expect(balance).to_have_text("$2.80")
+    page.locator("#stop > summary").click()
+    page.get_by_role("button", name="Stop it now").click()
     expect(state).to_have_text("Stopping")
     market.end(rental, at=timezone.now())
     expect(state).to_have_text("Ended")
+    # What was set aside and not used is back, and the page says so by itself.
+    expect(balance).to_have_text("$10.00")
     expect(page.get_by_text("You stopped it.")).to_be_visible()
     expect(page.get_by_role("link", name="Download receipts")).to_be_visible()
     expect(page.get_by_role("button", name="Extend")).to_be_hidden()
+
+
+def test_a_new_person_rents_from_one_form(page: Page, market: Market) -> None:
+    page.goto(f"/offers/{market.offer.id}/rent")
+    page.get_by_role("main").get_by_role("link", name="Sign up").click()
+    page.get_by_label("E-mail").fill(ALICE)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("main").get_by_role("button", name="Sign up").click()
+    page.get_by_role("link", name="Add money").click()
+    page.get_by_role("button", name="Add", exact=True).click()
+    # The way back leads to the form, where the key and a variable are asked for.
+    page.get_by_label("Your SSH public key").fill(ALICES_KEY)
+    page.get_by_text("Set environment variables").click()
+    page.get_by_label("Environment variables").fill("TOKEN=secret")
+    page.get_by_role("button", name="Rent", exact=True).click()
+    expect(page.locator("#state")).to_have_text("Waiting for the machine")
+    assert the_rental().placement.workload["environment"] == {"TOKEN": "secret"}
+
+
+def test_the_list_of_somebody_who_logged_out_leads_to_the_log_in(
+    page: Page, market: Market
+) -> None:
+    sign_up(page)
+    add_key_and_money(page)
+    page.goto(f"/offers/{market.offer.id}/rent")
+    page.get_by_role("button", name="Rent", exact=True).click()
+    page.goto("/rentals/")
+    page.context.clear_cookies()
+    expect(page).to_have_url(re.compile("/accounts/login/\\?next=/rentals/"))
+    expect(page.get_by_role("heading", name="Log in")).to_have_count(1)
 
 
 def test_where_no_stream_gets_through_the_page_asks_again(page: Page, market: Market) -> None:
@@ -133,7 +168,8 @@ def test_everything_works_without_scripts(without_scripts: Page, market: Market)
     expect(page.locator("#worst-total")).to_have_text("$7.20")
     page.get_by_role("button", name="Rent", exact=True).click()
     expect(page.locator("#state")).to_have_text("Waiting for the machine")
-    page.get_by_role("button", name="Stop").click()
+    page.locator("#stop > summary").click()
+    page.get_by_role("button", name="Stop it now").click()
     expect(page.locator("#state")).to_have_text("Stopping")
 
 

@@ -7,7 +7,8 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
 
 from marketplace.domain.money import format_usd
 from marketplace.domain.problem import Refused
@@ -48,6 +49,14 @@ def money(request: MemberRequest) -> HttpResponse:
         "next": onward(request),
     }
     return render(request, "money/money.html", context, status=422 if form.errors else 200)
+
+
+@require_safe
+@members_only
+@never_cache
+def balance(request: MemberRequest) -> HttpResponse:
+    """Show just what can be spent, for the header of a page that stays open."""
+    return HttpResponse(format_usd(queries.balance(request.user.pk)))
 
 
 def _pay(request: MemberRequest, form: TopUpForm) -> TopUp:

@@ -27,6 +27,15 @@ def test_money_comes_in_and_shows_on_the_statement(alice: User, browser_of: Brow
     assert [line.amount for line in reply.context["lines"]] == ["+$12.50"]
 
 
+def test_an_open_page_asks_for_the_balance_alone(
+    alice: User, browser_of: Browser, give: Callable[..., None]
+) -> None:
+    give(alice, 1_500_000)
+    reply = browser_of(alice).get("/money/balance")
+    assert reply.content == b"$1.50"
+    assert "no-store" in reply.headers["Cache-Control"]
+
+
 def test_pressing_twice_pays_once(alice: User, browser_of: Browser) -> None:
     for _ in range(2):
         browser_of(alice).post("/money/", {"amount": "5", "request_key": "same"})
