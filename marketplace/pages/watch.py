@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
@@ -15,8 +16,9 @@ from marketplace.pages import queries
 
 logger = logging.getLogger(__name__)
 TICK_S = 0.5
-#: streams that one process holds; browsers beyond them poll
+#: streams that one process holds, and of them one person's; browsers beyond them poll
 STREAMS_MAX = 5000
+STREAMS_A_PERSON_MAX = 20
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -30,23 +32,29 @@ class Watch:
         self._read = read
         self._waiting: dict[UUID, set[asyncio.Event]] = {}
         self._seen: dict[UUID, Hashable] = {}
+        self._streams: Counter[int] = Counter()
         self._task: asyncio.Task[None] | None = None
 
-    @property
-    def full(self) -> bool:
-        """Say whether no further stream may wait here."""
-        return sum(map(len, self._waiting.values())) >= STREAMS_MAX
+    def full(self, user_id: int) -> bool:
+        """Say whether no further stream of this person may wait here."""
+        return (
+            self._streams[user_id] >= STREAMS_A_PERSON_MAX or self._streams.total() >= STREAMS_MAX
+        )
 
     @contextmanager
-    def watching(self, rental_id: UUID) -> Iterator[asyncio.Event]:
+    def watching(self, rental_id: UUID, user_id: int) -> Iterator[asyncio.Event]:
         """Yield an event that is set each time the rental may have changed."""
         changed = asyncio.Event()
+        self._streams[user_id] += 1
         self._waiting.setdefault(rental_id, set()).add(changed)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
         try:
             yield changed
         finally:
+            self._streams[user_id] -= 1
+            if not self._streams[user_id]:
+                del self._streams[user_id]
             self._waiting[rental_id].discard(changed)
             if not self._waiting[rental_id]:
                 del self._waiting[rental_id]

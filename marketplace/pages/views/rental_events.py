@@ -26,7 +26,7 @@ async def rental_events(request: HttpRequest, rental_id: UUID) -> HttpResponseBa
     user = await request.auser()
     if user.pk is None:
         return HttpResponse(status=403)
-    if watch.of_this_process().full:
+    if watch.of_this_process().full(user.pk):
         return HttpResponse(status=503)
     try:
         await _look(rental_id, user.pk)
@@ -42,7 +42,10 @@ async def _stream(request: HttpRequest, rental_id: UUID, renter_id: int) -> Asyn
     until = loop.time() + STREAM_S_MAX
     shown: RentalPanel | None = None
     yield "retry: 1000\n\n"
-    with watch.of_this_process().watching(rental_id) as changed:
+    if watch.of_this_process().full(renter_id):
+        # Many streams were asked for at once, before any of them began to count.
+        return
+    with watch.of_this_process().watching(rental_id, renter_id) as changed:
         while loop.time() < until:
             # Cleared before the look, so that a change during the look is not lost.
             changed.clear()

@@ -187,6 +187,23 @@ async def test_the_stream_is_only_for_the_renter(rental: Rental, bob: User) -> N
 
 
 @pytest.mark.django_db(transaction=True)
+async def test_of_more_streams_than_a_person_may_have_the_last_ends_at_once(
+    rental: Rental, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("marketplace.pages.watch.STREAMS_A_PERSON_MAX", 1)
+    client = AsyncClient()
+    await client.aforce_login(alice, "allauth.account.auth_backends.AuthenticationBackend")
+    url = f"/rentals/{rental.id}/events"
+    first, asked_at_once = [await client.get(url) for _ in range(2)]
+    stream = aiter(first.streaming_content)
+    assert await anext(stream) == b"retry: 1000\n\n"
+    assert (await anext(stream)).startswith(b"event: rental")
+    assert (await client.get(url)).status_code == 503
+    assert [chunk async for chunk in asked_at_once.streaming_content] == [b"retry: 1000\n\n"]
+    await stream.aclose()
+
+
+@pytest.mark.django_db(transaction=True)
 async def test_the_stream_follows_the_rental_to_its_end(
     rental: Rental, alice: User, market: Market, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import ExitStack
 from uuid import UUID
 
 import pytest
@@ -14,6 +15,7 @@ from marketplace.pages import queries, watch
 from tests.marketplace.rentals.market import Market
 
 ONE, OTHER = UUID(int=1), UUID(int=2)
+ALICE, BOB = 1, 2
 
 
 class World:
@@ -46,9 +48,9 @@ async def test_only_those_who_watch_what_changed_are_woken() -> None:
     world = World()
     watching = watch.Watch(world.read)
     with (
-        watching.watching(ONE) as one,
-        watching.watching(ONE) as same,
-        watching.watching(OTHER) as other,
+        watching.watching(ONE, ALICE) as one,
+        watching.watching(ONE, ALICE) as same,
+        watching.watching(OTHER, BOB) as other,
     ):
         for changed in (one, same, other):
             await woken(changed)
@@ -62,7 +64,7 @@ async def test_only_those_who_watch_what_changed_are_woken() -> None:
 async def test_a_lost_database_ends_no_stream() -> None:
     world = World()
     watching = watch.Watch(world.read)
-    with watching.watching(ONE) as changed:
+    with watching.watching(ONE, ALICE) as changed:
         await woken(changed)
         world.broken, world.state[ONE] = True, "b"
         await woken(changed)
@@ -71,23 +73,33 @@ async def test_a_lost_database_ends_no_stream() -> None:
 async def test_nobody_watching_means_nothing_is_read() -> None:
     world = World()
     watching = watch.Watch(world.read)
-    with watching.watching(ONE) as changed:
+    with watching.watching(ONE, ALICE) as changed:
         await woken(changed)
     await asyncio.sleep(0.02)
     asked = len(world.asked)
     await asyncio.sleep(0.02)
     assert len(world.asked) == asked
-    with watching.watching(ONE) as changed:
+    with watching.watching(ONE, ALICE) as changed:
         await woken(changed)
 
 
 async def test_streams_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "STREAMS_MAX", 1)
     watching = watch.Watch(World().read)
-    assert not watching.full
-    with watching.watching(ONE):
-        assert watching.full
-    assert not watching.full
+    assert not watching.full(BOB)
+    with watching.watching(ONE, ALICE):
+        assert watching.full(BOB)
+    assert not watching.full(BOB)
+
+
+async def test_one_person_cannot_take_all_streams() -> None:
+    watching = watch.Watch(World().read)
+    with ExitStack() as stack:
+        for _ in range(watch.STREAMS_A_PERSON_MAX):
+            stack.enter_context(watching.watching(ONE, ALICE))
+        assert watching.full(ALICE)
+        assert not watching.full(BOB)
+    assert not watching.full(ALICE)
 
 
 def test_all_watched_rentals_take_one_query(
