@@ -44,4 +44,6 @@ def members_only(
 def onward(request: HttpRequest) -> str:
     """Return where the person goes on to, if it is an address of this site; else nothing."""
     wanted = request.POST.get("next") or request.GET.get("next") or ""
-    return wanted if url_has_allowed_host_and_scheme(wanted, allowed_hosts=None) else ""
+    # A word without a slash would be looked up as the name of a page.
+    ours = wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
+    return wanted if ours else ""

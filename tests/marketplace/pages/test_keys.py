@@ -35,7 +35,7 @@ def test_adding_a_key_leads_back_to_the_rent_page(alice: User, browser_of: Brows
 
 
 def test_adding_a_key_never_leads_to_another_site(alice: User, browser_of: Browser) -> None:
-    for target in ("https://evil.example/", "//evil.example/", "javascript:alert(1)"):
+    for target in ("https://evil.example/", "//evil.example/", "javascript:alert(1)", "zzz", "a:b"):
         sent = {"name": "laptop", "public_key": ALICES_KEY, "next": target}
         assert browser_of(alice).post("/keys/", sent).headers["Location"] == "/keys/"
 
