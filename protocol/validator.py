@@ -48,6 +48,8 @@ class Target(Message):
     #: cpus and bytes that no placement holds now: the proof may use these
     cpus_free: int
     memory_bytes_free: int
+    #: when a proof of it passed last, by any admitted validator; None: never
+    proven_at_ms: int | None = None
 
 
 class Measurement(Message):

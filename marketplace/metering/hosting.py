@@ -8,8 +8,7 @@ from marketplace.machines import queries as machine_queries
 from marketplace.machines.models import Machine
 from marketplace.metering.queries import earned_by_machine
 from marketplace.verification import queries as verification
-from marketplace.verification.models import EpochScore, VerdictRecord
-from protocol.validator import SignedVerdict
+from marketplace.verification.models import EpochScore
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ def hosted_machines(host_id: int, *, now: datetime) -> tuple[HostedMachine, ...]
     return tuple(
         _hosted(
             machine,
-            standings[machine.id].verdict,
+            standings[machine.id],
             scores.get(machine.id),
             uptime_ppm=uptimes[machine.id],
             earned_microusd=earned.get(machine.id, 0),
@@ -50,21 +49,17 @@ def hosted_machines(host_id: int, *, now: datetime) -> tuple[HostedMachine, ...]
 
 def _hosted(
     machine: Machine,
-    verdict: VerdictRecord | None,
+    standing: verification.Standing,
     score: EpochScore | None,
     *,
     uptime_ppm: int,
     earned_microusd: int,
 ) -> HostedMachine:
-    reasons: tuple[tuple[str, str], ...] = ()
-    if verdict is not None:
-        told = SignedVerdict.model_validate(verdict.signed).verdict.reasons
-        reasons = tuple((reason.code, reason.message) for reason in told)
     return HostedMachine(
         machine=machine,
-        verdict=verdict.state if verdict else "",
-        reasons=reasons,
-        verdict_expires_at=verdict.expires_at if verdict else None,
+        verdict=standing.state or "",
+        reasons=tuple((reason.code, reason.message) for reason in standing.reasons),
+        verdict_expires_at=standing.expires_at,
         uptime_ppm=uptime_ppm,
         points_micro=score.points_micro if score else None,
         factors_ppm=score.factors_ppm if score else {},

@@ -3,16 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 from uuid import UUID
 
-from django.db.models import OuterRef, Subquery
-
+from marketplace.machines.models import Machine
 from marketplace.metering.queries import earned_by_machine
 from marketplace.offers.models import Offer
 from marketplace.offers.queries import of_host
 from marketplace.rentals.models import Rental
-from marketplace.verification.models import EpochScore, VerdictRecord
+from marketplace.verification import queries as verification
+from marketplace.verification.models import EpochScore
 from protocol.validator import VerdictState
 
 MACHINES_MAX = 500
@@ -34,13 +33,6 @@ CHANGING = (
 )
 
 
-class Newest(NamedTuple):
-    """The ids of the verdict that stands and of the newest score. None: there is none."""
-
-    verdict: UUID | None
-    score: int | None
-
-
 @dataclass(frozen=True, slots=True)
 class HostMachine:
     """A machine with all that its host wants to know of it."""
@@ -59,19 +51,20 @@ class HostMachine:
 
 def host_machines(host_id: int, now: datetime) -> tuple[HostMachine, ...]:
     """Return the host's machines in a fixed number of queries, however many there are."""
-    newest = _newest(host_id, now)
-    verdicts = VerdictRecord.objects.in_bulk(
-        [ids.verdict for ids in newest.values() if ids.verdict]
-    )
-    scores = EpochScore.objects.in_bulk([ids.score for ids in newest.values() if ids.score])
+    offers = list(of_host(host_id)[:MACHINES_MAX])
+    machines = Machine.objects.filter(id__in=[offer.machine_id for offer in offers])
+    standings = verification.standings(machines, now)
+    scores = verification.newest_scores(machines)
     earned = earned_by_machine(host_id)
-    found = []
-    for offer in of_host(host_id)[:MACHINES_MAX]:
-        ids = newest.get(offer.machine_id, Newest(None, None))
-        verdict = verdicts.get(ids.verdict) if ids.verdict else None
-        score = scores.get(ids.score) if ids.score else None
-        found.append(_host_machine(offer, verdict, score, earned.get(offer.machine_id, 0)))
-    return tuple(found)
+    return tuple(
+        _host_machine(
+            offer,
+            standings[offer.machine_id],
+            scores.get(offer.machine_id),
+            earned.get(offer.machine_id, 0),
+        )
+        for offer in offers
+    )
 
 
 def newest_image(renter_id: int) -> str | None:
@@ -90,26 +83,17 @@ def fingerprints(rental_ids: Sequence[UUID]) -> dict[UUID, tuple[object, ...]]:
     return found
 
 
-def _newest(host_id: int, now: datetime) -> dict[UUID, Newest]:
-    verdict = VerdictRecord.objects.filter(
-        machine=OuterRef("machine"), expires_at__gt=now, validator__admitted=True
-    ).order_by("-checked_at", "-id")
-    score = EpochScore.objects.filter(machine=OuterRef("machine")).order_by("-epoch", "-id")
-    rows = of_host(host_id).values_list(
-        "machine_id", Subquery(verdict.values("id")[:1]), Subquery(score.values("id")[:1])
-    )
-    return {machine_id: Newest(*ids) for machine_id, *ids in rows[:MACHINES_MAX]}
-
-
 def _host_machine(
-    offer: Offer, verdict: VerdictRecord | None, score: EpochScore | None, earned_microusd: int
+    offer: Offer,
+    standing: verification.Standing,
+    score: EpochScore | None,
+    earned_microusd: int,
 ) -> HostMachine:
-    said = verdict.signed["verdict"]["reasons"] if verdict else ()
     return HostMachine(
         offer=offer,
-        state=VerdictState(verdict.state) if verdict else None,
-        reasons=tuple(reason["message"] for reason in said),
-        checked_at=verdict.checked_at if verdict else None,
+        state=standing.state,
+        reasons=tuple(reason.message for reason in standing.reasons),
+        checked_at=standing.checked_at,
         points_micro=score.points_micro if score else None,
         factors_ppm=tuple(sorted(score.factors_ppm.items())) if score else (),
         earned_microusd=earned_microusd,

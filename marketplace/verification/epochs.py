@@ -93,7 +93,7 @@ def _record(
     start: datetime,
     now: datetime,
 ) -> MachineRecord:
-    first, verdict = standing.first_verified_at, standing.verdict
+    first = standing.first_verified_at
     return MachineRecord(
         machine_id=machine.id,
         miner_hotkey=machine.miner_hotkey,
@@ -102,8 +102,7 @@ def _record(
         efficiency_ppm=efficiency_ppm(standing.rates_per_cpu),
         uptime_ppm=uptime_ppm,
         verified_for_ms=0 if first is None else _ms(now) - _ms(first),
-        has_valid_verdict=verdict is not None
-        and queries.vouches(verdict, claimed=machine.hardware),
+        has_valid_verdict=standing.is_verified,
         paid_ms=done.paid_ms,
         epoch_ms=max(1, (_ms(now) - _ms(start)) * max(1, machine.gpus_total)),
         fees_microusd=done.fees_microusd,

@@ -30,6 +30,8 @@ class VerdictRecord(models.Model):
     state = models.CharField(max_length=16, choices=[(s.value, s.value) for s in VerdictState])
     #: protocol.validator.SignedVerdict as it was sent, so that anyone can check it again
     signed = models.JSONField()
+    #: PBKDF2-SHA256 iterations per second of one CPU; None: this look measured nothing
+    hash_rate_per_cpu = models.BigIntegerField(null=True, blank=True)
     checked_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     received_at = models.DateTimeField()
@@ -40,7 +42,14 @@ class VerdictRecord(models.Model):
                 name="verdict_once", fields=["validator", "machine", "checked_at"]
             )
         ]
-        indexes = [models.Index(name="verdict_newest", fields=["machine", "-checked_at"])]
+        indexes = [
+            models.Index(name="verdict_newest", fields=["machine", "-checked_at"]),
+            models.Index(
+                name="verdict_measured",
+                fields=["machine", "-checked_at"],
+                condition=models.Q(hash_rate_per_cpu__isnull=False),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.machine_id} {self.state}"

@@ -63,7 +63,14 @@ def test_a_slow_cpu_and_slow_memory_degrade() -> None:
 
 
 def test_a_machine_rented_out_whole_stays_verified_without_a_proof() -> None:
-    assert judged(seen(None), busy=True) == (VerdictState.VERIFIED, ("proof_postponed",))
+    proven = {"busy": True, "proven_at_ms": NOW_MS - RULES.unproven_ms_max}
+    assert judged(seen(None), **proven) == (VerdictState.VERIFIED, ("proof_postponed",))
+
+
+@pytest.mark.parametrize("proven_at_ms", [None, NOW_MS - RULES.unproven_ms_max - 1])
+def test_a_proof_is_postponed_for_a_few_days_only(proven_at_ms: int | None) -> None:
+    overdue = judged(seen(None), busy=True, proven_at_ms=proven_at_ms)
+    assert overdue == (VerdictState.DEGRADED, ("proof_overdue",))
 
 
 def test_an_idle_machine_that_offers_nothing_to_prove_is_not_verified() -> None:

@@ -45,6 +45,10 @@ class VerdictRules:
     valid_ms: int = 30 * 60_000
     #: a bad verdict is looked at again sooner
     bad_ms: int = 10 * 60_000
+    #: A machine that renters hold whole is verified without a proof for so long after its last one:
+    #: over a long weekend an honest host loses nothing, while a machine that was shown once and
+    #: then rented to itself earns, on the ramp of five days, about a third of those days' points.
+    unproven_ms_max: int = 3 * 24 * 3_600_000
     #: PBKDF2-SHA256 iterations per second and CPU. Measured 2026-11-21: 4.4 million on an idle core
     #: with SHA instructions; without them about a quarter, and a busy machine gets half of that
     hash_rate_per_cpu_min: int = 100_000
@@ -85,7 +89,7 @@ def decide(
     *, hotkey: str, target: Target, look: Look, now_ms: int, rules: VerdictRules = RULES
 ) -> Verdict:
     """Return the verdict on one look, unsigned. Only VERIFIED machines may be listed."""
-    state, reasons = _judge(target, look, rules)
+    state, reasons = _judge(target, look, now_ms, rules)
     valid_ms = rules.valid_ms if state is VerdictState.VERIFIED else rules.bad_ms
     return Verdict(
         validator_hotkey=hotkey,
@@ -101,7 +105,7 @@ def decide(
 
 
 def _judge(
-    target: Target, look: Look, rules: VerdictRules
+    target: Target, look: Look, now_ms: int, rules: VerdictRules
 ) -> tuple[VerdictState, tuple[Problem, ...]]:
     if look.outcome is not Outcome.SEEN or look.hardware is None:
         return _STATE.get(look.outcome, VerdictState.DEGRADED), (_failure(look),)
@@ -109,7 +113,7 @@ def _judge(
     if contradicted:
         return VerdictState.SUSPENDED, contradicted
     if look.measurement is None:
-        return _unproven(target)
+        return _unproven(target, now_ms, rules)
     weak = (*_weak(look.measurement, rules), *_gpus_unproven(look.hardware))
     return (VerdictState.DEGRADED if weak else VerdictState.VERIFIED), weak
 
@@ -119,13 +123,27 @@ def _failure(look: Look) -> Problem:
     return Problem(code=f"machine_{look.outcome.value}", message=sentences)
 
 
-def _unproven(target: Target) -> tuple[VerdictState, tuple[Problem, ...]]:
-    """Renters hold all of it: only a machine that was verified could be rented, so it stays so."""
-    if target.busy:
-        message = "Renters use the whole machine; it is proven again when a part is free."
-        return VerdictState.VERIFIED, (Problem(code="proof_postponed", message=message),)
-    message = "The machine offers no free CPU or memory to prove. Offer at least 1 CPU and 2 MiB."
-    return VerdictState.DEGRADED, (Problem(code="nothing_to_prove", message=message),)
+def _unproven(
+    target: Target, now_ms: int, rules: VerdictRules
+) -> tuple[VerdictState, tuple[Problem, ...]]:
+    """Renters hold all of it: it stays verified for a while, as only a proven one could be rented.
+
+    After that it is not for rent anew, though what runs there goes on.
+    """
+    if not target.busy:
+        message = (
+            "The machine offers no free CPU or memory to prove. Offer at least 1 CPU and 2 MiB."
+        )
+        return VerdictState.DEGRADED, (Problem(code="nothing_to_prove", message=message),)
+    if target.proven_at_ms is None or now_ms - target.proven_at_ms > rules.unproven_ms_max:
+        days = rules.unproven_ms_max // (24 * 3_600_000)
+        message = (
+            f"Renters hold the whole machine, and its last proof is more than {days} days old. It"
+            " is proven again as soon as 1 CPU is free; the rentals go on."
+        )
+        return VerdictState.DEGRADED, (Problem(code="proof_overdue", message=message),)
+    message = "Renters use the whole machine; it is proven again when a part is free."
+    return VerdictState.VERIFIED, (Problem(code="proof_postponed", message=message),)
 
 
 def _weak(measured: Measurement, rules: VerdictRules) -> tuple[Problem, ...]:

@@ -40,8 +40,7 @@ def _refresh_some(offers: Sequence[Offer], now: datetime) -> int:
 
 
 def _refresh(offer: Offer, standing: verification.Standing) -> bool:
-    machine, verdict = offer.machine, standing.verdict
-    verified = verdict is not None and verification.vouches(verdict, claimed=machine.hardware)
+    machine = offer.machine
     rates = standing.rates_per_cpu
     rate = rates[-1] * machine.cpus_total if rates else None
     whole_hour = price_hour(
@@ -58,7 +57,7 @@ def _refresh(offer: Offer, standing: verification.Standing) -> bool:
         else offer.price_cpu_hour_microusd,
         "value_microusd": UNMEASURED if measured is None else measured,
         "cpu_hash_rate": rate,
-        "verified_until": verdict.expires_at if verified and verdict is not None else None,
+        "verified_until": standing.expires_at if standing.is_verified else None,
     }
     if all(getattr(offer, name) == column for name, column in columns.items()):
         return False

@@ -9,7 +9,7 @@ from marketplace.verification.authenticate import ValidatorNotAdmitted
 from marketplace.verification.models import Validator, VerdictRecord
 from protocol import hotkey as hotkeys
 from protocol.message import canonical_bytes
-from protocol.validator import SignedVerdict, Verdict
+from protocol.validator import Measurement, SignedVerdict, Verdict
 
 logger = logging.getLogger(__name__)
 AGE_MAX = timedelta(minutes=10)
@@ -59,6 +59,7 @@ def record(*, signed: SignedVerdict, now: datetime) -> VerdictRecord:
         defaults={
             "state": verdict.state,
             "signed": signed.model_dump(mode="json"),
+            "hash_rate_per_cpu": _hash_rate_per_cpu(verdict.measurement),
             "expires_at": expires_at,
             "received_at": now,
         },
@@ -79,3 +80,9 @@ def _times(verdict: Verdict, now: datetime) -> tuple[datetime, datetime]:
     if not max(now, checked_at) < expires_at <= checked_at + LIFETIME_MAX:
         raise VerdictOutOfTime
     return checked_at, expires_at
+
+
+def _hash_rate_per_cpu(measured: Measurement | None) -> int | None:
+    if measured is None or measured.cpus == 0 or measured.cpu_hash_rate == 0:
+        return None
+    return measured.cpu_hash_rate // measured.cpus

@@ -30,7 +30,7 @@ def count(request: pytest.FixtureRequest) -> int:
 
 
 def test_targets(count: int, django_assert_num_queries: Counted) -> None:
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(2):
         assert len(verification.targets(NOW)) == count
 
 
@@ -38,19 +38,19 @@ def test_the_epoch_record(
     count: int, django_assert_num_queries: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("django.utils.timezone.now", lambda: NOW)
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(5):
         record = public_epoch_record()
     assert [each.has_valid_verdict for each in record.machines] == [True] * count
     assert all(each.efficiency_ppm for each in record.machines)
 
 
 def test_the_pass_over_all_offers(count: int, django_assert_num_queries: Counted) -> None:
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(2):
         assert refresh_all(now=NOW) == 0
     assert Offer.objects.filter(verified_until__isnull=False).count() == count
 
 
 def test_a_hosts_machines(count: int, django_assert_num_queries: Counted) -> None:
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(7):
         found = hosted_machines(user().pk, now=NOW)
     assert [each.verdict for each in found] == ["verified"] * count

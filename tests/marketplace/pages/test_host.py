@@ -7,10 +7,12 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from marketplace.accounts.models import User
+from marketplace.machines.actions.describe import describe
 from marketplace.machines.actions.issue_token import digest
 from marketplace.machines.models import EnrolmentToken
 from marketplace.offers.models import Offer
-from marketplace.verification.models import EpochScore, Validator
+from marketplace.verification.models import EpochScore, Validator, VerdictRecord
+from protocol.hardware import Hardware
 from tests.marketplace import scene
 from tests.marketplace.pages.test_offers import more_offers
 from tests.marketplace.rentals.market import Market
@@ -57,10 +59,23 @@ def test_the_page_takes_the_same_queries_however_many_machines(
     host: Client, market: Market, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     more_offers(market, 5)
-    # session, user; newest ids, verdicts, machines, earnings by machine; earned; balance
+    # session, user; machines, standings, newest scores, earnings by machine; earned; balance
     with django_assert_num_queries(8):
         page = host.get("/host/")
     assert len(page.context["machines"]) == 6
+
+
+def test_a_machine_that_claims_more_than_was_looked_at_is_not_shown_as_verified(
+    host: Client, market: Market
+) -> None:
+    looked_at = Hardware.model_validate(market.machine.hardware)
+    signed = scene.Judge().verdict(market.machine, hardware=looked_at)
+    VerdictRecord.objects.update(signed=signed.model_dump(mode="json"))
+    assert "Verified" in host.get("/host/").content.decode()
+    describe(machine_id=market.machine.id, hardware=looked_at.model_copy(update={"cpus": 64}))
+    page = host.get("/host/").content.decode()
+    assert "Verified" not in page
+    assert "claims other hardware" in page
 
 
 def test_terms_are_set_by_a_plain_form(host: Client, market: Market) -> None:

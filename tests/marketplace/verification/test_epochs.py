@@ -4,6 +4,7 @@ from uuid import UUID
 import pytest
 
 from marketplace.machines.models import Machine
+from marketplace.verification.actions.admit_validator import expel
 from marketplace.verification.actions.record_scores import (
     EpochWrong,
     ScoresUnsigned,
@@ -103,3 +104,11 @@ def test_changed_scores_are_refused() -> None:
     forged = signed.report.model_copy(update={"epoch": NOW_EPOCH - 1})
     with pytest.raises(ScoresUnsigned):
         record_scores(signed=signed.model_copy(update={"report": forged}), now=NOW)
+
+
+@pytest.mark.django_db
+def test_scores_of_an_expelled_validator_count_no_more() -> None:
+    on, judge = machine(), Judge().admitted()
+    record_scores(signed=report(judge, on.id, points=5), now=NOW)
+    expel(hotkey=judge.keypair.ss58_address)
+    assert newest_scores(Machine.objects.all()) == {}

@@ -1,8 +1,13 @@
+from importlib import import_module
+
 import bittensor_core
 import pytest
+from django.apps import apps
 from django.core.management import CommandError, call_command
 
 from marketplace.machines.actions.describe import describe
+from marketplace.machines.models import Machine
+from marketplace.metering.hosting import hosted_machines
 from marketplace.verification import queries
 from marketplace.verification.actions.admit_validator import expel
 from marketplace.verification.actions.record_verdict import (
@@ -37,9 +42,8 @@ def test_the_newest_verdict_decides() -> None:
     bad = judge.verdict(on, state=VerdictState.SUSPENDED, checked_at_ms=NOW_MS + 1000)
     record(signed=bad, now=after(1))
     assert not queries.is_verified(on.id, after(2))
-    verdict = queries.current_verdict(on.id, after(2))
-    assert verdict is not None
-    assert verdict.state == VerdictState.SUSPENDED
+    standing = queries.standings(Machine.objects.all(), after(2))[on.id]
+    assert standing.state is VerdictState.SUSPENDED
 
 
 def test_the_same_verdict_twice_is_kept_once() -> None:
@@ -136,3 +140,58 @@ def test_a_machine_that_claims_more_than_was_looked_at_waits_for_the_next_look()
     assert queries.is_verified(on.id, after(1))
     describe(machine_id=on.id, hardware=looked_at.model_copy(update={"cpus": looked_at.cpus + 60}))
     assert not queries.is_verified(on.id, after(2))
+
+
+def test_a_changed_claim_is_told_to_the_host_as_the_reason() -> None:
+    on, judge = machine(), Judge().admitted()
+    looked_at = Hardware.model_validate(on.hardware)
+    record(signed=judge.verdict(on, hardware=looked_at), now=NOW)
+    describe(machine_id=on.id, hardware=looked_at.model_copy(update={"cpus": 64}))
+    (told,) = hosted_machines(on.host_id, now=after(1))
+    assert told.verdict == "degraded"
+    assert [code for code, _ in told.reasons] == ["claim_changed"]
+
+
+def busy_looks(judge: Judge, on: Machine, looks: int) -> None:
+    for second in range(1, looks + 1):
+        at_ms = NOW_MS + 1000 * second
+        unproven = judge.verdict(on, measurement=None, checked_at_ms=at_ms)
+        record(signed=unproven, now=after(second))
+
+
+def test_looks_that_measured_nothing_leave_the_measured_rate_alone() -> None:
+    on, judge = machine(), Judge().admitted()
+    record(signed=judge.verdict(on), now=NOW)
+    busy_looks(judge, on, 12)
+    standing = queries.standings(Machine.objects.all(), after(13), rates_max=10)[on.id]
+    assert standing.rates_per_cpu == (2_000_000,)
+
+
+def test_a_target_says_when_a_proof_of_it_passed_last() -> None:
+    on, judge = machine(), Judge().admitted()
+    assert [target.proven_at_ms for target in queries.targets(NOW)] == [None]
+    record(signed=judge.verdict(on), now=NOW)
+    busy_looks(judge, on, 3)
+    weak = judge.verdict(on, state=VerdictState.DEGRADED, checked_at_ms=NOW_MS + 9000)
+    record(signed=weak, now=after(9))
+    assert [target.proven_at_ms for target in queries.targets(after(10))] == [NOW_MS]
+
+
+def test_what_an_expelled_validator_measured_and_first_verified_counts_no_more() -> None:
+    on, judge = machine(), Judge().admitted()
+    record(signed=judge.verdict(on), now=NOW)
+    expel(hotkey=judge.keypair.ss58_address)
+    standing = queries.standings(Machine.objects.all(), after(1), rates_max=10)[on.id]
+    assert (standing.first_verified_at, standing.proven_at) == (None, None)
+    assert standing.rates_per_cpu == ()
+
+
+def test_the_migration_reads_rates_out_of_the_signed_verdicts() -> None:
+    on, judge = machine(), Judge().admitted()
+    record(signed=judge.verdict(on), now=NOW)
+    busy_looks(judge, on, 1)
+    VerdictRecord.objects.update(hash_rate_per_cpu=None)
+    migration = import_module("marketplace.verification.migrations.0002_measured_rates")
+    migration.read_from_the_signed_verdicts(apps, None)
+    rates = VerdictRecord.objects.order_by("checked_at").values_list("hash_rate_per_cpu", flat=True)
+    assert list(rates) == [2_000_000, None]
