@@ -19,6 +19,8 @@ BODY_BYTES_MAX = 4 << 20
 RETRY_AFTER_S_MAX = 10.0
 #: answers that a second try may change
 PASSING_STATUSES = frozenset({429, 502, 503, 504})
+#: answers that say nothing about whether the call was done: the marketplace's, or a proxy's
+UNCERTAIN_STATUS_MIN = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +70,11 @@ class Exchange:
     def send(self, call: Call) -> Any:
         """Return the decoded JSON of the answer, None where it has no body.
 
-        :raises Refused: when the marketplace said no.
+        :raises Refused: when the marketplace said no; ``certain`` where every attempt heard so.
         :raises CannotReach: when no usable answer came within the attempts.
         """
         deadline = self._clock.monotonic() + self._deadline_s
+        certain = True
         for attempt in range(1, self._attempts_max + 1):
             pause_s = 0.2 * 4 ** (attempt - 1)
             try:
@@ -80,13 +83,15 @@ class Exchange:
                 last = self._is_last(attempt, deadline, pause_s + retry_after_s)
             except httpx.TransportError as error:
                 left = isinstance(error, httpx.ConnectError)
+                certain = certain and left
                 last = self._is_last(attempt, deadline, pause_s)
                 if last or not (left or call.repeatable):
                     raise CannotReach(self._unreachable(error)) from error
             else:
+                certain = certain and status < UNCERTAIN_STATUS_MIN
                 passing = status in PASSING_STATUSES and (call.repeatable or status == 429)
                 if last or not passing or retry_after_s > RETRY_AFTER_S_MAX:
-                    return _decoded(status, body)
+                    return _decoded(status, body, certain=certain)
                 self._clock.sleep(retry_after_s)
             self._clock.sleep(pause_s)
         raise AssertionError("The last attempt returns or raises.")
@@ -145,9 +150,9 @@ class Exchange:
         return f"Cannot reach {url}: {str(error) or type(error).__name__}."
 
 
-def _decoded(status: int, body: bytes) -> Any:
+def _decoded(status: int, body: bytes, *, certain: bool) -> Any:
     if status >= 400:
-        raise refusal_of(status, body)
+        raise refusal_of(status, body, certain=certain)
     if status >= 300:
         raise Refused("moved", "The marketplace sent us elsewhere; check its address.", status)
     if not body.strip():

@@ -7,12 +7,14 @@ from typing import Any
 class Refused(Exception):
     """The marketplace (or a check on this side) said no: a stable code and one plain sentence."""
 
-    def __init__(self, code: str, sentence: str, status: int = 0) -> None:
+    def __init__(self, code: str, sentence: str, status: int = 0, *, certain: bool = True) -> None:
         super().__init__(sentence)
         self.code = code
         self.sentence = sentence
         #: the HTTP status; 0: refused on this side
         self.status = status
+        #: False: an attempt before this answer got none, so it may be done all the same
+        self.certain = certain
 
 
 class CannotReach(Exception):
@@ -24,7 +26,7 @@ class CannotReach(Exception):
         self.sentence = sentence
 
 
-def refusal_of(status: int, body: bytes) -> Refused:
+def refusal_of(status: int, body: bytes, *, certain: bool = True) -> Refused:
     """Return the refusal inside an answer of ``status`` >= 400, whatever its body looks like."""
     try:
         content: Any = json.loads(body)
@@ -32,7 +34,10 @@ def refusal_of(status: int, body: bytes) -> Refused:
         content = None
     if not isinstance(content, dict):
         return Refused(
-            "unexpected_answer", f"The marketplace answered with status {status}.", status
+            "unexpected_answer",
+            f"The marketplace answered with status {status}.",
+            status,
+            certain=certain,
         )
     code = content.get("code")
     detail = content.get("detail")
@@ -40,6 +45,7 @@ def refusal_of(status: int, body: bytes) -> Refused:
         code if isinstance(code, str) and code else "unexpected_answer",
         _sentence(detail) or f"The marketplace answered with status {status}.",
         status,
+        certain=certain,
     )
 
 

@@ -11,7 +11,7 @@ from berth.cli import output, progress, session
 from berth.cli.options import TIMEOUT_S, AsJson, Cap, Lease, Timeout, Wait, size, usd
 from berth.client import Client
 from berth.keyfile import KeyFile, read_key
-from berth.problem import Refused
+from berth.problem import CannotReach, Refused
 from berth.shapes import Offer, OfferFilter, Rental, RentalRequest
 from berth.units import format_usd
 from protocol.hardware import Resources
@@ -22,6 +22,8 @@ OFFERS_TRIED_MAX = 10
 ANOTHER_MACHINE = frozenset(
     {"offer_taken", "exceeds_machine", "machine_offline", "machine_unverified", "price_raised"}
 )
+#: what to say when an attempt got no answer
+DOUBT = "It may have been rented all the same: see berth ps."
 GIB = 1 << 30
 
 OfferId = Annotated[str | None, typer.Argument(metavar="[OFFER]", help="From: berth offers")]
@@ -145,12 +147,25 @@ def _rent_first(
     ]
     for one in others:
         try:
-            return client.rent(one)
+            return _rent(client, one)
         except Refused as error:
-            if error.code not in ANOTHER_MACHINE:
+            # The next offer has a key of its own: after a doubt there could be two rentals.
+            if error.code not in ANOTHER_MACHINE or not error.certain:
                 raise
             output.note(f"Offer {one.offer_id}: {error.sentence} Trying the next.")
-    return client.rent(last)
+    return _rent(client, last)
+
+
+def _rent(client: Client, request: RentalRequest) -> Rental:
+    try:
+        return client.rent(request)
+    except Refused as error:
+        if error.certain:
+            raise
+        doubted = f"{error.sentence} {DOUBT}"
+        raise Refused(error.code, doubted, error.status, certain=False) from error
+    except CannotReach as error:
+        raise CannotReach(f"{error.sentence} {DOUBT}", error.code) from error
 
 
 def _key_id(client: Client, key_file: KeyFile) -> int | str:

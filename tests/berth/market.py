@@ -103,7 +103,8 @@ class Market:
 
     def __init__(self) -> None:
         self.seen: list[Seen] = []
-        self.faults: deque[Fault] = deque()
+        #: None: no fault
+        self.faults: deque[Fault | None] = deque()
         self.refusals: dict[tuple[str, str], Refusal] = {}
         self.offers = [offer("offer-a", 40_000), offer("offer-b", 20_000), offer("offer-c", 60_000)]
         self.keys: list[dict[str, Any]] = []

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from berth.cli.app import app
 from protocol.signing import openssh_public_key, public_key_of
-from tests.berth.market import API_KEY, DOOR, PASSWORD, Market, Refusal, offer
+from tests.berth.market import API_KEY, DOOR, PASSWORD, Fault, Market, Refusal, offer
 from tests.berth.terminal import Terminal
 
 UP = ("up", "--cheapest", "--image", "debian:12", "--lease", "1h", "--json")
@@ -93,6 +93,37 @@ def test_cheapest_goes_on_to_the_next_when_one_is_taken(terminal: Terminal, mark
     market.offers += [offer("unverified", 1, verified=False), offer("full", 2, cpus_free=0)]
     market.refusals["RENT", "offer-b"] = Refusal(409, "offer_taken", "Somebody was faster.")
     assert terminal.berth(*UP).json["offer_id"] == "offer-a"
+
+
+@pytest.mark.parametrize("fault", [Fault(status=504), Fault(drop=True)])
+def test_cheapest_rents_no_other_offer_while_the_first_may_be_rented(
+    terminal: Terminal, market: Market, fault: Fault
+) -> None:
+    market.refusals["RENT", "offer-b"] = Refusal(409, "offer_taken", "Somebody was faster.")
+    # Two pages of offers, then the lost answer.
+    market.faults.extend([None, None, fault])
+    ran = terminal.berth(*UP)
+    assert (ran.code, ran.problem["code"]) == (1, "offer_taken")
+    assert "It may have been rented all the same: see berth ps." in ran.problem["detail"]
+    asked = [one for one in market.seen if one.method == "POST"]
+    assert {one.body["offer_id"] for one in asked} == {"offer-b"}
+    assert len({one.headers["idempotency-key"] for one in asked}) == 1
+    assert market.rentals == {}
+
+
+def test_a_lost_answer_is_asked_for_again_with_the_same_key(
+    terminal: Terminal, market: Market
+) -> None:
+    market.faults.extend([None, None, Fault(drop=True)])
+    assert terminal.berth(*UP).json["offer_id"] == "offer-b"
+    assert len(market.rentals) == 1
+
+
+def test_no_answer_at_all_leaves_it_in_doubt(terminal: Terminal, market: Market) -> None:
+    market.faults.extend([None, None, *[Fault(status=504)] * 3])
+    ran = terminal.berth(*UP)
+    assert ran.code == 1
+    assert ran.problem["detail"].endswith("see berth ps.")
 
 
 def test_a_price_raised_after_it_was_shown_is_refused(terminal: Terminal, market: Market) -> None:
