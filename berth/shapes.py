@@ -75,6 +75,8 @@ class Rental(Shape):
     id: str
     state: str
     progress: str | None = ""
+    #: why it ended, such as image_pull_failed or renter_stopped
+    reason_code: str | None = ""
     reason: str | None = ""
     machine_id: str | None = None
     offer_id: str | None = None

@@ -26,13 +26,13 @@ TOKEN_FIELD_LENGTHS = {
     "sk-ssh-ed25519@openssh.com": (32,),
     "sk-ecdsa-sha2-nistp256@openssh.com": (8, 65),
 }
-EXPECTED = "Paste one line such as the content of ~/.ssh/id_ed25519.pub."
+EXPECTED = "paste one line such as the content of ~/.ssh/id_ed25519.pub."
 
 
 class SshKeyMalformed(Refused):
     code = "ssh_key_malformed"
     status = 422
-    sentence = f"This is not an SSH public key. {EXPECTED}"
+    sentence = f"This is not an SSH public key; {EXPECTED}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +66,19 @@ def parse(text: str) -> PublicKey:
 def _refuse_wrong_shape(line: str) -> None:
     if "PRIVATE KEY" in line:
         raise SshKeyMalformed(
-            "This is a private key: never give it to anyone. Paste the .pub file beside it."
+            "This is a private key: never give it to anyone; paste the .pub file beside it."
         )
     if len(line.splitlines()) > 1:
-        raise SshKeyMalformed("This is more than one line. Add one public key at a time.")
+        raise SshKeyMalformed("This is more than one line; add one public key at a time.")
     if len(line) > LINE_LENGTH_MAX:
         raise SshKeyMalformed(f"A public key has at most {LINE_LENGTH_MAX} characters.")
     if not line.isprintable():
         raise SshKeyMalformed
     if "-cert-v01@openssh.com" in line:
-        raise SshKeyMalformed("This is a certificate. Paste the public key it was made from.")
+        raise SshKeyMalformed("This is a certificate; paste the public key it was made from.")
     words = line.split()
     if words and words[0] == "ssh-dss":
-        raise SshKeyMalformed("DSA keys are no longer safe. Make one by ssh-keygen -t ed25519.")
+        raise SshKeyMalformed("DSA keys are no longer safe; make one by ssh-keygen -t ed25519.")
     if len(words) < 2 or words[0] not in (*PLAIN_TYPES, *TOKEN_FIELD_LENGTHS):
         raise SshKeyMalformed
 
@@ -89,11 +89,11 @@ def _decoded(kind: str, encoded: str) -> bytes:
         blob = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
         raise SshKeyMalformed(
-            f"This public key is damaged, perhaps cut short. {EXPECTED}"
+            f"This public key is damaged, perhaps cut short; {EXPECTED}"
         ) from None
     name = kind.encode()
     if not blob.startswith(len(name).to_bytes(4, "big") + name):
-        raise SshKeyMalformed(f"This public key is damaged: it is no {kind}. {EXPECTED}")
+        raise SshKeyMalformed(f"This public key is damaged: it is no {kind}; {EXPECTED}")
     return blob
 
 
@@ -102,7 +102,7 @@ def _check_plain(line: str) -> None:
         key = load_ssh_public_key(line.encode())
     except (ValueError, UnsupportedAlgorithm):
         raise SshKeyMalformed(
-            f"This public key is damaged, perhaps cut short. {EXPECTED}"
+            f"This public key is damaged, perhaps cut short; {EXPECTED}"
         ) from None
     if isinstance(key, RSAPublicKey) and key.key_size < RSA_BITS_MIN:
         raise SshKeyMalformed(
@@ -114,7 +114,7 @@ def _check_token(blob: bytes, lengths: tuple[int, ...]) -> None:
     """Check the shape only: the token itself proves the rest at log-in."""
     fields = _fields(blob)
     if len(fields) != len(lengths) + 2 or tuple(map(len, fields[1:-1])) != lengths:
-        raise SshKeyMalformed(f"This public key is damaged, perhaps cut short. {EXPECTED}")
+        raise SshKeyMalformed(f"This public key is damaged, perhaps cut short; {EXPECTED}")
 
 
 def _fields(blob: bytes) -> list[bytes]:

@@ -29,6 +29,8 @@ class RentalView:
     id: UUID
     state: RentalState
     progress: str
+    #: why it ended: a stable code and one plain sentence, both empty while it goes on
+    reason_code: str
     reason: str
     machine_id: UUID
     offer_id: UUID
@@ -102,6 +104,7 @@ def _view(rental: Rental) -> RentalView:
         id=rental.id,
         state=state,
         progress=placement.progress,
+        reason_code=placement.reason_code,
         reason=placement.reason,
         machine_id=placement.machine_id,
         offer_id=rental.offer_id,
