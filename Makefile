@@ -6,6 +6,7 @@ SHELL := /bin/bash
 .ONESHELL:
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+NEEDS_PYTHON := Berth needs Python 3.11 or later: as root, apt-get install python3
 #: of the demo's web site
 PORT ?= 8000
 BIN := .venv/bin
@@ -22,7 +23,7 @@ help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 18
 
 setup: ## install what is missing: Debian packages, .venv, pinned Python packages (PRINT=1 only prints)
-	@$(PYTHON) scripts/setup.py $(if $(filter-out 0,$(PRINT)),--print)
+	@$(or $(PYTHON),$(error $(NEEDS_PYTHON))) scripts/setup.py $(if $(filter-out 0,$(PRINT)),--print)
 
 demo: setup ## rent a real machine, end to end, and keep the site up (ONCE=1 stops after the story)
 	@exec $(BIN)/python -m scripts.demo --port $(PORT) $(if $(filter-out 0,$(ONCE)),--once)

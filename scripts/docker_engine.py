@@ -1,10 +1,9 @@
 """This will lend a Docker Engine: the one that answers, or its own until it is no longer needed."""
 
 import contextlib
-import hashlib
 import os
-import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,12 +12,17 @@ from pathlib import Path
 import docker
 from docker.errors import DockerException
 
-from scripts import firewall_rules, mounts
+from scripts import engine_traces
+from scripts.engine_traces import run_folder
+from scripts.lock import Locked, locked
 from scripts.system_packages import find_program
 
 SOCKET = Path("/var/run/docker.sock")
+#: a folder can be locked like a file, and nothing is left of it
+LOCK = Path("/run")
 START_S_MAX = 60
-STOP_S_MAX = 40
+#: where something listens: systemd may be starting the engine at this very call
+ANSWER_S_MAX = 30
 
 
 class NoEngine(Exception):
@@ -31,36 +35,50 @@ def engine(folder: Path) -> Iterator[str]:
 
     :raises NoEngine: when none answers and none could be started.
     """
-    version = answering_version()
-    if version is not None:
-        yield f"Docker Engine {version} answers and is used"
-        return
-    refuse_where_impossible()
-    folder.mkdir(parents=True, exist_ok=True)
-    rules_before = firewall_rules.read()
-    process = start(folder)
+    with contextlib.ExitStack() as stack:
+        alone = os.geteuid() == 0 and _is_alone(stack)
+        if alone:
+            # Of a run that was killed: its engine must not pass for somebody else's.
+            engine_traces.stop_engine(folder)
+        version = answering_version()
+        if version is not None:
+            stack.close()
+            yield f"Docker Engine {version} answers and is used"
+            return
+        refuse_where_impossible()
+        if not alone:
+            raise NoEngine("Another run starts or stops its Docker Engine; try again when it has.")
+        yield from _own(folder)
+
+
+def _is_alone(stack: contextlib.ExitStack) -> bool:
+    """Say whether no other run on this machine owns an engine; nobody else can begin then."""
     try:
-        version = wait_until_answering(process, folder / "dockerd.log")
-        yield f"Docker Engine {version} was started for this and will be stopped"
+        stack.enter_context(locked(LOCK))
+    except Locked:
+        return False
+    return True
+
+
+def _own(folder: Path) -> Iterator[str]:
+    folder.mkdir(parents=True, exist_ok=True)
+    engine_traces.remember(folder)
+    try:
+        process = start(folder)
+        try:
+            version = wait_until_answering(process, folder / "dockerd.log")
+            yield f"Docker Engine {version} was started for this and will be stopped"
+        finally:
+            stop(process)
     finally:
-        stop(process)
         SOCKET.unlink(missing_ok=True)
-        for used in (folder, run_folder(folder)):
-            mounts.unmount_below(used)
-        shutil.rmtree(run_folder(folder), ignore_errors=True)
-        firewall_rules.remove_added_by_docker(rules_before)
-        remove_bridge()
-
-
-def run_folder(folder: Path) -> Path:
-    """Return where the engine's sockets are: below a deep folder their paths would be too long."""
-    return Path("/run") / f"berth-docker-{hashlib.sha256(bytes(folder)).hexdigest()[:8]}"
+        engine_traces.remove(folder)
 
 
 def answering_version() -> str | None:
     """Return the version of the engine that answers at DOCKER_HOST or the usual socket."""
     try:
-        client = docker.from_env(timeout=5)
+        client = docker.from_env(timeout=ANSWER_S_MAX)
     except DockerException:
         return None
     try:
@@ -76,15 +94,29 @@ def refuse_where_impossible() -> None:
 
     :raises NoEngine: naming exactly what is missing.
     """
-    if find_program("dockerd") is None:
-        raise NoEngine("No Docker Engine answers: run as root `apt-get install docker.io`.")
-    if os.geteuid() != 0:
-        raise NoEngine(
-            "No Docker Engine answers and only root can start one: run this as root, or start "
-            "Docker and add yourself to the group docker."
-        )
     if os.environ.get("DOCKER_HOST"):
         raise NoEngine("No Docker Engine answers at DOCKER_HOST; unset it to use an own one.")
+    if find_program("dockerd") is None:
+        raise NoEngine("No Docker Engine answers: run as root `apt-get install docker.io`.")
+    if os.geteuid() == 0:
+        if _somebody_listens():
+            raise NoEngine(f"Docker hangs at {SOCKET}: look at `systemctl status docker`.")
+        return
+    if SOCKET.is_socket() and not os.access(SOCKET, os.W_OK):
+        raise NoEngine(
+            f"Docker's socket {SOCKET} is closed to you: run this as root, or let root run "
+            "`adduser YOUR-NAME docker` and log in again."
+        )
+    raise NoEngine(
+        "No Docker Engine answers and only root can start one: run this as root, or let root run "
+        "`systemctl start docker` and `adduser YOUR-NAME docker`, and log in again."
+    )
+
+
+def _somebody_listens() -> bool:
+    """Say whether the usual socket is in use; a killed engine leaves one that is not."""
+    with socket.socket(socket.AF_UNIX) as asking:
+        return asking.connect_ex(str(SOCKET)) == 0
 
 
 def start(folder: Path) -> subprocess.Popen[bytes]:
@@ -95,11 +127,11 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
         program,
         f"--data-root={folder / 'data'}",
         f"--exec-root={run_folder(folder)}",
-        f"--pidfile={folder / 'dockerd.pid'}",
+        f"--pidfile={engine_traces.process_file(folder)}",
         f"--host=unix://{SOCKET}",
     ]
     # A pid file of a killed engine would stop the next one where the number is in use again.
-    (folder / "dockerd.pid").unlink(missing_ok=True)
+    engine_traces.process_file(folder).unlink(missing_ok=True)
     SOCKET.unlink(missing_ok=True)
     environment = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
     with (folder / "dockerd.log").open("wb") as log:
@@ -129,14 +161,8 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         process.terminate()
     try:
-        process.wait(STOP_S_MAX)
+        process.wait(engine_traces.STOP_S_MAX)
     except subprocess.TimeoutExpired:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-
-def remove_bridge() -> None:
-    """Remove the network interface that dockerd leaves behind."""
-    if Path("/sys/class/net/docker0").exists():
-        subprocess.run(["ip", "link", "delete", "docker0"], check=False, timeout=10)

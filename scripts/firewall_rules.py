@@ -3,7 +3,7 @@
 import re
 import shlex
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 #: by table: the lines of iptables-save
 Rules = Mapping[str, tuple[str, ...]]
@@ -16,7 +16,7 @@ def read() -> dict[str, Rules]:
     return {program: _read(program) for program in PROGRAMS}
 
 
-def remove_added_by_docker(before: Mapping[str, Rules]) -> None:
+def remove_added_by_docker(before: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
     """Remove the rules and chains of Docker and Berth that are not in ``before``."""
     for program in PROGRAMS:
         for table, lines in _read(program).items():
@@ -65,8 +65,9 @@ def _remove(program: str, table: str, added: list[str], old: set[str]) -> None:
     for option in ("-F", "-X"):
         for chain in chains:
             _call([*run, option, chain])
-    # Docker closes FORWARD for good; a machine that had it open gets it back.
-    if table == "filter" and ":FORWARD ACCEPT" in old:
+    # Docker closes FORWARD for good; a machine that had it open gets it back. Where nothing had
+    # ever used the packet filter there was no line about it, and it was open too.
+    if table == "filter" and ":FORWARD DROP" not in old:
         _call([*run, "-P", "FORWARD", "ACCEPT"])
 
 

@@ -8,22 +8,28 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+# The one file that an older Python reads: it says so instead of failing somewhere below.
+if sys.version_info < (3, 11):  # noqa: UP036
+    sys.exit(f"Berth needs Python 3.11 or later; {sys.executable} is {sys.version.split()[0]}.")
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from scripts.system_packages import missing_packages
+from scripts import debian
+from scripts.debian import Refused
+from scripts.step import StepFailed, say, step
+from scripts.system_packages import PACKAGES, missing_packages
 
 TREE = Path(__file__).resolve().parents[1]
 VENV = TREE / ".venv"
 STAMP = VENV / ".berth-setup"
 PINS = TREE / "requirements" / "dev.txt"
-POLICY = Path("/usr/sbin/policy-rc.d")
-
-
-class Refused(Exception):
-    """Set-up can't go on; the message tells the person what to do."""
+LOG = TREE / ".berth" / "setup.log"
+#: of everything together, measured on a Debian that had nothing of it
+ROOM_BYTES = 3 << 30
+LINES_OF_A_FAILURE = 12
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,16 +45,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Refused as refused:
         print(refused, file=sys.stderr)
         return 1
-    except subprocess.CalledProcessError as failed:
-        print(f"Set-up stopped: {' '.join(failed.cmd[:4])} … failed.", file=sys.stderr)
+    except StepFailed as failed:
+        print(f"Set-up stopped at: {failed}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"Set-up can't write what it must: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nSet-up was interrupted; run it again to go on.", file=sys.stderr)
+        return 130
     return 0
 
 
 def print_plan() -> None:
     """Say what :func:`set_up` would install, and change nothing."""
-    packages = missing_packages()
-    print("Debian packages to install:", " ".join(packages) or "none, all are there")
+    missing = missing_packages()
+    print("Debian packages to install:" if missing else "Debian packages to install: none")
+    for package in PACKAGES:
+        if package.name in missing:
+            print(f"  {package.name:<18} {package.purpose}")
     if is_stamped():
         print("Python packages to install: none, .venv is up to date")
         return
@@ -61,70 +76,88 @@ def print_plan() -> None:
 def set_up() -> None:
     """Bring the system packages and ``.venv`` to what this tree asks for; instant when they are.
 
-    :raises Refused: when a system package is missing and may not be installed here.
+    :raises Refused: when something is missing that can't be installed here.
     """
     packages = missing_packages()
+    if not packages and is_stamped():
+        return
     if packages:
-        install_packages(packages)
+        debian.refuse_where_impossible(packages)
+    refuse_without_room()
+    LOG.parent.mkdir(exist_ok=True)
+    LOG.unlink(missing_ok=True)
+    if packages:
+        with step(f"Install {len(packages)} Debian packages") as tell:
+            tell(" ".join(packages))
+            debian.install(packages, run)
+        still_missing = missing_packages()
+        if still_missing:
+            raise Refused(f"These are still missing after apt-get: {' '.join(still_missing)}")
     if not is_stamped():
         install_python_packages()
         STAMP.write_text(fingerprint())
 
 
-def install_packages(packages: Sequence[str]) -> None:
-    """Install Debian packages without starting any service they bring.
+def refuse_without_room() -> None:
+    """Refuse to begin what a full disk would end.
 
-    :raises Refused: without root or without apt-get, naming what a person has to install.
+    :raises Refused: naming what is free and what is needed.
     """
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise Refused(
-            "Please install these first, or run this as root on Debian: "
-            f"apt-get install --no-install-recommends {' '.join(packages)}"
-        )
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    print(f"Installing {len(packages)} Debian packages: {' '.join(packages)}", flush=True)
-    ours = forbid_service_starts()
-    try:
-        # A stale list is enough when the network has gone: the install itself decides.
-        subprocess.run(["apt-get", "-qq", "update"], env=environment, check=False)
-        install = ["apt-get", "-qq", "-y", "--no-install-recommends", "install", *packages]
-        subprocess.run(install, env=environment, check=True)
-    finally:
-        if ours:
-            POLICY.unlink(missing_ok=True)
-    still_missing = missing_packages()
-    if still_missing:
-        raise Refused(f"These are still missing after apt-get: {' '.join(still_missing)}")
-
-
-def forbid_service_starts() -> bool:
-    """Keep Debian from starting the servers that packages bring; True where this call did it."""
-    if POLICY.exists():
-        return False
-    POLICY.write_text("#!/bin/sh\nexit 101\n")
-    POLICY.chmod(0o755)
-    return True
+    for folder in (TREE, Path("/var")):
+        free_bytes = shutil.disk_usage(folder).free
+        if free_bytes < ROOM_BYTES:
+            free, needed = f"{free_bytes / (1 << 30):.1f} GiB", f"{ROOM_BYTES >> 30} GiB"
+            raise Refused(f"Only {free} are free in {folder}; set-up needs {needed}.")
 
 
 def install_python_packages() -> None:
-    """Make ``.venv`` where there is none and install the pinned packages and this tree into it."""
+    """Make ``.venv`` where there is none that fits and install the pins and this tree into it."""
     python = VENV / "bin" / "python"
-    if not python.exists():
-        print("Making .venv", flush=True)
-        subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
-    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    if not is_usable(VENV):
+        with step("Make .venv"):
+            run([sys.executable, "-m", "venv", "--clear", str(VENV)])
+    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install"]
     count = PINS.read_text().count("==")
-    print(f"Installing {count} pinned Python packages into .venv", flush=True)
-    subprocess.run([*pip, "--require-hashes", "--requirement", str(PINS)], check=True)
+    with step(f"Install {count} pinned Python packages into .venv"):
+        run([*pip, "--require-hashes", "--requirement", str(PINS)])
     # Building in a copy would look for the build tool in the network; it is among the pins.
-    with tempfile.TemporaryDirectory() as scratch:
+    with step("Install this tree into .venv"), tempfile.TemporaryDirectory() as scratch:
         own = [*pip, "--no-deps", "--no-build-isolation", "--editable", str(TREE)]
-        subprocess.run(own, check=True, env={**os.environ, "TMPDIR": scratch})
+        run(own, {"TMPDIR": scratch})
+
+
+def is_usable(venv: Path) -> bool:
+    """Say whether ``venv`` is whole and of the Python that runs this."""
+    library = venv / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    return library.is_dir() and all((venv / "bin" / name).exists() for name in ("python", "pip"))
+
+
+def run(command: Sequence[str], changed: Mapping[str, str] | None = None) -> None:
+    """Run one command with its output in the log.
+
+    :raises RuntimeError: with the end of that output, when the command failed.
+    """
+    with LOG.open("ab") as log:
+        begin = log.tell()
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, **(changed or {})},
+            check=False,
+        )
+    if done.returncode:
+        wrote = LOG.read_bytes()[begin:].decode(errors="replace").strip().splitlines()
+        for line in wrote[-LINES_OF_A_FAILURE:]:
+            say(f"      {line}")
+        name = Path(command[0]).name
+        raise RuntimeError(f"{name} ended with {done.returncode}; its output is in {LOG}")
 
 
 def is_stamped() -> bool:
     """Say whether ``.venv`` was made from exactly this tree's pins."""
-    return STAMP.exists() and STAMP.read_text() == fingerprint()
+    return is_usable(VENV) and STAMP.exists() and STAMP.read_text() == fingerprint()
 
 
 def fingerprint() -> str:

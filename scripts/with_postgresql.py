@@ -35,8 +35,9 @@ def main(command: Sequence[str]) -> int:
     if not command:
         sys.stderr.write("Give the command to run.\n")
         return 2
-    # A plain termination must stop the server too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # A plain termination and a closed terminal must stop the server too.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, frame: sys.exit(128 + number))
     with server() as url:
         return subprocess.run(command, env=_environment(url), check=False).returncode
 

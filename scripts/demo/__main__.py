@@ -5,21 +5,24 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 from types import FrameType
 
 from scripts import firewall_rules
-from scripts.demo import leftovers
+from scripts.demo import earlier, free, leftovers
 from scripts.demo.processes import Ended, Processes
 from scripts.demo.programs import TREE, Place
-from scripts.demo.step import StepFailed, say, step
 from scripts.demo.story import Story
 from scripts.docker_engine import engine
+from scripts.lock import Locked, locked
+from scripts.step import StepFailed, say, step
 
-STATE = TREE / ".berth"
+#: Ctrl-C, the system, a closed terminal
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stopped(BaseException):
-    """The person pressed Ctrl-C or the system asks the demo to end."""
+    """The person or the system asks the demo to end."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,30 +30,43 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make demo")
     parser.add_argument("--once", action="store_true", help="stop after the story")
     parser.add_argument("--port", type=int, default=8000, help="of the web site on 127.0.0.1")
+    parser.add_argument("--state", type=Path, default=TREE / ".berth", help="where it keeps all")
     options = parser.parse_args(arguments)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOPPING:
         signal.signal(number, _stop)
+    state = options.state.resolve()
+    state.mkdir(parents=True, exist_ok=True)
+    place = Place(state / "demo", options.port)
     try:
-        return _with_engine(Place(STATE / "demo", options.port), once=options.once)
+        with locked(state):
+            return _with_engine(place, state / "docker", once=options.once)
+    except Locked:
+        say("Another demo runs in this tree; end it with Ctrl-C first.")
     except StepFailed as failed:
         say(f"Failed at: {failed}")
-        say(f"The programs' logs are in {STATE / 'demo' / 'logs'}.")
-        return 1
+        if place.logs.exists():
+            say(f"The programs' logs are in {place.logs}.")
+    except Stopped:
+        say("\nStopped.")
+    return 1
 
 
-def _with_engine(place: Place, *, once: bool) -> int:
+def _with_engine(place: Place, images: Path, *, once: bool) -> int:
     began = time.monotonic()
-    lent = engine(STATE / "docker")
+    with step("Look whether the demo can run here"):
+        free.refuse_taken(place.port)
+    lent = engine(images)
     with step("Find or start a Docker Engine") as tell:
         tell(lent.__enter__())
-    left: list[str] = []
+    found = leftovers.Found()
     try:
-        status = _with_programs(place, began, left, once=once)
+        status = _with_programs(place, began, found, once=once)
     finally:
         _ignore_signals()
         with step("Stop what the demo started"):
             lent.__exit__(None, None, None)
-        left += leftovers.on_machine(place.folder)
+        # Only now: an own engine takes its rules along.
+        left = found.left(place.folder)
         for one in left:
             say(f"  left behind: {one}")
         if not left:
@@ -58,16 +74,18 @@ def _with_engine(place: Place, *, once: bool) -> int:
     return status if not left else 1
 
 
-def _with_programs(place: Place, began: float, left: list[str], *, once: bool) -> int:
-    """Return the exit status; what the agent leaves in Docker is added to ``left``."""
+def _with_programs(place: Place, began: float, found: leftovers.Found, *, once: bool) -> int:
+    """Return the exit status; what the agent leaves goes into ``found``."""
+    earlier.remove(place)
     place.clear()
-    rules_before = frozenset(firewall_rules.of_berth())
-    processes = Processes(place.folder / "logs", place.environment())
+    found.rules_before = frozenset(firewall_rules.of_berth())
+    processes = Processes(place.logs, place.environment())
     story = Story(place=place, processes=processes, began=began)
     try:
         story.tell_all()
         say(f"The story took {time.monotonic() - began:.1f} s.")
         if not once:
+            story.invite_operator()
             _stay_up(place, story, processes)
     except Stopped:
         say("\nStopping.")
@@ -78,11 +96,13 @@ def _with_programs(place: Place, began: float, left: list[str], *, once: bool) -
     finally:
         _ignore_signals()
         story.close()
-        used = leftovers.in_docker(story.agent)
+        found.used = leftovers.in_docker(story.agent)
         processes.stop()
-        now = leftovers.in_docker(story.agent)
-        left += sorted(now.objects)
-        left += leftovers.firewall(used.bridges, others=now.others, before=rules_before)
+        try:
+            earlier.uninstall_agent(place, processes)
+        except Ended as failed:
+            found.problems.append(f"what the agent made: {failed}")
+        found.now = leftovers.in_docker(story.agent)
     return 0
 
 
@@ -93,8 +113,9 @@ def _stay_up(place: Place, story: Story, processes: Processes) -> None:
     """
     say("")
     say(f"The site is up at {place.url}")
-    for name, person in (("renter", story.renter), ("host", story.host)):
-        say(f"  {name:<7} {person.email}   password {person.password}")
+    for name, person in story.people().items():
+        say(f"  {name:<9} {person.email:<28} password {person.password}")
+    say(f"The operator's pages are at {place.url}/admin/")
     say("Press Ctrl-C to end it and remove every trace.")
     waiting = threading.Event()
     while not waiting.wait(1):
@@ -107,7 +128,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 def _ignore_signals() -> None:
     # A second Ctrl-C must not interrupt the cleaning; every part of it has its own deadline.
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOPPING:
         signal.signal(number, signal.SIG_IGN)
 
 

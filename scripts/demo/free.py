@@ -1,4 +1,4 @@
-"""This will find a network and a port that nobody on this machine uses yet."""
+"""This will find a network and ports that nobody on this machine uses yet."""
 
 import socket
 from ipaddress import IPv4Address, IPv4Network
@@ -33,6 +33,19 @@ def routes() -> list[IPv4Network]:
         address, mask = (IPv4Address(bytes.fromhex(words[n])[::-1]) for n in (1, 7))
         found.append(IPv4Network(f"{address}/{mask}"))
     return found
+
+
+def refuse_taken(number: int) -> None:
+    """Refuse a loopback port that somebody listens on.
+
+    :raises NothingFree: saying how to choose another.
+    """
+    try:
+        socket.create_server(("127.0.0.1", number)).close()
+    except OSError as error:
+        raise NothingFree(
+            f"port {number} is in use ({error.strerror}); choose another: make demo PORT=8080"
+        ) from error
 
 
 def port() -> int:

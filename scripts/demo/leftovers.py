@@ -1,6 +1,7 @@
 """This will look for anything that the demo left behind on the machine."""
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import docker
@@ -19,19 +20,21 @@ class InDocker:
     bridges: frozenset[str] = frozenset()
     #: another agent's objects are there too, so the shared firewall chains may stay
     others: bool = False
+    #: why nobody could look; empty where somebody did
+    unseen: str = ""
 
 
 def in_docker(machine: str) -> InDocker:
-    """Return what Docker holds of the agent named ``machine``; nothing where no engine answers."""
+    """Return what Docker holds of the agent named ``machine``; ``unseen`` where none answers."""
     try:
         client = docker.from_env(timeout=20)
-    except DockerException:
-        return InDocker()
+    except DockerException as error:
+        return InDocker(unseen=str(error))
     try:
         containers = client.api.containers(all=True, filters={"label": LABEL_MACHINE})
         networks = client.api.networks(filters={"label": LABEL_MACHINE})
-    except (DockerException, OSError):
-        return InDocker()
+    except (DockerException, OSError) as error:
+        return InDocker(unseen=str(error))
     finally:
         client.close()
     names = {f"container {one['Names'][0]}" for one in containers if is_of(one, machine)}
@@ -51,24 +54,43 @@ def is_of(found: dict[str, object], machine: str) -> bool:
     return isinstance(labels, dict) and labels.get(LABEL_MACHINE) == machine
 
 
-def firewall(bridges: frozenset[str], *, others: bool, before: frozenset[str]) -> list[str]:
-    """Return the rules of our bridges, and the agents' own chains unless others need them."""
-    rules = [rule for rule in firewall_rules.of_berth() if rule not in before]
-    ours = [rule for rule in rules if any(bridge in rule for bridge in bridges)]
-    shared = [rule for rule in rules if "BERTH-" in rule and not others]
-    return [f"firewall rule {rule}" for rule in dict.fromkeys([*ours, *shared])]
+@dataclass(slots=True)
+class Found:
+    """What a demo saw of its traces, from its begin to its end."""
+
+    used: InDocker = InDocker()
+    now: InDocker = InDocker()
+    rules_before: frozenset[str] = frozenset()
+    problems: list[str] = field(default_factory=list)
+
+    def left(self, folder: Path) -> list[str]:
+        """Return one line about each thing that is left, or that nobody could look at."""
+        lines = [*self.problems, *sorted(self.now.objects)]
+        if self.now.unseen:
+            reason = self.now.unseen[:200]
+            lines.append(f"perhaps containers and networks: Docker does not answer ({reason})")
+        return [*lines, *self._rules(), *on_machine(folder)]
+
+    def _rules(self) -> list[str]:
+        """Return the rules of our bridges, and the agents' own chains unless others need them."""
+        rules = [rule for rule in firewall_rules.of_berth() if rule not in self.rules_before]
+        bridges = self.used.bridges
+        ours = [rule for rule in rules if any(bridge in rule for bridge in bridges)]
+        shared = [rule for rule in rules if "BERTH-" in rule and not self.now.others]
+        return [f"firewall rule {rule}" for rule in dict.fromkeys([*ours, *shared])]
 
 
 def on_machine(folder: Path) -> list[str]:
     """Return the mounts and processes that belong to the demo in ``folder``."""
     mounted = [f"mount {point}" for point in mounts.below(folder)]
-    return [*mounted, *(f"process {found}" for found in processes_of(folder))]
+    running = (f"process {number} {words}" for number, words in processes_of(folder).items())
+    return [*mounted, *running]
 
 
-def processes_of(folder: Path) -> list[str]:
-    """Return the processes whose command line or environment names ``folder``."""
+def processes_of(folder: Path) -> dict[int, str]:
+    """Return the other processes whose command line or environment names ``folder``."""
     needle = str(folder.resolve()).encode()
-    found = []
+    found = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
             command = (process / "cmdline").read_bytes()
@@ -76,7 +98,7 @@ def processes_of(folder: Path) -> list[str]:
         except OSError:
             # It ended meanwhile, or it is somebody else's.
             continue
-        if needle in command or needle in environment:
+        if int(process.name) != os.getpid() and (needle in command or needle in environment):
             words = command.replace(b"\0", b" ").decode(errors="replace")
-            found.append(f"{process.name} {words[:120].strip()}")
+            found[int(process.name)] = words[:120].strip()
     return found

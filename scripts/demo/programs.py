@@ -33,10 +33,26 @@ class Place:
         """Where the renter's terminal keeps its settings and key."""
         return self.folder / "renter"
 
+    @property
+    def agent_home(self) -> Path:
+        """Where the agent keeps its key and journal."""
+        return self.folder / "agent"
+
+    @property
+    def logs(self) -> Path:
+        """Where each program writes its log."""
+        return self.folder / "logs"
+
+    @property
+    def running(self) -> Path:
+        """A file that is there until everything is removed: then the demo was killed."""
+        return self.folder / "running"
+
     def clear(self) -> None:
         """Start from nothing: each demo has its own database, keys and journal."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.cli_folder.mkdir(parents=True)
+        self.running.touch()
 
     def environment(self) -> dict[str, str]:
         """Return the environment of every program of the demo."""
@@ -48,7 +64,7 @@ class Place:
             "BERTH_DATA_DIR": str(self.folder),
             "BERTH_PUBLIC_URL": self.url,
             "BERTH_MARKETPLACE_URL": self.url,
-            "BERTH_AGENT_HOME": str(self.folder / "agent"),
+            "BERTH_AGENT_HOME": str(self.agent_home),
             "BERTH_AGENT_ADDRESS": "127.0.0.1",
             "BERTH_AGENT_NETWORK": str(free.network()),
             "BERTH_AGENT_IMAGES": image.NAME,

@@ -11,7 +11,7 @@ from scripts.demo.door import Door
 from scripts.demo.processes import Processes
 from scripts.demo.programs import Place
 from scripts.demo.site import Person, answers
-from scripts.demo.step import say, step, until
+from scripts.step import say, step, until
 
 #: what the host asks for one CPU and one GPU, micro-USD an hour
 PRICES = {"price_cpu_hour_microusd": 36_000, "price_gpu_hour_microusd": 500_000, "listed": True}
@@ -30,6 +30,7 @@ class Story:
         self.began = began
         self.host = self._person("host")
         self.renter = self._person("renter")
+        self.operator = self._person("operator")
         #: the agent's name on Docker's objects; empty before it has enrolled
         self.agent = ""
 
@@ -48,10 +49,23 @@ class Story:
         self._show_money(rental)
         self._show_weights()
 
+    def invite_operator(self) -> None:
+        """Make the account of somebody who may look at everything in the operator's pages.
+
+        :raises StepFailed: when the site does not make it.
+        """
+        with step("Make the operator's account"):
+            words = ("create_account", self.operator.email, "--operator")
+            self._manage(*words, "--password", self.operator.password)
+
     def close(self) -> None:
         """Close what the story opened."""
-        self.host.close()
-        self.renter.close()
+        for person in self.people().values():
+            person.close()
+
+    def people(self) -> dict[str, Person]:
+        """Return everybody who can log in."""
+        return {"renter": self.renter, "host": self.host, "operator": self.operator}
 
     def _person(self, name: str) -> Person:
         password = secrets.token_urlsafe(12)

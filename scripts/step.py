@@ -1,10 +1,10 @@
-"""This will show each step with its time, and name the one that failed."""
+"""This will show each step with its time, and name the one that failed; set-up uses it too."""
 
+import contextlib
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TypeVar
 
 Found = TypeVar("Found")
@@ -15,7 +15,7 @@ class StepFailed(Exception):
     """A step of the story did not come true; the message says which and why."""
 
 
-@contextmanager
+@contextlib.contextmanager
 def step(title: str) -> Iterator[Callable[[str], None]]:
     """Show ``title`` while the block runs, then the seconds that it took and what it had to tell.
 
@@ -32,15 +32,19 @@ def step(title: str) -> Iterator[Callable[[str], None]]:
         _finish(ticker, ended)
         say(f"  ✗ {title}")
         raise StepFailed(f"{title}: {error}") from error
-    _finish(ticker, ended)
+    finally:
+        # Ctrl-C is no failure of the step, yet the ticker must not write over what follows.
+        _finish(ticker, ended)
     say(f"  ✓ {title:<58} {time.monotonic() - began:6.1f} s")
     for line in told:
         say(f"      {line}")
 
 
-def say(line: str) -> None:
-    """Print one line of the story at once."""
-    print(line, flush=True)
+def say(line: str, end: str = "\n") -> None:
+    """Print one line of the story at once, if anybody still reads it."""
+    # The terminal may be closed: what was begun must be cleaned up all the same.
+    with contextlib.suppress(OSError):
+        print(line, end=end, flush=True)
 
 
 def until(check: Callable[[], Found | None], *, within_s: float, waiting_for: str) -> Found:
@@ -63,11 +67,15 @@ def _tick(title: str, began: float, ended: threading.Event) -> None:
     while not ended.wait(0.2 if to_terminal else 10):
         seconds = time.monotonic() - began
         if to_terminal:
-            print(f"\r  … {title:<58} {seconds:6.1f} s", end="\r", flush=True)
+            say(f"\r  … {title:<58} {seconds:6.1f} s", end="")
         else:
             say(f"  … {title} ({seconds:.0f} s)")
 
 
 def _finish(ticker: threading.Thread, ended: threading.Event) -> None:
+    if ended.is_set():
+        return
     ended.set()
     ticker.join()
+    if sys.stdout.isatty():
+        say("\r\x1b[K", end="")
