@@ -10,7 +10,7 @@ from marketplace.domain.money import MICROUSD_PER_USD, MicroUsd
 from marketplace.domain.placement import LIVE
 from marketplace.offers.models import Offer
 from marketplace.payments.actions.top_up import top_up
-from marketplace.rentals.actions.extend import extend
+from marketplace.rentals.actions.extend import Asked, extend
 from marketplace.rentals.actions.start import start
 from marketplace.rentals.actions.stop import stop
 from marketplace.rentals.models import Rental
@@ -107,14 +107,16 @@ class Renter:
         rental_id = self._one_of_mine()
         if rental_id is None:
             return
-        lease_s = self.world.chance.choice((1800, 3600, 3 * 3600))
+        self.asked += 1
+        key = f"{self.user.pk}-extend-{self.asked}"
+        asked = Asked(lease_s=self.world.chance.choice((1800, 3600, 3 * 3600)))
         self._send(
             "extend",
             lambda: extend(
                 rental_id=rental_id,
                 renter_id=self.user.pk,
-                lease_s=lease_s,
-                cap_microusd=None,
+                asked=asked,
+                idempotency_key=key,
                 now=self.world.now,
             ),
         )
