@@ -1,6 +1,7 @@
 """This will set renters' money aside, charge it and give the rest back."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -20,7 +21,30 @@ from marketplace.ledger.actions.post import (
 )
 from marketplace.ledger.models import Account, Hold, Transfer
 
-__all__ = ["HoldReleased", "InsufficientFunds", "capture", "increase", "place", "release"]
+__all__ = [
+    "Charge",
+    "HoldReleased",
+    "InsufficientFunds",
+    "capture",
+    "capture_all",
+    "increase",
+    "place",
+    "release",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What is to be taken from a hold."""
+
+    hold_id: UUID
+    amount_microusd: MicroUsd
+    host_user_id: int
+    #: the site's part of the amount
+    fee_microusd: MicroUsd
+    #: unique for ever; charging it again changes nothing
+    cause: str
+    note: str = ""
 
 
 class HoldReleased(Refused):
@@ -84,13 +108,34 @@ def capture(
     :raises HoldReleased: when the hold is over.
     :raises AmountRefused: when the amount is not positive or the fee is not a part of it.
     """
-    if amount_microusd <= 0 or not 0 <= fee_microusd <= amount_microusd:
-        raise AmountRefused("A charge is above zero and its fee is a part of it.")
+    one = Charge(hold_id, amount_microusd, host_user_id, fee_microusd, cause, note)
+    return capture_all(charges=[one], now=now)
+
+
+def capture_all(*, charges: Sequence[Charge], now: datetime) -> Sequence[Transfer]:
+    """Charge many holds, each at most once, all or none of them.
+
+    :raises InsufficientFunds: when one holds less than its charge.
+    :raises HoldReleased: when one is over.
+    :raises AmountRefused: when an amount is not positive or its fee is not a part of it.
+    """
+    for each in charges:
+        if each.amount_microusd <= 0 or not 0 <= each.fee_microusd <= each.amount_microusd:
+            raise AmountRefused("A charge is above zero and its fee is a part of it.")
     with transaction.atomic():
-        hold = _locked(hold_id)
-        entries = _charge(hold.account, amount_microusd, host_user_id, fee_microusd, cause, note)
-        if hold.released_at is not None and not _posted(entries[0].cause):
-            raise HoldReleased
+        holds = _locked_all([each.hold_id for each in charges])
+        earnings = {
+            host: open_account.earnings(user_id=host)
+            for host in sorted({each.host_user_id for each in charges})
+        }
+        fees = open_account.fees()
+        entries: list[Entry] = []
+        for each in charges:
+            hold = holds[each.hold_id]
+            parts = _parts(each, hold.account, earnings[each.host_user_id], fees)
+            if hold.released_at is not None and not _posted(parts[0].cause):
+                raise HoldReleased
+            entries += parts
         return post_together(entries=entries, now=now)
 
 
@@ -155,22 +200,21 @@ def _posted(cause: str) -> bool:
     return Transfer.objects.filter(cause=cause).exists()
 
 
-def _charge(
-    held: Account,
-    amount_microusd: MicroUsd,
-    host_user_id: int,
-    fee_microusd: MicroUsd,
-    cause: str,
-    note: str,
-) -> Sequence[Entry]:
+def _locked_all(hold_ids: Sequence[UUID]) -> dict[UUID, Hold]:
+    """Return the holds with their rows locked, in one order for everybody."""
+    rows = Hold.objects.select_related("account").select_for_update(of=("self",))
+    return {hold.pk: hold for hold in rows.filter(pk__in=hold_ids).order_by("pk")}
+
+
+def _parts(charge: Charge, held: Account, host: Account, fees: Account) -> Sequence[Entry]:
+    cause, note = charge.cause, charge.note
+    earned = MicroUsd(charge.amount_microusd - charge.fee_microusd)
     entries = []
-    earned = MicroUsd(amount_microusd - fee_microusd)
     if earned:
-        host = open_account.earnings(user_id=host_user_id)
         entries.append(Entry(held, host, earned, TransferKind.CHARGE, cause, note))
-    if fee_microusd:
-        site = open_account.fees()
-        entries.append(Entry(held, site, fee_microusd, TransferKind.FEE, f"{cause}:fee", note))
+    if charge.fee_microusd:
+        fee = Entry(held, fees, charge.fee_microusd, TransferKind.FEE, f"{cause}:fee", note)
+        entries.append(fee)
     return entries
 
 
