@@ -110,7 +110,9 @@ def _stay_up(place: Place, story: Story, processes: Processes) -> None:
     """Keep the site open until Ctrl-C.
 
     :raises Ended: when one of the programs ends by itself.
+    :raises Stopped: when the terminal is closed.
     """
+    terminal = sys.stdout.isatty()
     say("")
     say(f"The site is up at {place.url}")
     for name, person in story.people().items():
@@ -120,6 +122,9 @@ def _stay_up(place: Place, story: Story, processes: Processes) -> None:
     waiting = threading.Event()
     while not waiting.wait(1):
         processes.check()
+        # make may be all that hears of a closed terminal, and it waits for us.
+        if terminal and not sys.stdout.isatty():
+            raise Stopped
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
