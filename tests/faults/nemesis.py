@@ -15,7 +15,7 @@ EVERY_MS = {
     "silence marketplace": HOUR_MS // 2,
     "end a workload": HOUR_MS // 3,
     "set a clock": HOUR_MS,
-    "shut a door": HOUR_MS // 2,
+    "shut a door": HOUR_MS // 4,
 }
 
 
