@@ -19,7 +19,7 @@ class Pass:
 
 PASSES = (
     Pass("reach", "marketplace.placements.tasks.reach", 0.2, 60, lane="reach"),
-    Pass("look", "marketplace.placements.tasks.look", 1, 60, lane="look"),
+    Pass("look", "marketplace.placements.tasks.look", 0.25, 60, lane="look"),
     Pass("charge", "marketplace.metering.actions.charge.charge_all", 1, 60),
     Pass("expire", "marketplace.rentals.actions.expire.expire", 1, 60),
     Pass("sweep", "marketplace.placements.actions.sweep.sweep", 5, 60),
