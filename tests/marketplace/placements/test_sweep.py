@@ -126,7 +126,7 @@ def test_a_machine_that_says_it_still_has_it_keeps_its_gpu_until_it_says_gone(
     on, it = reported(O.RUNNING)
     request_stop(placement_id=it.id, reason_code="renter", reason="You did.", now=after(10))
     for second in range(20, 5000, 20):
-        heartbeat(machine_id=on.id, request=sync_request(), now=after(second))
+        heartbeat(machine_id=on.id, request=sync_request(), sent_at_ms=second, now=after(second))
         observe(machine_id=on.id, observed=[seen(it.id, O.COLLECTING)], now=after(second))
         sweep(now=after(second))
     on.refresh_from_db()
@@ -140,7 +140,7 @@ def test_a_machine_that_says_it_still_has_it_keeps_its_gpu_until_it_says_gone(
 def test_a_machine_that_came_back_in_quarantine_starts_it_anew() -> None:
     on, it = reported(None)
     sweep(now=after(61))
-    heartbeat(machine_id=on.id, request=sync_request(), now=after(3000))
+    heartbeat(machine_id=on.id, request=sync_request(), sent_at_ms=3000, now=after(3000))
     assert sweep(now=after(3000 + 3600)) == 0
     assert sweep(now=after(3001 + 3600)) == 1
     it.refresh_from_db()
