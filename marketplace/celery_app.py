@@ -1,14 +1,17 @@
-"""This will run the schedule's passes as Celery tasks in production."""
+"""This will run the passes as Celery tasks in production, each lane from a queue of its own."""
 
 import os
 from datetime import UTC, datetime
 
 from celery import Celery
-from django.utils.module_loading import import_string
 
+from marketplace import passes
 from marketplace.schedule import PASSES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
+
+#: between the exception that a late pass gets and its process's end
+GRACE_S = 30
 
 app = Celery("marketplace")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -16,18 +19,24 @@ app.conf.beat_schedule = {
     entry.name: {
         "task": "berth.pass",
         "schedule": entry.every_s,
-        "args": (entry.path,),
-        # A pass that waited longer than its period is stale: the next one does its work.
-        "options": {"expires": max(1, entry.every_s)},
+        "args": (entry.name,),
+        "options": {
+            # A host's tarpit fills the queue of its own lane only (docker-compose.yml).
+            "queue": entry.lane,
+            # A pass that waited longer than its period is stale: the next one does its work.
+            "expires": max(1, entry.every_s),
+            "soft_time_limit": entry.limit_s,
+            "time_limit": entry.limit_s + GRACE_S,
+        },
     }
     for entry in PASSES
 }
-PATHS = frozenset(entry.path for entry in PASSES)
+BY_NAME = {entry.name: entry for entry in PASSES}
 
 
-@app.task(name="berth.pass", ignore_result=True, soft_time_limit=120, time_limit=150)
-def run_pass(path: str) -> None:
-    """Run one pass of the schedule; any other path is refused."""
-    if path not in PATHS:
-        raise ValueError(f"{path} is not a pass of the schedule.")
-    import_string(path)(now=datetime.now(tz=UTC))
+@app.task(name="berth.pass", ignore_result=True)
+def run_pass(name: str) -> None:
+    """Run one pass of the schedule, unless it runs already; any other name is refused."""
+    if name not in BY_NAME:
+        raise ValueError(f"{name} is not a pass of the schedule.")
+    passes.run(BY_NAME[name], now=datetime.now(tz=UTC))

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from django.db import close_old_connections
-from django.utils.module_loading import import_string
 
+from marketplace import passes
 from marketplace.schedule import PASSES, Pass
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class Scheduler:
     def _run(self, entry: Pass, now: datetime) -> None:
         began = self._clock()
         try:
-            import_string(entry.path)(now=now)
+            passes.run(entry, now=now)
         except Exception:
             # One broken pass must not stop the others; the level-triggered next run redoes it.
             logger.exception("pass failed", extra={"pass": entry.name})

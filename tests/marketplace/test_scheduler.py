@@ -1,20 +1,32 @@
-"""The embedded scheduler runs each lane beside the others, and survives a pass that breaks."""
+"""The scheduler runs lanes beside each other, no pass beside itself, and survives a broken one."""
 
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from pytest_django.fixtures import Settings
 
-from marketplace import scheduler
+from marketplace import passes, scheduler
+from marketplace.celery_app import app, run_pass
 from marketplace.schedule import PASSES, Pass
 from marketplace.scheduler import Scheduler
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
+#: the scheduler closes its connections, which a transaction around a test would not survive
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _own_locks(settings: Settings, tmp_path: Path) -> None:
+    settings.DATA_DIR = tmp_path
+
+
 def play(monkeypatch: pytest.MonkeyPatch, **functions: Callable[..., object]) -> None:
-    monkeypatch.setattr(scheduler, "import_string", functions.__getitem__)
+    monkeypatch.setattr(passes, "import_string", functions.__getitem__)
 
 
 def test_a_pass_that_waits_for_the_network_holds_up_no_other_lane(
@@ -28,8 +40,8 @@ def test_a_pass_that_waits_for_the_network_holds_up_no_other_lane(
         stopped.set()
 
     play(monkeypatch, look=look, charge=lambda now: charged.set())
-    passes = (Pass("look", "look", 1, 60, lane="look"), Pass("charge", "charge", 1, 60))
-    monkeypatch.setattr(scheduler, "PASSES", passes)
+    both = (Pass("look", "look", 1, 60, lane="look"), Pass("charge", "charge", 1, 60))
+    monkeypatch.setattr(scheduler, "PASSES", both)
     scheduler.run_forever(lambda seconds: stopped.wait(30))
     assert stopped.is_set()
 
@@ -41,8 +53,8 @@ def test_a_pass_that_breaks_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> N
         raise ValueError
 
     play(monkeypatch, one=break_down, two=lambda now: ran.append(now))
-    passes = [Pass("one", "one", 5, 60), Pass("two", "two", 5, 60)]
-    Scheduler(passes, clock=lambda: 0.0).step(now=NOW)
+    both = [Pass("one", "one", 5, 60), Pass("two", "two", 5, 60)]
+    Scheduler(both, clock=lambda: 0.0).step(now=NOW)
     assert ran == [NOW]
 
 
@@ -61,3 +73,52 @@ def test_what_waits_for_the_network_has_a_lane_of_its_own() -> None:
     lanes = {entry.name: entry.lane for entry in PASSES}
     assert lanes["charge"] == lanes["expire"] == lanes["sweep"]
     assert len({lanes["look"], lanes["reach"], lanes["charge"]}) == 3
+
+
+def test_a_pass_never_runs_beside_itself_in_whatever_process(
+    monkeypatch: pytest.MonkeyPatch, at_once: Callable[..., list[object]]
+) -> None:
+    ran = []
+    both_tried = threading.Barrier(2)
+
+    def slow(*, now: datetime) -> None:
+        ran.append(now)
+        both_tried.wait(30)
+
+    play(monkeypatch, slow=slow)
+    entry = Pass("slow", "slow", 1, 60)
+
+    def run() -> bool:
+        mine = passes.run(entry, now=NOW)
+        if not mine:
+            both_tried.wait(30)
+        return mine
+
+    assert sorted(at_once([run, run]), key=bool) == [False, True]
+    assert len(ran) == 1
+    play(monkeypatch, slow=lambda now: ran.append(now))
+    assert passes.run(entry, now=NOW)
+
+
+def test_a_broken_pass_lets_go_of_its_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_down(*, now: datetime) -> None:
+        raise ValueError
+
+    entry = Pass("one", "one", 1, 60)
+    for _ in range(2):
+        play(monkeypatch, one=break_down)
+        with pytest.raises(ValueError, match=r"^$"):
+            passes.run(entry, now=NOW)
+
+
+def test_each_lane_has_a_queue_and_a_worker_of_its_own() -> None:
+    queues = {name: each["options"]["queue"] for name, each in app.conf.beat_schedule.items()}
+    assert queues == {entry.name: entry.lane for entry in PASSES}
+    compose = (Path(scheduler.__file__).parent.parent / "docker-compose.yml").read_text()
+    for lane in set(queues.values()):
+        assert f'"--queues", "{lane}"' in compose
+
+
+def test_celery_runs_passes_of_the_schedule_only() -> None:
+    with pytest.raises(ValueError, match="not a pass"):
+        run_pass("marketplace.settings")
