@@ -40,7 +40,7 @@ def statement(*, as_json: AsJson = False) -> None:
         )
         for line in found.items
     ]
-    columns = ("AT (UTC)", "KIND", ">AMOUNT", ">TOTAL", "NOTE")
+    columns = ("AT (UTC)", "KIND", ">AMOUNT", ">TOTAL", "~NOTE")
     output.table(columns, rows, empty="Nothing has moved yet.")
     free, held = format_usd(found.balance_microusd), format_usd(found.held_microusd)
     output.say(f"Balance {free}, held {held}: together the newest line's total.")

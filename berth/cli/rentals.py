@@ -9,7 +9,7 @@ from berth.cli import output, progress, session
 from berth.cli.options import TIMEOUT_S, AsJson, Cap, Lease, RentalId, Timeout, Wait
 from berth.problem import Refused
 from berth.shapes import Rental
-from berth.units import format_duration, format_usd
+from berth.units import format_duration, format_size, format_usd
 
 Which = Annotated[
     str | None, typer.Argument(metavar="[RENTAL]", help="Show this one with all there is to know.")
@@ -33,7 +33,7 @@ def ps(
         return
     now = datetime.now(UTC)
     output.table(
-        ("RENTAL", "STATE", "~IMAGE", "RESOURCES", ">COST", ">LEFT", "SSH"),
+        ("RENTAL", "STATE", "~IMAGE", "SLICE", ">COST", ">LEFT", "SSH"),
         [_row(rental, now) for rental in found],
         empty="You have no rentals." if everything else "No rental is live.",
     )
@@ -104,13 +104,24 @@ def rm(
 def _row(rental: Rental, now: datetime) -> tuple[str, ...]:
     left = ""
     if rental.ends_at and not rental.over:
-        left = format_duration(max(0, int((rental.ends_at - now).total_seconds() * 1000)))
+        seconds = max(0, int((rental.ends_at - now).total_seconds()))
+        # To the minute: a list is read, not counted down.
+        left = format_duration((seconds - seconds % 60 if seconds >= 60 else seconds) * 1000)
     return (
         output.short(rental.id),
         rental.state,
         rental.image,
-        progress.resources_line(rental),
+        _slice(rental),
         format_usd(rental.cost_microusd),
         left,
         f"{rental.ssh.host}:{rental.ssh.port}" if rental.ssh else "",
     )
+
+
+def _slice(rental: Rental) -> str:
+    """Return what tells rentals apart in a narrow table: ``8 GPU`` or ``2 CPU``, and memory."""
+    asked = rental.resources
+    if asked is None:
+        return ""
+    units = f"{asked.gpu.count} GPU" if asked.gpu.count else f"{asked.cpu.count} CPU"
+    return f"{units}, {format_size(asked.ram.capacity)}"

@@ -2,8 +2,11 @@
 
 from datetime import datetime
 
+from marketplace.domain.money import format_usd
+
 GIB = 1 << 30
 TIB = 1 << 40
+CENT_MICROUSD = 10_000
 
 
 def size(size_bytes: int) -> str:
@@ -31,6 +34,11 @@ def duration(milliseconds: int) -> str:
     first = next((index for index, (number, _) in enumerate(units) if number), len(units) - 1)
     whole = shown[first : first + 2]
     return " ".join(part for part in whole if not part.startswith("0 ")) or "0 s"
+
+
+def balance_in_brief(balance_microusd: int) -> str:
+    """Return ``$9.99`` of $9.999841: whole cents, never more than is there."""
+    return format_usd(balance_microusd // CENT_MICROUSD * CENT_MICROUSD)
 
 
 def rate(per_second: int) -> str:

@@ -6,8 +6,8 @@ from django import template
 from django.http import HttpRequest
 from django.template import Context
 
-from marketplace.domain.money import format_usd
 from marketplace.ledger import queries as ledger
+from marketplace.pages.wording import balance_in_brief
 
 register = template.Library()
 
@@ -46,5 +46,5 @@ def header(context: Context) -> Header:
     if request is None or not getattr(request, "user", None) or not request.user.is_authenticated:
         for_all = tuple(place for place in places if place.label in OPEN)
         return Header(for_all, email="", balance="")
-    balance = format_usd(ledger.balance(request.user.pk))
+    balance = balance_in_brief(ledger.balance(request.user.pk))
     return Header(places, email=request.user.email, balance=balance)

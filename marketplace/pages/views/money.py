@@ -16,6 +16,7 @@ from marketplace.ledger import queries
 from marketplace.pages.forms.top_up import TopUpForm
 from marketplace.pages.shown import statement
 from marketplace.pages.visitor import MemberRequest, members_only, onward
+from marketplace.pages.wording import balance_in_brief
 from marketplace.payments.actions.top_up import top_up
 from marketplace.payments.models import TopUp, TopUpState
 
@@ -56,7 +57,7 @@ def money(request: MemberRequest) -> HttpResponse:
 @never_cache
 def balance(request: MemberRequest) -> HttpResponse:
     """Show just what can be spent, for the header of a page that stays open."""
-    return HttpResponse(format_usd(queries.balance(request.user.pk)))
+    return HttpResponse(balance_in_brief(queries.balance(request.user.pk)))
 
 
 def _pay(request: MemberRequest, form: TopUpForm) -> TopUp:

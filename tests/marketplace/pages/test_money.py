@@ -30,7 +30,7 @@ def test_money_comes_in_and_shows_on_the_statement(alice: User, browser_of: Brow
 def test_an_open_page_asks_for_the_balance_alone(
     alice: User, browser_of: Browser, give: Callable[..., None]
 ) -> None:
-    give(alice, 1_500_000)
+    give(alice, 1_509_999)
     reply = browser_of(alice).get("/money/balance")
     assert reply.content == b"$1.50"
     assert "no-store" in reply.headers["Cache-Control"]
