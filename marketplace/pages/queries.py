@@ -23,6 +23,7 @@ CHANGING = (
     "placement__progress",
     "placement__reason",
     "placement__reachable_at",
+    "placement__door_missed_at",
     "placement__stop_requested_at",
     "placement__ended_at",
     "placement__funded_until",

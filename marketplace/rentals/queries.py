@@ -9,9 +9,12 @@ from django.db.models import QuerySet
 from marketplace.domain.placement import PlacementState
 from marketplace.domain.problem import Refused
 from marketplace.domain.rental import RentalState, state_of
+from marketplace.placements.models import Placement
 from marketplace.rentals.models import Rental
 
 VIEWS_MAX = 200
+#: how an active rental whose door was found shut is doing
+SHUT = "SSH does not answer from outside; nothing is billed until it does"
 
 
 class RentalUnknown(Refused):
@@ -44,6 +47,8 @@ class RentalView:
     cost_microusd: int
     started_at: datetime
     active_at: datetime | None
+    #: a look from outside found its SSH door shut, and none found it open since; None: it is open
+    shut_at: datetime | None
     ends_at: datetime
     #: None until the last charge is posted and the rest of the hold is back
     ended_at: datetime | None
@@ -89,6 +94,12 @@ def _rentals(renter_id: int) -> QuerySet[Rental]:
     )
 
 
+def _progress(placement: Placement, state: RentalState) -> str:
+    if state == RentalState.ACTIVE and placement.door_missed_at is not None:
+        return SHUT
+    return placement.progress
+
+
 def _view(rental: Rental) -> RentalView:
     placement, meter = rental.placement, rental.meter
     state = state_of(
@@ -103,7 +114,7 @@ def _view(rental: Rental) -> RentalView:
     return RentalView(
         id=rental.id,
         state=state,
-        progress=placement.progress,
+        progress=_progress(placement, state),
         reason_code=placement.reason_code,
         reason=placement.reason,
         machine_id=placement.machine_id,
@@ -118,6 +129,7 @@ def _view(rental: Rental) -> RentalView:
         cost_microusd=meter.charged_microusd,
         started_at=rental.started_at,
         active_at=placement.reachable_at,
+        shut_at=placement.door_missed_at if state == RentalState.ACTIVE else None,
         ends_at=placement.funded_until,
         ended_at=placement.ended_at if meter.closed_at is not None else None,
         billed_ms=meter.charged_ms,

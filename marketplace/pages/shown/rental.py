@@ -120,6 +120,8 @@ def panel(rental: RentalView) -> RentalPanel:
 def _sentence(rental: RentalView) -> str:
     if rental.state in (RentalState.ENDED, RentalState.FAILED, RentalState.STOPPING):
         return rental.reason
+    if rental.shut_at is not None:
+        return f"{rental.progress}."
     if rental.state is RentalState.ACTIVE:
         return "SSH answers from outside. Seconds count from now on."
     if rental.state is RentalState.STARTING:

@@ -71,6 +71,17 @@ def test_the_host_key_shows_as_ssh_asks_about_it(
     assert "[127.0.0.1]:20001 ssh-ed25519 AAAA" in page
 
 
+def test_an_active_rental_whose_door_is_shut_says_that_it_costs_nothing(
+    renter: Client, rental: Rental, market: Market
+) -> None:
+    market.run(rental, at=scene.after(1))
+    market.look(at=scene.after(60), opens=False)
+    page = renter.get(f"/rentals/{rental.id}/").content.decode()
+    assert "SSH does not answer from outside; nothing is billed until it does." in page
+    market.look(at=scene.after(120))
+    assert "Seconds count from now on." in renter.get(f"/rentals/{rental.id}/").content.decode()
+
+
 def test_stop_is_a_plain_form(renter: Client, rental: Rental) -> None:
     reply = renter.post(f"/rentals/{rental.id}/stop")
     assert reply.headers["Location"] == f"/rentals/{rental.id}/"
