@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from berth.problem import CannotReach
 from berth.shapes import Offer
 from protocol.hardware import Resources
 
@@ -18,14 +19,17 @@ def fits(offer: Offer, resources: Resources) -> bool:
     )
 
 
-def price_hour(offer: Offer, resources: Resources) -> int:
-    """Return what the request costs an hour here, in micro-USD: by its GPUs, else by its CPUs."""
-    if resources.gpu.count:
-        return resources.gpu.count * offer.price_gpu_hour_microusd
-    return resources.cpu.count * offer.price_cpu_hour_microusd
+def price_hour(offer: Offer) -> int:
+    """Return what the request that the offer was asked about costs an hour, in micro-USD.
+
+    :raises CannotReach: when the marketplace named no price.
+    """
+    if offer.price_asked_hour_microusd is None:
+        raise CannotReach("The marketplace named no price for this.", "unexpected_answer")
+    return offer.price_asked_hour_microusd
 
 
 def cheapest(offers: Iterable[Offer], resources: Resources) -> list[Offer]:
     """Return the offers that fit, cheapest first; equal prices by id, so the order is stable."""
     fitting = [offer for offer in offers if fits(offer, resources)]
-    return sorted(fitting, key=lambda offer: (price_hour(offer, resources), offer.id))
+    return sorted(fitting, key=lambda offer: (price_hour(offer), offer.id))

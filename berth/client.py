@@ -23,6 +23,7 @@ from berth.shapes import (
     Statement,
     TopUp,
 )
+from protocol.hardware import Resources
 from protocol.paths import API
 
 #: receipts of a month in ten-second intervals stay below this
@@ -100,9 +101,17 @@ class Client:
                 return
             wanted = wanted.model_copy(update={"cursor": page.next_cursor})
 
-    def offer(self, offer_id: str) -> Offer:
-        """Return one offer as it is now."""
-        return _read(Offer, self._get(f"/offers/{quote(offer_id, safe='')}"))
+    def offer(self, offer_id: str, resources: Resources | None = None) -> Offer:
+        """Return one offer as it is now, with the price of these resources."""
+        params: dict[str, str | int] = {}
+        if resources is not None:
+            params = {
+                "gpus_min": resources.gpu.count,
+                "cpus_min": resources.cpu.count,
+                "ram_bytes_min": resources.ram.capacity,
+                "disk_bytes_min": resources.hard_disk.capacity,
+            }
+        return _read(Offer, self._get(f"/offers/{quote(offer_id, safe='')}", params))
 
     def rent(self, request: RentalRequest) -> Rental:
         """Return the new rental. A lost answer is asked for again, never rented twice."""

@@ -47,6 +47,8 @@ class Offer(Shape):
     price_cpu_hour_microusd: int = 0
     #: of the smallest slice that is free
     price_hour_microusd: int | None = None
+    #: an hour of exactly what was asked for; None: nothing was
+    price_asked_hour_microusd: int | None = None
     #: None: no bids
     bid_floor_microusd: int | None = None
     longest_term_s: int | None = None

@@ -9,6 +9,7 @@ from berth.exchange import Clock
 from berth.problem import Refused
 from berth.shapes import Offer, OfferFilter, Rental
 from berth.ssh import Doors
+from protocol.hardware import Resources
 
 _WHOLE_ID = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
 CLOCK = Clock()
@@ -57,20 +58,20 @@ def find(client: Client, rental: str) -> Rental:
     return client.rental(found[0])
 
 
-def find_offer(client: Client, offer: str) -> Offer:
-    """Return the offer with this id, or with the only id that begins so.
+def find_offer(client: Client, offer: str, resources: Resources) -> Offer:
+    """Return the offer with this id, or with the only id that begins so, priced for a request.
 
     :raises Refused: ``not_found`` or ``ambiguous``.
     """
     if _WHOLE_ID.fullmatch(offer):
-        return client.offer(offer)
-    listed = {one.id: one for one in client.offers(OfferFilter(verified=False))}
-    found = _beginning(list(listed), offer)
+        return client.offer(offer, resources)
+    listed = [one.id for one in client.offers(OfferFilter(verified=False))]
+    found = _beginning(listed, offer)
     if len(found) > 1:
         raise Refused("ambiguous", f"{len(found)} offers begin with {offer!r}; type more of it.")
     if not found:
         raise Refused("not_found", f"There is no offer {offer!r}. See: berth offers")
-    return listed[found[0]]
+    return client.offer(found[0], resources)
 
 
 def _beginning(ids: list[str], typed: str) -> list[str]:

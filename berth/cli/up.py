@@ -76,11 +76,11 @@ def up(
     resources = Resources.of(cpus=cpus, gpus=gpus, ram_bytes=ram, disk_bytes=disk)
     with session.client() as client:
         found = (
-            [session.find_offer(client, offer)]
+            [session.find_offer(client, offer, resources)]
             if offer
             else _cheapest(client, resources, gpu_model)
         )
-        prices = {one.id: choice.price_hour(one, resources) for one in found}
+        prices = {one.id: choice.price_hour(one) for one in found}
         if offer and bid is None and not as_json:
             output.note(f"This costs {format_usd(prices[found[0].id])} an hour.")
         request = RentalRequest(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+from marketplace.domain.matching import Slice
 from marketplace.domain.problem import Refused
 
 PAGE_ROWS_MAX = 100
@@ -71,6 +72,14 @@ class OfferQuery:
     sort: OfferSort = OfferSort.PRICE
     cursor: Cursor | None = None
     rows_max: int = 50
+
+    @property
+    def asked(self) -> Slice | None:
+        """Return the slice that is looked for; None: no amount was named."""
+        amounts = (self.cpus_min, self.memory_bytes_min, self.disk_bytes_min, self.gpus_min)
+        if amounts == (None, None, None, None):
+            return None
+        return Slice(*(amount or 0 for amount in amounts))
 
     def __post_init__(self) -> None:
         """Hold the page to its limit."""

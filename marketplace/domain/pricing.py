@@ -1,7 +1,10 @@
 """This will price a request and say the most that it can cost before anybody agrees to it."""
 
 from enum import StrEnum
+from fractions import Fraction
+from math import ceil
 
+from marketplace.domain.matching import Slice
 from marketplace.domain.money import MicroUsd, charge, format_usd
 from marketplace.domain.problem import Refused
 
@@ -83,17 +86,30 @@ ENDS_FIRST = {
 }
 
 
-def price_hour(
-    *,
-    gpus: int,
-    cpus: int,
-    price_gpu_hour_microusd: int,
-    price_cpu_hour_microusd: int,
-) -> MicroUsd:
-    """Return the price of an hour: by GPU, or by CPU where no GPU is asked for."""
-    if gpus:
-        return MicroUsd(gpus * price_gpu_hour_microusd)
-    return MicroUsd(cpus * price_cpu_hour_microusd)
+def price_hour(asked: Slice, *, total: Slice, price_unit_microusd: int) -> MicroUsd:
+    """Return the price of an hour of a slice: its largest share of anything the machine has.
+
+    A host names the price of one unit: a GPU, or where the machine has none a CPU. Whoever takes
+    half of the memory leaves half of the machine to others, so it costs half of all units however
+    few of those are asked for. Rounded up, so that no split of a request is cheaper than it.
+    Source: docs/decisions/0007-price-by-the-largest-share.md
+    """
+    whole_microusd = (total.gpus or total.cpus) * price_unit_microusd
+    return MicroUsd(ceil(whole_microusd * max(shares(asked, total=total).values(), default=0)))
+
+
+def shares(asked: Slice, *, total: Slice) -> dict[str, Fraction]:
+    """Return which part of each thing is asked for, named for people, the machine's unit first.
+
+    Of what the machine has none there is no part; to ask for it is refused elsewhere.
+    """
+    parts = {
+        "GPUs": (asked.gpus, total.gpus),
+        "CPUs": (asked.cpus, total.cpus),
+        "memory": (asked.memory_bytes, total.memory_bytes),
+        "disk": (asked.disk_bytes, total.disk_bytes),
+    }
+    return {name: Fraction(part, all_) for name, (part, all_) in parts.items() if all_}
 
 
 def floor_hour(
@@ -104,8 +120,6 @@ def floor_hour(
     A host names its price and its floor for one unit, a GPU or where there is none a CPU. A slice
     may go below its price by the same share as one unit may.
     """
-    if price_unit_microusd <= 0:
-        return MicroUsd(floor_unit_microusd)
     return MicroUsd(-(-price_hour_microusd * floor_unit_microusd // price_unit_microusd))
 
 
@@ -185,8 +199,6 @@ def raised(present: int | None, asked: int | None) -> int | None:
 
 def affordable_ms(price_hour_microusd: int, amount_microusd: int, *, at_most_ms: int) -> int:
     """Return how many milliseconds ``amount_microusd`` pays for, never more than ``at_most_ms``."""
-    if price_hour_microusd <= 0:
-        return at_most_ms
     return min(at_most_ms, amount_microusd * HOUR_MS // price_hour_microusd)
 
 
@@ -215,7 +227,7 @@ def worst_total(
 
 
 def worst_of_term(price_hour_microusd: int, term_ms: int) -> MicroUsd:
-    """Return the most that a term costs; it is at least a micro-USD."""
+    """Return the most that a term costs, at least a micro-USD."""
     return max(MicroUsd(1), charge(price_hour_microusd, term_ms))
 
 

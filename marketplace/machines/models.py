@@ -6,6 +6,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from marketplace.domain.matching import Slice
+
 
 class Machine(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
@@ -65,6 +67,26 @@ class Machine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.address} ({str(self.id)[:8]})"
+
+    @property
+    def total(self) -> Slice:
+        """Return all that it has."""
+        return Slice(
+            cpus=self.cpus_total,
+            memory_bytes=self.memory_bytes_total,
+            disk_bytes=self.disk_bytes_total,
+            gpus=self.gpus_total,
+        )
+
+    @property
+    def free(self) -> Slice:
+        """Return what nobody has rented."""
+        return Slice(
+            cpus=self.cpus_free,
+            memory_bytes=self.memory_bytes_free,
+            disk_bytes=self.disk_bytes_free,
+            gpus=self.gpus_free,
+        )
 
 
 class Gpu(models.Model):

@@ -17,15 +17,20 @@ router = Router(tags=["offers"], auth=None)
 Whole = Annotated[int, Field(ge=0, le=1 << 50)]
 
 
-class Filters(Schema):
-    #: words that must each stand in the GPU's or CPU's name
-    q: Annotated[str, Field(max_length=200)] = ""
-    gpu_model: Annotated[str, Field(max_length=200)] = ""
+class Asked(Schema):
+    """How much of a machine is wanted."""
+
     gpus_min: Whole | None = None
-    vram_bytes_min: Whole | None = None
     cpus_min: Whole | None = None
     ram_bytes_min: Whole | None = None
     disk_bytes_min: Whole | None = None
+
+
+class Filters(Asked):
+    #: words that must each stand in the GPU's or CPU's name
+    q: Annotated[str, Field(max_length=200)] = ""
+    gpu_model: Annotated[str, Field(max_length=200)] = ""
+    vram_bytes_min: Whole | None = None
     price_hour_microusd_max: Whole | None = None
     #: false: show unverified machines too
     verified: bool = True
@@ -50,7 +55,10 @@ class OfferReply(Schema):
     price_cpu_hour_microusd: int
     #: an hour of the smallest slice: one GPU, or one CPU where there is no GPU
     price_hour_microusd: int
-    #: the least bid for that hour; null: this host takes no bids
+    #: an hour of exactly what gpus_min, cpus_min, ram_bytes_min and disk_bytes_min ask for, as a
+    #: rental of that costs; null: none of them was given
+    price_asked_hour_microusd: int | None
+    #: the least bid for an hour of the smallest slice; null: this host takes no bids
     bid_floor_microusd: int | None
     longest_term_s: int
     listed: bool
@@ -105,9 +113,15 @@ def search(request: HttpRequest, filters: Query[Filters]) -> OfferPage:
 
 
 @router.get("/offers/{offer_id}", response=OfferReply)
-def show(request: HttpRequest, offer_id: UUID) -> OfferReply:
-    """Show one offer."""
-    return OfferReply.from_orm(queries.row(offer_id, now=timezone.now()))
+def show(request: HttpRequest, offer_id: UUID, asked: Query[Asked]) -> OfferReply:
+    """Show one offer, with the price of what is asked for."""
+    wanted = OfferQuery(
+        gpus_min=asked.gpus_min,
+        cpus_min=asked.cpus_min,
+        memory_bytes_min=asked.ram_bytes_min,
+        disk_bytes_min=asked.disk_bytes_min,
+    )
+    return OfferReply.from_orm(queries.row(offer_id, now=timezone.now(), asked=wanted.asked))
 
 
 @router.patch("/host/machines/{machine_id}/offer", response=OfferReply, auth=ApiKeyBearer())

@@ -14,8 +14,9 @@ UNMEASURED = 1 << 62
 class Offer(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     machine = models.OneToOneField(Machine, on_delete=models.CASCADE, related_name="offer")
+    #: applies where the machine has GPUs
     price_gpu_hour_microusd = models.BigIntegerField()
-    #: applies where no GPU is asked for
+    #: applies where it has none
     price_cpu_hour_microusd = models.BigIntegerField()
     #: the least bid of an hour that the host accepts, for the smallest slice; None: no bids
     bid_floor_microusd = models.BigIntegerField(null=True, blank=True)
@@ -36,9 +37,10 @@ class Offer(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                name="offer_prices_not_negative",
-                condition=Q(price_gpu_hour_microusd__gte=0)
-                & Q(price_cpu_hour_microusd__gte=0)
+                # What costs nothing could set no money aside.
+                name="offer_prices_above_zero",
+                condition=Q(price_gpu_hour_microusd__gt=0)
+                & Q(price_cpu_hour_microusd__gt=0)
                 & Q(bid_floor_microusd__gte=0)
                 & Q(longest_term_s__gt=0),
             )
@@ -56,3 +58,9 @@ class Offer(models.Model):
 
     def __str__(self) -> str:
         return f"offer of {self.machine_id}"
+
+    @property
+    def price_unit_microusd(self) -> int:
+        """Return the price of an hour of a GPU, or of a CPU where the machine has no GPU."""
+        has_gpus = self.machine.gpus_total > 0
+        return self.price_gpu_hour_microusd if has_gpus else self.price_cpu_hour_microusd

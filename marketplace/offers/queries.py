@@ -6,8 +6,9 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from marketplace.domain.matching import check_rentable
+from marketplace.domain.matching import Slice, check_rentable
 from marketplace.domain.offer_query import Cursor, OfferQuery, OfferSort
+from marketplace.domain.pricing import price_hour
 from marketplace.domain.problem import Refused
 from marketplace.offers.models import UNMEASURED, Offer
 from marketplace.verification import queries as verification
@@ -35,10 +36,14 @@ class OfferRow:
     cpus_free: int
     ram_bytes_free: int
     disk_bytes_free: int
+    #: all that the machine has
+    total: Slice
     price_gpu_hour_microusd: int
     price_cpu_hour_microusd: int
     #: an hour of the smallest slice: one GPU, or one CPU where there is no GPU
     price_hour_microusd: int
+    #: an hour of exactly what was asked for; None: nothing was
+    price_asked_hour_microusd: int | None
     #: None: this host takes no bids
     bid_floor_microusd: int | None
     longest_term_s: int
@@ -72,20 +77,20 @@ def search(query: OfferQuery, *, now: datetime) -> OfferPage:
     page = offers[: query.rows_max]
     more = len(offers) > len(page)
     return OfferPage(
-        items=tuple(row_of(offer, now=now) for offer in page),
+        items=tuple(row_of(offer, now=now, asked=query.asked) for offer in page),
         next_cursor=Cursor(key=getattr(page[-1], column), offer_id=page[-1].id) if more else None,
     )
 
 
-def row(offer_id: UUID, *, now: datetime) -> OfferRow:
-    """Return one listed offer, online or not.
+def row(offer_id: UUID, *, now: datetime, asked: Slice | None = None) -> OfferRow:
+    """Return one listed offer, online or not, with the price of what is ``asked`` for.
 
     :raises OfferUnknown: when there is none.
     """
     offer = Offer.objects.select_related("machine").filter(id=offer_id, listed=True).first()
     if offer is None:
         raise OfferUnknown
-    return row_of(offer, now=now)
+    return row_of(offer, now=now, asked=asked)
 
 
 def machine_of(offer_id: UUID) -> UUID:
@@ -124,7 +129,7 @@ def of_host(host_id: int) -> QuerySet[Offer]:
     )
 
 
-def row_of(offer: Offer, *, now: datetime) -> OfferRow:
+def row_of(offer: Offer, *, now: datetime, asked: Slice | None = None) -> OfferRow:
     """Return what a renter sees of the offer; its machine must be loaded with it."""
     machine = offer.machine
     return OfferRow(
@@ -139,9 +144,13 @@ def row_of(offer: Offer, *, now: datetime) -> OfferRow:
         cpus_free=max(0, machine.cpus_free),
         ram_bytes_free=max(0, machine.memory_bytes_free),
         disk_bytes_free=max(0, machine.disk_bytes_free),
+        total=machine.total,
         price_gpu_hour_microusd=offer.price_gpu_hour_microusd,
         price_cpu_hour_microusd=offer.price_cpu_hour_microusd,
-        price_hour_microusd=offer.price_hour_microusd,
+        price_hour_microusd=offer.price_unit_microusd,
+        price_asked_hour_microusd=None
+        if asked is None
+        else price_hour(asked, total=machine.total, price_unit_microusd=offer.price_unit_microusd),
         bid_floor_microusd=offer.bid_floor_microusd,
         longest_term_s=offer.longest_term_s,
         listed=offer.listed,

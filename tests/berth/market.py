@@ -154,7 +154,7 @@ class Market:
 
     def _offers(self, seen: Seen, parts: list[str]) -> tuple[int, Any]:
         if parts:
-            return 200, self._offer(parts[0])
+            return 200, self._priced(self._offer(parts[0]), seen)
         found = [
             one for one in self.offers if one["cpus_free"] >= int(seen.query.get("cpus_min", 0))
         ]
@@ -163,7 +163,13 @@ class Market:
         found.sort(key=lambda one: one["price_hour_microusd"])
         start = int(seen.query.get("cursor", 0))
         more = str(start + PAGE) if start + PAGE < len(found) else None
-        return 200, {"items": found[start : start + PAGE], "next_cursor": more}
+        page = [self._priced(one, seen) for one in found[start : start + PAGE]]
+        return 200, {"items": page, "next_cursor": more}
+
+    def _priced(self, one: dict[str, Any], seen: Seen) -> dict[str, Any]:
+        cpus = seen.query.get("cpus_min")
+        price = None if cpus is None else int(cpus) * one["price_cpu_hour_microusd"]
+        return one | {"price_asked_hour_microusd": price}
 
     def _offer(self, offer_id: str) -> dict[str, Any]:
         for one in self.offers:

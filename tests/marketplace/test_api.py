@@ -220,3 +220,25 @@ def test_one_extend_key_extends_once_and_keeps_the_cap(market: Market, api: Api)
     refused = api.post(path, {"lease_s": 1300}, **{"Idempotency-Key": "e1"})
     assert (refused.status_code, refused.json()["code"]) == (409, "idempotency_conflict")
     assert api.post(path, {"lease_s": 7200}).json()["code"] == "invalid"
+
+
+def test_the_price_that_a_search_quotes_is_the_price_of_the_rental(
+    market: Market, api: Api
+) -> None:
+    asked = f"cpus_min=1&gpus_min=0&ram_bytes_min={6 * GIB}&disk_bytes_min={2 * GIB}"
+    (offer,) = api.get(f"/offers?{asked}").json()["items"]
+    quoted = offer["price_asked_hour_microusd"]
+    alone = api.get(f"/offers/{offer['id']}?{asked}").json()
+    assert alone["price_asked_hour_microusd"] == quoted == 3 * offer["price_hour_microusd"]
+    api.post("/ssh-keys", {"name": "laptop", "public_key": ALICES_KEY})
+    body = rental_of(offer) | {"resources": ONE_CPU | {"ram": {"capacity": 6 * GIB}}}
+    refused = api.post("/rentals", body | {"price_hour_microusd_max": quoted - 1})
+    assert refused.json()["code"] == "price_raised"
+    rented = api.post("/rentals", body | {"price_hour_microusd_max": quoted})
+    assert rented.json()["price_hour_microusd"] == quoted
+
+
+def test_nothing_is_offered_for_nothing(market: Market, charlie: User) -> None:
+    path = f"/host/machines/{market.machine.id}/offer"
+    refused = Api(charlie).patch(path, {"price_cpu_hour_microusd": 0})
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid")

@@ -39,21 +39,7 @@ def reserve(
     if machine is None:
         raise MachineOffline("This machine does not answer now; choose another offer.")
     asked = Slice(cpus=cpus, memory_bytes=memory_bytes, disk_bytes=disk_bytes, gpus=gpus)
-    check_fits(
-        asked,
-        total=Slice(
-            cpus=machine.cpus_total,
-            memory_bytes=machine.memory_bytes_total,
-            disk_bytes=machine.disk_bytes_total,
-            gpus=machine.gpus_total,
-        ),
-        free=Slice(
-            cpus=machine.cpus_free,
-            memory_bytes=machine.memory_bytes_free,
-            disk_bytes=machine.disk_bytes_free,
-            gpus=machine.gpus_free,
-        ),
-    )
+    check_fits(asked, total=machine.total, free=machine.free)
     # Something was given back between the UPDATE and the look at why it failed.
     raise OfferTaken("Somebody else was faster; try again.")
 

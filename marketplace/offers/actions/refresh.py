@@ -43,18 +43,12 @@ def _refresh(offer: Offer, standing: verification.Standing) -> bool:
     machine = offer.machine
     rates = standing.rates_per_cpu
     rate = rates[-1] * machine.cpus_total if rates else None
-    whole_hour = price_hour(
-        gpus=machine.gpus_total,
-        cpus=machine.cpus_total,
-        price_gpu_hour_microusd=offer.price_gpu_hour_microusd,
-        price_cpu_hour_microusd=offer.price_cpu_hour_microusd,
-    )
+    unit = offer.price_unit_microusd
+    whole_hour = price_hour(machine.total, total=machine.total, price_unit_microusd=unit)
     # A GPU's price says nothing about the CPUs beside it, and no GPU rate is measured yet.
     measured = None if machine.gpus_total else value(price_hour_microusd=whole_hour, rate=rate)
     columns = {
-        "price_hour_microusd": offer.price_gpu_hour_microusd
-        if machine.gpus_total
-        else offer.price_cpu_hour_microusd,
+        "price_hour_microusd": unit,
         "value_microusd": UNMEASURED if measured is None else measured,
         "cpu_hash_rate": rate,
         "verified_until": standing.expires_at if standing.is_verified else None,

@@ -11,6 +11,7 @@ from marketplace.offers.models import Offer
 from marketplace.offers.queries import OfferUnknown
 
 logger = logging.getLogger(__name__)
+PRICE_HOUR_MICROUSD_MIN = 1
 PRICE_HOUR_MICROUSD_MAX = 1_000_000_000
 TERM_S_MAX = 366 * 24 * 3600
 NOT_YOURS = "There is no such machine of yours."
@@ -19,7 +20,9 @@ NOT_YOURS = "There is no such machine of yours."
 class TermsInvalid(Refused):
     code = "invalid"
     status = 422
-    sentence = "A price is between $0 and $1000 an hour, a term between a second and 366 days."
+    sentence = (
+        "A price is between $0.000001 and $1000 an hour, a term between a second and 366 days."
+    )
 
 
 class Terms(TypedDict, total=False):
@@ -62,7 +65,8 @@ def _check(terms: Terms) -> None:
         terms.get("price_cpu_hour_microusd"),
         terms.get("bid_floor_microusd"),
     )
-    if any(price is not None and not 0 <= price <= PRICE_HOUR_MICROUSD_MAX for price in prices):
+    bounds = range(PRICE_HOUR_MICROUSD_MIN, PRICE_HOUR_MICROUSD_MAX + 1)
+    if any(price is not None and price not in bounds for price in prices):
         raise TermsInvalid
     longest_term_s = terms.get("longest_term_s")
     if longest_term_s is not None and not 1 <= longest_term_s <= TERM_S_MAX:

@@ -12,7 +12,7 @@ from marketplace.pages.forms.rent import HOURS_MAX
 class TermsForm(forms.Form):
     """A machine's prices, the lowest bid, the longest term, and whether it is on the market."""
 
-    price_cpu_hour = DollarField(label="$ per CPU-hour")
+    price_cpu_hour = DollarField(label="$ per CPU-hour", required=False)
     price_gpu_hour = DollarField(label="$ per GPU-hour", required=False)
     bid_floor = DollarField(
         label="Lowest bid, $ per hour",

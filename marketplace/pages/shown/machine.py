@@ -106,8 +106,8 @@ def terms_form(offer: Offer) -> TermsForm:
         "listed": offer.listed,
     }
     form = TermsForm(initial=initial, auto_id=f"id_{offer.machine_id.hex[:12]}_%s")
-    if not offer.machine.gpus_total:
-        del form.fields["price_gpu_hour"]
+    # The other price never applies to this machine.
+    del form.fields["price_cpu_hour" if offer.machine.gpus_total else "price_gpu_hour"]
     return form
 
 

@@ -20,6 +20,8 @@ class Quote:
     #: what is in the way; empty: nothing
     sentence: str = ""
     price_hour: str = "–"
+    #: the thing that the largest share is taken of; empty: the one that the host names a price for
+    priced_by: str = ""
     worst_total: str = "–"
     #: what the form sends back as agreed; None: there is nothing to agree to
     price_hour_microusd: int | None = None
@@ -34,12 +36,9 @@ def quote(form: RentForm, offer: OfferRow, *, balance_microusd: int) -> Quote:
     balance = format_usd(balance_microusd)
     if not form.is_valid():
         return Quote(balance, "Fill in the fields to see the price.")
-    resources = form.resources()
+    asked = matching.Slice.of(form.resources())
     price = pricing.price_hour(
-        gpus=resources.gpu.count,
-        cpus=resources.cpu.count,
-        price_gpu_hour_microusd=offer.price_gpu_hour_microusd,
-        price_cpu_hour_microusd=offer.price_cpu_hour_microusd,
+        asked, total=offer.total, price_unit_microusd=offer.price_hour_microusd
     )
     limits = {
         "price_hour_microusd": price,
@@ -59,6 +58,7 @@ def quote(form: RentForm, offer: OfferRow, *, balance_microusd: int) -> Quote:
     return Quote(
         price_hour=format_usd(price),
         price_hour_microusd=price,
+        priced_by=_priced_by(asked, offer),
         worst_total=format_usd(worst),
         worst_total_microusd=worst,
         runs=runs,
@@ -66,6 +66,12 @@ def quote(form: RentForm, offer: OfferRow, *, balance_microusd: int) -> Quote:
         sentence=sentence,
         add_url=_add_url(missing, f"/offers/{offer.id}/rent") if missing > 0 else "",
     )
+
+
+def _priced_by(asked: matching.Slice, offer: OfferRow) -> str:
+    shares = pricing.shares(asked, total=offer.total)
+    largest = max(shares, key=lambda name: shares[name], default="")
+    return "" if largest == next(iter(shares), "") else largest
 
 
 def _add_url(missing_microusd: int, back: str) -> str:

@@ -180,16 +180,7 @@ def _check_room(machine: Machine, resources: Resources) -> None:
         or asked.disk_bytes < DISK_BYTES_MIN
     ):
         raise RequestTooSmall
-    total = Slice(
-        machine.cpus_total,
-        machine.memory_bytes_total,
-        machine.disk_bytes_total,
-        machine.gpus_total,
-    )
-    free = Slice(
-        machine.cpus_free, machine.memory_bytes_free, machine.disk_bytes_free, machine.gpus_free
-    )
-    check_fits(asked, total=total, free=free)
+    check_fits(asked, total=machine.total, free=machine.free)
 
 
 def _terms(
@@ -215,10 +206,9 @@ def _terms(
 
 def _price_hour(offer: Offer, resources: Resources, bid_microusd: int | None) -> MicroUsd:
     price = pricing.price_hour(
-        gpus=resources.gpu.count,
-        cpus=resources.cpu.count,
-        price_gpu_hour_microusd=offer.price_gpu_hour_microusd,
-        price_cpu_hour_microusd=offer.price_cpu_hour_microusd,
+        Slice.of(resources),
+        total=offer.machine.total,
+        price_unit_microusd=offer.price_unit_microusd,
     )
     if bid_microusd is None:
         return price
@@ -226,9 +216,7 @@ def _price_hour(offer: Offer, resources: Resources, bid_microusd: int | None) ->
         raise pricing.BidsNotTaken
     floor = pricing.floor_hour(
         price_hour_microusd=price,
-        price_unit_microusd=offer.price_gpu_hour_microusd
-        if offer.machine.gpus_total
-        else offer.price_cpu_hour_microusd,
+        price_unit_microusd=offer.price_unit_microusd,
         floor_unit_microusd=offer.bid_floor_microusd,
     )
     return pricing.check_bid(bid_microusd, price_hour_microusd=price, floor_hour_microusd=floor)

@@ -1,7 +1,10 @@
+from dataclasses import astuple
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from marketplace.domain.matching import Slice
 from marketplace.domain.money import charge
 from marketplace.domain.pricing import (
     BidBelowFloor,
@@ -23,27 +26,92 @@ from marketplace.domain.pricing import (
     worst_total,
 )
 
-PRICES = st.integers(0, 10**9)
+GIB = 1 << 30
+PRICES = st.integers(1, 10**9)
 AMOUNTS = st.integers(1, 10**12)
 LEASES_S = st.integers(1, 10**7)
 LONGEST_S = 10**7
 
 
-def test_a_request_with_gpus_is_priced_by_gpu_alone() -> None:
-    prices = {"price_gpu_hour_microusd": 2_000_000, "price_cpu_hour_microusd": 10_000}
-    assert price_hour(gpus=2, cpus=16, **prices) == 4_000_000
-    assert price_hour(gpus=0, cpus=16, **prices) == 160_000
+BOX = Slice(cpus=4, memory_bytes=8 * GIB, disk_bytes=100 * GIB)
+GPU_BOX = Slice(cpus=64, memory_bytes=512 * GIB, disk_bytes=4096 * GIB, gpus=8)
+
+
+@st.composite
+def machines_and_slices(draw: st.DrawFn, count: int) -> tuple[Slice, list[Slice]]:
+    """Draw a machine and so many slices of it."""
+    total = Slice(
+        cpus=draw(st.integers(1, 512)),
+        memory_bytes=draw(st.integers(1, 1 << 42)),
+        disk_bytes=draw(st.integers(1, 1 << 46)),
+        gpus=draw(st.integers(0, 16)),
+    )
+    amounts = astuple(total)
+    return total, [
+        Slice(*(draw(st.integers(0, amount)) for amount in amounts)) for _ in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "total", "microusd"),
+    [
+        (Slice(1, 1 * GIB, 2 * GIB), BOX, 10_000),
+        (Slice(1, 2 * GIB, 25 * GIB), BOX, 10_000),
+        (Slice(1, 8 * GIB, 100 * GIB), BOX, 40_000),
+        (Slice(1, 3 * GIB, 2 * GIB), BOX, 15_000),
+        (Slice(1, 2 * GIB + 1, 2 * GIB), BOX, 10_001),
+        (Slice(2, 1 * GIB, 75 * GIB), BOX, 30_000),
+        (Slice(8, 64 * GIB, 512 * GIB, gpus=1), GPU_BOX, 10_000),
+        (Slice(1, 8 * GIB, 64 * GIB), GPU_BOX, 1_250),
+        (Slice(64, 8 * GIB, 64 * GIB), GPU_BOX, 80_000),
+        (Slice(64, 8 * GIB, 64 * GIB, gpus=1), GPU_BOX, 80_000),
+        # It asks for what the machine has none of, which is refused elsewhere.
+        (Slice(1, 1 * GIB, 2 * GIB, gpus=1), BOX, 10_000),
+        (Slice(1, 0, 0), Slice(0, 0, 0), 0),
+    ],
+)
+def test_a_slice_costs_its_largest_share_of_the_machine(
+    asked: Slice, total: Slice, microusd: int
+) -> None:
+    assert price_hour(asked, total=total, price_unit_microusd=10_000) == microusd
+
+
+@given(drawn=machines_and_slices(1), price=PRICES)
+def test_the_whole_machine_costs_the_whole_price_and_no_slice_more(
+    drawn: tuple[Slice, list[Slice]], price: int
+) -> None:
+    total, (part,) = drawn
+    whole = (total.gpus or total.cpus) * price
+    assert price_hour(total, total=total, price_unit_microusd=price) == whole
+    assert 0 <= price_hour(part, total=total, price_unit_microusd=price) <= whole
+
+
+@given(drawn=machines_and_slices(2), price=PRICES)
+def test_no_split_of_a_request_is_cheaper_and_no_larger_one_either(
+    drawn: tuple[Slice, list[Slice]], price: int
+) -> None:
+    total, (one, other) = drawn
+    both = Slice(*(a + b for a, b in zip(astuple(one), astuple(other), strict=True)))
+    parts = [price_hour(each, total=total, price_unit_microusd=price) for each in (one, other)]
+    together = price_hour(both, total=total, price_unit_microusd=price)
+    assert max(parts) <= together <= sum(parts)
+
+
+@given(drawn=machines_and_slices(1), units=st.integers(0, 16), price=PRICES)
+def test_who_takes_no_more_than_goes_with_a_unit_pays_for_its_units(
+    drawn: tuple[Slice, list[Slice]], units: int, price: int
+) -> None:
+    total, _ = drawn
+    all_ = total.gpus or total.cpus
+    units = min(units, all_)
+    fair = Slice(*(amount * units // all_ for amount in astuple(total)))
+    assert price_hour(fair, total=total, price_unit_microusd=price) == units * price
 
 
 @pytest.mark.parametrize(("price", "floor"), [(200, 100), (1600, 800), (10, 5), (1, 1)])
 def test_the_floor_grows_with_the_slice(price: int, floor: int) -> None:
     told = floor_hour(price_hour_microusd=price, price_unit_microusd=200, floor_unit_microusd=100)
     assert told == floor
-
-
-def test_the_floor_of_what_costs_nothing_is_the_hosts_own() -> None:
-    free = floor_hour(price_hour_microusd=0, price_unit_microusd=0, floor_unit_microusd=7)
-    assert free == 7
 
 
 def test_a_bid_must_reach_the_floor() -> None:
@@ -154,7 +222,7 @@ def test_a_longer_lease_never_costs_less(price: int, lease_s: int, more_s: int) 
 
 
 def test_a_cap_alone_is_bounded_by_the_longest_term() -> None:
-    assert term_ms(price_hour_microusd=0, lease_s=None, cap_microusd=5, longest_term_s=60) == 60_000
+    assert term_ms(price_hour_microusd=1, lease_s=None, cap_microusd=5, longest_term_s=60) == 60_000
 
 
 def test_value_is_the_price_of_a_million_measured_operations() -> None:

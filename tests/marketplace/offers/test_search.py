@@ -107,7 +107,7 @@ def test_offers_are_sorted_by_price_per_measured_performance_unmeasured_last() -
 
 @pytest.mark.parametrize("sort", list(OfferSort))
 def test_pages_by_cursor_show_every_offer_once_even_at_equal_prices(sort: OfferSort) -> None:
-    everything = {listed(price=1000 * (n % 2)).id for n in range(7)}
+    everything = {listed(price=1000 + n % 2).id for n in range(7)}
     query, seen = OfferQuery(sort=sort, rows_max=2), []
     for _ in range(4):
         page = queries.search(query, now=NOW)
@@ -173,7 +173,13 @@ def test_a_term_that_is_left_out_stays() -> None:
 
 @pytest.mark.parametrize(
     "terms",
-    [{"bid_floor_microusd": -1}, {"longest_term_s": 0}, {"price_gpu_hour_microusd": 10**10}],
+    [
+        {"bid_floor_microusd": -1},
+        {"longest_term_s": 0},
+        {"price_gpu_hour_microusd": 10**10},
+        {"price_gpu_hour_microusd": 0},
+        {"price_cpu_hour_microusd": 0},
+    ],
 )
 def test_terms_out_of_bounds_are_refused(terms: dict[str, int]) -> None:
     on = listed()
@@ -184,3 +190,16 @@ def test_terms_out_of_bounds_are_refused(terms: dict[str, int]) -> None:
 def test_a_refresh_of_a_machine_without_offer_does_nothing() -> None:
     refresh(machine_id=machine().id, now=NOW)
     assert not Offer.objects.exists()
+
+
+def test_a_search_names_the_price_of_what_it_asks_for() -> None:
+    on = listed(price=10_000)
+    (row,) = queries.search(OfferQuery(verified=False), now=NOW).items
+    assert row.price_asked_hour_microusd is None
+    most_memory = OfferQuery(verified=False, cpus_min=1, memory_bytes_min=6 * GIB)
+    (row,) = queries.search(most_memory, now=NOW).items
+    # 6 of 8 GiB are as much of the machine as 3 of its 4 CPUs.
+    assert row.price_asked_hour_microusd == 30_000
+    offer = Offer.objects.get(machine=on)
+    alone = queries.row(offer.id, now=NOW, asked=most_memory.asked)
+    assert alone.price_asked_hour_microusd == 30_000

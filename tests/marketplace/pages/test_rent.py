@@ -227,3 +227,16 @@ def test_an_unknown_offer_is_not_found(renter: Client, market: Market) -> None:
 def test_a_stranger_is_asked_to_log_in_and_comes_back(market: Market) -> None:
     reply = Client().get(rent_url(market))
     assert reply.headers["Location"] == f"/accounts/login/?next={rent_url(market)}"
+
+
+def test_the_total_follows_the_largest_share_and_is_what_is_charged(
+    renter: Client, market: Market
+) -> None:
+    page = renter.get(rent_url(market))
+    assert page.context["quote"].priced_by == ""
+    quoted = renter.post(rent_url(market), filled(page, ram="4", intent="quote"))
+    assert quoted.context["quote"].worst_total == "$7.20"
+    assert b"here of its memory." in quoted.content
+    assert renter.post(rent_url(market), filled(quoted)).status_code == 302
+    rental = Rental.objects.get()
+    assert (rental.meter.price_hour_microusd, rental.worst_total_microusd) == (7_200_000,) * 2

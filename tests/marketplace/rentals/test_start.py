@@ -154,6 +154,25 @@ def test_the_agreed_price_is_paid(market: Market, renter: User) -> None:
     assert rental.meter.price_hour_microusd == CPU_HOUR_MICROUSD
 
 
+def test_one_cpu_with_all_the_memory_costs_the_whole_machine(market: Market, renter: User) -> None:
+    greedy = Resources.of(cpus=1, ram_bytes=8 * scene.GIB, disk_bytes=2 * scene.GIB)
+    rental = market.rent(renter, resources=greedy, lease_s=60)
+    assert rental.meter.price_hour_microusd == 4 * CPU_HOUR_MICROUSD
+
+
+def test_the_smallest_price_sets_something_aside(market: Market, renter: User) -> None:
+    Offer.objects.update(price_cpu_hour_microusd=1)
+    assert market.rent(renter, lease_s=60).worst_total_microusd == 1
+    assert queries.held(renter.pk) == 1
+
+
+def test_a_cap_that_pays_for_no_second_is_refused(market: Market, renter: User) -> None:
+    with pytest.raises(Refused) as refused:
+        market.rent(renter, lease_s=None, cap_microusd=999)
+    assert refused.value.code == "term_too_short"
+    assert_nothing_happened(renter)
+
+
 def test_a_bid_for_two_is_not_won_by_the_floor_of_one(market: Market, renter: User) -> None:
     floor = CPU_HOUR_MICROUSD // 2
     Offer.objects.update(bid_floor_microusd=floor)
