@@ -151,7 +151,7 @@ def run(command: Sequence[str], changed: Mapping[str, str] | None = None) -> Non
         wrote = LOG.read_bytes()[begin:].decode(errors="replace").strip().splitlines()
         for line in wrote[-LINES_OF_A_FAILURE:]:
             say(f"      {line}")
-        name = Path(command[0]).name
+        name = command[2] if command[1] == "-m" else Path(command[0]).name
         raise RuntimeError(f"{name} ended with {done.returncode}; its output is in {LOG}")
 
 

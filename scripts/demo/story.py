@@ -17,6 +17,8 @@ from scripts.step import say, step, until
 PRICES = {"price_cpu_hour_microusd": 36_000, "price_gpu_hour_microusd": 500_000, "listed": True}
 #: of the machine's key, in the labels of what the agent makes
 AGENT_NAME_CHARACTERS = 12
+#: what the agent's check says where disks have a limit
+DISKS_LIMITED = "Disk limits of rentals hold."
 VERIFIED_S_MAX = 120
 ACTIVE_S_MAX = 90
 
@@ -33,6 +35,8 @@ class Story:
         self.operator = self._person("operator")
         #: the agent's name on Docker's objects; empty before it has enrolled
         self.agent = ""
+        #: without root they are not, and the agent says so
+        self.disks_limited = False
 
     def tell_all(self) -> None:
         """Go through every step; the first that fails ends the story.
@@ -87,6 +91,11 @@ class Story:
             token = self.host.call("POST", "/host/enrolment-tokens")["token"]
             agent = programs.python("miner_agent")
             tell(self.processes.run(*agent, "enroll", token).strip())
+            checked = self.processes.run(*agent, "check").splitlines()
+            for line in checked:
+                if line.startswith("warn"):
+                    tell(line.removeprefix("warn").strip())
+            self.disks_limited = any(line.endswith(DISKS_LIMITED) for line in checked)
         with step("Start the agent and list the machine"):
             self.processes.start("agent", [*agent, "run", "--ephemeral"])
             machine = self._until(lambda: self._machine(online=True), 60, "the machine")
@@ -149,7 +158,7 @@ class Story:
     def _use(self, rental: dict[str, Any]) -> None:
         door = self._door(rental)
         with step("Log in with OpenSSH and look at the limits from inside") as tell:
-            for line in door.check_limits():
+            for line in door.check_limits(disk=self.disks_limited):
                 tell(line)
         with step("Copy a file in and out with scp") as tell:
             tell(door.copy_in_and_out())

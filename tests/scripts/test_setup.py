@@ -55,7 +55,7 @@ def test_a_failed_command_shows_its_end_and_names_the_step(
     assert setup.main([]) == 1
 
     assert capsys.readouterr().err == (
-        "Set-up stopped at: Make .venv: false ended with 1; its output is in"
+        "Set-up stopped at: Make .venv: venv ended with 1; its output is in"
         f" {tree}/.berth/setup.log\n"
     )
 
