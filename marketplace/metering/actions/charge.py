@@ -20,6 +20,8 @@ METERS_MAX = 1000
 #: meters charged in one transaction, which holds their locks for that long
 METERS_AT_ONCE = 50
 PPM = 1_000_000
+#: as much of an image's name as a statement shows
+IMAGE_LENGTH_MAX = 120
 
 
 def charge_all(*, now: datetime) -> int:
@@ -103,5 +105,5 @@ def _charge_of(meter: Meter, total_microusd: int, fee_microusd: int) -> holds.Ch
         host_user_id=meter.host_id,
         fee_microusd=money.MicroUsd(fee_microusd - meter.fee_microusd),
         cause=f"meter:{meter.id}:{meter.proven_ms}",
-        note=f"Placement {str(meter.placement_id)[:8]} at {price}/h",
+        note=f"{meter.placement.workload['image'][:IMAGE_LENGTH_MAX]} at {price} an hour",
     )

@@ -18,7 +18,7 @@ from marketplace.payments.models import TopUp, TopUpState
 
 AMOUNT_MICROUSD_MIN = MicroUsd(1 * MICROUSD_PER_USD)
 AMOUNT_MICROUSD_MAX = MicroUsd(10_000 * MICROUSD_PER_USD)
-NOTE = "Added to the wallet"
+NOTE = "Added to your balance"
 
 log = logging.getLogger(__name__)
 

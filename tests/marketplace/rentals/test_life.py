@@ -72,6 +72,7 @@ def test_seconds_from_the_door_to_the_stop_are_charged(
     assert (view.state, view.ended_at) == (RentalState.ENDED, after(16.5))
     # 3 s to 15 s; what ran after the stop request is free.
     assert (view.billed_ms, view.cost_microusd) == (12_000, 12 * SECOND_MICROUSD)
+    assert ledger.statement(renter.pk)[0].note == "debian:12 at $3.60 an hour"
     assert ledger.held(renter.pk) == 0
     assert ledger.balance(renter.pk) == 10_000_000 - 12 * SECOND_MICROUSD
     assert ledger.earned(charlie.pk) == 12 * SECOND_MICROUSD * 95 // 100
