@@ -134,7 +134,10 @@ def test_what_dies_for_good_holds_nothing_after_its_deadline(
         until(stack.books.are_all_reachable, "its door is seen")
     seconds, code = DEAD[state]
     stack.run(sys.executable, "-m", "tests.journeys.later", *map(str, seconds))
-    assert stack.books.ending() == ("failed", "machine", code)
+    state_then, blame, code_then = stack.books.ending()
+    assert (state_then, code_then) == ("failed", code)
+    # A site that was away itself cannot tell yet whose fault the silence was.
+    assert victim == "web" or blame == "machine"
     # Its machine may still run it: the money is free, the rest is kept for the quarantine.
     assert set(stack.books.left_over()) == {
         "placements not freed",
