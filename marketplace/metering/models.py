@@ -77,6 +77,13 @@ class SignedIntervalRow(models.Model):
                 name="interval_billable_forward",
             ),
         ]
+        indexes = [
+            models.Index(
+                name="interval_counted",
+                fields=["billable_to"],
+                condition=models.Q(billable_to__isnull=False),
+            )
+        ]
 
     def __str__(self) -> str:
         return f"interval {self.sequence} of {self.placement_id}"

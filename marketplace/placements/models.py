@@ -79,6 +79,10 @@ class Placement(models.Model):
             models.CheckConstraint(
                 name="placement_live_holds", condition=~Q(state__in=LIVE) | Q(freed_at__isnull=True)
             ),
+            models.CheckConstraint(
+                name="placement_live_is_not_gone",
+                condition=~Q(state__in=LIVE) | Q(gone_at__isnull=True),
+            ),
         ]
         indexes = [
             models.Index(
@@ -98,6 +102,11 @@ class Placement(models.Model):
                 name="placement_not_reachable",
                 fields=["running_at"],
                 condition=Q(state=PlacementState.RUNNING, reachable_at__isnull=True),
+            ),
+            models.Index(
+                name="placement_paid_out",
+                fields=["funded_until"],
+                condition=Q(state=PlacementState.RUNNING, stop_requested_at__isnull=True),
             ),
             models.Index(
                 name="placement_look_due",

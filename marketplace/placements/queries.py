@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from marketplace.domain.placement import LIVE, PlacementState
 from marketplace.machines.queries import revision as revision
@@ -18,9 +18,10 @@ def desired(machine_id: UUID, now: datetime) -> tuple[DesiredPlacement, ...]:
     What ended without the machine's word that nothing is left of it stays listed with want=end
     until it says so, so that nothing leaks.
     """
-    listed = Placement.objects.filter(
-        Q(state__in=LIVE) | Q(gone_at__isnull=True), machine_id=machine_id
-    ).order_by("created_at", "id")
+    # What is live is not gone, by constraint: to ask for that too would read all the past.
+    listed = Placement.objects.filter(machine_id=machine_id, gone_at__isnull=True).order_by(
+        "created_at", "id"
+    )
     return tuple(_desired(placement, now) for placement in listed)
 
 
