@@ -154,7 +154,7 @@ def test_somebody_signs_up_logs_out_and_logs_in_again(client: Client, db: None) 
     client.post("/accounts/logout/")
     assert "_auth_user_id" not in client.session
     answer = client.post("/accounts/login/", {"login": "dora@example.com", "password": PASSWORD})
-    assert (answer.status_code, answer["Location"]) == (302, "/")
+    assert (answer.status_code, answer["Location"]) == (302, "/rentals/")
 
 
 def test_a_short_password_is_refused(client: Client, db: None) -> None:
