@@ -37,4 +37,12 @@ def configuration(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Chec
                 id="berth.W001",
             )
         )
+    if settings.BEHIND_TLS_PROXY and not settings.TRUSTED_PROXIES:
+        found.append(
+            Warning(
+                "All people behind the proxy count as one who guesses passwords.",
+                hint="Set BERTH_TRUSTED_PROXIES to how many proxies append to X-Forwarded-For.",
+                id="berth.W002",
+            )
+        )
     return found

@@ -174,7 +174,8 @@ CSRF_COOKIE_SECURE = _OVER_TLS
 SECURE_HSTS_SECONDS = 31_536_000 if _OVER_TLS else 0
 #: proxies in front that append to X-Forwarded-For; what stands before their entries is not believed
 TRUSTED_PROXIES = env.integer("BERTH_TRUSTED_PROXIES", default=0)
-if env.flag("BERTH_BEHIND_TLS_PROXY", default=False):
+BEHIND_TLS_PROXY = env.flag("BERTH_BEHIND_TLS_PROXY", default=False)
+if BEHIND_TLS_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 LOGGING = {

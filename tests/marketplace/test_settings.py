@@ -74,6 +74,7 @@ def test_the_checks_pass_as_it_stands() -> None:
         ({"EMBEDDED": False, "DATABASE_URL": ""}, "berth.E001"),
         ({"SECRET_KEY": "short"}, "berth.E002"),
         ({"EMBEDDED": False, "TEST_PAYMENTS": True}, "berth.W001"),
+        ({"BEHIND_TLS_PROXY": True, "TRUSTED_PROXIES": 0}, "berth.W002"),
     ],
 )
 def test_a_dangerous_setting_is_reported(
