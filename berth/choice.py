@@ -6,6 +6,8 @@ from berth.problem import CannotReach
 from berth.shapes import Offer
 from protocol.hardware import Resources
 
+HOUR_S = 3600
+
 
 def fits(offer: Offer, resources: Resources) -> bool:
     """Say whether the offer is rentable now and has room for the request."""
@@ -27,6 +29,12 @@ def price_hour(offer: Offer) -> int:
     if offer.price_asked_hour_microusd is None:
         raise CannotReach("The marketplace named no price for this.", "unexpected_answer")
     return offer.price_asked_hour_microusd
+
+
+def worst_total(price_hour_microusd: int, *, lease_s: int | None, cap_microusd: int | None) -> int:
+    """Return the most that a rental with this end can cost; one of the two bounds it."""
+    by_lease = None if lease_s is None else price_hour_microusd * lease_s // HOUR_S
+    return min(bound for bound in (by_lease, cap_microusd) if bound is not None)
 
 
 def cheapest(offers: Iterable[Offer], resources: Resources) -> list[Offer]:

@@ -81,8 +81,11 @@ def up(
             else _cheapest(client, resources, gpu_model)
         )
         prices = {one.id: choice.price_hour(one) for one in found}
-        if offer and bid is None and not as_json:
-            output.note(f"This costs {format_usd(prices[found[0].id])} an hour.")
+        if bid is None and not as_json:
+            price = prices[found[0].id]
+            worst = choice.worst_total(price, lease_s=lease, cap_microusd=cap)
+            costs = f"costs {format_usd(price)} an hour, {format_usd(worst)} at most"
+            output.note(f"Offer {output.short(found[0].id)} {costs}.")
         request = RentalRequest(
             offer_id=found[0].id,
             image=image,

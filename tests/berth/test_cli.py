@@ -84,7 +84,8 @@ def test_a_refusal_is_one_sentence_and_rents_nothing(
     ran = terminal.berth(*words, "--json")
     assert (ran.code, ran.out) == (1, "")
     assert ran.problem == {"status": 409, "code": code, "detail": "A plain sentence."}
-    told = f"This costs $0.04 an hour.\nberth: A plain sentence. [{code}]\n"
+    told = "Offer offer-a costs $0.04 an hour, $2.50 at most.\n"
+    told += f"berth: A plain sentence. [{code}]\n"
     assert terminal.berth(*words).err == told
     assert market.rentals == {}
 

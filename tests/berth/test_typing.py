@@ -77,7 +77,9 @@ def test_ctrl_c_stops_the_waiting_and_not_the_rental(terminal: Terminal, market:
         cwd=terminal.home,
     )
     assert waiting.stderr is not None
-    rental_id = waiting.stderr.readline().split()[0]
+    price, state = waiting.stderr.readline(), waiting.stderr.readline()
+    assert price == "Offer offer-b costs $0.02 an hour, $0.02 at most.\n"
+    rental_id = state.split()[0]
     waiting.send_signal(signal.SIGINT)
     out, err = waiting.communicate(timeout=30)
     assert (waiting.returncode, out) == (130, "")
