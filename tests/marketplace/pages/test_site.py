@@ -34,6 +34,10 @@ def test_a_person_signs_up_with_address_and_password_alone(db: None) -> None:
     assert User.objects.filter(email="dora@example.com").exists()
 
 
+def test_the_log_in_promises_no_letter_that_would_not_come(db: None) -> None:
+    assert b"/accounts/password/reset/" not in Client().get("/accounts/login/").content
+
+
 def test_a_wrong_password_is_explained(alice: User) -> None:
     sent = {"login": alice.email, "password": "wrong"}
     page = Client().post("/accounts/login/", sent).content.decode()
