@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
+POOL_WAIT_S = 10
 FALSE_WORDS = frozenset({"0", "false", "no", "off"})
 
 
@@ -49,10 +50,12 @@ def words(name: str, *, default: tuple[str, ...] = ()) -> list[str]:
     return [word for word in found if word] or list(default)
 
 
-def postgresql(url: str) -> dict[str, object]:
+def postgresql(url: str, *, connections_max: int) -> dict[str, object]:
     """Return Django's database settings for ``postgres://user:password@host:port/name?option=value``.
 
-    A server on a Unix socket is written ``postgres://user@/name?host=/folder&port=5433``.
+    A server on a Unix socket is written ``postgres://user@/name?host=/folder&port=5433``. Threads
+    borrow ``connections_max`` connections at most, as each request has a thread of its own, which
+    could keep none from one to the next; who waits in vain for POOL_WAIT_S gets an error.
 
     :raises ImproperlyConfigured: when the address is of another kind or names no database.
     """
@@ -72,5 +75,8 @@ def postgresql(url: str) -> dict[str, object]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": host,
         "PORT": port,
-        "OPTIONS": options,
+        "OPTIONS": options
+        | {"pool": {"min_size": 1, "max_size": connections_max, "timeout": POOL_WAIT_S}},
+        # One that the server closed meanwhile, such as by a restart, is not lent.
+        "CONN_HEALTH_CHECKS": True,
     }

@@ -108,7 +108,11 @@ SQLITE_PRAGMAS = (
     "PRAGMA journal_size_limit=27103364;"
 )
 if DATABASE_URL:
-    DATABASES = {"default": env.postgresql(DATABASE_URL) | {"CONN_HEALTH_CHECKS": True}}
+    DATABASES = {
+        "default": env.postgresql(
+            DATABASE_URL, connections_max=env.integer("BERTH_DATABASE_CONNECTIONS", default=20)
+        )
+    }
 else:
     DATABASES = {
         "default": {

@@ -67,7 +67,9 @@ def server() -> Iterator[str]:
 
 def _environment(url: str) -> dict[str, str]:
     """Return our own environment with the address; it says elsewhere whether this is production."""
-    return {"BERTH_EMBEDDED": "1"} | os.environ | {"BERTH_DATABASE_URL": url}
+    # Enough connections that every thread of a race has one at the same moment.
+    plain = {"BERTH_EMBEDDED": "1", "BERTH_DATABASE_CONNECTIONS": "100"}
+    return plain | os.environ | {"BERTH_DATABASE_URL": url}
 
 
 def _programs() -> Path:

@@ -45,8 +45,14 @@ def test_numbers_and_words_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert env.words(NAME) == ["a", "b"]
 
 
+#: for connections_max=7
+POOL = {"min_size": 1, "max_size": 7, "timeout": env.POOL_WAIT_S}
+
+
 def test_a_database_address_is_taken_apart() -> None:
-    found = env.postgresql("postgres://alice:p%40ss@db.example:5433/berth?sslmode=require")
+    found = env.postgresql(
+        "postgres://alice:p%40ss@db.example:5433/berth?sslmode=require", connections_max=7
+    )
     assert found == {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": "berth",
@@ -54,16 +60,17 @@ def test_a_database_address_is_taken_apart() -> None:
         "PASSWORD": "p@ss",
         "HOST": "db.example",
         "PORT": "5433",
-        "OPTIONS": {"sslmode": "require"},
+        "OPTIONS": {"sslmode": "require", "pool": POOL},
+        "CONN_HEALTH_CHECKS": True,
     }
 
 
 def test_a_database_may_listen_on_a_socket() -> None:
-    found = env.postgresql("postgres://alice@/berth?host=/run/pg&port=5434")
-    assert (found["HOST"], found["PORT"], found["OPTIONS"]) == ("/run/pg", "5434", {})
+    found = env.postgresql("postgres://alice@/berth?host=/run/pg&port=5434", connections_max=7)
+    assert (found["HOST"], found["PORT"], found["OPTIONS"]) == ("/run/pg", "5434", {"pool": POOL})
 
 
 @pytest.mark.parametrize("url", ["mysql://a/b", "postgres://host", "postgres://host/", "berth"])
 def test_another_address_is_refused(url: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="BERTH_DATABASE_URL"):
-        env.postgresql(url)
+        env.postgresql(url, connections_max=7)
