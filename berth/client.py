@@ -163,8 +163,15 @@ class Client:
         return _read(Receipts, answer)
 
     def statement(self) -> Statement:
-        """Return the account's movements of money."""
-        return _read(Statement, self._get("/statement"))
+        """Return the account's movements of money, newest first, from all pages."""
+        found = _read(Statement, self._get("/statement"))
+        for _ in range(PAGES_MAX):
+            if found.next_cursor is None:
+                break
+            page = _read(Statement, self._get("/statement", {"cursor": found.next_cursor}))
+            more = {"items": (*found.items, *page.items), "next_cursor": page.next_cursor}
+            found = found.model_copy(update=more)
+        return found
 
     def top_up(self, *, amount_microusd: int) -> TopUp:
         """Ask for credit through the marketplace's payment gateway."""

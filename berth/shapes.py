@@ -125,11 +125,16 @@ class Receipts(Shape):
 
 
 class StatementLine(Shape):
+    """All charges of one rental, or one other movement."""
+
+    #: of the first charge
+    since: datetime
+    #: of the newest
     at: datetime
     kind: str
     amount_microusd: int
     note: str | None = ""
-    #: what could be spent and what was set aside together, after this line
+    #: the sum of this line and all older ones
     total_microusd: int
 
 
@@ -139,6 +144,8 @@ class Statement(Shape):
     balance_microusd: int
     #: set aside for rentals
     held_microusd: int
+    #: None: these are the oldest lines
+    next_cursor: str | None = None
 
 
 class TopUp(Shape):

@@ -1,6 +1,6 @@
 """This will hold the rules of double entry: which accounts there are and how lines add up."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -63,19 +63,22 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class StatementLine:
-    """One line of a statement."""
+    """One line of a statement: all charges of one rental, or one other transfer."""
 
+    #: of its first transfer
+    since: datetime
+    #: of its newest transfer
     at: datetime
     kind: TransferKind
     #: positive: the total rose
     amount_microusd: MicroUsd
     note: str
-    #: what the line is about: neighbours about the same thing are folded into one
-    subject: str
-    #: in all accounts that are read as one purse, after this line
+    #: the sum of this line and all older ones
     total_microusd: MicroUsd
     #: how many transfers the line stands for
-    transfers: int = 1
+    transfers: int
+    #: its newest transfer: lines are sorted by it
+    number: int
 
 
 def changes(movements: Iterable[Movement]) -> Mapping[str, Change]:
@@ -98,25 +101,3 @@ def locking_order(kind_by_account: Mapping[str, AccountKind]) -> Sequence[str]:
     return sorted(
         kind_by_account, key=lambda account: (kind_by_account[account] in SHARED, account)
     )
-
-
-def fold(lines: Iterable[StatementLine]) -> Iterator[StatementLine]:
-    """Yield the lines, newest first as given, with neighbours about one subject made one.
-
-    A rental is charged every few seconds; its person wants one line that says what it cost. The
-    line keeps the time, note and total of its newest part.
-    """
-    newest: StatementLine | None = None
-    for line in lines:
-        if newest is not None and line.subject == newest.subject:
-            newest = replace(
-                newest,
-                amount_microusd=MicroUsd(newest.amount_microusd + line.amount_microusd),
-                transfers=newest.transfers + line.transfers,
-            )
-            continue
-        if newest is not None:
-            yield newest
-        newest = line
-    if newest is not None:
-        yield newest

@@ -21,11 +21,15 @@ class Me(Schema):
 
 
 class Line(Schema):
+    """All charges of one rental, or one other movement."""
+
+    #: of the first charge; of anything else the same as at
+    since: datetime
     at: datetime
     kind: str
     amount_microusd: int
     note: str
-    #: what could be spent and what was set aside together, after this line
+    #: the sum of this line and all older ones
     total_microusd: int
 
 
@@ -35,6 +39,8 @@ class Statement(Schema):
     balance_microusd: int
     #: set aside for rentals; with the balance the newest line's total
     held_microusd: int
+    #: null: these are the oldest lines
+    next_cursor: str | None
 
 
 @router.get("/me", response=Me)
@@ -51,12 +57,15 @@ def me(request: HttpRequest) -> Me:
 
 @router.get("/statement", response=Statement)
 def statement(
-    request: HttpRequest, limit: Annotated[int, Query(), Field(ge=1, le=1000)] = 100
+    request: HttpRequest,
+    limit: Annotated[int, Query(), Field(ge=1, le=1000)] = 100,
+    cursor: Annotated[int | None, Query(), Field(ge=1, lt=1 << 63)] = None,
 ) -> Statement:
-    """List what came in and went out, newest first."""
-    funds = queries.funds(caller(request).pk, limit)
+    """List what came in and went out, newest first; all charges of a rental are one line."""
+    funds = queries.funds(caller(request).pk, limit, before=cursor)
     lines = [
         Line(
+            since=line.since,
             at=line.at,
             kind=line.kind,
             amount_microusd=line.amount_microusd,
@@ -69,4 +78,5 @@ def statement(
         items=lines,
         balance_microusd=funds.balance_microusd,
         held_microusd=funds.held_microusd,
+        next_cursor=None if funds.older is None else str(funds.older),
     )

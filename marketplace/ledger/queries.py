@@ -1,23 +1,53 @@
 """This will say what is in people's accounts and how it came there."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 from uuid import UUID
 
-from django.db.models import BigIntegerField, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    Count,
+    F,
+    Max,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    When,
+)
 
-from marketplace.domain.ledger import AccountKind, StatementLine, TransferKind, fold
+from marketplace.domain.ledger import AccountKind, StatementLine, TransferKind
 from marketplace.domain.money import MicroUsd
 from marketplace.ledger.models import Account, Transfer
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+    class Row(TypedDict):
+        """One hold's charges, or one other transfer."""
+
+        hold: UUID | None
+        #: the transfer's id; None: they are a hold's charges
+        alone: int | None
+        amount: int
+        since: datetime
+        newest_at: datetime
+        number: int
+        transfers: int
+        a_note: str
+        a_kind: str
+
 
 #: a renter's own money: what can be spent and what is set aside
 FUNDS = (AccountKind.WALLET, AccountKind.HOLD)
 EARNINGS = (AccountKind.EARNINGS,)
 #: a renter pays the host's part and the site's part as one sum
 CHARGED = (TransferKind.CHARGE, TransferKind.FEE)
-#: a statement reads at most this many transfers
-TRANSFERS_MAX = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +60,15 @@ class Funds:
     held_microusd: MicroUsd
     #: newest first; the total of the first is what can be spent and what is set aside together
     lines: tuple[StatementLine, ...]
+    #: the page of older lines is the one before this number; None: there is none
+    older: int | None = None
+
+
+class Lines(NamedTuple):
+    """One page of a statement."""
+
+    lines: tuple[StatementLine, ...]
+    older: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,29 +97,29 @@ def earned(user_id: int) -> MicroUsd:
     return _sum(user_id, EARNINGS)
 
 
-def left_in_hold(hold_id: UUID) -> MicroUsd:
-    """Return what is still set aside in one hold."""
-    return Account.objects.get(hold=hold_id).balance_microusd
-
-
 def statement(
     user_id: int, limit: int = 100, *, kinds: Sequence[AccountKind] = FUNDS
 ) -> Sequence[StatementLine]:
     """Return up to ``limit`` lines about the person's accounts of these kinds, newest first.
 
     The accounts are read as one purse: setting money aside and giving it back move nothing in it
-    and make no line. Charges to one hold in a row make one line.
+    and make no line. All charges of one rental make one line, at the newest of them.
     """
-    return _folded(_purse(user_id, kinds), limit)
+    return _lines(_purse(user_id, kinds), limit).lines
 
 
-def funds(user_id: int, limit: int = 100) -> Funds:
-    """Return a renter's funds with up to ``limit`` lines, as they all were at one moment."""
+def funds(user_id: int, limit: int = 100, *, before: int | None = None) -> Funds:
+    """Return a renter's funds with up to ``limit`` lines, as they all were at one moment.
+
+    ``before``: what ``Funds.older`` said on the page before this one. None: begin at the newest.
+    """
     purse = _purse(user_id, FUNDS)
+    lines, older = _lines(purse, limit, before)
     return Funds(
         balance_microusd=purse.sums[AccountKind.WALLET],
         held_microusd=purse.sums[AccountKind.HOLD],
-        lines=_folded(purse, limit),
+        lines=lines,
+        older=older,
     )
 
 
@@ -91,30 +130,59 @@ def _sum(user_id: int, kinds: Sequence[AccountKind]) -> MicroUsd:
     return MicroUsd(total or 0)
 
 
-def _folded(purse: Purse, limit: int) -> tuple[StatementLine, ...]:
-    return tuple(islice(fold(_lines(purse)), limit))
-
-
-def _lines(purse: Purse) -> Iterator[StatementLine]:
-    mine = purse.accounts.order_by().values("pk")
-    rows = (
-        Transfer.objects.filter(Q(debit__in=mine) | Q(credit__in=mine), id__lte=purse.newest)
-        .exclude(debit__in=mine, credit__in=mine)
-        .order_by("-id")
-    )
+def _lines(purse: Purse, limit: int, before: int | None = None) -> Lines:
+    """Return one page of the purse's lines, newest first, summed by the database."""
+    everything = _grouped(purse)
     total: int = sum(purse.sums.values())
-    for row in rows[:TRANSFERS_MAX].iterator(chunk_size=500):
-        amount = row.amount_microusd if row.credit_id in purse.ids else -row.amount_microusd
-        charged = row.kind in CHARGED
-        yield StatementLine(
-            at=row.at,
-            kind=TransferKind.CHARGE if charged else TransferKind(row.kind),
-            amount_microusd=MicroUsd(amount),
-            note=row.note,
-            subject=row.debit_id.hex if charged else row.cause,
-            total_microusd=MicroUsd(total),
+    page = everything
+    if before is not None:
+        newer = everything.filter(number__gte=before).aggregate(sum=Sum("amount"))["sum"]
+        total -= newer or 0
+        page = everything.filter(number__lt=before)
+    rows = list(page.order_by("-number")[: limit + 1])
+    lines = []
+    for row in rows[:limit]:
+        lines.append(_line(row, MicroUsd(total)))
+        total -= row["amount"]
+    return Lines(tuple(lines), older=lines[-1].number if len(rows) > limit else None)
+
+
+def _grouped(purse: Purse) -> "QuerySet[WithAnnotations[Transfer, Row], Row]":
+    """Return all charges of one hold as one row, and each other transfer as its own."""
+    mine = purse.accounts.order_by().values("pk")
+    charged = Q(kind__in=CHARGED)
+    signed = Case(When(credit__in=mine, then=F("amount_microusd")), default=-F("amount_microusd"))
+    rows = Transfer.objects.filter(
+        Q(debit__in=mine) | Q(credit__in=mine), id__lte=purse.newest
+    ).exclude(debit__in=mine, credit__in=mine)
+    return (
+        rows.order_by()
+        .annotate(hold=Case(When(charged, then=F("debit"))), alone=Case(When(~charged, then="id")))
+        .values("hold", "alone")
+        .annotate(
+            amount=Sum(signed),
+            since=Min("at"),
+            newest_at=Max("at"),
+            number=Max("id"),
+            transfers=Count("id"),
+            a_note=Max("note"),
+            a_kind=Max("kind"),
         )
-        total -= amount
+    )
+
+
+def _line(row: "Row", total: MicroUsd) -> StatementLine:
+    alone = row["alone"] is not None
+    return StatementLine(
+        since=row["since"],
+        at=row["newest_at"],
+        kind=TransferKind(row["a_kind"]) if alone else TransferKind.CHARGE,
+        amount_microusd=MicroUsd(row["amount"]),
+        note=row["a_note"],
+        total_microusd=total,
+        transfers=row["transfers"],
+        number=row["number"],
+    )
 
 
 def _purse(user_id: int, kinds: Sequence[AccountKind]) -> Purse:

@@ -267,13 +267,18 @@ class Market:
 
     def _statement(self, seen: Seen, parts: list[str]) -> tuple[int, Any]:
         line = {
+            "since": "2025-12-31T00:00:00Z",
             "at": "2026-01-01T00:00:00Z",
             "kind": "charge",
             "amount_microusd": -13,
             "note": "rental\x1b[31m",
             "total_microusd": 9_500_000,
         }
-        return 200, {"items": [line], "balance_microusd": 9_000_000, "held_microusd": 500_000}
+        older = line | {"kind": "top_up", "amount_microusd": 9_500_013, "total_microusd": 9_500_013}
+        sums = {"balance_microusd": 9_000_000, "held_microusd": 500_000}
+        if seen.query.get("cursor") == "7":
+            return 200, sums | {"items": [older], "next_cursor": None}
+        return 200, sums | {"items": [line], "next_cursor": "7"}
 
     def _top_ups(self, seen: Seen, parts: list[str]) -> tuple[int, Any]:
         return 201, {"id": "t1", **self.payment}

@@ -247,6 +247,8 @@ def test_what_others_wrote_cannot_drive_the_terminal(terminal: Terminal) -> None
     assert ran.code == 0
     assert "\x1b" not in ran.out
     assert "-$0.000013" in ran.out
+    # It is on the second page.
+    assert "$9.500013" in ran.out
 
 
 def test_money_is_added_and_a_rental_extended(terminal: Terminal, market: Market) -> None:

@@ -242,3 +242,12 @@ def test_nothing_is_offered_for_nothing(market: Market, charlie: User) -> None:
     path = f"/host/machines/{market.machine.id}/offer"
     refused = Api(charlie).patch(path, {"price_cpu_hour_microusd": 0})
     assert (refused.status_code, refused.json()["code"]) == (422, "invalid")
+
+
+def test_a_statement_comes_in_pages(alice: User, api: Api, give: Callable[..., None]) -> None:
+    give(alice, 5_000_000)
+    first = api.get("/statement?limit=1").json()
+    second = api.get(f"/statement?limit=1&cursor={first['next_cursor']}").json()
+    lines = first["items"] + second["items"]
+    assert [line["total_microusd"] for line in lines] == [15_000_000, 10_000_000]
+    assert second["next_cursor"] is None

@@ -19,6 +19,8 @@ KINDS = {
 @dataclass(frozen=True, slots=True)
 class Line:
     at: Moment
+    #: when its first charge was; no text: it is a single movement
+    since: Moment
     kind: str
     note: str
     amount: str
@@ -31,6 +33,7 @@ def line(entry: StatementLine) -> Line:
     rises = entry.amount_microusd >= 0
     return Line(
         at=Moment.of(entry.at),
+        since=Moment.of(entry.since if entry.since < entry.at else None),
         kind=KINDS.get(entry.kind, entry.kind.replace("_", " ").capitalize()),
         note=entry.note,
         amount=f"{'+' if rises else ''}{format_usd(entry.amount_microusd)}",

@@ -1,5 +1,6 @@
 """This will show what a person has, where it came from and where it went."""
 
+import re
 from uuid import uuid4
 
 from django.conf import settings
@@ -20,7 +21,9 @@ from marketplace.pages.wording import balance_in_brief
 from marketplace.payments.actions.top_up import top_up
 from marketplace.payments.models import TopUp, TopUpState
 
-LINES_MAX = 200
+LINES_MAX = 100
+#: of a line of the statement
+NUMBER = re.compile("[0-9]{1,18}")
 #: what is proposed to be added
 AMOUNT = "10.00"
 
@@ -39,13 +42,14 @@ def money(request: MemberRequest) -> HttpResponse:
         else:
             _tell(request, paid)
             return redirect(onward(request) or "money")
-    user_id = request.user.pk
+    funds = queries.funds(request.user.pk, LINES_MAX, before=_before(request))
     context = {
         "form": form,
-        "balance": format_usd(queries.balance(user_id)),
-        "held": format_usd(queries.held(user_id)),
-        "earned": format_usd(queries.earned(user_id)),
-        "lines": [statement.line(entry) for entry in queries.statement(user_id, LINES_MAX)],
+        "balance": format_usd(funds.balance_microusd),
+        "held": format_usd(funds.held_microusd),
+        "earned": format_usd(queries.earned(request.user.pk)),
+        "lines": [statement.line(entry) for entry in funds.lines],
+        "older": funds.older,
         "test_payments": settings.TEST_PAYMENTS,
         "next": onward(request),
     }
@@ -58,6 +62,12 @@ def money(request: MemberRequest) -> HttpResponse:
 def balance(request: MemberRequest) -> HttpResponse:
     """Show just what can be spent, for the header of a page that stays open."""
     return HttpResponse(balance_in_brief(queries.balance(request.user.pk)))
+
+
+def _before(request: MemberRequest) -> int | None:
+    """Return where the page of the statement begins; None: at the newest line."""
+    number = request.GET.get("before", "")
+    return int(number) if NUMBER.fullmatch(number) else None
 
 
 def _pay(request: MemberRequest, form: TopUpForm) -> TopUp:

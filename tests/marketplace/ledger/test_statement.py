@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db.models import F
 
 from marketplace.accounts.models import User
 from marketplace.domain.money import MicroUsd
 from marketplace.ledger import queries
-from marketplace.ledger.actions import hold
+from marketplace.ledger.actions import hold, open_account
+from marketplace.ledger.models import Account, Transfer
 
 Give = Callable[[User, int], None]
 
@@ -58,6 +60,92 @@ def test_what_can_be_spent_and_what_is_set_aside_are_the_newest_total(
 
 def test_who_has_no_account_has_nothing(bob: User) -> None:
     assert queries.funds(bob.pk) == queries.Funds(MicroUsd(0), MicroUsd(0), ())
+
+
+@pytest.fixture
+def rented_both(alice: User, charlie: User, give: Give, now: datetime) -> None:
+    """Alice's two rentals are charged in turn, once a minute, while she pays in between."""
+    give(alice, 6_000_000)
+    holds = [
+        hold.place(user_id=alice.pk, amount_microusd=MicroUsd(1_000_000), cause=name, now=now)
+        for name in ("r1", "r2")
+    ]
+    for part in range(6):
+        if part == 3:
+            give(alice, 4_000_000)
+        for placed in holds[: 2 if part < 5 else 1]:
+            hold.capture(
+                hold_id=placed.pk,
+                amount_microusd=MicroUsd(100_000),
+                host_user_id=charlie.pk,
+                fee_microusd=MicroUsd(10_000),
+                cause=f"{placed.cause}:{part}",
+                note=f"Rental {placed.cause}",
+                now=now + timedelta(minutes=part),
+            )
+
+
+def test_each_of_two_rentals_at_once_is_one_line_from_its_first_charge_to_its_newest(
+    alice: User, rented_both: None, now: datetime
+) -> None:
+    lines = queries.statement(alice.pk)
+    assert [
+        (line.note, line.amount_microusd, line.total_microusd, line.transfers) for line in lines
+    ] == [
+        ("Rental r1", -600_000, 8_900_000, 12),
+        ("Rental r2", -500_000, 9_500_000, 10),
+        ("", 4_000_000, 10_000_000, 1),
+        ("", 6_000_000, 6_000_000, 1),
+    ]
+    assert (lines[0].since, lines[0].at) == (now, now + timedelta(minutes=5))
+
+
+def test_a_host_sees_one_line_a_rental(charlie: User, rented_both: None) -> None:
+    lines = queries.statement(charlie.pk, kinds=queries.EARNINGS)
+    assert [(line.note, line.amount_microusd, line.total_microusd) for line in lines] == [
+        ("Rental r1", 540_000, 990_000),
+        ("Rental r2", 450_000, 450_000),
+    ]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5])
+def test_its_pages_are_the_whole(alice: User, rented_both: None, limit: int) -> None:
+    page = queries.funds(alice.pk, limit)
+    lines = [*page.lines]
+    while page.older is not None:
+        page = queries.funds(alice.pk, limit, before=page.older)
+        assert (page.balance_microusd, page.held_microusd) == (8_000_000, 900_000)
+        assert page.lines
+        lines += page.lines
+    assert tuple(lines) == queries.statement(alice.pk)
+
+
+def test_six_days_of_a_rental_hide_no_top_up(
+    alice: User, charlie: User, rented: None, now: datetime
+) -> None:
+    """As many charges as six days make, posted at once."""
+    held = hold.place(user_id=alice.pk, amount_microusd=MicroUsd(900_000), cause="long", now=now)
+    earnings = open_account.earnings(user_id=charlie.pk)
+    Transfer.objects.bulk_create(
+        Transfer(
+            debit=held.account,
+            credit=earnings,
+            amount_microusd=1,
+            kind="charge",
+            cause=f"long:{second}",
+            at=now,
+        )
+        for second in range(110_000)
+    )
+    for account, column in ((held.account, "debits_posted"), (earnings, "credits_posted")):
+        Account.objects.filter(pk=account.pk).update(**{column: F(column) + 110_000})
+    lines = queries.statement(alice.pk)
+    assert [(line.kind, line.amount_microusd) for line in lines] == [
+        ("charge", -110_000),
+        ("charge", -300_000),
+        ("top_up", 4_000_000),
+        ("top_up", 6_000_000),
+    ]
 
 
 def test_a_host_sees_what_they_earned(charlie: User, rented: None) -> None:

@@ -55,3 +55,18 @@ def test_a_wrong_amount_is_explained_and_moves_nothing(
 def test_bob_sees_only_his_own_money(alice: User, bob: User, browser_of: Browser) -> None:
     browser_of(alice).post("/money/", {"amount": "7.77", "request_key": "k"})
     assert b"7.77" not in browser_of(bob).get("/money/").content
+
+
+def test_an_older_page_goes_on_where_the_newer_one_ends(
+    alice: User, browser_of: Browser, give: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("marketplace.pages.views.money.LINES_MAX", 2)
+    for amount in (1_000_000, 2_000_000, 3_000_000):
+        give(alice, amount)
+    newest = browser_of(alice).get("/money/")
+    assert [line.total for line in newest.context["lines"]] == ["$6.00", "$3.00"]
+    older = browser_of(alice).get(f"/money/?before={newest.context['older']}")
+    assert [line.total for line in older.context["lines"]] == ["$1.00"]
+    assert b'id="older"' in newest.content
+    assert b'id="older"' not in older.content
+    assert browser_of(alice).get("/money/?before=x").context["lines"] == newest.context["lines"]

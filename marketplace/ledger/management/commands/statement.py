@@ -69,6 +69,7 @@ def _content(
 
 def _item(line: StatementLine) -> dict[str, object]:
     return {
+        "since": line.since.isoformat(),
         "at": line.at.isoformat(),
         "kind": line.kind,
         "amount_microusd": line.amount_microusd,
