@@ -1,6 +1,6 @@
 """This will read machines for the pages, the sync and the stages above."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from uuid import UUID
 
 from django.db.models import DateField, QuerySet, Sum, Value
@@ -8,7 +8,8 @@ from django.db.models.functions import Greatest, TruncDate
 
 from marketplace.machines.models import Machine, UptimeDay
 
-UPTIME_WINDOW = timedelta(days=30)
+#: today and the days before it: whole days, as uptime is kept by the day (ADR 8)
+UPTIME_DAYS = 30
 
 
 def of_host(host_id: int) -> QuerySet[Machine]:
@@ -36,30 +37,35 @@ def newest_revisions(machine_ids: list[UUID]) -> dict[UUID, int]:
 
 
 def uptime_ppm(machine_id: UUID, *, now: datetime) -> int:
-    """Return the share of the last 30 days, in millionths, that the machine was there."""
+    """Return the share of the last days, in millionths, that the machine was there."""
     return uptimes_ppm(Machine.objects.filter(id=machine_id), now=now)[machine_id]
 
 
 def uptimes_ppm(machines: QuerySet[Machine], *, now: datetime) -> dict[UUID, int]:
     """Return each machine's uptime, in millionths, in two queries however many they are.
 
-    A machine enrolled later than 30 days ago is measured since its enrolment.
+    The window begins at midnight UTC; a machine enrolled later is measured since its enrolment.
     """
+    first_day = (now - timedelta(days=UPTIME_DAYS - 1)).date()
     days = UptimeDay.objects.filter(
         machine__in=machines.order_by().values("id"),
         day__gte=Greatest(
             TruncDate("machine__enrolled_at", tzinfo=UTC),
-            Value((now - UPTIME_WINDOW).date(), DateField()),
+            Value(first_day, DateField()),
         ),
     )
     sums = days.values("machine_id").annotate(up_ms=Sum("up_ms")).order_by("machine_id")
     up_ms = {row["machine_id"]: int(row["up_ms"]) for row in sums}
     found = machines.only("enrolled_at", "online", "last_seen_at", "uptime_counted_at")
-    return {machine.id: _uptime_ppm(machine, up_ms.get(machine.id, 0), now) for machine in found}
+    begun = datetime.combine(first_day, time(), UTC)
+    return {
+        machine.id: _uptime_ppm(machine, up_ms.get(machine.id, 0), begun=begun, now=now)
+        for machine in found
+    }
 
 
-def _uptime_ppm(machine: Machine, up_ms: int, now: datetime) -> int:
-    start = max(now - UPTIME_WINDOW, machine.enrolled_at)
+def _uptime_ppm(machine: Machine, up_ms: int, *, begun: datetime, now: datetime) -> int:
+    start = max(begun, machine.enrolled_at)
     window_ms = (now - start) // timedelta(milliseconds=1)
     if window_ms <= 0:
         return 0

@@ -1,3 +1,5 @@
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from marketplace.machines import queries
@@ -49,6 +51,22 @@ def test_a_machine_that_is_always_there_has_full_uptime() -> None:
     for minute in range(1, 11):
         beat(on, minute * 60)
     assert queries.uptime_ppm(on.id, now=after(600)) == 1_000_000
+
+
+@pytest.mark.parametrize("minute", [0, 1, 719, 1439])
+def test_a_day_offline_costs_a_day_of_thirty_at_any_time_of_the_day(minute: int) -> None:
+    on = machine()
+    midnight = datetime(2026, 4, 15, tzinfo=UTC)
+    now = midnight + timedelta(minutes=minute)
+    Machine.objects.update(last_seen_at=now, uptime_counted_at=midnight)
+    UptimeDay.objects.bulk_create(
+        UptimeDay(machine=on, day=(midnight - timedelta(days=ago)).date(), up_ms=86_400_000)
+        for ago in range(1, 32)
+        if ago != 5
+    )
+    window_minutes = 29 * 1440 + minute
+    expected = (window_minutes - 1440) * 1_000_000 // window_minutes
+    assert queries.uptime_ppm(on.id, now=now) == expected
 
 
 def test_a_new_machine_has_no_uptime_yet() -> None:
