@@ -6,6 +6,7 @@ AGENT_API = "/api/agent/v1"
 AGENT_ENROL = f"{AGENT_API}/enrol"
 AGENT_SYNC = f"{AGENT_API}/sync"
 
+VALIDATOR_REGISTER = f"{API}/validator/register"
 VALIDATOR_TARGETS = f"{API}/validator/targets"
 VALIDATOR_VERDICTS = f"{API}/validator/verdicts"
 VALIDATOR_EPOCH = f"{API}/validator/epochs/current"

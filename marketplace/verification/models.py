@@ -66,7 +66,7 @@ class EpochScore(models.Model):
     points_micro = models.BigIntegerField()
     #: each factor in millionths, by name
     factors_ppm = models.JSONField()
-    #: the signature over the whole report
+    #: the signature over the report that it came in, with those of other machines
     signature = models.CharField(max_length=128)
     received_at = models.DateTimeField()
 

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from marketplace.accounts.models import ApiKey, User
 from marketplace.ledger import queries as ledger
+from protocol import paths
 from tests.marketplace import scene
 from tests.marketplace.conftest import PASSWORD
 from tests.marketplace.rentals.market import ALICES_KEY, Market, give_key
@@ -251,3 +253,14 @@ def test_a_statement_comes_in_pages(alice: User, api: Api, give: Callable[..., N
     lines = first["items"] + second["items"]
     assert [line["total_microusd"] for line in lines] == [15_000_000, 10_000_000]
     assert second["next_cursor"] is None
+
+
+@pytest.mark.parametrize("path", [paths.VALIDATOR_SCORES, paths.AGENT_ENROL])
+def test_a_body_longer_than_the_site_reads_is_refused_in_the_problem_shape(
+    path: str, db: None
+) -> None:
+    limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    reply = Client().post(path, b" " * (limit + 1), content_type="application/json")
+    assert reply.status_code == 413
+    assert reply.headers["Content-Type"] == "application/problem+json"
+    assert reply.json()["code"] == "too_large"

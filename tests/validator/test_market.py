@@ -13,7 +13,8 @@ from protocol.message import canonical_bytes
 from protocol.validator import ScoreReport, SignedScoreReport, SignedVerdict
 from tests.validator import builders
 from tests.validator.builders import ALICE, NOW_MS, cpu_record, target
-from validator import btauth, market
+from validator import btauth
+from validator.domain.scoring import score
 from validator.domain.verdict import Look, Outcome, decide
 from validator.market import Market, MarketRefused, MarketUnreachable
 
@@ -88,7 +89,7 @@ async def test_verdicts_and_scores_are_signed_by_the_hotkey() -> None:
     assert hotkey.verify(ALICE, canonical_bytes(sent.verdict), sent.signature)
     scores = SignedScoreReport.model_validate_json(bodies[paths.VALIDATOR_SCORES])
     assert hotkey.verify(ALICE, canonical_bytes(scores.report), scores.signature)
-    assert json.loads(bodies[market.PATH_REGISTER]) == {"ssh_public_key": "ssh-ed25519 AAAA"}
+    assert json.loads(bodies[paths.VALIDATOR_REGISTER]) == {"ssh_public_key": "ssh-ed25519 AAAA"}
 
 
 async def test_the_epoch_record_is_read() -> None:
@@ -153,3 +154,19 @@ async def test_a_marketplace_that_is_down_is_unreachable() -> None:
     async with Market(url="http://127.0.0.1:9", keypair=KEYPAIR, now_ns=lambda: NOW_NS) as client:
         with pytest.raises(MarketUnreachable):
             await client.targets()
+
+
+async def test_many_scores_are_handed_in_as_several_signed_reports() -> None:
+    told: list[SignedScoreReport] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert len(request.content) < 2_621_440
+        told.append(SignedScoreReport.model_validate_json(request.content))
+        return httpx.Response(201, json={"recorded": 1})
+
+    scores = score(builders.epoch(*(cpu_record(number) for number in range(1, 10_001))))
+    async with market_of(answer) as client:
+        await client.post_scores(ScoreReport(validator_hotkey=ALICE, epoch=7, scores=scores))
+    assert tuple(each for signed in told for each in signed.report.scores) == scores
+    for signed in told:
+        assert hotkey.verify(ALICE, canonical_bytes(signed.report), signed.signature)

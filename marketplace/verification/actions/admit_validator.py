@@ -6,6 +6,7 @@ from datetime import datetime
 import bittensor_core
 
 from marketplace.domain.problem import Refused
+from marketplace.machines.actions import desire
 from marketplace.verification.models import Validator
 
 logger = logging.getLogger(__name__)
@@ -15,6 +16,12 @@ class HotkeyMalformed(Refused):
     code = "invalid"
     status = 422
     sentence = "This is not an ss58 hotkey address."
+
+
+class ValidatorUnknown(Refused):
+    code = "not_found"
+    status = 404
+    sentence = "No validator with this hotkey was ever admitted."
 
 
 def admit(*, hotkey: str, name: str, now: datetime) -> Validator:
@@ -35,7 +42,16 @@ def admit(*, hotkey: str, name: str, now: datetime) -> Validator:
     return validator
 
 
-def expel(*, hotkey: str) -> None:
-    """Make the validator's verdicts, scores and SSH key count no more."""
+def expel(*, hotkey: str) -> Validator:
+    """Return the validator, whose verdicts, scores and SSH key count no more.
+
+    :raises ValidatorUnknown: when nobody with this hotkey was ever admitted.
+    """
+    validator = Validator.objects.filter(hotkey=hotkey).first()
+    if validator is None:
+        raise ValidatorUnknown
     Validator.objects.filter(hotkey=hotkey).update(admitted=False)
+    # Machines let its SSH key in no longer from their next sync on, which is now.
+    desire.bump_online()
     logger.warning("Validator expelled", extra={"hotkey": hotkey})
+    return validator

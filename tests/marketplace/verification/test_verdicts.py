@@ -7,6 +7,7 @@ from django.core.management import CommandError, call_command
 
 from marketplace.machines.actions.describe import describe
 from marketplace.machines.models import Machine
+from marketplace.machines.queries import revision
 from marketplace.metering.hosting import hosted_machines
 from marketplace.verification import queries
 from marketplace.verification.actions.admit_validator import expel
@@ -131,6 +132,16 @@ def test_an_operator_admits_a_validator_by_its_hotkey() -> None:
     assert Validator.objects.get().name == "Renamed"
     with pytest.raises(CommandError, match="ss58"):
         call_command("add_validator", "nonsense", name="x")
+
+
+def test_an_operator_expels_a_validator_by_its_hotkey() -> None:
+    on, judge = machine(), Judge().admitted()
+    record(signed=judge.verdict(on), now=NOW)
+    call_command("expel_validator", judge.keypair.ss58_address)
+    assert not queries.is_verified(on.id, NOW)
+    assert revision(on.id) == on.desired_revision + 1
+    with pytest.raises(CommandError, match="ever admitted"):
+        call_command("expel_validator", "nonsense")
 
 
 def test_a_machine_that_claims_more_than_was_looked_at_waits_for_the_next_look() -> None:
