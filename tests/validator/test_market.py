@@ -13,7 +13,7 @@ from protocol.message import canonical_bytes
 from protocol.validator import ScoreReport, SignedScoreReport, SignedVerdict
 from tests.validator import builders
 from tests.validator.builders import ALICE, NOW_MS, cpu_record, target
-from validator import btauth
+from validator import btauth, market
 from validator.domain.scoring import score
 from validator.domain.verdict import Look, Outcome, decide
 from validator.market import Market, MarketRefused, MarketUnreachable
