@@ -4,6 +4,7 @@ import os
 from datetime import UTC, datetime
 
 from celery import Celery
+from celery.signals import setup_logging
 
 from marketplace import passes
 from marketplace.schedule import PASSES
@@ -32,6 +33,11 @@ app.conf.beat_schedule = {
     for entry in PASSES
 }
 BY_NAME = {entry.name: entry for entry in PASSES}
+
+
+@setup_logging.connect
+def keep_log_lines(**_: object) -> None:
+    """Leave the log as the settings have it: Celery's own format would drop the ids."""
 
 
 @app.task(name="berth.pass", ignore_result=True)

@@ -193,4 +193,6 @@ LOGGING = {
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.text("BERTH_LOG_LEVEL", default="INFO")},
+    # It says four things about each pass, and there are several a second.
+    "loggers": {"celery": {"level": "WARNING"}},
 }
