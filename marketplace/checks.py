@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 SECRET_KEY_LENGTH_MIN = 32
+FEE_PPM_MAX = 1_000_000
 
 
 @register(Tags.security)
@@ -27,6 +28,14 @@ def configuration(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Chec
                 f"BERTH_SECRET_KEY has fewer than {SECRET_KEY_LENGTH_MIN} characters.",
                 hint="Make one by: python -c 'import secrets; print(secrets.token_urlsafe(48))'",
                 id="berth.E002",
+            )
+        )
+    if not 0 <= settings.FEE_PPM <= FEE_PPM_MAX:
+        found.append(
+            Error(
+                "BERTH_FEE_PPM is no part of a charge.",
+                hint=f"Set it between 0 and {FEE_PPM_MAX}: millionths of each charge.",
+                id="berth.E003",
             )
         )
     if settings.TEST_PAYMENTS and not settings.EMBEDDED:

@@ -73,6 +73,8 @@ def test_the_checks_pass_as_it_stands() -> None:
     [
         ({"EMBEDDED": False, "DATABASE_URL": ""}, "berth.E001"),
         ({"SECRET_KEY": "short"}, "berth.E002"),
+        ({"FEE_PPM": -1}, "berth.E003"),
+        ({"FEE_PPM": 1_000_001}, "berth.E003"),
         ({"EMBEDDED": False, "TEST_PAYMENTS": True}, "berth.W001"),
         ({"BEHIND_TLS_PROXY": True, "TRUSTED_PROXIES": 0}, "berth.W002"),
     ],

@@ -10,7 +10,6 @@ from django.db.models import F, Q
 
 from marketplace.domain import money
 from marketplace.domain.placement import LIVE
-from marketplace.domain.problem import Refused
 from marketplace.ledger.actions import hold as holds
 from marketplace.metering.models import Meter
 
@@ -64,7 +63,9 @@ def _charge_some(meter_ids: Sequence[UUID], now: datetime) -> None:
             meters = _locked(meter_ids)
             _post(meters, now)
             Meter.objects.bulk_update(meters, ["charged_ms", "charged_microusd", "fee_microusd"])
-    except Refused:
+    except Exception:
+        # One of them is broken; alone, each of them says so or is charged.
+        logger.info("Meters charged one by one", extra={"meters": len(meter_ids)})
         for meter_id in meter_ids:
             _charge_alone(meter_id, now)
 
@@ -72,9 +73,9 @@ def _charge_some(meter_ids: Sequence[UUID], now: datetime) -> None:
 def _charge_alone(meter_id: UUID, now: datetime) -> None:
     try:
         charge(meter_id=meter_id, now=now)
-    except Refused as refused:
-        # A hold covers all that its meter can prove; the others must not wait for who mends it.
-        logger.error("Meter not charged", extra={"meter": meter_id, "code": refused.code})
+    except Exception:
+        # The others must not wait for who mends this one; the next pass tries it again.
+        logger.exception("Meter not charged", extra={"meter": meter_id})
 
 
 def _locked(meter_ids: Sequence[UUID]) -> list[Meter]:

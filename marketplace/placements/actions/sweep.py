@@ -39,8 +39,11 @@ def _end_late(now: datetime) -> int:
             apply(placement=placement, event=event, now=now, changes=why)
         except (NoTransition, Overtaken):
             logger.info("Sweep overtaken", extra={"placement_id": placement.id})
-            continue
-        moved += 1
+        except Exception:
+            # The others must not wait for who mends this one; the next pass tries it again.
+            logger.exception("Placement not swept", extra={"placement_id": placement.id})
+        else:
+            moved += 1
     return moved
 
 
@@ -77,9 +80,12 @@ def _free_quarantined(now: datetime) -> int:
     silent = held.filter(machine__last_seen_at__lt=over, funded_until__lt=now)
     freed = 0
     for placement in silent.order_by("ended_at", "id")[:BATCH_ROWS]:
-        if free.free(placement=placement, now=now, silent_since=over):
-            logger.warning("Freed after quarantine", extra={"placement_id": placement.id})
-            freed += 1
+        try:
+            if free.free(placement=placement, now=now, silent_since=over):
+                logger.warning("Freed after quarantine", extra={"placement_id": placement.id})
+                freed += 1
+        except Exception:
+            logger.exception("Placement not freed", extra={"placement_id": placement.id})
     _warn_of_stuck(held.filter(machine__last_seen_at__gte=over), now)
     return freed
 

@@ -11,6 +11,7 @@ from marketplace.ledger import queries as ledger
 from marketplace.metering.actions import charge as module
 from marketplace.metering.actions.charge import charge_all
 from marketplace.metering.models import Meter
+from tests.marketplace.broken import break_row
 from tests.marketplace.rentals.market import CPU_HOUR_MICROUSD, Market, give_key
 from tests.marketplace.scene import after
 
@@ -81,5 +82,18 @@ def test_a_meter_that_cannot_be_charged_holds_up_no_other(
     right.refresh_from_db()
     wrong.refresh_from_db()
     assert (right.charged_ms, wrong.charged_ms) == (20_000, 0)
+    assert "Meter not charged" in caplog.messages
+    assert audit.audit() == []
+
+
+def test_a_meter_that_cannot_be_written_holds_up_no_other(
+    market: Market, renter: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken, sound = rent(market, renter, count=2)
+    break_row(broken)
+    charge_all(now=after(60))
+    for meter in (broken, sound):
+        meter.refresh_from_db()
+    assert (broken.charged_ms, sound.charged_ms) == (0, 20_000)
     assert "Meter not charged" in caplog.messages
     assert audit.audit() == []

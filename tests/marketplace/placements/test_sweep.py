@@ -14,6 +14,7 @@ from marketplace.placements.actions.sweep import sweep
 from marketplace.placements.models import Lease, Placement
 from marketplace.placements.reachability import Door
 from protocol.agent import ObservedState, Want
+from tests.marketplace.broken import break_row
 from tests.marketplace.scene import after, hardware, machine, placement, seen, sync_request
 
 pytestmark = pytest.mark.django_db
@@ -145,3 +146,24 @@ def test_a_machine_that_came_back_in_quarantine_starts_it_anew() -> None:
     assert sweep(now=after(3001 + 3600)) == 1
     it.refresh_from_db()
     assert it.freed_at == after(6601)
+
+
+def test_what_cannot_be_ended_holds_up_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    on = machine()
+    broken, sound = placement(on), placement(on)
+    break_row(broken)
+    assert sweep(now=after(61)) == 1
+    sound.refresh_from_db()
+    assert (sound.state, sound.reason_code) == ("failed", "accept_late")
+    assert "Placement not swept" in caplog.messages
+
+
+def test_what_cannot_be_freed_holds_up_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    on = machine()
+    broken, sound = placement(on, funded_s=60), placement(on, funded_s=60)
+    sweep(now=after(61))
+    break_row(broken)
+    assert sweep(now=after(62 + 3600)) == 1
+    sound.refresh_from_db()
+    assert sound.freed_at is not None
+    assert "Placement not freed" in caplog.messages
