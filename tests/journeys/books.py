@@ -3,7 +3,8 @@
 import json
 import sqlite3
 import subprocess
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -73,36 +74,53 @@ class Books:
 
 
 class Witness:
-    """Docker's own account of which container ran when."""
+    """Docker's own account of what became of which container when."""
 
-    def __init__(self, machine: str, log: Path) -> None:
-        self._log = log
+    def __init__(self, machine: str) -> None:
         wanted = ["type=container", f"label=berth.machine={machine}"]
-        wanted += [f"event={event}" for event in ("start", "die")]
+        wanted += [f"event={event}" for event in ("create", "start", "die", "destroy")]
         filters = [part for one in wanted for part in ("--filter", one)]
-        with log.open("wb") as file:
-            self._process = subprocess.Popen(
-                ["docker", "events", "--format", "{{json .}}", *filters], stdout=file
-            )
+        command = ["docker", "events", "--format", "{{json .}}", *filters]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        self._events: list[dict[str, Any]] = []
+        self._trap: tuple[str, Callable[[], None], threading.Event] | None = None
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
         """Stop listening."""
         self._process.terminate()
         self._process.wait(timeout=20)
+        self._thread.join(timeout=20)
+
+    def arm(self, event: str, strike: Callable[[], None]) -> threading.Event:
+        """Strike when Docker next tells of such an event; return what is set by then."""
+        sprung = threading.Event()
+        self._trap = (event, strike, sprung)
+        return sprung
 
     def lives(self, placement_id: UUID) -> list[tuple[datetime, datetime]]:
         """Return from when to when the placement's containers ran; a live one runs until now."""
         found: list[tuple[datetime, datetime]] = []
-        for line in self._log.read_text().splitlines():
-            event = json.loads(line)
+        for event in list(self._events):
             if event["Actor"]["Attributes"]["berth.placement"] != str(placement_id):
                 continue
             at = datetime.fromtimestamp(event["timeNano"] / 1e9, tz=UTC)
             if event["Action"] == "start":
                 found.append((at, datetime.now(tz=UTC)))
-            else:
+            elif event["Action"] == "die":
                 found[-1] = (found[-1][0], at)
         return found
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            event = json.loads(line)
+            self._events.append(event)
+            if self._trap is not None and self._trap[0] == event["Action"]:
+                (_, strike, sprung), self._trap = self._trap, None
+                strike()
+                sprung.set()
 
 
 def unproven(

@@ -135,7 +135,7 @@ class Stack:
         token = self.call("POST", "/host/enrolment-tokens", host)["token"]
         self.run(sys.executable, "-m", "miner_agent", "enroll", token)
         self.machine_key = self.call("GET", "/host/machines", host)["items"][0]["machine_key"]
-        self.witness = Witness(self.machine_key[:12], self.folder / "docker_events")
+        self.witness = Witness(self.machine_key[:12])
         self.start("agent")
         self.start("validator")
         until(lambda: self.call("GET", "/offers")["items"], "a verified offer")

@@ -59,6 +59,16 @@ def kill_on_the_way_down(
     return rental_id
 
 
+def kill_agent_amid(stack: Stack, event: str, act: Callable[[], object]) -> object:
+    """Do something, see the agent die as soon as Docker tells of the event, and start it again."""
+    assert stack.witness is not None
+    sprung = stack.witness.arm(event, lambda: stack.kill("agent"))
+    done = act()
+    assert sprung.wait(TRAP_S), f"Docker never told of {event}"
+    start_again(stack, ("agent",))
+    return done
+
+
 def goes_on(stack: Stack, renter: Renter, rental_id: str) -> None:
     """The rental comes to run, once, lets its renter in, and ends when it is asked to."""
     rental = renter.wait(rental_id, "active")
@@ -93,6 +103,24 @@ def test_a_kill_on_the_way_down_leaves_nothing_behind(
 ) -> None:
     rental_id = kill_on_the_way_down(stack, renter, state, moment, (victim,))
     start_again(stack, (victim,))
+    comes_to_its_end(stack, renter, rental_id)
+
+
+@pytest.mark.parametrize("event", ["create", "start"])
+def test_a_kill_amid_what_docker_makes_is_made_good(
+    stack: Stack, renter: Renter, event: str
+) -> None:
+    rental_id = kill_agent_amid(stack, event, renter.rent)
+    goes_on(stack, renter, str(rental_id))
+
+
+@pytest.mark.parametrize("event", ["die", "destroy"])
+def test_a_kill_amid_what_docker_removes_leaves_nothing_behind(
+    stack: Stack, renter: Renter, event: str
+) -> None:
+    rental_id = renter.rent()
+    renter.wait(rental_id, "active")
+    kill_agent_amid(stack, event, lambda: renter.ask_to_stop(rental_id))
     comes_to_its_end(stack, renter, rental_id)
 
 
