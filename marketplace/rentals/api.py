@@ -51,10 +51,13 @@ def create(
 
 
 @router.get("/rentals", response=RentalList)
-def index(request: HttpRequest, state: Literal["live", "all"] = "live") -> RentalList:
+def index(
+    request: HttpRequest, state: Literal["live", "all"] = "live", cursor: UUID | None = None
+) -> RentalList:
     """List your rentals, newest first."""
-    views = queries.views(caller(request).pk, live=state == "live", now=timezone.now())
-    return RentalList(items=[RentalReply.of(view) for view in views])
+    live = True if state == "live" else None
+    page = queries.views(caller(request).pk, live=live, after=cursor)
+    return RentalList(items=[RentalReply.of(view) for view in page.items], next_cursor=page.next_id)
 
 
 @router.get("/rentals/{rental_id}", response=RentalReply)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from marketplace.domain.placement import PlacementState
 from marketplace.domain.problem import Refused
@@ -12,7 +12,7 @@ from marketplace.domain.rental import RentalState, state_of
 from marketplace.placements.models import Placement
 from marketplace.rentals.models import Rental
 
-VIEWS_MAX = 200
+VIEWS_MAX = 100
 #: how an active rental whose door was found shut is doing
 SHUT = "SSH does not answer from outside; nothing is billed until it does"
 
@@ -61,6 +61,15 @@ class RentalView:
     ssh_command: str
 
 
+@dataclass(frozen=True, slots=True)
+class Views:
+    """One page of a renter's rentals."""
+
+    items: tuple[RentalView, ...]
+    #: the last of this page where another follows; None: this is the last page
+    next_id: UUID | None
+
+
 def view(rental_id: UUID, renter_id: int, now: datetime) -> RentalView:
     """Return one rental of this renter.
 
@@ -69,12 +78,32 @@ def view(rental_id: UUID, renter_id: int, now: datetime) -> RentalView:
     return _view(find(rental_id, renter_id))
 
 
-def views(renter_id: int, *, live: bool, now: datetime) -> tuple[RentalView, ...]:
-    """Return the renter's newest rentals; ``live``: only those that may still cost something."""
+def views(
+    renter_id: int, *, live: bool | None, after: UUID | None = None, rows_max: int = VIEWS_MAX
+) -> Views:
+    """Return one page of the renter's rentals, newest first.
+
+    ``live``: only those that may still cost something, or only those that cost no more. None: all.
+    ``after``: what ``Views.next_id`` said on the page before this one. None: begin at the newest.
+
+    :raises RentalUnknown: when ``after`` is no rental of this renter.
+    """
     rentals = _rentals(renter_id)
-    if live:
-        rentals = rentals.filter(meter__closed_at=None)
-    return tuple(_view(rental) for rental in rentals.order_by("-started_at", "id")[:VIEWS_MAX])
+    if live is not None:
+        rentals = rentals.filter(meter__closed_at__isnull=live)
+    if after is not None:
+        last = Rental.objects.filter(renter_id=renter_id, id=after).first()
+        if last is None:
+            raise RentalUnknown
+        rentals = rentals.filter(
+            Q(started_at__lt=last.started_at) | Q(started_at=last.started_at, id__gt=last.id)
+        )
+    found = list(rentals.order_by("-started_at", "id")[: rows_max + 1])
+    page = found[:rows_max]
+    return Views(
+        items=tuple(_view(rental) for rental in page),
+        next_id=page[-1].id if len(found) > rows_max else None,
+    )
 
 
 def find(rental_id: UUID, renter_id: int) -> Rental:

@@ -113,6 +113,8 @@ class RentalReply(Schema):
 
 class RentalList(Schema):
     items: list[RentalReply]
+    #: null: this is the last page
+    next_cursor: UUID | None
 
 
 class Receipts(Schema):

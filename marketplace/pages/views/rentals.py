@@ -1,8 +1,9 @@
 """This will list a renter's rentals."""
 
-from django.http import HttpResponse
+from uuid import UUID
+
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
@@ -18,15 +19,33 @@ from marketplace.rentals import queries
 @vary_on_headers("HX-Request")
 @members_only
 def rentals(request: MemberRequest) -> HttpResponse:
-    """Show what runs first, then what ended."""
-    found = queries.views(request.user.pk, live=False, now=timezone.now())
-    panels = [rental.panel(view) for view in found]
+    """Show what runs first, then what ended, the newest of it or a page of what is older."""
+    after = _after(request)
+    ended = _page(request, live=False, after=after)
+    live = _page(request, live=True) if after is None else queries.Views((), None)
     context: dict[str, object] = {
-        "live": [panel for panel in panels if panel.live],
-        "ended": [panel for panel in panels if not panel.live],
+        "live": [rental.panel(view) for view in live.items],
+        "live_cut": live.next_id is not None,
+        "ended": [rental.panel(view) for view in ended.items],
+        "older": ended.next_id,
     }
-    if not panels:
+    if not live.items and not ended.items and after is None:
         keys = len(accounts.ssh_keys(request.user.pk))
         context["start"] = start(keys=keys, balance_microusd=ledger.balance(request.user.pk))
     template = "rentals/_list.html" if getattr(request, "htmx", None) else "rentals/list.html"
     return render(request, template, context)
+
+
+def _after(request: MemberRequest) -> UUID | None:
+    """Return the rental that the page begins behind; None: it begins at the newest."""
+    try:
+        return UUID(request.GET.get("after", ""))
+    except ValueError:
+        return None
+
+
+def _page(request: MemberRequest, *, live: bool, after: UUID | None = None) -> queries.Views:
+    try:
+        return queries.views(request.user.pk, live=live, after=after)
+    except queries.RentalUnknown as refused:
+        raise Http404(refused.detail) from None

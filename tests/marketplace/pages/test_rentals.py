@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import AsyncIterator, Callable
+from functools import partial
+from uuid import uuid4
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -10,6 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from marketplace.accounts.models import User
 from marketplace.placements.models import Placement
+from marketplace.rentals import queries
 from marketplace.rentals.models import Rental
 from protocol.receipts import SignedInterval, check_chain
 from tests.marketplace import scene
@@ -39,10 +42,31 @@ def test_the_list_takes_the_same_queries_however_long(
 ) -> None:
     for _ in range(2):
         market.rent(alice)
-    # session, user, rentals, balance of the header
-    with django_assert_num_queries(4):
+    # session, user, running, ended, balance of the header
+    with django_assert_num_queries(5):
         page = renter.get("/rentals/").content.decode()
     assert page.count('<td class="title">') == 2
+
+
+def test_what_runs_is_listed_however_many_have_ended(
+    renter: Client, market: Market, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    views = partial(queries.views, rows_max=2)
+    monkeypatch.setattr("marketplace.pages.views.rentals.queries.views", views)
+    running = market.rent(alice, now=scene.NOW)
+    for second in range(1, 4):
+        ended = market.rent(alice, lease_s=60, now=scene.after(second))
+        renter.post(f"/rentals/{ended.id}/stop")
+        market.end(ended, at=scene.after(second))
+    page = renter.get("/rentals/")
+    assert [panel.short_id for panel in page.context["live"]] == [str(running.id)[:8]]
+    assert len(page.context["ended"]) == 2
+    older = renter.get(f"/rentals/?after={page.context['older']}")
+    assert (len(older.context["live"]), len(older.context["ended"])) == (0, 1)
+    assert b'id="older"' in page.content
+    assert b'id="older"' not in older.content
+    assert renter.get(f"/rentals/?after={uuid4()}").status_code == 404
+    assert len(renter.get("/rentals/?after=x").context["live"]) == 1
 
 
 def test_a_fresh_rental_waits_and_costs_nothing(renter: Client, rental: Rental) -> None:
