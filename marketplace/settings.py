@@ -193,6 +193,6 @@ LOGGING = {
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.text("BERTH_LOG_LEVEL", default="INFO")},
-    # It says four things about each pass, and there are several a second.
-    "loggers": {"celery": {"level": "WARNING"}},
+    # Theirs are several lines about each pass and each look at a door.
+    "loggers": {"celery": {"level": "WARNING"}, "paramiko": {"level": "WARNING"}},
 }
