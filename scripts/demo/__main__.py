@@ -55,6 +55,7 @@ def _with_engine(place: Place, images: Path, *, once: bool) -> int:
     began = time.monotonic()
     with step("Look whether the demo can run here"):
         free.refuse_taken(place.port)
+        free.refuse_full(images.parent)
     lent = engine(images)
     with step("Find or start a Docker Engine") as tell:
         tell(lent.__enter__())

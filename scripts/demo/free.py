@@ -1,11 +1,15 @@
 """This will find a network and ports that nobody on this machine uses yet."""
 
+import shutil
 import socket
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 #: tried in this order: away from the agent's default, which a real agent here may use
 CANDIDATES = tuple(IPv4Network(f"10.{second}.0.0/16") for second in range(230, 250))
+
+#: for a rental with a disk of 2 GiB, its image and the logs
+ROOM_BYTES = 3 << 30
 
 
 class NothingFree(Exception):
@@ -46,6 +50,17 @@ def refuse_taken(number: int) -> None:
         raise NothingFree(
             f"port {number} is in use ({error.strerror}); choose another: make demo PORT=8080"
         ) from error
+
+
+def refuse_full(folder: Path) -> None:
+    """Refuse a disk on which the demo's rental finds no room.
+
+    :raises NothingFree: naming what is free and what is needed.
+    """
+    free_bytes = shutil.disk_usage(folder).free
+    if free_bytes < ROOM_BYTES:
+        free, needed = f"{free_bytes / (1 << 30):.1f} GiB", f"{ROOM_BYTES >> 30} GiB"
+        raise NothingFree(f"only {free} are free in {folder}; the demo needs {needed}")
 
 
 def port() -> int:

@@ -1,6 +1,7 @@
 """The demo asks for another port before it begins, and takes a network that nobody uses."""
 
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,13 @@ def test_a_port_in_use_is_refused_with_the_way_out() -> None:
 
         with pytest.raises(free.NothingFree, match=rf"port {port} is in use .*make demo PORT="):
             free.refuse_taken(port)
+
+
+def test_a_full_disk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(free, "ROOM_BYTES", 1 << 60)
+
+    with pytest.raises(free.NothingFree, match=rf"GiB are free in {tmp_path}; the demo needs"):
+        free.refuse_full(tmp_path)
 
 
 def test_a_free_port_is_good() -> None:
