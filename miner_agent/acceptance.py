@@ -91,6 +91,9 @@ class Acceptance:
             raise Unfit("This version of the agent runs rentals only.")
         if desired.next_sequence > 0:
             raise Unfit("This machine has lost its journal of this placement.")
+        if resources.ram.capacity < 1:
+            # Docker reads nothing as no limit at all.
+            raise Unfit("A rental without memory cannot run.")
         if resources.gpu.count != len(desired.gpu_uuids):
             raise Unfit("The number of GPUs differs from the list of GPUs.")
         missing = set(desired.gpu_uuids) - self._gpu_uuids()

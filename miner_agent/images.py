@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shutil
 import socket
 import tarfile
 import time
@@ -27,6 +28,10 @@ from protocol.agent import IMAGE_REFERENCE
 
 PULL_DEADLINE_S = 1800
 PROGRESS_EVERY_S = 0.25
+#: a fetch that leaves less than this is given up: Docker itself needs a disk that is not full
+KEPT_BYTES = 2 << 30
+#: with less than this, unused images are removed before another one is fetched
+ROOM_BYTES = 10 << 30
 #: an empty log-in: without it the client would send the host's own
 NOBODY: dict[str, str] = {}
 UNKNOWN = re.compile(
@@ -52,6 +57,11 @@ def resolve(host: str) -> Sequence[str]:
     return [str(address[0]) for *_, address in found]
 
 
+def free_bytes(folder: str) -> int:
+    """Return the room on the disk of this folder."""
+    return shutil.disk_usage(folder).free
+
+
 class Images:
     """The images that renters may use. The host's other images are not for them."""
 
@@ -62,11 +72,13 @@ class Images:
         machine: str,
         allowed: Sequence[str] = (),
         resolve: Callable[[str], Sequence[str]] = resolve,
+        free_bytes: Callable[[str], int] = free_bytes,
     ) -> None:
         self._engine = engine
         self._machine = machine
         self._allowed = allowed
         self._resolve = resolve
+        self._free_bytes = free_bytes
 
     def image(self, reference: str, *, progress: Callable[[str], None]) -> Image:
         """Return the image bare of its wishes, fetching it first where it is not here.
@@ -95,20 +107,39 @@ class Images:
             raise _pull_error(reference, str(error)) from error
         return self._bare(found)
 
-    def trim(self, *, everything: bool = False) -> None:
-        """Remove the images made here whose origin is gone, or all that no container uses."""
+    def trim(self) -> None:
+        """Remove the images made here whose origin is gone."""
+        for image_id, origin_id in self._made_here():
+            if self._inspect(origin_id) is None:
+                self._remove(image_id)
+
+    def remove_unused(self) -> None:
+        """Remove what no container uses: the images made here, and the fetched ones below them."""
+        for image_id, origin_id in self._made_here():
+            if not self._remove(image_id):
+                continue
+            origin = self._inspect(origin_id)
+            # A tag is the host's: nothing is fetched by tag here.
+            if origin is not None and not origin.get("RepoTags"):
+                self._remove(origin_id)
+
+    def _made_here(self) -> list[tuple[str, str]]:
+        """Return the id and the origin of every image made here."""
         with answers():
             label = f"{LABEL_IMAGE}={self._machine}"
             listed = self._engine.api.images(filters={"label": label})
-        for one in listed:
-            if not everything and self._inspect(one["Labels"][LABEL_ORIGIN]) is not None:
-                continue
-            try:
-                with answers():
-                    self._engine.api.remove_image(one["Id"])
-            except (NotFound, EngineRefused):
-                # Docker keeps what a container was made from.
-                continue
+        return [(one["Id"], one["Labels"][LABEL_ORIGIN]) for one in listed]
+
+    def _remove(self, image_id: str) -> bool:
+        """Say whether it is gone; Docker keeps what a container was made from."""
+        try:
+            with answers():
+                self._engine.api.remove_image(image_id)
+        except NotFound:
+            return True
+        except EngineRefused:
+            return False
+        return True
 
     def _refuse_inside(self, reference: str) -> None:
         """Keep renters from asking the host's own network through Docker.
@@ -142,7 +173,6 @@ class Images:
             os=found["Os"],
             layers=found["RootFS"].get("Layers") or (),
             environment=tuple(lines),
-            folder=config.get("WorkingDir") or "",
             labels={LABEL_IMAGE: self._machine, LABEL_ORIGIN: found["Id"]},
         )
         if self._inspect(bare.image_id()) is None:
@@ -153,6 +183,7 @@ class Images:
             environment={name: value for name, _, value in pairs},
             entrypoint=tuple(config.get("Entrypoint") or ()),
             command=tuple(config.get("Cmd") or ()),
+            folder=config.get("WorkingDir") or "/",
         )
 
     def _load(self, bare: BareImage) -> None:
@@ -167,9 +198,12 @@ class Images:
                     raise EngineRefused(f"the image could not be prepared: {line['error']}")
 
     def _pull(self, pinned: str, progress: Callable[[str], None]) -> dict[str, Any]:
+        root = self._engine.facts().root
+        if self._free_bytes(root) < ROOM_BYTES:
+            self.remove_unused()
         deadline = time.monotonic() + PULL_DEADLINE_S
         layers: dict[str, tuple[int, int]] = {}
-        shown_at = time.monotonic()
+        shown_at = 0.0
         with answers():
             lines = self._engine.api.pull(pinned, stream=True, decode=True, auth_config=NOBODY)
             for line in lines:
@@ -179,6 +213,8 @@ class Images:
                 done = sum(current for current, _ in layers.values())
                 total = sum(size for _, size in layers.values())
                 if time.monotonic() - shown_at > PROGRESS_EVERY_S:
+                    if self._free_bytes(root) < KEPT_BYTES:
+                        raise EngineRefused("this machine has no room for it")
                     progress(f"pulling {100 * done // total} %" if total else "pulling")
                     shown_at = time.monotonic()
                 if time.monotonic() > deadline:

@@ -97,6 +97,7 @@ class DockerRuntime:
         bind_address: str,
         open_files_most: int,
         dns: tuple[str, ...] = (),
+        guard: Callable[[], None] | None = None,
     ) -> None:
         self._engine = engine
         self._images = images
@@ -109,6 +110,8 @@ class DockerRuntime:
         self._bind_address = bind_address
         self._open_files_most = open_files_most
         self._dns = dns
+        #: puts the firewall's rules in force; None where this process cannot
+        self._guard = guard
 
     def containers(self) -> Mapping[UUID, Container]:
         """Return every container of this machine by placement."""
@@ -154,10 +157,10 @@ class DockerRuntime:
         self._engine.disconnect(slots_kept=POOL_NETWORKS, slots_used=slots_used)
 
     def remove_all(self) -> None:
-        """Remove every container, disk, door, network and image made here."""
+        """Remove every container, disk, door, network and image made or fetched here."""
         for placement_id in set(self.containers()) | self.traces():
             self.remove(placement_id)
-        self._images.trim(everything=True)
+        self._images.remove_unused()
         self._engine.disconnect(slots_kept=0, slots_used=frozenset())
 
     def _bring_up(self, placement: Placement, progress: Callable[[str], None]) -> Running:
@@ -180,6 +183,9 @@ class DockerRuntime:
                     upper=made.upper,
                     size=placement.workload.resources.hard_disk.capacity,
                 )
+            # The engine may have come after the agent, and somebody may have flushed the rules.
+            if self._guard is not None:
+                self._guard()
             self._engine.start(name)
             found = self._engine.find(name, placement_id)
         if found is None or not found.running:

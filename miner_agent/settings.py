@@ -13,6 +13,9 @@ from protocol.agent import ADDRESS
 NETWORK_DEFAULT = "10.213.0.0/16"
 PORTS_DEFAULT = "20000-20999"
 CONTROL_PORT_DEFAULT = "20022"
+#: public ones: the host's own are often inside his network, where the firewall lets nobody, and
+#: know names that are no renter's business
+DNS_DEFAULT = "1.1.1.1 8.8.8.8"
 
 
 class BadSetting(ValueError):
@@ -35,7 +38,7 @@ class Settings:
     docker_host: str | None
     #: the private range that rentals' networks are cut from
     network: IPv4Network
-    #: name servers of rentals; empty: Docker's choice
+    #: name servers of rentals; empty: the host's own
     dns: tuple[str, ...]
     #: patterns of the host's own images that renters may use
     images: tuple[str, ...] = ()
@@ -74,7 +77,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         disk_bytes=_natural("BERTH_AGENT_DISK_BYTES", disk) if disk else None,
         docker_host=environment.get("DOCKER_HOST") or None,
         network=_network(environment.get("BERTH_AGENT_NETWORK", NETWORK_DEFAULT)),
-        dns=tuple(environment.get("BERTH_AGENT_DNS", "").split()),
+        dns=tuple(environment.get("BERTH_AGENT_DNS", DNS_DEFAULT).split()),
         images=tuple(environment.get("BERTH_AGENT_IMAGES", "").split()),
     )
 

@@ -122,9 +122,9 @@ def container_spec(*, placement: Placement, image: Image, place: Place) -> Conta
         name=container_name(placement.placement_id),
         image_id=image.image_id,
         entrypoint=(f"{KIT_INSIDE}/init",),
-        command=workload.command or image.entrypoint + image.command,
+        command=(image.folder, *(workload.command or image.entrypoint + image.command)),
         # CUDA images ask for every GPU by themselves: "void" makes sure that none is handed out.
-        environment={**workload.environment, "NVIDIA_VISIBLE_DEVICES": gpus},
+        environment={**_named(workload.environment), "NVIDIA_VISIBLE_DEVICES": gpus},
         network=place.network,
         port_inside=DOOR_PORT,
         port=placement.port,
@@ -158,3 +158,8 @@ def session_environment(*, image: Image, environment: Mapping[str, str]) -> dict
         for name, value in merged.items()
         if NAME.fullmatch(name) and name not in SESSION_OWN and not BREAK.search(value)
     }
+
+
+def _named(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that have a name: with "=" in it, it would be another one's."""
+    return {name: value for name, value in environment.items() if name and "=" not in name}

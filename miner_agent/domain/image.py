@@ -24,10 +24,12 @@ class Image(Message):
     environment: dict[str, str]
     entrypoint: tuple[str, ...]
     command: tuple[str, ...]
+    #: where the command starts
+    folder: str = "/"
 
 
 class BareImage(Message):
-    """An image's files without its wishes: no volumes, labels, health checks or triggers.
+    """An image's files without its wishes: no volumes, folder, labels, health checks or triggers.
 
     A volume would be a folder of the host's disk, outside the rental's own; a label may mean
     something to another program of the host.
@@ -37,13 +39,12 @@ class BareImage(Message):
     os: str
     layers: tuple[str, ...]
     environment: tuple[str, ...]
-    folder: str
     #: label -> value that this machine finds it by
     labels: dict[str, str] = Field(default_factory=dict)
 
     def content(self) -> bytes:
         """Return the image's configuration file; its SHA-256 is the image's id."""
-        config = {"Env": list(self.environment), "WorkingDir": self.folder, "Labels": self.labels}
+        config = {"Env": list(self.environment), "Labels": self.labels}
         whole = {
             "architecture": self.architecture,
             "os": self.os,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from miner_agent.engine import Engine
-from miner_agent.images import Images, ImageUnknown
+from miner_agent.images import ImagePullFailed, Images, ImageUnknown
 from tests.miner_agent import images
 from tests.miner_agent.host import docker
 from tests.miner_agent.registry import LOGIN, Registry
@@ -27,17 +27,21 @@ def registry() -> Iterator[Registry]:
 
 @pytest.fixture
 def made(engine: None) -> Iterator[list[str]]:
-    """Names of images that the test leaves behind."""
+    """Names of images that the test makes as the host."""
     names: list[str] = []
     yield names
-    Images(engine=Engine(), machine=MACHINE).trim(everything=True)
+    finder().remove_unused()
     for name in names:
         docker("rmi", "-f", name)
 
 
-def finder(*allowed: str) -> Images:
+def finder(*allowed: str, free_bytes: int = 1 << 40) -> Images:
     return Images(
-        engine=Engine(), machine=MACHINE, allowed=allowed, resolve=lambda host: WORLD.get(host, ())
+        engine=Engine(),
+        machine=MACHINE,
+        allowed=allowed,
+        resolve=lambda host: WORLD.get(host, ()),
+        free_bytes=lambda folder: free_bytes,
     )
 
 
@@ -50,7 +54,6 @@ def test_an_image_that_a_registry_gives_everybody_is_fetched_once(
 ) -> None:
     name = registry.push("open/tool", "1", images.content(text=registry.name))
     found = find(name)
-    made.append(origin(found))
     assert find(name) == found
     assert len([path for path in registry.asked if path.endswith(registry.layer)]) == 1
 
@@ -60,8 +63,8 @@ def test_a_fetched_image_does_not_move_the_hosts_own_tag(
 ) -> None:
     name = registry.push("open/tool", "1", images.content(text=registry.name))
     mine = images.make(name, text="the host's own")
-    made.append(mine)
-    made.append(origin(find(name)))
+    made.append(name)
+    find(name)
     assert docker("inspect", "-f", "{{.Id}}", name) == mine
 
 
@@ -114,6 +117,26 @@ def test_what_was_made_from_an_image_goes_when_the_image_goes(made: list[str]) -
     docker("rmi", "house/brief:1")
     finder().trim()
     assert found not in docker("images", "-q", "--no-trunc", "--filter", "dangling=true")
+
+
+def test_a_full_disk_loses_unused_images_before_another_is_fetched(
+    registry: Registry, made: list[str]
+) -> None:
+    first = find(registry.push("open/first", "1", images.content(text=f"1 {registry.name}")))
+    fetched = origin(first)
+    second = registry.push("open/second", "1", images.content(text=f"2 {registry.name}"))
+    finder(free_bytes=3 << 30).image(second, progress=lambda text: None)
+    left = docker("images", "-aq", "--no-trunc")
+    assert first not in left
+    assert fetched not in left
+
+
+def test_an_image_that_would_fill_the_disk_is_not_fetched(
+    registry: Registry, made: list[str]
+) -> None:
+    name = registry.push("open/huge", "1", images.content(text=registry.name))
+    with pytest.raises(ImagePullFailed, match="no room"):
+        finder(free_bytes=1 << 30).image(name, progress=lambda text: None)
 
 
 def origin(image_id: str) -> str:

@@ -11,7 +11,12 @@ from tests.miner_agent.test_rental import Rental
 
 #: what is memory, or shows the kernel's own state; everything else would be somebody's disk
 KERNEL = {"tmpfs", "proc", "devpts", "mqueue", "sysfs", "cgroup", "cgroup2"}
-WISHES = ("VOLUME /data /more", "LABEL proxy.host=evil", "HEALTHCHECK CMD touch /checked")
+WISHES = (
+    "VOLUME /data /more",
+    "LABEL proxy.host=evil",
+    "HEALTHCHECK CMD touch /checked",
+    "WORKDIR /work",
+)
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +76,12 @@ def test_names_are_answered_though_the_files_are_ours(greedy: Rental) -> None:
     name = f"berth-{greedy.desired.placement_id}"
     assert "Address" in greedy.run(f"nslookup {name} 127.0.0.11 | tail -n +3")
     assert greedy.run("hostname") == greedy.run("cat /etc/hostname") == "rental"
+
+
+def test_an_images_working_folder_is_its_commands_and_not_the_starters(greedy: Rental) -> None:
+    assert greedy.run("readlink /proc/1/cwd") == "/"
+    assert greedy.run("readlink /proc/$(pidof sleep)/cwd") == "/work"
+    assert container(greedy, "{{.Config.WorkingDir}}") == ""
 
 
 def test_an_images_labels_and_health_check_do_not_reach_the_host(greedy: Rental) -> None:

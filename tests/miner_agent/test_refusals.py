@@ -82,6 +82,12 @@ def test_more_memory_than_the_machine_has(running_host: Host) -> None:
     assert "bytes of memory" in message
 
 
+def test_no_memory_which_docker_would_read_as_no_limit(running_host: Host) -> None:
+    code, message = refused(running_host, ram_bytes=0)
+    assert code == "start_failed"
+    assert "without memory" in message
+
+
 def test_a_job_on_an_agent_that_runs_rentals_only(running_host: Host) -> None:
     code, _ = refused(running_host, kind=PlacementKind.JOB)
     assert code == "start_failed"

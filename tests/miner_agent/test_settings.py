@@ -1,5 +1,6 @@
 """The agent's settings, and one sentence for each that cannot be used."""
 
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ def test_settings_have_defaults() -> None:
     assert settings.port_first < settings.port_last
     assert settings.disk_bytes is None
     assert settings.docker_host is None
+    assert settings.images == ()
+    assert not any(ip_address(server).is_private for server in settings.dns)
 
 
 def test_settings_are_read() -> None:

@@ -48,10 +48,8 @@ def test_only_what_a_pattern_covers_is_allowed() -> None:
     assert not is_allowed("berth/base:1", patterns=())
 
 
-def test_a_bare_image_has_nothing_but_files_folder_and_environment() -> None:
-    bare = BareImage(
-        architecture="amd64", os="linux", layers=("sha256:1",), environment=("A=1",), folder="/w"
-    )
+def test_a_bare_image_has_nothing_but_files_and_environment() -> None:
+    bare = BareImage(architecture="amd64", os="linux", layers=("sha256:1",), environment=("A=1",))
     assert b"Volumes" not in bare.content()
     assert bare.image_id() == bare.model_copy().image_id()
-    assert bare.image_id() != bare.model_copy(update={"folder": "/x"}).image_id()
+    assert bare.image_id() != bare.model_copy(update={"environment": ()}).image_id()

@@ -135,7 +135,7 @@ def test_a_container_gets_its_cores_and_limits_and_nothing_else() -> None:
     assert spec.cores == (1, 3)
     assert spec.memory_bytes == 1 << 30
     assert spec.open_files_most == 1000
-    assert spec.command == ("/e", "c")
+    assert spec.command == ("/", "/e", "c")
     assert spec.environment["NVIDIA_VISIBLE_DEVICES"] == "void"
     assert spec.mounts == {
         "/k": "/.access",
@@ -149,11 +149,16 @@ def test_a_container_gets_its_cores_and_limits_and_nothing_else() -> None:
 
 def test_a_renter_cannot_choose_gpus_by_an_environment_variable() -> None:
     workload = PLACEMENT.workload.model_copy(
-        update={"environment": {"NVIDIA_VISIBLE_DEVICES": "all"}}
+        update={
+            "environment": {
+                "NVIDIA_VISIBLE_DEVICES": "all",
+                "NVIDIA_VISIBLE_DEVICES=all": "",
+            }
+        }
     )
     greedy = PLACEMENT.model_copy(update={"workload": workload, "gpu_uuids": ("GPU-1", "GPU-2")})
     spec = container_spec(placement=greedy, image=IMAGE, place=PLACE)
-    assert spec.environment["NVIDIA_VISIBLE_DEVICES"] == "GPU-1,GPU-2"
+    assert spec.environment == {"NVIDIA_VISIBLE_DEVICES": "GPU-1,GPU-2"}
     assert spec.gpu_uuids == ("GPU-1", "GPU-2")
 
 
@@ -162,7 +167,7 @@ def test_a_command_of_the_renter_replaces_the_images() -> None:
     spec = container_spec(
         placement=PLACEMENT.model_copy(update={"workload": workload}), image=IMAGE, place=PLACE
     )
-    assert spec.command == ("mine",)
+    assert spec.command == ("/", "mine")
 
 
 def test_a_placement_without_claims_has_no_container() -> None:
