@@ -15,10 +15,11 @@ from miner_agent.acceptance import Acceptance
 from miner_agent.clock import Clock
 from miner_agent.containers import PortTaken
 from miner_agent.counting import Counting
+from miner_agent.disk import DiskFailed
 from miner_agent.domain import backoff
 from miner_agent.domain.placement import Placement, is_funded, report
 from miner_agent.domain.reconcile import Action, Container, Step, is_same_run, reconcile
-from miner_agent.engine import EngineUnavailable
+from miner_agent.engine import EngineRefused, EngineUnavailable
 from miner_agent.journal import CORE, SLOT, Journal, NoSuchPlacement
 from miner_agent.runtime import CannotRun, Runtime
 from protocol.agent import (
@@ -37,6 +38,8 @@ logger = logging.getLogger(__name__)
 INTERVALS_PER_SYNC = 500
 #: a container that dies so often is not started again
 FAILURES_MOST = 5
+#: failures that happen on a sound machine; everything else is logged with its traceback
+EXPECTED = (DiskFailed, EngineRefused, EngineUnavailable, NoSuchPlacement, PortTaken)
 
 
 class Interrupted(Exception):
@@ -69,6 +72,8 @@ class Agent:
         self.changed = changed
         #: set when the process is about to end: long steps give up
         self.stopping = False
+        #: why this machine can start nothing now
+        self._problem: Problem | None = None
         self._containers: dict[UUID, Container] = {}
         self._retry_at_ms: dict[UUID, int] = {}
         self._tries: dict[UUID, int] = {}
@@ -90,6 +95,7 @@ class Agent:
             ),
             intervals=self._journal.unsent(most=INTERVALS_PER_SYNC),
             hardware=hardware,
+            problem=self._problem,
         )
 
     def apply(self, reply: SyncReply) -> None:
@@ -131,11 +137,11 @@ class Agent:
     def plan(self) -> tuple[Action, ...]:
         """Look at the machine and return what has to be done and may be tried now.
 
-        :raises EngineUnavailable: when Docker does not answer.
+        :raises EngineUnavailable: when Docker does not answer; the marketplace will hear of it.
         """
         self._end_unfunded()
         nonce = self._journal.fact("nonce")
-        self._containers = dict(self._runtime.containers())
+        self._containers = self._look()
         self._counting.saw_running(self._containers.values(), nonce=nonce)
         traces = self._runtime.traces()
         # The journal is read last: what is there was journalled before it was made.
@@ -148,17 +154,17 @@ class Agent:
         )
 
     def perform(self, action: Action) -> None:
-        """Do one action; it may block. What fails for now is tried again later."""
-        placement_id = action.placement_id
+        """Do one action; it may block. What fails, for whatever reason, is tried again later."""
         try:
             self._perform(action)
         except Interrupted:
             return
-        except (EngineUnavailable, PortTaken, NoSuchPlacement) as error:
-            self._postpone(placement_id, error)
+        except Exception as error:
+            # One placement's defect must neither take the others down nor keep a core busy.
+            self._postpone(action, error)
             return
-        self._retry_at_ms.pop(placement_id, None)
-        self._tries.pop(placement_id, None)
+        self._retry_at_ms.pop(action.placement_id, None)
+        self._tries.pop(action.placement_id, None)
 
     def count(self) -> None:
         """Close an interval of every run that has gone uncounted for 10 s."""
@@ -172,6 +178,21 @@ class Agent:
                 self._give_up(placement.placement_id, "lease_ended", message)
         for action in self.plan():
             self.perform(action)
+
+    def _look(self) -> dict[UUID, Container]:
+        try:
+            found = dict(self._runtime.containers())
+        except (EngineUnavailable, EngineRefused) as error:
+            self._note(Problem(code="docker_unavailable", message=str(error)[:1000]))
+            raise EngineUnavailable(str(error)) from error
+        self._note(None)
+        return found
+
+    def _note(self, problem: Problem | None) -> None:
+        changed = (problem is None) is not (self._problem is None)
+        self._problem = problem
+        if changed:
+            self.changed()
 
     def _perform(self, action: Action) -> None:
         placement = self._journal.find(action.placement_id)
@@ -261,14 +282,36 @@ class Agent:
         logger.info("placement ends", extra={"placement": str(placement_id), "code": code})
         self.changed()
 
-    def _postpone(self, placement_id: UUID, error: Exception) -> None:
-        tries = self._tries[placement_id] = self._tries.get(placement_id, 0) + 1
+    def _postpone(self, action: Action, error: Exception) -> None:
+        placement_id = action.placement_id
+        tries = self._tries.get(placement_id, 0) + 1
         delay_ms = 0 if isinstance(error, PortTaken) else backoff.delay_ms(failures=tries)
         self._retry_at_ms[placement_id] = self._clock.boot_ms() + delay_ms
         logger.warning(
             "placement step failed",
+            exc_info=None if isinstance(error, EXPECTED) else error,
             extra={"placement": str(placement_id), "error": str(error), "tries": tries},
         )
+        if isinstance(error, EngineUnavailable):
+            # The machine's trouble, not this placement's; the look reports it.
+            return
+        self._tries[placement_id] = tries
+        if backoff.persists(failures=tries):
+            self._report(action, tries)
+
+    def _report(self, action: Action, tries: int) -> None:
+        """Tell the marketplace of a step that goes on failing."""
+        placement = self._journal.find(action.placement_id)
+        if placement is None or placement.problem is not None:
+            return
+        if action.step is Step.BRING_UP:
+            message = f"This machine could not start it in {tries} tries."
+            self._give_up(action.placement_id, "start_failed", message)
+        elif action.step is Step.REMOVE and placement.state is ObservedState.COLLECTING:
+            message = "This machine could not remove all of it; its host has to look."
+            problem = Problem(code="removal_failed", message=message)
+            self._journal.change(action.placement_id, problem=problem)
+            self.changed()
 
     def _show(self, placement_id: UUID, progress: str) -> None:
         placement = self._journal.get(placement_id)

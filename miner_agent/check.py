@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from miner_agent import firewall
 from miner_agent.access import kit
-from miner_agent.disk import is_supported
+from miner_agent.disk import STORAGE, is_supported
 from miner_agent.engine import Engine, EngineUnavailable
 from miner_agent.facts.gpus import read_gpus
 from miner_agent.machine import Machine
@@ -46,7 +46,7 @@ def _kit() -> Result:
 
 
 def _disk(storage_driver: str) -> Result:
-    if is_supported(storage_driver):
+    if is_supported() and storage_driver == STORAGE:
         return Result(passed=True, sentence="Disk limits of rentals hold.")
     sentence = "Disk limits of rentals do not hold: this needs root and the overlay2 driver."
     return Result(passed=False, sentence=sentence, needed=False)

@@ -10,8 +10,8 @@ class CommandFailed(Exception):
     """A system command could not be run, was too slow or said no."""
 
 
-def run(command: Sequence[str], *, deadline_s: float = 60) -> str:
-    """Return what the command printed.
+def run(command: Sequence[str], *, deadline_s: float = 60, text: str = "") -> str:
+    """Return what the command printed; ``text`` is what it reads.
 
     :raises CommandFailed: when it is missing, exceeds its deadline or exits non-zero.
     """
@@ -20,7 +20,7 @@ def run(command: Sequence[str], *, deadline_s: float = 60) -> str:
             command,
             capture_output=True,
             check=False,
-            stdin=subprocess.DEVNULL,
+            input=text,
             text=True,
             errors="replace",
             timeout=deadline_s,

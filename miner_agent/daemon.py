@@ -7,11 +7,11 @@ import signal
 from uuid import UUID
 
 from miner_agent import VERSION, firewall
-from miner_agent.access.door import Answers, open_door
+from miner_agent.access.door import Answers, NoAnswer, open_door
 from miner_agent.access.proof import Proofs
 from miner_agent.agent import Agent
 from miner_agent.check import check
-from miner_agent.engine import Engine
+from miner_agent.engine import Engine, EngineRefused, EngineUnavailable
 from miner_agent.machine import Machine
 from miner_agent.market import HttpMarket, MarketRefused, MarketUnreachable
 from miner_agent.supervisor import Supervisor
@@ -61,12 +61,24 @@ async def run(machine: Machine, *, ephemeral: bool) -> None:
             if not result.passed:
                 logger.warning("machine is limited", extra={"detail": result.sentence})
         if firewall.is_supported():
-            firewall.install()
+            await _protect(engine)
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
         await _serve(machine, engine, stop, ephemeral=ephemeral)
+
+
+async def _protect(engine: Engine) -> None:
+    """Renew the firewall's rules for what runs already; without Docker there is no place for them.
+
+    :raises FirewallFailed: when the kernel or Docker lacks what a rule needs.
+    """
+    try:
+        await asyncio.to_thread(engine.facts)
+    except EngineUnavailable:
+        return
+    await asyncio.to_thread(firewall.install)
 
 
 async def uninstall(machine: Machine) -> None:
@@ -103,7 +115,10 @@ async def _serve(machine: Machine, engine: Engine, stop: asyncio.Event, *, ephem
     market = _market(machine)
 
     async def facts() -> str:
-        hardware = await asyncio.to_thread(machine.hardware, engine)
+        try:
+            hardware = await asyncio.to_thread(machine.hardware, engine)
+        except (EngineUnavailable, EngineRefused) as error:
+            raise NoAnswer("Docker does not answer on this machine.") from error
         return hardware.model_dump_json()
 
     answers = Answers(

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from miner_agent.command import CommandFailed, run
 
+STORAGE = "overlay2"
 MOUNTS = Path("/proc/self/mountinfo")
 MKFS_OPTIONS = "lazy_itable_init=1,lazy_journal_init=1,nodiscard,root_owner=0:0"
 TOOLS = ("mkfs.ext4", "mount", "umount", "losetup", "fallocate", "cp")
@@ -21,10 +22,9 @@ class DiskFailed(Exception):
     """The disk could not be made: most often there is no room for it."""
 
 
-def is_supported(storage_driver: str) -> bool:
-    """Say whether the disk limit can be kept on this machine."""
-    present = all(shutil.which(tool) for tool in TOOLS)
-    return os.geteuid() == 0 and storage_driver == "overlay2" and present
+def is_supported() -> bool:
+    """Say whether this process can limit disks, of containers on the driver ``STORAGE``."""
+    return os.geteuid() == 0 and all(shutil.which(tool) for tool in TOOLS)
 
 
 class Disks:

@@ -41,18 +41,24 @@ def is_supported() -> bool:
     return os.geteuid() == 0 and shutil.which("iptables") is not None
 
 
+def ensure() -> None:
+    """Install the rule set unless rentals pass through it already.
+
+    :raises FirewallFailed: when the kernel or Docker lacks what a rule needs.
+    """
+    if not is_installed():
+        install()
+
+
 def install() -> None:
-    """Install the rule set; one that is already there is filled anew.
+    """Install the rule set; one that is already there is filled anew, at once and as a whole.
 
     :raises FirewallFailed: when the kernel or Docker lacks what a rule needs.
     """
     try:
+        # In one step: while a chain is empty, everything may pass and stay connected.
+        run(["iptables-restore", "-w", "10", "--noflush"], text=_table(), deadline_s=20)
         for caller, chain in HOOKS:
-            if not _succeeds("-n", "-L", chain):
-                _iptables("-N", chain)
-            _iptables("-F", chain)
-            for rule in RULES[chain]:
-                _iptables("-A", chain, *rule)
             jump = ("-i", BRIDGES, "-j", chain)
             if not _succeeds("-C", caller, *jump):
                 _iptables("-I", caller, "1", *jump)
@@ -72,6 +78,12 @@ def remove() -> None:
 def is_installed() -> bool:
     """Say whether rentals pass through the rule set."""
     return all(_succeeds("-C", caller, "-i", BRIDGES, "-j", chain) for caller, chain in HOOKS)
+
+
+def _table() -> str:
+    chains = [f":{chain} - [0:0]" for chain in RULES]
+    rules = [" ".join(("-A", chain, *rule)) for chain, rows in RULES.items() for rule in rows]
+    return "\n".join(("*filter", *chains, *rules, "COMMIT", ""))
 
 
 def _iptables(*arguments: str) -> None:

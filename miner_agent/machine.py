@@ -87,25 +87,23 @@ class Machine:
 
     def journal(self) -> Journal:
         """Return the journal."""
-        return Journal(self.settings.home / "journal.sqlite3")
+        path = self.settings.home / "journal.sqlite3"
+        # Renters' environments are in it, and often their passwords.
+        path.touch(mode=0o600)
+        return Journal(path)
 
     def hardware(self, engine: Engine) -> Hardware:
         """Return what this machine offers."""
-        told = engine.facts()
-        disk_bytes = self.settings.disk_bytes
-        if disk_bytes is None:
-            # Asked once: what rentals use later must not make the machine look smaller.
-            disk_bytes = self._disk_bytes(told.root)
+        told, disk_bytes = engine.facts(), self.disk_bytes(engine)
         return facts.read_hardware(engine=told, disk_bytes=disk_bytes, clock=self.clock)
 
     def runtime(self, engine: Engine, kit_path: Path) -> DockerRuntime:
         """Return everything that placements are made of here."""
         home = self.settings.home
-        limited = is_supported(engine.facts().storage_driver)
         return DockerRuntime(
             engine=Containers(engine, machine=self.name()),
             images=Images(engine=engine, machine=self.name(), allowed=self.settings.images),
-            disks=Disks(home / "disks") if limited else None,
+            disks=Disks(home / "disks") if is_supported() else None,
             doors=Doors(home / "doors"),
             kits=home / "kits",
             kit=kit_path,
@@ -114,6 +112,7 @@ class Machine:
             bind_address=self.settings.bind_address,
             open_files_most=open_files_most(),
             dns=self.settings.dns,
+            guard=firewall.ensure if firewall.is_supported() else None,
         )
 
     def kit(self) -> Path:
@@ -125,14 +124,14 @@ class Machine:
 
     def agent(self, engine: Engine, journal: Journal, kit_path: Path) -> Agent:
         """Return the agent itself."""
-        settings, hardware = self.settings, self.hardware(engine)
+        settings = self.settings
         acceptance = Acceptance(
             port_first=settings.port_first,
             port_last=settings.port_last,
             network=settings.network,
             cores=facts.usable_cores(),
-            memory_bytes=hardware.memory_bytes,
-            disk_bytes=hardware.disk_bytes,
+            memory_bytes=facts.memory_bytes(facts.MEMORY_INFO.read_text()),
+            disk_bytes=self.disk_bytes(engine),
             gpu_uuids=lambda: frozenset(gpu.uuid for gpu in read_gpus()),
         )
         return Agent(
@@ -151,8 +150,12 @@ class Machine:
         if firewall.is_supported() and not list(BRIDGES.glob("berth-*")):
             firewall.remove()
 
-    def _disk_bytes(self, root: str) -> int:
+    def disk_bytes(self, engine: Engine) -> int:
+        """Return what placements may use together."""
+        if self.settings.disk_bytes is not None:
+            return self.settings.disk_bytes
+        # Asked once: what rentals use later must not make the machine look smaller.
         remembered = self.settings.home / "disk_bytes"
         if not remembered.exists():
-            remembered.write_text(str(facts.free_disk_bytes(root)))
+            remembered.write_text(str(facts.free_disk_bytes(engine.facts().root)))
         return int(remembered.read_text())

@@ -5,15 +5,16 @@ import contextlib
 import logging
 import random
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 from miner_agent.agent import Agent, StaleReply
 from miner_agent.domain.backoff import delay_ms
 from miner_agent.domain.placement import fingerprint
-from miner_agent.domain.reconcile import Action
-from miner_agent.engine import EngineUnavailable
+from miner_agent.domain.reconcile import Action, Step
+from miner_agent.engine import EngineRefused, EngineUnavailable
 from miner_agent.market import Market, MarketRefused, MarketUnreachable
-from protocol.agent import SYNC_HOLD_S_MAX, SyncReply, SyncRequest
+from protocol.agent import SYNC_HOLD_S_MAX, Problem, SyncReply, SyncRequest
 from protocol.hardware import Hardware
 
 logger = logging.getLogger(__name__)
@@ -21,8 +22,12 @@ logger = logging.getLogger(__name__)
 #: how often the machine is looked at when nothing calls for it
 LOOK_S = 2.0
 HARDWARE_S = 300.0
-#: dockerd serialises more starts than that
-WORKERS = 4
+#: dockerd serialises more starts than that; a slow registry may hold some of them for long
+STARTS_MOST = 8
+#: what ends or changes has workers of its own: nobody's slow image may keep a rental from its end
+OTHERS_MOST = 4
+#: with some left for looking, counting and talking
+THREADS_MOST = STARTS_MOST + OTHERS_MOST + 8
 #: changes within this time travel together
 GATHER_S = 0.02
 
@@ -38,8 +43,10 @@ class Supervisor:
         self._changed = asyncio.Event()
         self._work = asyncio.Event()
         self._busy: dict[UUID, asyncio.Task[None]] = {}
-        self._workers = asyncio.Semaphore(WORKERS)
+        self._starts = asyncio.Semaphore(STARTS_MOST)
+        self._others = asyncio.Semaphore(OTHERS_MOST)
         loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(THREADS_MOST))
         agent.changed = lambda: _wake(loop, self._changed)
 
     async def run(self) -> None:
@@ -56,12 +63,16 @@ class Supervisor:
         failures = 0
         # The first answer is wanted at once: the machine may have been away for long.
         hold_s = 0
-        hardware = await asyncio.to_thread(self._hardware)
-        looked_at = asyncio.get_running_loop().time()
+        hardware: Hardware | None = None
+        look_at = asyncio.get_running_loop().time()
         while True:
-            if asyncio.get_running_loop().time() - looked_at > HARDWARE_S:
-                hardware = await asyncio.to_thread(self._hardware)
-                looked_at = asyncio.get_running_loop().time()
+            if asyncio.get_running_loop().time() >= look_at:
+                try:
+                    hardware = await asyncio.to_thread(self._hardware)
+                    look_at = asyncio.get_running_loop().time() + HARDWARE_S
+                except (EngineUnavailable, EngineRefused) as error:
+                    # The look at the containers reports it; what was told before stays true.
+                    logger.warning("hardware not read", extra={"error": str(error)})
             self._changed.clear()
             request = self._agent.request(
                 hold_s=hold_s, hardware=hardware if hardware != self._told else None
@@ -97,27 +108,33 @@ class Supervisor:
             await asyncio.gather(call, change, return_exceptions=True)
 
     async def _wait_for_change(self, request: SyncRequest) -> None:
-        told = (fingerprint(request.placements), len(request.intervals))
+        told = _told(request)
         while True:
             await self._changed.wait()
             await asyncio.sleep(GATHER_S)
             self._changed.clear()
-            now = self._agent.request()
-            if (fingerprint(now.placements), len(now.intervals)) != told:
+            if _told(self._agent.request()) != told:
                 return
 
     async def _work_for_ever(self) -> None:
+        failures = 0
         while True:
             self._work.clear()
+            pause_s = LOOK_S
             try:
                 actions = await asyncio.to_thread(self._agent.plan)
                 for action in actions:
                     self._start(action)
                 await asyncio.to_thread(self._agent.count)
+                failures = 0
             except EngineUnavailable as error:
-                logger.warning("engine does not answer", extra={"error": str(error)})
+                failures += 1
+                pause_s = delay_ms(failures=failures) / 1000
+                logger.warning(
+                    "engine does not answer", extra={"error": str(error), "failures": failures}
+                )
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._work.wait(), LOOK_S)
+                await asyncio.wait_for(self._work.wait(), pause_s)
 
     def _start(self, action: Action) -> None:
         """Start the action unless the placement is being worked on: then the next look decides."""
@@ -127,16 +144,21 @@ class Supervisor:
 
     async def _perform(self, action: Action) -> None:
         try:
-            async with self._workers:
+            async with self._starts if action.step is Step.BRING_UP else self._others:
                 await asyncio.to_thread(self._agent.perform, action)
         except Exception:
-            # One placement's defect must not take the others down.
+            # The step has postponed itself; what is left is a journal that cannot be written.
             logger.exception(
                 "placement step crashed", extra={"placement": str(action.placement_id)}
             )
         finally:
             del self._busy[action.placement_id]
             self._work.set()
+
+
+def _told(request: SyncRequest) -> tuple[str, int, Problem | None]:
+    """Return what a held call has to be given up for when it changes."""
+    return fingerprint(request.placements), len(request.intervals), request.problem
 
 
 def _wake(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:

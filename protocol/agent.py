@@ -133,6 +133,8 @@ class SyncRequest(Message):
     intervals: Annotated[tuple[SignedInterval, ...], Field(max_length=1000)] = ()
     #: set when the hardware differs from what was last told
     hardware: Hardware | None = None
+    #: why this machine can start nothing now: docker_unavailable
+    problem: Problem | None = None
 
 
 class SyncReply(Message):

@@ -35,6 +35,10 @@ class Answers:
     proof: Callable[[asyncssh.SSHServerProcess[bytes]], Awaitable[int]]
 
 
+class NoAnswer(Exception):
+    """The word is known and cannot be answered now; the sentence says why."""
+
+
 class Hall:
     """Everybody who is at the door: those who wait to log in, oldest first, and who is in."""
 
@@ -175,6 +179,8 @@ async def _serve(process: asyncssh.SSHServerProcess[bytes], answers: Answers) ->
         process.exit(status)
     except TimeoutError:
         await _refuse(process, "This took too long.")
+    except NoAnswer as error:
+        await _refuse(process, str(error))
     except (asyncssh.Error, ConnectionError, asyncio.IncompleteReadError) as error:
         logger.info("validator session broke", extra={"word": word, "error": str(error)})
     finally:

@@ -2,6 +2,8 @@
 
 FIRST_MS = 500
 LONGEST_MS = 30_000
+#: failures in a row, in about 90 s, after which somebody should hear of it
+PERSISTS_AFTER = 8
 
 
 def delay_ms(*, failures: int, jitter_ppm: int = 0) -> int:
@@ -14,3 +16,8 @@ def delay_ms(*, failures: int, jitter_ppm: int = 0) -> int:
         return 0
     full_ms = min(LONGEST_MS, FIRST_MS << min(failures - 1, 16))
     return full_ms - full_ms * jitter_ppm // 2_000_000
+
+
+def persists(*, failures: int) -> bool:
+    """Say whether trying again has gone on for so long that it has to be reported."""
+    return failures >= PERSISTS_AFTER

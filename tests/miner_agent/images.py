@@ -27,9 +27,10 @@ def content(**files: str) -> bytes:
     return buffer.getvalue()
 
 
-def make(name: str, *changes: str, **files: str) -> str:
+def make(name: str, *changes: str, engine: str = "", **files: str) -> str:
     """Import an image and return its id."""
     flags = [word for change in (*CHANGES, *changes) for word in ("-c", change)]
-    command = ["docker", "import", *flags, "-", name]
+    where = ["-H", engine] if engine else []
+    command = ["docker", *where, "import", *flags, "-", name]
     done = subprocess.run(command, input=content(**files), capture_output=True, check=True)
     return done.stdout.decode().strip()

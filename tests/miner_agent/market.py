@@ -12,6 +12,7 @@ from protocol.agent import (
     EnrolRequest,
     ObservedPlacement,
     ObservedState,
+    Problem,
     SyncReply,
     SyncRequest,
     Want,
@@ -46,6 +47,8 @@ class LoopbackMarket:
         self.syncs = 0
         #: the newest revision that the agent said it has applied
         self.applied = 0
+        #: why the agent said that it can start nothing
+        self.problem: Problem | None = None
         self.failures: list[str] = []
         self.silent = False
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -109,6 +112,7 @@ class LoopbackMarket:
         with self.changed:
             self.syncs += 1
             self.applied = request.revision
+            self.problem = request.problem
             for signed in request.intervals:
                 self._store(signed)
             for placement in request.placements:

@@ -8,6 +8,7 @@ import pytest
 
 from protocol.agent import ObservedState
 from protocol.receipts import check_chain
+from tests.miner_agent import images
 from tests.miner_agent.host import Host, docker, is_left
 
 
@@ -57,9 +58,13 @@ def test_a_kill_at_any_moment_of_start_and_end_leaves_nothing(
 
 def test_a_container_that_dies_is_started_again_as_a_new_run(running_host: Host) -> None:
     host, market = running_host, running_host.market
-    desired = host.desire()
+    image = "berth-test-brief:1"
+    images.make(image)
+    desired = host.desire(image=image)
     first = market.wait_for(desired.placement_id, ObservedState.RUNNING)
     host.ssh(first, "echo kept > /root/file")
+    # Its image may be gone by then, and its registry too.
+    docker("rmi", image)
     docker("kill", f"berth-{desired.placement_id}")
 
     def runs_again() -> bool:

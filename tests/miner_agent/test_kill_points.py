@@ -7,7 +7,7 @@ from pathlib import Path
 from miner_agent.journal import PORT, Journal
 from protocol.agent import ObservedState
 from protocol.receipts import check_chain
-from tests.miner_agent.test_steps import Killed, World
+from tests.miner_agent.world import Killed, World
 
 
 class FragileJournal(Journal):

@@ -37,7 +37,8 @@ def heartbeat(*, machine_id: UUID, request: SyncRequest, sent_at_ms: int, now: d
         "agent_version": request.agent_version,
         "boot_id": request.boot_id,
         "last_seen_at": now,
-        "online": True,
+        # One that can start nothing is heard from, and yet not for rent.
+        "online": request.problem is None,
     }
     with transaction.atomic():
         online, counted_at = (
@@ -45,13 +46,19 @@ def heartbeat(*, machine_id: UUID, request: SyncRequest, sent_at_ms: int, now: d
         )
         if not online:
             changes["uptime_counted_at"] = now
-            logger.info("Machine online", extra={"machine_id": machine_id})
+            if request.problem is None:
+                logger.info("Machine online", extra={"machine_id": machine_id})
         elif uptime_is_due(counted_at, now=now):
             count_uptime(machine_id=machine_id, counted_at=counted_at, until=now)
         # The guard decides between two processes that got the same sync at once.
         newest = Machine.objects.filter(id=machine_id, sent_at_ms__lt=sent_at_ms)
         if not newest.update(**changes):
             raise SyncReplayed
+        if online and request.problem is not None:
+            logger.warning(
+                "Machine cannot work",
+                extra={"machine_id": machine_id, "code": request.problem.code},
+            )
         if request.hardware is not None:
             describe.describe(machine_id=machine_id, hardware=request.hardware)
 

@@ -6,6 +6,7 @@ from marketplace.machines import queries
 from marketplace.machines.actions.heartbeat import heartbeat
 from marketplace.machines.actions.mark_offline import mark_offline
 from marketplace.machines.models import Machine, UptimeDay
+from protocol.agent import Problem
 from tests.marketplace.scene import after, hardware, machine, sync_request
 
 pytestmark = pytest.mark.django_db
@@ -27,6 +28,19 @@ def test_a_machine_is_there_until_it_was_silent_for_sixty_seconds() -> None:
     assert not on.online
     beat(on, 70)
     assert on.online
+
+
+def test_a_machine_that_names_a_problem_is_not_for_rent_and_gains_no_uptime() -> None:
+    on = machine()
+    problem = Problem(code="docker_unavailable", message="Docker does not answer.")
+    beat(on, 30)
+    beat(on, 60, problem=problem)
+    assert not on.online
+    beat(on, 120, problem=problem)
+    beat(on, 180)
+    assert on.online
+    beat(on, 240)
+    assert UptimeDay.objects.get().up_ms == (30 + 30 + 60) * 1000
 
 
 def test_a_sync_may_bring_new_hardware() -> None:

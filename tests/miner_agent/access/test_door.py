@@ -1,6 +1,7 @@
 """The validators' door of a running agent: three words, known keys, nothing else."""
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import os
@@ -155,8 +156,10 @@ async def test_a_validator_that_hangs_up_frees_the_prover(visit: Visit) -> None:
         answers = set()
         async with asyncio.timeout(20):
             while "hello" not in answers:
-                second = await connection.run("proof", input=short)
-                answers.add(json.loads(second.stdout)["op"])
+                # A busy prover may hang up before it is told anything.
+                with contextlib.suppress(BrokenPipeError):
+                    second = await connection.run("proof", input=short)
+                    answers.add(json.loads(second.stdout)["op"])
 
 
 async def test_a_second_proof_waits_for_its_turn(visit: Visit) -> None:

@@ -1,0 +1,100 @@
+"""What goes on failing: tried less and less often, reported, and nobody else's trouble."""
+
+from pathlib import Path
+
+import pytest
+
+from miner_agent.disk import DiskFailed
+from miner_agent.engine import EngineRefused, EngineUnavailable
+from protocol.agent import ObservedState
+from tests.miner_agent.world import World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path / "journal")
+
+
+@pytest.mark.parametrize("error", [ValueError("a defect"), EngineRefused("no")])
+def test_a_step_that_goes_on_failing_is_tried_less_and_less_and_then_given_up(
+    world: World, error: Exception
+) -> None:
+    placement_id = world.want()
+    world.sync()
+    world.runtime.broken = {"bring_up": error}
+    for _ in range(600):
+        world.clock.now_ms += 100
+        world.work()
+    # Doubling from half a second: a minute has room for seven tries.
+    assert world.runtime.breaks == 7
+    assert world.state(placement_id) is ObservedState.PREPARING
+    for _ in range(600):
+        world.clock.now_ms += 100
+        world.work()
+    row = world.journal.get(placement_id)
+    assert row.state is ObservedState.GONE
+    assert row.problem is not None
+    assert row.problem.code == "start_failed"
+    assert world.runtime.breaks == 8
+
+
+def test_what_cannot_be_removed_is_reported_and_still_tried(world: World) -> None:
+    placement_id = world.want()
+    world.settle()
+    world.end(placement_id)
+    world.runtime.broken = {"remove": DiskFailed("umount: target is busy")}
+    world.settle()
+    row = world.journal.get(placement_id)
+    assert row.state is ObservedState.COLLECTING
+    assert row.problem is not None
+    assert row.problem.code == "removal_failed"
+    world.runtime.broken = {}
+    world.settle()
+    assert world.state(placement_id) is ObservedState.GONE
+    assert world.runtime.disks == set()
+
+
+def test_one_broken_placement_does_not_keep_another_from_starting(world: World) -> None:
+    world.want()
+    world.sync()
+    world.runtime.broken = {"bring_up": ValueError("a defect")}
+    world.work()
+    world.runtime.broken = {}
+    other = world.want()
+    world.sync()
+    world.work()
+    assert world.state(other) is ObservedState.RUNNING
+
+
+@pytest.mark.parametrize("error", [EngineUnavailable("nobody there"), EngineRefused("status 500")])
+def test_a_lost_engine_is_reported_until_it_is_back(world: World, error: Exception) -> None:
+    placement_id = world.want()
+    world.settle()
+    told: list[str] = []
+    world.agent.changed = lambda: told.append("changed")
+    world.runtime.broken = {"containers": error}
+    for _ in range(3):
+        with pytest.raises(EngineUnavailable):
+            world.agent.plan()
+    request = world.agent.request()
+    assert request.problem is not None
+    assert request.problem.code == "docker_unavailable"
+    assert told == ["changed"]
+    assert world.state(placement_id) is ObservedState.RUNNING
+    world.runtime.broken = {}
+    world.work()
+    assert world.agent.request().problem is None
+    assert world.runtime.starts[placement_id] == 1
+
+
+def test_a_lost_engine_does_not_count_against_a_placement(world: World) -> None:
+    placement_id = world.want()
+    world.sync()
+    world.runtime.broken = {"bring_up": EngineUnavailable("nobody there")}
+    for _ in range(30):
+        world.clock.now_ms += 31_000
+        world.work()
+    assert world.state(placement_id) is ObservedState.PREPARING
+    world.runtime.broken = {}
+    world.settle()
+    assert world.state(placement_id) is ObservedState.RUNNING

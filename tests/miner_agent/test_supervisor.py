@@ -1,0 +1,60 @@
+"""The agent's tasks together: nobody's slow start keeps another rental from its end."""
+
+import asyncio
+import threading
+from pathlib import Path
+
+from miner_agent.domain.placement import Placement
+from miner_agent.supervisor import STARTS_MOST, Supervisor
+from protocol.agent import ObservedState, SyncReply, SyncRequest
+from tests.miner_agent.world import MemoryRuntime, World
+
+DEADLINE_S = 30
+
+
+class WorldMarket:
+    """The marketplace of a world, at the supervisor's port."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def sync(self, request: SyncRequest) -> SyncReply:
+        while request.hold_s and request.revision >= self._world.revision:
+            await asyncio.sleep(0.01)
+        return self._world.reply()
+
+
+async def test_slow_images_do_not_keep_a_rental_from_its_end(tmp_path: Path) -> None:
+    world = World(tmp_path / "journal", ports=STARTS_MOST + 1, cores=STARTS_MOST + 1)
+    ends = world.want()
+    world.sync()
+    world.work()
+    done = threading.Event()
+    hold_starts(world.runtime, done)
+    slow = [world.want() for _ in range(STARTS_MOST)]
+    supervisor = Supervisor(agent=world.agent, market=WorldMarket(world), hardware=lambda: None)
+    running = asyncio.create_task(supervisor.run())
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            while {world.journal.find(one) is not None for one in slow} != {True}:
+                await asyncio.sleep(0.01)
+            while {world.state(one) for one in slow} != {ObservedState.PREPARING}:
+                await asyncio.sleep(0.01)
+            world.end(ends)
+            while world.state(ends) is not ObservedState.GONE:
+                await asyncio.sleep(0.01)
+    finally:
+        done.set()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+def hold_starts(runtime: MemoryRuntime, done: threading.Event) -> None:
+    """Let every start wait for ``done``, as for a registry that sends a byte a minute."""
+    start = runtime.bring_up
+
+    def slow(placement: Placement, *, progress: object) -> object:
+        done.wait(DEADLINE_S)
+        return start(placement, progress=progress)
+
+    runtime.bring_up = slow
