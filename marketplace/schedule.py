@@ -24,6 +24,13 @@ PASSES = (
     Pass("expire", "marketplace.rentals.actions.expire.expire", 1, 60),
     Pass("sweep", "marketplace.placements.actions.sweep.sweep", 5, 60),
     Pass("offline", "marketplace.machines.actions.mark_offline.mark_offline", 5, 60),
+    Pass(
+        "top-ups",
+        "marketplace.payments.actions.settle_pending.settle_pending",
+        30,
+        120,
+        lane="payments",
+    ),
     Pass("list", "marketplace.offers.actions.list_offer.list_missing", 30, 60),
     Pass("nonces", "marketplace.verification.authenticate.forget_nonces", 60, 60),
     Pass("attempts", "marketplace.accounts.actions.count_attempt.forget_attempts", 60, 60),

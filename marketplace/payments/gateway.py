@@ -50,6 +50,12 @@ class Gateway(Protocol):
         :raises GatewayUnreachable: when no answer came within the gateway's deadline.
         """
 
+    def cancel(self, *, top_up_id: UUID) -> Answer:
+        """Return paid if the money came already; else refused, and it is never taken from then on.
+
+        :raises GatewayUnreachable: when no answer came within the gateway's deadline.
+        """
+
 
 class GatewayUnreachable(Exception):
     """Nobody knows whether the payment happened; ask again with the same id."""

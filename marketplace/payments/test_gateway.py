@@ -28,3 +28,7 @@ class TestGateway:
         if amount_microusd == DECLINED_MICROUSD:
             return Answer(Outcome.REFUSED, reference, "The test card was declined.")
         return Answer(Outcome.PAID, reference)
+
+    def cancel(self, *, top_up_id: UUID) -> Answer:
+        """Return refused: what was paid was paid at once and is settled."""
+        return Answer(Outcome.REFUSED, f"test-{top_up_id}", "It was not paid in time.")

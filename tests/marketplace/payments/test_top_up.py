@@ -15,12 +15,13 @@ from marketplace.ledger import queries as ledger
 from marketplace.ledger.actions.post import CauseReused
 from marketplace.ledger.audit import audit
 from marketplace.ledger.models import Account
-from marketplace.payments import queries
+from marketplace.payments.actions.settle_pending import settle_pending
 from marketplace.payments.actions.top_up import TopUpAmountRefused, settle, top_up
 from marketplace.payments.configured_gateway import PaymentsUnavailable
 from marketplace.payments.gateway import Answer, GatewayUnreachable, Outcome
 from marketplace.payments.models import TopUp
 from marketplace.payments.test_gateway import DECLINED_MICROUSD, TestGateway
+from tests.marketplace.broken import break_row
 
 AtOnce = Callable[[Sequence[Callable[[], object]]], list[object]]
 FIVE = MicroUsd(5_000_000)
@@ -32,12 +33,20 @@ class CardGateway:
 
     answers: list[Outcome | None]
     asked: list[UUID] = field(default_factory=list)
+    cancelled: list[UUID] = field(default_factory=list)
     name: str = "card"
     source: AccountKind = AccountKind.OUTSIDE
     kind: TransferKind = TransferKind.TOP_UP
 
     def charge(self, *, top_up_id: UUID, amount_microusd: MicroUsd, email: str) -> Answer:
         self.asked.append(top_up_id)
+        return self._answer(top_up_id)
+
+    def cancel(self, *, top_up_id: UUID) -> Answer:
+        self.cancelled.append(top_up_id)
+        return self._answer(top_up_id)
+
+    def _answer(self, top_up_id: UUID) -> Answer:
         outcome = self.answers.pop(0)
         if outcome is None:
             raise GatewayUnreachable
@@ -136,12 +145,6 @@ def test_a_site_without_a_gateway_takes_no_money(
         top_up(user_id=alice.pk, amount_microusd=FIVE, cause="t1", now=now)
 
 
-def test_people_see_their_own_payments(alice: User, bob: User, now: datetime) -> None:
-    paid = top_up(user_id=alice.pk, amount_microusd=FIVE, cause="t1", now=now)
-    assert queries.top_ups(alice.pk) == (paid,)
-    assert queries.top_ups(bob.pk) == ()
-
-
 @pytest.mark.django_db(transaction=True)
 def test_many_clicks_at_once_pay_once(
     transactional_db: None, alice: User, at_once: AtOnce, now: datetime
@@ -159,3 +162,57 @@ def test_a_payment_after_the_refusal_adds_nothing(alice: User, now: datetime) ->
     answer = Answer(Outcome.PAID, "late")
     late = settle(top_up_id=refused.pk, answer=answer, gateway=TestGateway(), now=now)
     assert (late.state, ledger.balance(alice.pk)) == ("refused", 0)
+
+
+def pending(user: User, gateway: CardGateway, now: datetime, *, cause: str = "t1") -> TopUp:
+    """Return a payment whose answer was lost."""
+    gateway.answers.insert(0, None)
+    return top_up(user_id=user.pk, amount_microusd=FIVE, cause=cause, now=now, gateway=gateway)
+
+
+def test_a_lost_answer_is_fetched_without_anybody_asking(alice: User, now: datetime) -> None:
+    gateway = CardGateway([Outcome.PAID])
+    waiting = pending(alice, gateway, now)
+    assert settle_pending(now=now + timedelta(seconds=60), gateway=gateway) == 0
+    assert settle_pending(now=now + timedelta(seconds=61), gateway=gateway) == 1
+    assert settle_pending(now=now + timedelta(seconds=62), gateway=gateway) == 0
+    assert gateway.asked == [waiting.pk] * 2
+    assert ledger.balance(alice.pk) == FIVE
+    assert audit() == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "balance"),
+    [(Outcome.REFUSED, "refused", 0), (Outcome.PAID, "paid", FIVE), (None, "pending", 0)],
+)
+def test_after_a_day_the_gateway_is_told_to_take_nothing_any_more(
+    alice: User, now: datetime, outcome: Outcome | None, state: str, balance: int
+) -> None:
+    gateway = CardGateway([outcome])
+    waiting = pending(alice, gateway, now)
+    settle_pending(now=now + timedelta(hours=24, seconds=1), gateway=gateway)
+    waiting.refresh_from_db()
+    assert (waiting.state, ledger.balance(alice.pk)) == (state, balance)
+    assert (len(gateway.asked), gateway.cancelled) == (1, [waiting.pk])
+
+
+def test_a_payment_that_cannot_be_settled_holds_up_no_other(
+    alice: User, bob: User, now: datetime, caplog: pytest.LogCaptureFixture
+) -> None:
+    gateway = CardGateway([Outcome.PAID, Outcome.PAID])
+    broken = pending(alice, gateway, now)
+    pending(bob, gateway, now + timedelta(seconds=1), cause="t2")
+    break_row(broken)
+    assert settle_pending(now=now + timedelta(minutes=2), gateway=gateway) == 1
+    assert (ledger.balance(alice.pk), ledger.balance(bob.pk)) == (0, FIVE)
+    assert "top-up not settled" in caplog.messages
+
+
+def test_the_test_gateway_finishes_what_a_crash_left(alice: User, now: datetime) -> None:
+    left = {"user": alice, "amount_microusd": FIVE, "gateway": "test"}
+    TopUp.objects.create(**left, cause="crashed", created_at=now - timedelta(minutes=2))
+    TopUp.objects.create(**left, cause="forgotten", created_at=now - timedelta(days=2))
+    assert settle_pending(now=now) == 2
+    states = dict(TopUp.objects.values_list("cause", "state"))
+    assert states == {"crashed": "paid", "forgotten": "refused"}
+    assert ledger.balance(alice.pk) == FIVE
