@@ -4,12 +4,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import close_old_connections, transaction
+from django.db import transaction
 from pydantic import ValidationError
 
 from marketplace.domain import nonce
@@ -23,6 +22,7 @@ from marketplace.offers.actions.refresh import refresh
 from marketplace.placements import queries as placement_queries
 from marketplace.placements.actions.observe import observe
 from marketplace.verification.queries import validator_keys
+from marketplace.watch import in_thread
 from protocol import paths
 from protocol.agent import ProblemReply, SyncReply, SyncRequest
 from protocol.message import holds_nul
@@ -33,7 +33,6 @@ BODY_BYTES_MAX = 4 << 20
 #: a sync of a machine that is not enrolled is read no further; most others are smaller anyway
 BODY_BYTES_UNKNOWN_MAX = 64 << 10
 BODY_S_MAX = 20.0
-Answer = TypeVar("Answer")
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -62,12 +61,7 @@ class MethodWrong(Refused):
     sentence = "A sync is a POST."
 
 
-async def newest_revisions(machine_ids: list[UUID]) -> Mapping[UUID, int]:
-    """Return each machine's revision, read on a thread of its own."""
-    return await _in_thread(lambda: machine_queries.newest_revisions(machine_ids))
-
-
-held_syncs = HeldSyncs(newest_revisions)
+held_syncs = HeldSyncs(machine_queries.changed_revisions)
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,11 +71,11 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
             raise MethodWrong
         headers = _headers(scope)
         body = await _body(receive, headers)
-        machine_id, request = await _in_thread(
+        machine_id, request = await in_thread(
             lambda: take_in(headers=headers, body=body, now=_now())
-        )
+        )()
         await _hold(machine_id, request, receive)
-        reply = await _in_thread(lambda: answer(machine_id=machine_id, now=_now()))
+        reply = await in_thread(lambda: answer(machine_id=machine_id, now=_now()))()
         await _respond(send, 200, reply.model_dump_json().encode())
     except Refused as refused:
         await _respond(send, refused.status, problem(refused))
@@ -185,7 +179,7 @@ async def _read(receive: Receive, machine_key: str) -> bytes:
         body += message.get("body", b"")
         more = message.get("more_body", False)
         if len(body) > bytes_max and bytes_max < BODY_BYTES_MAX:
-            if not await _in_thread(lambda: machine_queries.is_enrolled(machine_key)):
+            if not await in_thread(machine_queries.is_enrolled)(machine_key):
                 raise MachineUnknown
             bytes_max = BODY_BYTES_MAX
         if len(body) > bytes_max:
@@ -195,17 +189,6 @@ async def _read(receive: Receive, machine_key: str) -> bytes:
 
 def _now() -> datetime:
     return datetime.now(tz=UTC)
-
-
-async def _in_thread(call: Callable[[], Answer]) -> Answer:
-    def closing() -> Answer:
-        try:
-            return call()
-        finally:
-            close_old_connections()
-
-    reply: Answer = await sync_to_async(closing, thread_sensitive=False)()
-    return reply
 
 
 async def _respond(send: Send, status: int, body: bytes) -> None:

@@ -5,6 +5,7 @@ from uuid import uuid4
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 
 from marketplace.domain.matching import Slice
 
@@ -50,6 +51,8 @@ class Machine(models.Model):
     uptime_counted_at = models.DateTimeField()
     #: rises with every change of what is desired on this machine
     desired_revision = models.BigIntegerField(default=1)
+    #: when it rose last, by the database's clock
+    desired_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         constraints = [
@@ -62,7 +65,8 @@ class Machine(models.Model):
             )
         ]
         indexes = [
-            models.Index(name="machine_silent", fields=["last_seen_at"], condition=Q(online=True))
+            models.Index(name="machine_silent", fields=["last_seen_at"], condition=Q(online=True)),
+            models.Index(name="machine_desired", fields=["desired_at"]),
         ]
 
     def __str__(self) -> str:

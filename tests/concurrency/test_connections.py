@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from marketplace import sync
+from marketplace.watch import in_thread
 
 SYNCS = 20
 
@@ -24,5 +24,5 @@ def opened_at() -> datetime:
 
 
 async def test_one_sync_after_the_other_opens_no_connection_anew() -> None:
-    begun = await sync._in_thread(clock)
-    assert max([await sync._in_thread(opened_at) for _ in range(SYNCS)]) < begun
+    begun = await in_thread(clock)()
+    assert max([await in_thread(opened_at)() for _ in range(SYNCS)]) < begun

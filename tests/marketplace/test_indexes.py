@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from marketplace.machines.queries import changed_revisions
 from marketplace.metering.queries import delivered
 from marketplace.placements.queries import desired
 from marketplace.rentals.actions.expire import expire
@@ -33,10 +34,11 @@ def plan_of(call: Callable[[], object]) -> str:
     ("call", "index"),
     [
         (lambda: desired(UUID(int=1), NOW), "placement_not_gone"),
+        (lambda: changed_revisions([], []), "machine_desired"),
         (lambda: expire(now=NOW), "placement_paid_out"),
         (lambda: delivered(NOW, after(60)), "interval_counted"),
     ],
-    ids=["desired", "expire", "delivered"],
+    ids=["desired", "changed", "expire", "delivered"],
 )
 def test_it_reads_its_index(call: Callable[[], object], index: str) -> None:
     assert index in plan_of(call)

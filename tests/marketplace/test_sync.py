@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import MutableMapping
+from collections.abc import Collection, MutableMapping
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from marketplace.machines.actions.enrol import enrol
 from marketplace.machines.actions.heartbeat import SyncReplayed
 from marketplace.machines.actions.issue_token import issue_token
 from marketplace.machines.models import Machine
+from marketplace.watch import in_thread
 from protocol import paths
 from protocol.agent import ObservedState, SyncReply
 from protocol.signing import public_key_of, request_bytes, sign
@@ -138,7 +139,7 @@ async def test_a_stranger_is_read_no_further_than_a_small_sync() -> None:
 @pytest.mark.django_db(transaction=True)
 async def test_a_machine_may_send_as_much_as_a_sync_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sync, "_now", lambda: scene.NOW)
-    await sync._in_thread(enrolled)
+    await in_thread(enrolled)()
     body = json.dumps(QUIET).encode() + CHUNK * 100
     chunks = [body[start : start + len(CHUNK)] for start in range(0, len(body), len(CHUNK))]
     status, reply = await Call(chunks, headers(body)).answered()
@@ -157,8 +158,8 @@ async def test_who_never_ends_a_sync_is_hung_up_on(monkeypatch: pytest.MonkeyPat
 
 
 async def test_only_the_newest_calls_of_a_machine_are_held() -> None:
-    async def nothing_new(machine_ids: list[UUID]) -> dict[UUID, int]:
-        return dict.fromkeys(machine_ids, 0)
+    def nothing_new(machine_ids: Collection[UUID], new: Collection[UUID]) -> dict[UUID, int]:
+        return dict.fromkeys(new, 0)
 
     held, machine_id = HeldSyncs(nothing_new), UUID(int=1)
     calls = []

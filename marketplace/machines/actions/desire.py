@@ -3,15 +3,19 @@
 from uuid import UUID
 
 from django.db.models import F
+from django.db.models.functions import Now
 
 from marketplace.machines.models import Machine
+
+#: dated by the database, whose clock all processes share
+RAISED = {"desired_revision": F("desired_revision") + 1, "desired_at": Now()}
 
 
 def bump(*, machine_id: UUID) -> None:
     """Raise the machine's revision; call it in the transaction that changes what is desired."""
-    Machine.objects.filter(id=machine_id).update(desired_revision=F("desired_revision") + 1)
+    Machine.objects.filter(id=machine_id).update(**RAISED)
 
 
 def bump_online() -> None:
     """Raise every online machine's revision: something changed for all of them."""
-    Machine.objects.filter(online=True).update(desired_revision=F("desired_revision") + 1)
+    Machine.objects.filter(online=True).update(**RAISED)

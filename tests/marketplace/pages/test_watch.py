@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from uuid import UUID
 
 import pytest
-from django.db import OperationalError
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
@@ -19,18 +18,14 @@ ALICE, BOB = 1, 2
 
 
 class World:
-    """What the watch reads; it can be out of order once."""
+    """What the watch reads."""
 
     def __init__(self) -> None:
         self.state: dict[UUID, object] = {ONE: "a", OTHER: "a"}
         self.asked: list[tuple[UUID, ...]] = []
-        self.broken = False
 
     def read(self, rental_ids: Sequence[UUID]) -> dict[UUID, object]:
         self.asked.append(tuple(rental_ids))
-        if self.broken:
-            self.broken = False
-            raise OperationalError
         return {rental_id: self.state[rental_id] for rental_id in rental_ids}
 
 
@@ -59,15 +54,6 @@ async def test_only_those_who_watch_what_changed_are_woken() -> None:
         await woken(same)
         assert not other.is_set()
         assert set(world.asked[-1]) == {ONE, OTHER}
-
-
-async def test_a_lost_database_ends_no_stream() -> None:
-    world = World()
-    watching = watch.Watch(world.read)
-    with watching.watching(ONE, ALICE) as changed:
-        await woken(changed)
-        world.broken, world.state[ONE] = True, "b"
-        await woken(changed)
 
 
 async def test_nobody_watching_means_nothing_is_read() -> None:
