@@ -29,6 +29,8 @@ class Meter(models.Model):
     #: the server's time up to which seconds were counted; None: nothing yet
     proven_until = models.DateTimeField(null=True)
     charged_ms = models.BigIntegerField(default=0)
+    #: the server's time up to which counted seconds were charged; None: none was
+    charged_until = models.DateTimeField(null=True)
     charged_microusd = models.BigIntegerField(default=0)
     fee_microusd = models.BigIntegerField(default=0)
     opened_at = models.DateTimeField()

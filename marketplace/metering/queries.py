@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Sum
+from django.db.models import F, Sum
 
 from marketplace.metering.models import Meter, SignedIntervalRow
 from marketplace.verification.epochs import Delivered
@@ -19,13 +19,16 @@ def receipts(placement_id: UUID) -> tuple[SignedInterval, ...]:
 
 
 def delivered(start: datetime, end: datetime) -> dict[UUID, Delivered]:
-    """Return, by machine, the counted time that was received inside [start, end).
+    """Return, by machine, the counted time that was charged and ended inside [start, end).
 
     GPU machines count each GPU's milliseconds, machines without one count the placement's.
     """
     found: dict[UUID, Delivered] = {}
     rows = SignedIntervalRow.objects.filter(
-        billable_from__isnull=False, billable_to__gte=start, billable_to__lt=end
+        billable_from__isnull=False,
+        billable_to__gte=start,
+        billable_to__lt=end,
+        billable_to__lte=F("placement__meter__charged_until"),
     ).select_related("placement__meter")
     # In the order of the index, which is the way to read an epoch and not all the past.
     for row in rows.order_by("billable_to", "id").iterator(chunk_size=1000):

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -12,6 +12,7 @@ from marketplace.domain import money
 from marketplace.domain.placement import LIVE
 from marketplace.ledger.actions import hold as holds
 from marketplace.metering.models import Meter
+from marketplace.placements.models import Placement
 
 logger = logging.getLogger(__name__)
 #: meters that one tick looks at; the next tick goes on
@@ -19,8 +20,12 @@ METERS_MAX = 1000
 #: meters charged in one transaction, which holds their locks for that long
 METERS_AT_ONCE = 50
 PPM = 1_000_000
+#: the columns that a charge moves
+CHARGED = ("charged_ms", "charged_until", "charged_microusd", "fee_microusd")
 #: as much of an image's name as a statement shows
 IMAGE_LENGTH_MAX = 120
+#: how long after the end a machine that did not say GONE may still send what it signed
+LAST_INTERVALS_S = 120
 
 
 def charge_all(*, now: datetime) -> int:
@@ -42,7 +47,7 @@ def charge_all(*, now: datetime) -> int:
 
 
 def charge(*, meter_id: UUID, now: datetime) -> None:
-    """Charge one meter up to what is proven; close it and free its hold once its placement ended.
+    """Charge one meter up to what is proven; close it and free its hold once nothing more comes.
 
     Charges are cumulative: the cause names the milliseconds reached, so that a repeat posts nothing
     and rounding never drifts.
@@ -50,10 +55,23 @@ def charge(*, meter_id: UUID, now: datetime) -> None:
     with transaction.atomic():
         for meter in _locked([meter_id]):
             _post([meter], now)
-            if meter.placement.state not in LIVE:
+            if _is_complete(meter.placement, now):
                 holds.release(hold_id=meter.hold_id, cause=f"meter:{meter.id}:close", now=now)
                 meter.closed_at = now
             meter.save()
+
+
+def _is_complete(placement: Placement, now: datetime) -> bool:
+    """Say whether no interval can come any more that counts.
+
+    GONE is a machine's last word, said after its last interval. One that ended badly without it
+    has a short while for both; without a door that was ever seen, nothing of it counts anyway.
+    """
+    if placement.ended_at is None:
+        return False
+    if placement.gone_at is not None or placement.reachable_at is None:
+        return True
+    return now >= placement.ended_at + timedelta(seconds=LAST_INTERVALS_S)
 
 
 def _charge_some(meter_ids: Sequence[UUID], now: datetime) -> None:
@@ -62,7 +80,7 @@ def _charge_some(meter_ids: Sequence[UUID], now: datetime) -> None:
         with transaction.atomic():
             meters = _locked(meter_ids)
             _post(meters, now)
-            Meter.objects.bulk_update(meters, ["charged_ms", "charged_microusd", "fee_microusd"])
+            Meter.objects.bulk_update(meters, CHARGED)
     except Exception:
         # One of them is broken; alone, each of them says so or is charged.
         logger.info("Meters charged one by one", extra={"meters": len(meter_ids)})
@@ -92,6 +110,7 @@ def _post(meters: Sequence[Meter], now: datetime) -> None:
         if total > meter.charged_microusd:
             charges.append(_charge_of(meter, total, fee))
         meter.charged_ms = meter.proven_ms
+        meter.charged_until = meter.proven_until
         meter.charged_microusd = total
         meter.fee_microusd = fee
     if charges:

@@ -30,7 +30,7 @@ def record(
 ) -> None:
     """Store each interval that continues its placement's chain; repeat as often as you like.
 
-    One that does not is left out, so the machine is never told that it is stored.
+    One that does not is refused alone, and the machine is never told that it is stored.
     """
     told = {placement.placement_id: placement for placement in observed}
     by_placement: dict[UUID, list[SignedInterval]] = {}
@@ -38,13 +38,7 @@ def record(
         by_placement.setdefault(signed.interval.placement_id, []).append(signed)
     for placement_id, chain in by_placement.items():
         chain.sort(key=lambda signed: signed.interval.sequence)
-        try:
-            _record_chain(machine_id, machine_key, placement_id, told, chain, now)
-        except BrokenChain as error:
-            logger.warning(
-                "interval refused",
-                extra={"placement_id": str(placement_id), "reason": str(error)},
-            )
+        _record_chain(machine_id, machine_key, placement_id, told, chain, now)
 
 
 def _record_chain(
@@ -68,10 +62,15 @@ def _record_chain(
         last = _last_row(placement_id)
         previous = SignedInterval.model_validate(last.signed).interval if last else None
         unbroken_from_age_ms = last.unbroken_from_age_ms if last else 0
+        refusals: list[BrokenChain] = []
         for signed in chain:
             if previous is not None and signed.interval.sequence <= previous.sequence:
                 continue
-            check_next(signed, machine_key=machine_key, previous=previous)
+            try:
+                check_next(signed, machine_key=machine_key, previous=previous)
+            except BrokenChain as error:
+                refusals.append(error)
+                continue
             if not _continues(signed.interval, previous):
                 unbroken_from_age_ms = signed.interval.from_age_ms
             previous = signed.interval
@@ -84,7 +83,19 @@ def _record_chain(
                 stopped_at,
                 now,
             )
+            # A closed meter charges nothing any more: what comes too late is kept, and counts not.
+            if meter.closed_at is not None:
+                stretch = None
             _store(meter, signed, unbroken_from_age_ms, stretch, now)
+        if refusals:
+            logger.warning(
+                "intervals refused",
+                extra={
+                    "placement_id": placement_id,
+                    "intervals": len(refusals),
+                    "reason": str(refusals[0]),
+                },
+            )
         if previous is not None:
             Placement.objects.filter(id=placement_id).update(next_sequence=previous.sequence + 1)
         meter.save(update_fields=["proven_ms", "proven_until"])

@@ -1,0 +1,176 @@
+"""What a machine signed is paid though it comes late, and nothing else counts as delivered."""
+
+from collections.abc import Callable
+
+import pytest
+
+from marketplace.accounts.models import User
+from marketplace.ledger import audit
+from marketplace.ledger import queries as ledger
+from marketplace.metering import queries as metering
+from marketplace.metering.actions.charge import charge_all
+from marketplace.metering.models import Meter, SignedIntervalRow
+from marketplace.placements.models import Placement
+from marketplace.rentals.actions import stop
+from marketplace.rentals.models import Rental
+from marketplace.verification.epochs import Delivered
+from protocol.agent import ObservedState
+from tests.marketplace.rentals.market import CPU_HOUR_MICROUSD, Market, give_key
+from tests.marketplace.scene import NOW, after
+
+SECOND_MICROUSD = CPU_HOUR_MICROUSD // 3600
+
+
+@pytest.fixture
+def market(charlie: User) -> Market:
+    return Market.open(charlie)
+
+
+@pytest.fixture
+def rental(market: Market, alice: User, give: Callable[..., None]) -> Rental:
+    give(alice, 10_000_000)
+    give_key(alice)
+    rental = market.rent(alice)
+    # It begins at second 2, its door is seen at second 3 and again at second 100.
+    market.run(rental, at=after(2))
+    market.look(at=after(100))
+    market.agent.sync(after(100))
+    return rental
+
+
+def signed(market: Market, rental: Rental, *, until_s: int) -> dict[str, object]:
+    """Return the next interval, which the machine signs at that second."""
+    chain = market.agent.chain
+    from_age_ms = chain[-1].interval.to_age_ms if chain else 0
+    return market.agent.count(rental.placement_id, from_age_ms, (until_s - 2) * 1000)
+
+
+def told(
+    market: Market, rental: Rental, state: ObservedState, *, second: int, **more: object
+) -> dict[str, object]:
+    """Return the rental as the machine reports it at that second."""
+    return market.agent.observed(
+        rental.placement_id, state, run=1, age_ms=(second - 2) * 1000, **more
+    )
+
+
+def test_what_comes_after_a_bad_end_and_before_gone_is_paid(
+    market: Market, rental: Rental, alice: User
+) -> None:
+    last = signed(market, rental, until_s=100)
+    # More was unsent than one sync takes, so the intervals come with the next one.
+    failed = told(market, rental, ObservedState.COLLECTING, second=101, problem="start_failed")
+    market.agent.sync(after(101), placements=[failed])
+    charge_all(now=after(102))
+    assert Placement.objects.get().state == "failed"
+    assert Meter.objects.get().closed_at is None
+    gone = told(market, rental, ObservedState.GONE, second=103, problem="start_failed")
+    market.agent.sync(after(103), placements=[gone], intervals=[last])
+    charge_all(now=after(104))
+    meter = Meter.objects.get()
+    assert (meter.charged_ms, meter.closed_at) == (97_000, after(104))
+    assert ledger.held(alice.pk) == 0
+    assert audit.audit() == []
+
+
+def test_a_machine_that_never_says_gone_holds_the_money_for_two_minutes(
+    market: Market, rental: Rental, alice: User
+) -> None:
+    failed = told(market, rental, ObservedState.COLLECTING, second=101, problem="start_failed")
+    market.agent.sync(after(101), placements=[failed])
+    charge_all(now=after(220))
+    assert ledger.held(alice.pk) > 0
+    charge_all(now=after(221))
+    assert ledger.held(alice.pk) == 0
+
+
+def test_a_rental_that_never_had_a_door_gives_its_hold_back_at_once(
+    market: Market, alice: User, give: Callable[..., None]
+) -> None:
+    give(alice, 10_000_000)
+    give_key(alice)
+    rental = market.rent(alice)
+    failed = market.agent.observed(
+        rental.placement_id, ObservedState.COLLECTING, problem="image_unknown"
+    )
+    market.agent.sync(after(2), placements=[failed])
+    charge_all(now=after(3))
+    assert ledger.held(alice.pk) == 0
+
+
+def test_what_comes_after_the_settlement_is_kept_but_counts_nowhere(
+    market: Market, rental: Rental
+) -> None:
+    last = signed(market, rental, until_s=100)
+    gone = told(market, rental, ObservedState.GONE, second=101)
+    market.agent.sync(after(101), placements=[gone])
+    charge_all(now=after(102))
+    market.agent.sync(after(103), placements=[gone], intervals=[last])
+    charge_all(now=after(104))
+    meter = Meter.objects.get()
+    assert (meter.proven_ms, meter.charged_ms) == (0, 0)
+    assert SignedIntervalRow.objects.count() == 1
+    assert metering.delivered(NOW, after(1000)) == {}
+    assert audit.audit() == []
+
+
+def test_delivered_is_what_was_charged_for_inside_the_stretch(
+    market: Market, rental: Rental, alice: User
+) -> None:
+    running = told(market, rental, ObservedState.RUNNING, second=50)
+    market.agent.sync(
+        after(50), placements=[running], intervals=[signed(market, rental, until_s=50)]
+    )
+    # Proven, and not charged yet.
+    assert metering.delivered(NOW, after(1000)) == {}
+    charge_all(now=after(51))
+    stop.stop(rental_id=rental.id, renter_id=alice.pk, now=after(90))
+    market.agent.sync(after(99))
+    gone = told(market, rental, ObservedState.GONE, second=101)
+    market.agent.sync(
+        after(101), placements=[gone], intervals=[signed(market, rental, until_s=100)]
+    )
+    machine_id = market.machine.id
+    fee = SECOND_MICROUSD // 20
+    assert metering.delivered(NOW, after(1000)) == {machine_id: Delivered(47_000, 47 * fee)}
+    charge_all(now=after(102))
+    assert Meter.objects.get().charged_ms == 87_000
+    assert metering.delivered(NOW, after(1000)) == {machine_id: Delivered(87_000, 87 * fee)}
+    # The second interval alone ends in this stretch.
+    assert metering.delivered(after(51), after(1000)) == {machine_id: Delivered(40_000, 40 * fee)}
+    assert metering.delivered(after(91), after(1000)) == {}
+
+
+def test_delivered_counts_each_gpu_of_a_machine_that_has_some(
+    market: Market, rental: Rental
+) -> None:
+    Placement.objects.filter(id=rental.placement_id).update(gpu_uuids=["GPU-0", "GPU-1"])
+    running = told(market, rental, ObservedState.RUNNING, second=50)
+    market.agent.sync(
+        after(50), placements=[running], intervals=[signed(market, rental, until_s=50)]
+    )
+    charge_all(now=after(51))
+    assert metering.delivered(NOW, after(60))[market.machine.id].paid_ms == 2 * 47_000
+
+
+def test_a_refused_interval_takes_no_good_one_with_it(
+    market: Market, rental: Rental, caplog: pytest.LogCaptureFixture
+) -> None:
+    good, bad = signed(market, rental, until_s=50), signed(market, rental, until_s=100)
+    bad["signature"] = good["signature"]
+    running = told(market, rental, ObservedState.RUNNING, second=100)
+    reply = market.agent.sync(after(100), placements=[running], intervals=[bad, good, good])
+    assert reply.desired[0].next_sequence == 1
+    assert SignedIntervalRow.objects.count() == 1
+    assert Meter.objects.get().proven_ms == 47_000
+    assert caplog.messages.count("intervals refused") == 1
+
+
+def test_a_false_copy_of_an_interval_does_not_keep_the_true_one_out(
+    market: Market, rental: Rental
+) -> None:
+    true = signed(market, rental, until_s=50)
+    running = told(market, rental, ObservedState.RUNNING, second=50)
+    false = {**true, "signature": "0" * 128}
+    reply = market.agent.sync(after(50), placements=[running], intervals=[false, true])
+    assert reply.desired[0].next_sequence == 1
