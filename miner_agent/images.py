@@ -23,7 +23,7 @@ from miner_agent.domain.image import (
     registry_host,
     repository,
 )
-from miner_agent.engine import Engine, EngineRefused, answers
+from miner_agent.engine import Engine, EngineRefused, EngineUnavailable, answers
 from protocol.agent import IMAGE_REFERENCE
 
 PULL_DEADLINE_S = 1800
@@ -105,6 +105,13 @@ class Images:
             found = self._inspect(pinned) or self._pull(pinned, progress)
         except (EngineRefused, NotFound) as error:
             raise _pull_error(reference, str(error)) from error
+        except EngineUnavailable as error:
+            # A registry that keeps silent looks like an engine that does: only that one is the
+            # machine's fault.
+            if "timed out" not in str(error):
+                raise
+            self._engine.facts()
+            raise _pull_error(reference, "nothing") from error
         return self._bare(found)
 
     def trim(self) -> None:

@@ -13,7 +13,7 @@ LOGIN = ("host", "secret")
 
 
 class Registry:
-    """Repositories below /private/ ask for LOGIN, below /broken/ nothing works."""
+    """Repositories below /private/ ask for LOGIN, /broken/ ones fail, /silent/ ones say nothing."""
 
     def __init__(self) -> None:
         self.blobs: dict[str, bytes] = {}
@@ -22,12 +22,14 @@ class Registry:
         self.asked: list[str] = []
         #: the digest of the layer that was pushed last
         self.layer = ""
+        self._closed = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self.name = f"127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def close(self) -> None:
+        self._closed.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -71,6 +73,8 @@ class Registry:
             return 401, "application/json", _error("UNAUTHORIZED", "authentication required")
         if path.startswith("/v2/broken/"):
             return 500, "application/json", _error("UNKNOWN", "the disks burn")
+        if path.startswith("/v2/silent/"):
+            self._closed.wait()
         name = path.removeprefix("/v2/")
         if name in self.manifests:
             return 200, MANIFEST, self.manifests[name]

@@ -96,6 +96,14 @@ def test_the_hosts_own_log_in_is_not_used(
         find(name)
 
 
+def test_a_registry_that_keeps_silent_is_not_the_machines_fault(
+    registry: Registry, made: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("miner_agent.engine.CALL_DEADLINE_S", 2)
+    with pytest.raises(ImagePullFailed, match="the registry answered: nothing"):
+        find(f"{registry.name}/silent/tool:1")
+
+
 def test_an_image_that_the_host_allows_needs_no_registry(made: list[str]) -> None:
     images.make("house/tool:1")
     made.append("house/tool:1")

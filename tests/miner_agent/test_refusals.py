@@ -6,7 +6,7 @@ import pytest
 
 from protocol.agent import ObservedState, PlacementKind
 from tests.miner_agent import images
-from tests.miner_agent.host import Host, free_ports, is_left
+from tests.miner_agent.host import Host, docker, free_ports, is_left
 from tests.miner_agent.registry import Registry
 
 
@@ -46,6 +46,7 @@ def test_a_private_image_of_the_host(running_host: Host, registry: Registry) -> 
     image = registry.push("private/model", "1", images.content())
     images.make(image)
     code, message = refused(running_host, image=image)
+    docker("rmi", image)
     assert code == "image_unknown"
     assert image in message
 
