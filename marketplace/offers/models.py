@@ -23,7 +23,6 @@ class Offer(models.Model):
     longest_term_s = models.IntegerField()
     #: False: the host took it off the market
     listed = models.BooleanField(default=True)
-    listed_at = models.DateTimeField()
     # What follows is derived; actions/refresh.py writes it and can redo it at any time.
     #: an hour of the smallest slice: one GPU, or one CPU where the machine has no GPU
     price_hour_microusd = models.BigIntegerField()

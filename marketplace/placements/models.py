@@ -32,7 +32,6 @@ class Placement(models.Model):
     disk_bytes = models.BigIntegerField()
     #: which GPUs it got, kept after its leases are gone
     gpu_uuids = models.JSONField(default=list)
-    price_hour_microusd = models.BigIntegerField(default=0)
     #: the machine ends it by itself then
     funded_until = models.DateTimeField()
     #: late after this; None: it ended

@@ -77,8 +77,8 @@ class Renter:
         chance = self.world.chance
         self.asked += 1
         key = f"{self.user.pk}-rent-{self.asked}"
-        offers = list(Offer.objects.order_by("listed_at", "id").values_list("id", flat=True))
-        offer_id = chance.choice(offers)
+        offers = Offer.objects.order_by("machine__enrolled_at", "id")
+        offer_id = chance.choice(list(offers.values_list("id", flat=True)))
         gpus = chance.choice((0, 1, 1, 2))
         resources = Resources.of(
             cpus=chance.choice((1, 1, 2)), ram_bytes=1 << 30, disk_bytes=1 << 30, gpus=gpus

@@ -26,7 +26,6 @@ def list_offer(*, machine_id: UUID, now: datetime) -> Offer:
             "price_gpu_hour_microusd": PRICE_GPU_HOUR_MICROUSD,
             "price_cpu_hour_microusd": PRICE_CPU_HOUR_MICROUSD,
             "longest_term_s": LONGEST_TERM_S,
-            "listed_at": now,
             "price_hour_microusd": price,
         },
     )

@@ -25,7 +25,6 @@ def place(
     authorized_keys: Sequence[str],
     funded_until: datetime,
     now: datetime,
-    price_hour_microusd: int = 0,
 ) -> Placement:
     """Return the new placement, OFFERED to its machine.
 
@@ -55,7 +54,6 @@ def place(
             memory_bytes=asked.memory_bytes,
             disk_bytes=asked.disk_bytes,
             gpu_uuids=gpu_uuids,
-            price_hour_microusd=price_hour_microusd,
             funded_until=funded_until,
             deadline_at=deadline(PlacementState.OFFERED, now=now, funded_until=funded_until),
             created_at=now,
