@@ -23,7 +23,7 @@ class Report:
     #: None: no problem
     problem_code: str | None = None
     problem_sentence: str = ""
-    #: the workload's own process came to an end
+    #: a job's own process came to an end, as a job's is meant to
     exited: bool = False
 
 
@@ -64,7 +64,7 @@ def judge(report: Report, *, state: PlacementState, funded_until: datetime, now:
             sentence=report.problem_sentence,
         )
     if report.exited:
-        return Step(event, code="exited", sentence="The workload ended by itself.")
+        return Step(event, code="exited", sentence="The job ended by itself.")
     return Step(
         Event.FAIL, blame=ENDED_EARLY.blame, code=ENDED_EARLY.code, sentence=ENDED_EARLY.sentence
     )

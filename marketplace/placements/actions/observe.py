@@ -19,7 +19,7 @@ from marketplace.machines.actions import desire, lock
 from marketplace.placements.actions import free
 from marketplace.placements.actions.transition import Overtaken, apply
 from marketplace.placements.models import Placement
-from protocol.agent import ObservedPlacement, ObservedState
+from protocol.agent import ObservedPlacement, ObservedState, PlacementKind
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,8 @@ def _observe_one(placement: Placement, one: ObservedPlacement, now: datetime) ->
             observed=one.state,
             problem_code=one.problem.code if one.problem else None,
             problem_sentence=one.problem.message if one.problem else "",
-            exited=one.exit_code is not None,
+            # A rental's first process is the machine's own: that it ended is no wish of the renter.
+            exited=one.exit_code is not None and placement.kind == PlacementKind.JOB,
         ),
         state=PlacementState(placement.state),
         funded_until=placement.funded_until,

@@ -7,7 +7,7 @@ from marketplace.placements import queries
 from marketplace.placements.actions.observe import observe
 from marketplace.placements.actions.request_stop import request_stop
 from marketplace.placements.models import Lease, Placement, PlacementEvent
-from protocol.agent import ObservedPlacement, ObservedState, Want
+from protocol.agent import ObservedPlacement, ObservedState, PlacementKind, Want
 from tests.marketplace.scene import NOW, after, hardware, machine, placement, seen
 
 pytestmark = pytest.mark.django_db
@@ -64,6 +64,23 @@ def test_the_same_report_twice_changes_nothing(one: dict[str, object]) -> None:
     report(on, seen(it.id, **one), at=2)  # type: ignore[arg-type]
     assert (Placement.objects.values().get(), Machine.objects.values().get()) == before
     assert PlacementEvent.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "ended"),
+    [
+        (PlacementKind.RENTAL, ("failed", "machine", "ended_early")),
+        (PlacementKind.JOB, ("released", "", "exited")),
+    ],
+)
+def test_only_a_job_may_end_by_itself(kind: PlacementKind, ended: tuple[str, str, str]) -> None:
+    on = machine()
+    it = placement(on)
+    Placement.objects.filter(id=it.id).update(kind=kind)
+    report(on, seen(it.id, O.RUNNING, run=1))
+    report(on, seen(it.id, O.GONE, run=1, exit_code=0), at=2)
+    it.refresh_from_db()
+    assert (it.state, it.blame, it.reason_code) == ended
 
 
 def test_progress_within_a_state_is_kept_without_an_event() -> None:
