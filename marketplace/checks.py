@@ -46,6 +46,14 @@ def configuration(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Chec
                 id="berth.W001",
             )
         )
+    if not settings.SENDS_MAIL:
+        found.append(
+            Warning(
+                "Nobody can set a new password by e-mail.",
+                hint="Set BERTH_EMAIL_URL to a mail server.",
+                id="berth.W003",
+            )
+        )
     if settings.BEHIND_TLS_PROXY and not settings.TRUSTED_PROXIES:
         found.append(
             Warning(

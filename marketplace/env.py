@@ -1,6 +1,7 @@
 """This will read settings from the environment, each with its type."""
 
 import os
+from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -80,3 +81,38 @@ def postgresql(url: str, *, connections_max: int) -> dict[str, object]:
         # One that the server closed meanwhile, such as by a restart, is not lent.
         "CONN_HEALTH_CHECKS": True,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A server that takes mail from us, over TLS."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    #: TLS from the first byte; else by STARTTLS
+    tls_first: bool
+    #: empty: the settings' own default
+    sender: str
+
+
+def mail(url: str) -> Mail:
+    """Return the mail server of ``smtps://user:password@host:465?from=name@example.org``.
+
+    ``smtp://`` begins in the clear and must go on by STARTTLS, on port 587 where none is named.
+
+    :raises ImproperlyConfigured: when the address is of another kind or names no host.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise ImproperlyConfigured("BERTH_EMAIL_URL must be smtp://host or smtps://host.")
+    tls_first = parts.scheme == "smtps"
+    return Mail(
+        host=parts.hostname,
+        port=parts.port or (465 if tls_first else 587),
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        tls_first=tls_first,
+        sender=dict(parse_qsl(parts.query)).get("from", ""),
+    )

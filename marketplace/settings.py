@@ -1,6 +1,7 @@
 """This will configure the marketplace from BERTH_* variables; docs/settings.md explains each."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -152,7 +153,20 @@ ACCOUNT_FORMS = {
 }
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if PUBLIC_URL.startswith("https://") else "http"
+
+#: without it nobody is told that a letter comes; the embedded site shows letters on its console
+EMAIL_URL = env.text("BERTH_EMAIL_URL")
+SENDS_MAIL = bool(EMAIL_URL) or EMBEDDED
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+DEFAULT_FROM_EMAIL = f"berth@{urlsplit(PUBLIC_URL).hostname or 'localhost'}"
+if EMAIL_URL:
+    _MAIL = env.mail(EMAIL_URL)
+    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    EMAIL_HOST, EMAIL_PORT = _MAIL.host, _MAIL.port
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL.user, _MAIL.password
+    EMAIL_USE_SSL, EMAIL_USE_TLS = _MAIL.tls_first, not _MAIL.tls_first
+    EMAIL_TIMEOUT = 10
+    DEFAULT_FROM_EMAIL = _MAIL.sender or DEFAULT_FROM_EMAIL
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"

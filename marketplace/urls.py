@@ -4,7 +4,7 @@ from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
-from marketplace.accounts.views import log_in, sign_up
+from marketplace.accounts.views import log_in, reset_password, sign_up
 from marketplace.api import agent_api, api
 from protocol import paths
 
@@ -16,6 +16,7 @@ urlpatterns = [
     path(paths.AGENT_API.removeprefix("/") + "/", agent_api.urls),
     path("accounts/login/", log_in, name="account_login"),
     path("accounts/signup/", sign_up, name="account_signup"),
+    path("accounts/password/reset/", reset_password, name="account_reset_password"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("", include("marketplace.pages.urls")),

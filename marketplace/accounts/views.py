@@ -4,7 +4,8 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from allauth.account import views
-from django.http import HttpRequest, HttpResponse
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
@@ -12,7 +13,17 @@ from marketplace.accounts.actions import guess
 from marketplace.accounts.actions.count_attempt import Limit, TooManyAttempts, count
 from marketplace.accounts.client_address import client_address
 
-_log_in: Callable[[HttpRequest], HttpResponse] = views.login
+
+class LogIn(views.LoginView):  # type: ignore[misc]  # the library has no types
+    """Knows whether the site can send a letter."""
+
+    def get_context_data(self, **more: object) -> dict[str, object]:
+        """Return the library's context and ours."""
+        return {**super().get_context_data(**more), "sends_mail": settings.SENDS_MAIL}
+
+
+_log_in: Callable[[HttpRequest], HttpResponse] = LogIn.as_view()
+_reset_password: Callable[[HttpRequest], HttpResponse] = views.password_reset
 _sign_up: Callable[[HttpRequest], HttpResponse] = views.signup
 #: from one network address; each also tells whether an e-mail address is known here
 SIGN_UPS = Limit("sign up from a network address", 20, timedelta(minutes=10))
@@ -41,6 +52,13 @@ def sign_up(request: HttpRequest) -> HttpResponse:
         except TooManyAttempts as refused:
             return _wait(request, refused)
     return _sign_up(request)
+
+
+def reset_password(request: HttpRequest) -> HttpResponse:
+    """Send a letter that sets a new password, where this site can send one."""
+    if not settings.SENDS_MAIL:
+        raise Http404("This site sends no mail.")
+    return _reset_password(request)
 
 
 def _wait(request: HttpRequest, refused: TooManyAttempts) -> HttpResponse:

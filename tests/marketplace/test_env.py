@@ -74,3 +74,15 @@ def test_a_database_may_listen_on_a_socket() -> None:
 def test_another_address_is_refused(url: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="BERTH_DATABASE_URL"):
         env.postgresql(url, connections_max=7)
+
+
+def test_a_mail_server_is_taken_apart() -> None:
+    found = env.mail("smtps://alice:p%40ss@mail.example?from=berth@example.org")
+    assert found == env.Mail("mail.example", 465, "alice", "p@ss", True, "berth@example.org")
+    assert env.mail("smtp://mail.example") == env.Mail("mail.example", 587, "", "", False, "")
+
+
+@pytest.mark.parametrize("url", ["mail.example", "http://mail.example", "smtp://", "smtps:///x"])
+def test_what_is_no_mail_server_is_refused(url: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="BERTH_EMAIL_URL"):
+        env.mail(url)

@@ -16,13 +16,15 @@ from marketplace import secret_key
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def loaded(**variables: str) -> subprocess.CompletedProcess[str]:
+ABOUT = (
+    "import marketplace.settings as s;"
+    "print(s.EMBEDDED, s.TEST_PAYMENTS, s.DEBUG, s.DATABASES['default']['ENGINE'])"
+)
+
+
+def loaded(code: str = ABOUT, **variables: str) -> subprocess.CompletedProcess[str]:
     """Load the settings in a fresh process with only these BERTH_ variables."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BERTH_")}
-    code = (
-        "import marketplace.settings as s;"
-        "print(s.EMBEDDED, s.TEST_PAYMENTS, s.DEBUG, s.DATABASES['default']['ENGINE'])"
-    )
     return subprocess.run(
         [sys.executable, "-c", code],
         env=kept | variables,
@@ -76,6 +78,7 @@ def test_the_checks_pass_as_it_stands() -> None:
         ({"FEE_PPM": -1}, "berth.E003"),
         ({"FEE_PPM": 1_000_001}, "berth.E003"),
         ({"EMBEDDED": False, "TEST_PAYMENTS": True}, "berth.W001"),
+        ({"SENDS_MAIL": False}, "berth.W003"),
         ({"BEHIND_TLS_PROXY": True, "TRUSTED_PROXIES": 0}, "berth.W002"),
     ],
 )
@@ -96,3 +99,23 @@ def test_sqlite_writes_ahead_and_waits_for_locks(db: None) -> None:
             assert cursor.fetchone() == (20_000,)
     else:
         assert connection.vendor == "postgresql"
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({}, "True console berth@127.0.0.1"),
+        ({"BERTH_EMAIL_URL": "smtp://mail.example"}, "True smtp berth@127.0.0.1"),
+        ({"BERTH_EMAIL_URL": "smtps://mail.example?from=a@b.c"}, "True smtp a@b.c"),
+        ({"BERTH_EMBEDDED": "0", "BERTH_SECRET_KEY": "x" * 40}, "False console berth@127.0.0.1"),
+    ],
+)
+def test_letters_go_to_a_mail_server_or_nowhere(
+    tmp_path: Path, variables: dict[str, str], told: str
+) -> None:
+    code = (
+        "import marketplace.settings as s;"
+        "print(s.SENDS_MAIL, s.EMAIL_BACKEND.split('.')[-2], s.DEFAULT_FROM_EMAIL)"
+    )
+    done = loaded(code, BERTH_DATA_DIR=str(tmp_path), **variables)
+    assert done.stdout == f"{told}\n", done.stderr

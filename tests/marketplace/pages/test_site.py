@@ -3,7 +3,9 @@
 from collections.abc import Callable
 
 import pytest
+from django.core.mail import EmailMessage
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from marketplace.accounts.models import User
 
@@ -34,8 +36,23 @@ def test_a_person_signs_up_with_address_and_password_alone(db: None) -> None:
     assert User.objects.filter(email="dora@example.com").exists()
 
 
-def test_the_log_in_promises_no_letter_that_would_not_come(db: None) -> None:
-    assert b"/accounts/password/reset/" not in Client().get("/accounts/login/").content
+@pytest.mark.parametrize(("sends_mail", "status"), [(True, 200), (False, 404)])
+def test_the_log_in_promises_no_letter_that_would_not_come(
+    db: None, settings: Settings, sends_mail: bool, status: int
+) -> None:
+    settings.SENDS_MAIL = sends_mail
+    page = Client().get("/accounts/login/").content
+    assert (b"/accounts/password/reset/" in page) is sends_mail
+    assert Client().get("/accounts/password/reset/").status_code == status
+
+
+def test_a_forgotten_password_is_set_anew_by_a_letter(
+    alice: User, mailoutbox: list[EmailMessage]
+) -> None:
+    Client().post("/accounts/password/reset/", {"email": alice.email})
+    (letter,) = mailoutbox
+    assert letter.to == [alice.email]
+    assert "/accounts/password/reset/key/" in letter.body
 
 
 def test_a_wrong_password_is_explained(alice: User) -> None:
