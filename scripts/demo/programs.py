@@ -72,7 +72,7 @@ class Place:
             "BERTH_VALIDATOR_HOTKEY_SEED": VALIDATOR_SEED,
             "BERTH_VALIDATOR_SSH_KEY": str(self.folder / "validator_ssh_key"),
             "BERTH_VALIDATOR_ALLOW_PRIVATE": "1",
-            "BERTH_VALIDATOR_INTERVAL_S": "5",
+            "BERTH_VALIDATOR_INTERVAL_S": "2",
             "BERTH_MEMORY_CHAIN": str(self.folder / "memory_chain.json"),
             "BERTH_DEFAULT_IMAGE": image.NAME,
             "BERTH_CONFIG": str(self.cli_folder / "config.toml"),
