@@ -10,13 +10,10 @@ from marketplace.placements.models import Placement
 
 
 class Meter(models.Model):
-    """Who pays whom how much for one placement, and how far that has come."""
+    """What one placement costs whose hold, which host earns it, and how far that has come."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     placement = models.OneToOneField(Placement, on_delete=models.PROTECT, related_name="meter")
-    payer = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="meters_paid"
-    )
     host = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="meters_earned"
     )

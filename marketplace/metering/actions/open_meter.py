@@ -9,7 +9,6 @@ from marketplace.metering.models import Meter
 def open_meter(
     *,
     placement_id: UUID,
-    payer_id: int,
     host_id: int,
     hold_id: UUID,
     price_hour_microusd: int,
@@ -19,7 +18,6 @@ def open_meter(
     """Return the meter that charges ``hold_id`` for what the placement proves."""
     return Meter.objects.create(
         placement_id=placement_id,
-        payer_id=payer_id,
         host_id=host_id,
         hold_id=hold_id,
         price_hour_microusd=price_hour_microusd,

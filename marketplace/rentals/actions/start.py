@@ -258,7 +258,6 @@ def _start(
     )
     meter = open_meter(
         placement_id=placement.id,
-        payer_id=renter_id,
         host_id=offer.machine.host_id,
         hold_id=hold.id,
         price_hour_microusd=terms.price_hour_microusd,
