@@ -27,7 +27,8 @@ from miner_agent.engine import Engine, EngineRefused, EngineUnavailable, answers
 from protocol.agent import IMAGE_REFERENCE
 
 PULL_DEADLINE_S = 1800
-PROGRESS_EVERY_S = 0.25
+#: each change is a request to the marketplace
+PROGRESS_EVERY_S = 1.0
 #: a fetch that leaves less than this is given up: Docker itself needs a disk that is not full
 KEPT_BYTES = 2 << 30
 #: with less than this, unused images are removed before another one is fetched

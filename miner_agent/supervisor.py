@@ -96,7 +96,13 @@ class Supervisor:
             self._work.set()
 
     async def _exchange(self, request: SyncRequest) -> SyncReply | None:
-        """Return the reply, or None when something changed while the call was held open."""
+        """Return the reply, or None when something changed while the call was held open.
+
+        A call that asks for its answer at once is never given up: where something changes more
+        often than a round trip lasts, no answer would ever be heard.
+        """
+        if request.hold_s == 0:
+            return await self._market.sync(request)
         call = asyncio.create_task(self._market.sync(request))
         change = asyncio.create_task(self._wait_for_change(request))
         try:

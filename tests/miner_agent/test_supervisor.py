@@ -1,11 +1,13 @@
 """The agent's tasks together: nobody's slow start keeps another rental from its end."""
 
 import asyncio
+import itertools
 import threading
 from pathlib import Path
+from uuid import UUID
 
 from miner_agent.domain.placement import Placement
-from miner_agent.supervisor import STARTS_MOST, Supervisor
+from miner_agent.supervisor import GATHER_S, STARTS_MOST, Supervisor
 from protocol.agent import ObservedState, SyncReply, SyncRequest
 from tests.miner_agent.world import MemoryRuntime, World
 
@@ -45,6 +47,48 @@ async def test_slow_images_do_not_keep_a_rental_from_its_end(tmp_path: Path) -> 
                 await asyncio.sleep(0.01)
     finally:
         done.set()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+class FarMarket(WorldMarket):
+    """A marketplace so far away that something changes again before any answer is there."""
+
+    def __init__(self, world: World, placement_id: UUID) -> None:
+        super().__init__(world)
+        self._changes = itertools.count()
+        self._agent = world.agent
+        self._journal = world.journal
+        self._placement_id = placement_id
+
+    async def sync(self, request: SyncRequest) -> SyncReply:
+        self._journal.change(self._placement_id, progress=f"pulling {next(self._changes)}")
+        self._agent.changed()
+        # The answer is there only after the change was noticed; a call that waits is given up.
+        await asyncio.sleep(3 * GATHER_S)
+        return await super().sync(request)
+
+
+async def test_a_marketplace_far_away_is_heard_while_something_changes_all_the_time(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path / "journal")
+    changing, ends = world.want(), world.want()
+    world.sync()
+    world.work()
+    world.end(ends)
+    market = FarMarket(world, changing)
+    supervisor = Supervisor(agent=world.agent, market=market, hardware=lambda: None)
+    running = asyncio.create_task(supervisor.run())
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            while world.state(ends) is not ObservedState.GONE:
+                await asyncio.sleep(0.01)
+            first = world.journal.fact("nonce")
+            world.clock.now_ms += 1
+            while world.journal.fact("nonce") == first:
+                await asyncio.sleep(0.01)
+    finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
 
