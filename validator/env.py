@@ -7,6 +7,9 @@ from pathlib import Path
 
 from validator.domain.weights import PPM, Burn
 
+#: verifying a proof takes a core some 0.1 s of the 3 s that a look lasts
+LOOKS_A_CORE = 8
+
 
 class SettingWrong(ValueError):
     """A variable has a value that makes no sense; the message names it."""
@@ -24,9 +27,10 @@ class Configuration:
     #: loopback and private addresses are visited too: for demos and machine rooms
     allow_private: bool = False
     proof_memory_bytes_max: int = 256 * 1024 * 1024
-    machines_at_once: int = 8
-    #: the targets are asked for this often; each machine is looked at far less often
-    pass_interval_s: int = 3
+    #: a look waits for its machine nearly all of its time
+    machines_at_once: int = LOOKS_A_CORE * (os.cpu_count() or 1)
+    #: the list of machines is asked for this often; each is looked at far less often
+    list_interval_s: int = 3
     #: "memory" or a network or ws:// address of bittensor
     network: str = "memory"
     netuid: int = 27
@@ -54,8 +58,8 @@ def read(variables: Mapping[str, str] | None = None) -> Configuration:
         machines_at_once=max(
             1, _integer(found, "BERTH_VALIDATOR_MACHINES_AT_ONCE", plain.machines_at_once)
         ),
-        pass_interval_s=max(
-            1, _integer(found, "BERTH_VALIDATOR_INTERVAL_S", plain.pass_interval_s)
+        list_interval_s=max(
+            1, _integer(found, "BERTH_VALIDATOR_INTERVAL_S", plain.list_interval_s)
         ),
         network=found.get("BERTH_VALIDATOR_NETWORK") or plain.network,
         netuid=_integer(found, "BERTH_VALIDATOR_NETUID", plain.netuid),

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Self
+from uuid import UUID
 
 import bittensor_core
 import httpx
@@ -90,6 +91,15 @@ class Market:
             return _TARGETS.validate_json(_listed(content))
         except ValidationError as error:
             raise MarketUnreachable("The marketplace's targets are malformed.") from error
+
+    async def target(self, machine_id: UUID) -> Target | None:
+        """Return one machine as it is now; None: it is not to be looked at any more."""
+        content = await self._call("GET", f"{paths.VALIDATOR_TARGETS}?machine_id={machine_id}")
+        try:
+            found = _TARGETS.validate_json(_listed(content))
+        except ValidationError as error:
+            raise MarketUnreachable("The marketplace's targets are malformed.") from error
+        return next((each for each in found if each.machine_id == machine_id), None)
 
     async def post_verdict(self, verdict: Verdict) -> None:
         """Sign and hand in one verdict."""

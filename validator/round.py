@@ -1,7 +1,7 @@
-"""This will make one pass: targets, inspect, prove, verdict; then the epoch's scores.
+"""This will look at the machines that are due, so many at once, and hand in verdicts and scores.
 
-A step function over injected ports: it never sleeps, never reads a clock of its own, and one
-failing machine never keeps another from its verdict.
+A step function over injected ports: it waits for no look, never reads a clock of its own, and one
+failing or slow machine never keeps another from its verdict.
 """
 
 import asyncio
@@ -26,14 +26,18 @@ GOOD_AGAIN_MS = (5 * 60_000, 15 * 60_000)
 #: any other is looked at again soon, then ever later: its host may be mending it
 BAD_AGAIN_MS_MIN = 2_000
 BAD_AGAIN_MS_MAX = 64_000
-#: scores are handed in again after this, and at once after any verdict
+#: a look that failed on our side, or whose verdict the marketplace did not take, is made again
+FAILED_AGAIN_MS = 2_000
+#: scores are handed in again after this, and at once when the last look of several is done
 SCORES_AGAIN_MS = 60_000
 
 
 class MarketPort(Protocol):
-    """What a pass needs of the marketplace."""
+    """What a step needs of the marketplace."""
 
     async def targets(self) -> tuple[Target, ...]: ...
+
+    async def target(self, machine_id: UUID) -> Target | None: ...
 
     async def post_verdict(self, verdict: Verdict) -> None: ...
 
@@ -43,14 +47,14 @@ class MarketPort(Protocol):
 
 
 class InspectorPort(Protocol):
-    """What a pass needs of SSH and the proof."""
+    """What a step needs of SSH and the proof."""
 
     async def look(self, target: Target) -> Look: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Everything outside that a pass touches."""
+    """Everything outside that a step touches."""
 
     market: MarketPort
     inspector: InspectorPort
@@ -59,6 +63,8 @@ class Ports:
     below: Callable[[int], int]
     hotkey: str
     machines_at_once: int = 8
+    #: the list of machines is asked for again after this
+    list_again_ms: int = 3_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,66 +83,144 @@ class Known:
 
 @dataclass(slots=True)
 class Memory:
-    """What is kept between passes."""
+    """What is kept between steps."""
 
     machines: dict[UUID, Known] = field(default_factory=dict)
+    #: the machines to look at, those whose verdict ends first at the front
+    listed: tuple[Target, ...] = ()
+    list_again_ms: int = 0
     scores_again_ms: int = 0
+    #: a verdict was given since scores were handed in
+    unscored: bool = False
+    #: looks that run now
+    looks: dict[UUID, "asyncio.Task[Verdict | None]"] = field(default_factory=dict)
+    #: looks that failed on our side are not made again before
+    not_before_ms: dict[UUID, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class PassReport:
-    """What one pass did."""
+class Report:
+    """What was done in a step or a pass."""
 
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[Verdict, ...] = ()
     #: machines whose look or verdict failed on our side
-    failed: int
+    failed: int = 0
     #: machines in the scores handed in; None: they were not due or could not be handed in
-    scored: int | None
+    scored: int | None = None
 
 
-async def run_pass(ports: Ports, memory: Memory) -> PassReport:
-    """Look at every target that is due, hand in the verdicts, then the current epoch's scores.
+async def step(ports: Ports, memory: Memory) -> Report:
+    """Take in the looks that are done, begin those that are due, and hand in scores at their time.
 
     :raises MarketUnreachable, MarketRefused: when even the targets cannot be had.
     """
-    listed = await ports.market.targets()
-    _forget_all_but(listed, memory)
-    targets = tuple(target for target in listed if _is_due(target, memory, ports.now_ms()))
-    turn = asyncio.Semaphore(ports.machines_at_once)
-    looked = await asyncio.gather(
-        *(_one_machine(ports, memory, turn, target) for target in targets), return_exceptions=True
-    )
-    verdicts = tuple(verdict for verdict in looked if isinstance(verdict, Verdict))
-    failed = _count_failures(targets, looked)
+    verdicts, failed = _take_in(ports, memory)
+    memory.unscored = memory.unscored or bool(verdicts)
+    now_ms = ports.now_ms()
+    if now_ms >= memory.list_again_ms:
+        memory.listed = await ports.market.targets()
+        memory.list_again_ms = now_ms + ports.list_again_ms
+        _forget_all_but(memory.listed, memory)
+    _begin_looks(ports, memory)
     scored = None
-    if verdicts or ports.now_ms() >= memory.scores_again_ms:
+    if now_ms >= memory.scores_again_ms or (memory.unscored and not memory.looks):
         scored = await _hand_in_scores(ports)
-        memory.scores_again_ms = ports.now_ms() + SCORES_AGAIN_MS
-    return PassReport(verdicts=verdicts, failed=failed, scored=scored)
+        memory.scores_again_ms, memory.unscored = ports.now_ms() + SCORES_AGAIN_MS, False
+    return Report(verdicts=verdicts, failed=failed, scored=scored)
 
 
-async def _one_machine(
-    ports: Ports, memory: Memory, turn: asyncio.Semaphore, target: Target
-) -> Verdict | None:
-    async with turn:
-        look = await ports.inspector.look(target)
-        verdict = decide(hotkey=ports.hotkey, target=target, look=look, now_ms=ports.now_ms())
-        before = memory.machines.get(target.machine_id)
-        known = _known(ports, before, target, look, verdict)
-        memory.machines[target.machine_id] = known
-        if _is_in_grace(known, ports.now_ms()):
-            return None
-        try:
-            await ports.market.post_verdict(verdict)
-        except (MarketUnreachable, MarketRefused):
-            # Forgotten means due: the next pass looks again and hands in what it finds then.
-            del memory.machines[target.machine_id]
-            raise
+async def run_pass(ports: Ports, memory: Memory) -> Report:
+    """Make steps until every machine that was due has been looked at once.
+
+    :raises MarketUnreachable, MarketRefused: when even the targets cannot be had.
+    """
+    memory.list_again_ms = 0
+    done = await step(ports, memory)
+    while memory.looks:
+        memory.list_again_ms = ports.now_ms() + ports.list_again_ms
+        memory.listed = tuple(each for each in memory.listed if each.machine_id not in memory.looks)
+        await asyncio.wait(memory.looks.values(), return_when=asyncio.FIRST_COMPLETED)
+        more = await step(ports, memory)
+        done = Report(
+            verdicts=done.verdicts + more.verdicts,
+            failed=done.failed + more.failed,
+            scored=done.scored if more.scored is None else more.scored,
+        )
+    return done
+
+
+def _begin_looks(ports: Ports, memory: Memory) -> None:
+    """Begin due looks while there is room, but leave half of it to machines that are well.
+
+    A machine that answers nothing takes a place for its whole time limit, again and again.
+    """
+    room = ports.machines_at_once - len(memory.looks)
+    for_unwell = max(1, ports.machines_at_once // 2) - sum(
+        _is_unwell(machine_id, memory) for machine_id in memory.looks
+    )
+    now_ms = ports.now_ms()
+    for target in memory.listed:
+        if room <= 0:
+            return
+        if target.machine_id in memory.looks or not _is_due(target, memory, now_ms):
+            continue
+        if _is_unwell(target.machine_id, memory):
+            if for_unwell <= 0:
+                continue
+            for_unwell -= 1
+        room -= 1
+        look = asyncio.ensure_future(_one_machine(ports, memory, target.machine_id))
+        memory.looks[target.machine_id] = look
+
+
+def _is_unwell(machine_id: UUID, memory: Memory) -> bool:
+    known = memory.machines.get(machine_id)
+    return known is not None and known.bad_looks > 0
+
+
+def _take_in(ports: Ports, memory: Memory) -> tuple[tuple[Verdict, ...], int]:
+    verdicts, failed = [], 0
+    for machine_id in [each for each, look in memory.looks.items() if look.done()]:
+        look = memory.looks.pop(machine_id)
+        error = look.exception()
+        if error is None:
+            verdict = look.result()
+            verdicts += [] if verdict is None else [verdict]
+            continue
+        failed += 1
+        memory.not_before_ms[machine_id] = ports.now_ms() + FAILED_AGAIN_MS
+        if isinstance(error, MarketUnreachable | MarketRefused):
+            logger.warning("Verdict not handed in: %s %s", machine_id, error)
+        else:
+            logger.error("Look failed: %s", machine_id, exc_info=error)
+    return tuple(verdicts), failed
+
+
+async def _one_machine(ports: Ports, memory: Memory, machine_id: UUID) -> Verdict | None:
+    # Asked for anew: renters may have come since the list was made, and the proof leaves them be.
+    target = await ports.market.target(machine_id)
+    if target is None:
+        # It is on the list until that is asked for again.
+        memory.not_before_ms[machine_id] = ports.now_ms() + FAILED_AGAIN_MS
+        return None
+    look = await ports.inspector.look(target)
+    verdict = decide(hotkey=ports.hotkey, target=target, look=look, now_ms=ports.now_ms())
+    before = memory.machines.get(machine_id)
+    known = _known(ports, before, target, look, verdict)
+    memory.machines[machine_id] = known
+    if _is_in_grace(known, ports.now_ms()):
+        return None
+    try:
+        await ports.market.post_verdict(verdict)
+    except (MarketUnreachable, MarketRefused):
+        # Forgotten means due: it is looked at again, and what is found then is handed in.
+        del memory.machines[machine_id]
+        raise
     level = logging.INFO if verdict.state is VerdictState.VERIFIED else logging.WARNING
     logger.log(
         level,
         "Verdict given: %s %s %s",
-        target.machine_id,
+        machine_id,
         verdict.state.value,
         ",".join(reason.code for reason in verdict.reasons),
     )
@@ -144,6 +228,8 @@ async def _one_machine(
 
 
 def _is_due(target: Target, memory: Memory, now_ms: int) -> bool:
+    if now_ms < memory.not_before_ms.get(target.machine_id, 0):
+        return False
     known = memory.machines.get(target.machine_id)
     if known is None or now_ms >= known.look_again_ms:
         return True
@@ -189,25 +275,10 @@ def _is_in_grace(known: Known, now_ms: int) -> bool:
 
 
 def _forget_all_but(targets: tuple[Target, ...], memory: Memory) -> None:
-    current = {target.machine_id for target in targets}
-    for machine_id in memory.machines.keys() - current:
-        del memory.machines[machine_id]
-
-
-def _count_failures(
-    targets: tuple[Target, ...], looked: list[Verdict | BaseException | None]
-) -> int:
-    failed = 0
-    for target, result in zip(targets, looked, strict=True):
-        if isinstance(result, MarketUnreachable | MarketRefused):
-            failed += 1
-            logger.warning("Verdict not handed in: %s %s", target.machine_id, result)
-        elif isinstance(result, Exception):
-            failed += 1
-            logger.error("Look failed: %s", target.machine_id, exc_info=result)
-        elif isinstance(result, BaseException):
-            raise result
-    return failed
+    current = {target.machine_id for target in targets} | memory.looks.keys()
+    for kept in (memory.machines, memory.not_before_ms):
+        for machine_id in kept.keys() - current:
+            del kept[machine_id]
 
 
 async def _hand_in_scores(ports: Ports) -> int | None:

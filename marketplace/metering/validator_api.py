@@ -1,6 +1,7 @@
 """This will tell validators what to look at, and take in what they conclude."""
 
 from typing import Annotated
+from uuid import UUID
 
 from django.http import HttpRequest
 from django.utils import timezone
@@ -52,9 +53,9 @@ def register(request: HttpRequest, payload: KeyRequest) -> Status[None]:
 
 
 @router.get("/validator/targets", response=list[Target])
-def targets(request: HttpRequest) -> list[Target]:
-    """List the machines that are there now, those whose verdict ends first at the front."""
-    return list(queries.targets(timezone.now()))
+def targets(request: HttpRequest, machine_id: UUID | None = None) -> list[Target]:
+    """List the machines that are there now, or one, those whose verdict ends first at the front."""
+    return list(queries.targets(timezone.now(), machine_id=machine_id))
 
 
 @router.post("/validator/verdicts", response={201: Recorded})

@@ -89,9 +89,14 @@ def standings(
     }
 
 
-def targets(now: datetime) -> tuple[Target, ...]:
-    """Return the machines that are there now, those whose verdict ends first at the front."""
+def targets(now: datetime, *, machine_id: UUID | None = None) -> tuple[Target, ...]:
+    """Return the machines that are there now, those whose verdict ends first at the front.
+
+    ``machine_id``: only this one.
+    """
     present = Machine.objects.filter(online=True)
+    if machine_id is not None:
+        present = present.filter(id=machine_id)
     standing_of = standings(present, now)
     found = [machine for machine in present.order_by("id") if machine.id in standing_of]
     found.sort(key=lambda machine: (standing_of[machine.id].expires_at or now, machine.id))

@@ -22,7 +22,8 @@ def serving(stub: Stub) -> Iterator[Stub]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self._send(200 if self.path in stub.answers else 404, stub.answers.get(self.path, b""))
+            path = self.path.partition("?")[0]
+            self._send(200 if path in stub.answers else 404, stub.answers.get(path, b""))
 
         def do_POST(self) -> None:
             stub.told.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))

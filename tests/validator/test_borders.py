@@ -108,7 +108,7 @@ def test_every_variable_is_read() -> None:
         allow_private=True,
         proof_memory_bytes_max=7,
         machines_at_once=3,
-        pass_interval_s=9,
+        list_interval_s=9,
         network="finney",
         netuid=51,
         memory_chain_file=Path("/c"),

@@ -15,12 +15,15 @@ from validator.domain.verdict import Look, Outcome
 from validator.market import MarketRefused, MarketUnreachable
 from validator.round import (
     BAD_AGAIN_MS_MAX,
+    FAILED_AGAIN_MS,
     GOOD_AGAIN_MS,
+    SCORES_AGAIN_MS,
     SILENT_GRACE_MS,
     Memory,
-    PassReport,
     Ports,
+    Report,
     run_pass,
+    step,
 )
 
 SEEN = Look(Outcome.SEEN, hardware=hardware(), measurement=GOOD)
@@ -45,6 +48,9 @@ class World:
     async def targets(self) -> tuple[Target, ...]:
         return self.listed
 
+    async def target(self, machine_id: UUID) -> Target | None:
+        return next((each for each in self.listed if each.machine_id == machine_id), None)
+
     async def look(self, target: Target) -> Look:
         self.looked.append(target.machine_id.int)
         return self.looks(target)
@@ -62,10 +68,15 @@ class World:
     async def post_scores(self, report: ScoreReport) -> None:
         self.reports.append(report)
 
-    async def run(self, *, after_ms: int = 0) -> PassReport:
+    async def run(self, *, after_ms: int = 0) -> Report:
         self.now_ms += after_ms
-        ports = Ports(self, self, lambda: self.now_ms, lambda _: 0, ALICE, machines_at_once=2)
-        return await run_pass(ports, self.memory)
+        return await run_pass(self.ports(), self.memory)
+
+    def ports(self, *, machines_at_once: int = 2) -> Ports:
+        def now_ms() -> int:
+            return self.now_ms
+
+        return Ports(self, self, now_ms, lambda _: 0, ALICE, machines_at_once=machines_at_once)
 
 
 async def test_a_pass_hands_in_a_verdict_and_the_scores() -> None:
@@ -118,11 +129,11 @@ async def test_one_failing_machine_never_hurts_another() -> None:
     assert report.scored == 1
 
 
-async def test_a_refused_verdict_is_tried_again_in_the_next_pass() -> None:
+async def test_a_refused_verdict_is_tried_again_soon() -> None:
     world = World(refuse_verdicts_of=frozenset({UUID(int=1)}))
     assert (await world.run()).failed == 1
     world.refuse_verdicts_of = frozenset()
-    assert len((await world.run()).verdicts) == 1
+    assert len((await world.run(after_ms=FAILED_AGAIN_MS)).verdicts) == 1
 
 
 @SILENCES
@@ -195,3 +206,69 @@ async def test_at_most_so_many_machines_are_looked_at_at_once() -> None:
 async def _turn() -> None:
 
     await asyncio.sleep(0)
+
+
+@dataclass
+class Slow(World):
+    """Machines whose looks end only when the test says so."""
+
+    ends: dict[int, asyncio.Event] = field(default_factory=dict)
+
+    async def look(self, target: Target) -> Look:
+        number = target.machine_id.int
+        self.looked.append(number)
+        await self.ends.setdefault(number, asyncio.Event()).wait()
+        return self.looks(target)
+
+    async def step(self, *, places: int = 2) -> Report:
+        report = await step(self.ports(machines_at_once=places), self.memory)
+        for _ in range(5):
+            await _turn()
+        return report
+
+    def end(self, number: int) -> None:
+        self.ends.setdefault(number, asyncio.Event()).set()
+
+
+async def test_a_slow_machine_holds_up_neither_looks_nor_scores() -> None:
+    world = Slow(listed=tuple(target(number) for number in range(1, 6)))
+    for number in (2, 3, 4, 5):
+        world.end(number)
+    for _ in range(5):
+        await world.step()
+    assert world.looked == [1, 2, 3, 4, 5]
+    assert {verdict.machine_id.int for verdict in world.verdicts} == {2, 3, 4, 5}
+    told = len(world.reports)
+    world.now_ms += SCORES_AGAIN_MS
+    assert (await world.step()).scored == 1
+    assert len(world.reports) == told + 1
+    world.end(1)
+    await _turn()
+    assert [each.machine_id.int for each in (await world.step()).verdicts] == [1]
+
+
+async def test_machines_that_are_not_well_leave_half_of_the_places_to_the_others() -> None:
+    world = World(listed=tuple(target(number) for number in range(1, 9)), looks=lambda _: SILENT)
+    await world.run()
+    later = Slow(listed=world.listed, memory=world.memory, now_ms=world.now_ms + BAD_AGAIN_MS_MAX)
+    later.listed += tuple(target(number) for number in range(9, 13))
+    await later.step(places=4)
+    assert later.looked == [1, 2, 9, 10]
+
+
+async def test_a_machine_is_read_anew_before_its_look() -> None:
+    seen: list[bool] = []
+
+    def looked(found: Target) -> Look:
+        seen.append(found.busy)
+        return SEEN
+
+    world = World(listed=(target(1), target(2)), looks=looked)
+    listed = await world.targets()
+    world.listed = (target(1, busy=True),)
+    world.memory = Memory(listed=listed, list_again_ms=world.now_ms + 1)
+    await step(world.ports(), world.memory)
+    while world.memory.looks:
+        await asyncio.wait(world.memory.looks.values())
+        await step(world.ports(), world.memory)
+    assert seen == [True]

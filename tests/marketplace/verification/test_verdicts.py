@@ -119,6 +119,11 @@ def test_a_target_says_what_no_placement_holds() -> None:
     assert (target.busy, target.cpus_free, target.machine_key) == (True, 1, on.machine_key)
 
 
+def test_one_target_is_read_by_its_machine() -> None:
+    one, _ = machine(), machine()
+    assert [each.machine_id for each in queries.targets(NOW, machine_id=one.id)] == [one.id]
+
+
 def test_an_offline_machine_is_no_target() -> None:
     on = machine()
     on.__class__.objects.update(online=False)

@@ -10,10 +10,12 @@ from django.core.management.base import BaseCommand, CommandError
 from validator import clock, env, identity
 from validator.inspection.machine import MachineInspector
 from validator.market import Market, MarketRefused, MarketUnreachable
-from validator.round import Memory, PassReport, Ports, run_pass
+from validator.round import Memory, Ports, Report, run_pass, step
 
 logger = logging.getLogger(__name__)
 
+#: the longest time between two steps
+STEP_S = 1.0
 #: while the marketplace is away or has not admitted us yet, it is asked this often
 WAIT_S = 2.0
 #: in ``--once``, how long to wait for the marketplace before giving up
@@ -64,6 +66,7 @@ async def _run(configuration: env.Configuration, who: identity.Identity, *, once
             below=clock.randomness().below,
             hotkey=who.hotkey,
             machines_at_once=configuration.machines_at_once,
+            list_again_ms=configuration.list_interval_s * 1000,
         )
         working = asyncio.ensure_future(_work(ports, market, who, configuration, once=once))
         stopped = asyncio.ensure_future(stopping.wait())
@@ -84,10 +87,10 @@ async def _work(
     *,
     once: bool,
 ) -> None:
-    """Make passes until stopped; ``once``: until one succeeded or ``WAIT_S_MAX`` are over.
+    """Make steps until stopped; ``once``: one pass, waiting ``WAIT_S_MAX`` for it at most.
 
-    The marketplace may start later, admit this hotkey later or lose what it knew, so every pass
-    begins by telling it the SSH key that machines must let in.
+    The marketplace may start later, admit this hotkey later or lose what it knew, so each time that
+    its machines are listed it is told the SSH key that they must let in.
     """
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + WAIT_S_MAX
@@ -95,8 +98,9 @@ async def _work(
     told = ""
     while True:
         try:
-            await market.register(who.ssh_public_key)
-            report = await run_pass(ports, memory)
+            if ports.now_ms() >= memory.list_again_ms:
+                await market.register(who.ssh_public_key)
+            report = await (run_pass if once else step)(ports, memory)
         except (MarketUnreachable, MarketRefused) as error:
             if once and loop.time() > give_up_at:
                 raise
@@ -109,13 +113,22 @@ async def _work(
             return
         told = ""
         _log(report)
-        await asyncio.sleep(configuration.pass_interval_s)
+        await _until_next(memory)
 
 
-def _log(report: PassReport) -> None:
+async def _until_next(memory: Memory) -> None:
+    """Wait until a look is done, or for STEP_S where none is or none runs."""
+    if memory.looks:
+        looks = memory.looks.values()
+        await asyncio.wait(looks, timeout=STEP_S, return_when=asyncio.FIRST_COMPLETED)
+    else:
+        await asyncio.sleep(STEP_S)
+
+
+def _log(report: Report) -> None:
     if report.verdicts or report.failed:
         logger.info(
-            "Pass done: %d verdicts, %d failed, %s scored",
+            "Looked: %d verdicts, %d failed, %s scored",
             len(report.verdicts),
             report.failed,
             "none" if report.scored is None else report.scored,
