@@ -26,8 +26,6 @@ from berth.shapes import (
 from protocol.hardware import Resources
 from protocol.paths import API
 
-#: receipts of a month in ten-second intervals stay below this
-RECEIPTS_BYTES_MAX = 256 << 20
 #: pages of offers or rentals that one listing reads at most
 PAGES_MAX = 200
 ShapeT = TypeVar("ShapeT")
@@ -157,10 +155,15 @@ class Client:
         """Remove an ended rental from the lists."""
         self._delete(f"/rentals/{rental_id}")
 
-    def receipts(self, rental_id: str) -> Receipts:
-        """Return the rental's signed intervals; check them with receipts.check()."""
-        answer = self._get(f"/rentals/{rental_id}/receipts", body_bytes_max=RECEIPTS_BYTES_MAX)
-        return _read(Receipts, answer)
+    def receipts(self, rental_id: str) -> Iterator[Receipts]:
+        """Yield the rental's signed intervals page by page; check them with receipts.Check."""
+        cursor: int | None = 0
+        while cursor is not None:
+            answer = self._get(f"/rentals/{rental_id}/receipts", {"cursor": cursor})
+            page = _read(Receipts, answer)
+            yield page
+            # A marketplace that names no later page must not keep us asking for ever.
+            cursor = page.next_cursor if (page.next_cursor or 0) > cursor else None
 
     def statement(self) -> Statement:
         """Return the account's movements of money, newest first, from all pages."""
@@ -177,17 +180,8 @@ class Client:
         """Ask for credit through the marketplace's payment gateway."""
         return _read(TopUp, self._post("/top-ups", {"amount_microusd": amount_microusd}))
 
-    def _get(
-        self,
-        path: str,
-        params: Mapping[str, str | int] | None = None,
-        *,
-        body_bytes_max: int | None = None,
-    ) -> Any:
-        call = Call("GET", path, params=params, repeatable=True)
-        if body_bytes_max is not None:
-            call = Call("GET", path, params, repeatable=True, body_bytes_max=body_bytes_max)
-        return self._exchange.send(call)
+    def _get(self, path: str, params: Mapping[str, str | int] | None = None) -> Any:
+        return self._exchange.send(Call("GET", path, params=params, repeatable=True))
 
     def _post(
         self, path: str, body: Mapping[str, object] | None, *, repeatable: bool = False

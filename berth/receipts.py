@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from berth.problem import Refused
 from berth.shapes import Receipts
-from protocol.receipts import BrokenChain, check_chain
+from protocol.receipts import BrokenChain, Interval, check_chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,29 +38,65 @@ def read(content: bytes) -> Receipts:
         raise Refused("receipts_malformed", sentence) from error
 
 
-def check(receipts: Receipts, *, machine_key: str | None = None) -> Proof:
-    """Return what the receipts prove; ``machine_key`` pins the machine that must have signed.
+class Check:
+    """Checks receipts page by page, so that a month of them needs no more memory than a page."""
 
-    :raises Refused: ``receipts_broken`` when they are not one signed, gapless chain of that
-        machine; ``receipts_overbilled`` when more was billed than the machine signed for.
+    def __init__(self, *, machine_key: str | None = None) -> None:
+        """``machine_key`` pins the machine that must have signed."""
+        self._machine_key = machine_key
+        self._first: Interval | None = None
+        self._last: Interval | None = None
+        self._intervals = 0
+        self._proven_ms = 0
+        self._billed_ms = 0
+        self._cost_microusd = 0
+
+    def add(self, page: Receipts) -> None:
+        """Take in the next page.
+
+        :raises Refused: ``receipts_broken`` when it does not continue one signed, gapless chain of
+            that machine.
+        """
+        self._machine_key = self._machine_key or page.machine_key
+        if page.machine_key != self._machine_key:
+            raise Refused("receipts_broken", "The receipts are of another machine.")
+        if any(one.interval.machine_key != self._machine_key for one in page.intervals):
+            raise Refused("receipts_broken", "An interval was signed by another machine.")
+        try:
+            self._proven_ms += check_chain(page.intervals, after=self._last)
+        except BrokenChain as error:
+            raise Refused("receipts_broken", str(error)) from error
+        if page.intervals:
+            self._first = self._first or page.intervals[0].interval
+            self._last = page.intervals[-1].interval
+        self._intervals += len(page.intervals)
+        self._billed_ms, self._cost_microusd = page.billed_ms, page.cost_microusd
+
+    def proof(self) -> Proof:
+        """Return what all pages prove together.
+
+        :raises Refused: ``receipts_overbilled`` when more was billed than the machine signed for.
+        """
+        if self._billed_ms > self._proven_ms:
+            sentence = (
+                f"{self._billed_ms} ms were billed but only {self._proven_ms} ms are signed for."
+            )
+            raise Refused("receipts_overbilled", sentence)
+        return Proof(
+            machine_key=self._machine_key or "",
+            placement_id=str(self._first.placement_id) if self._first else None,
+            intervals=self._intervals,
+            proven_ms=self._proven_ms,
+            billed_ms=self._billed_ms,
+            cost_microusd=self._cost_microusd,
+        )
+
+
+def check(receipts: Receipts, *, machine_key: str | None = None) -> Proof:
+    """Return what receipts that are whole prove; ``machine_key`` as in ``Check``.
+
+    :raises Refused: as ``Check`` does.
     """
-    if machine_key is not None and receipts.machine_key != machine_key:
-        raise Refused("receipts_broken", "The receipts are of another machine.")
-    if any(one.interval.machine_key != receipts.machine_key for one in receipts.intervals):
-        raise Refused("receipts_broken", "An interval was signed by another machine.")
-    try:
-        proven_ms = check_chain(receipts.intervals)
-    except BrokenChain as error:
-        raise Refused("receipts_broken", str(error)) from error
-    if receipts.billed_ms > proven_ms:
-        sentence = f"{receipts.billed_ms} ms were billed but only {proven_ms} ms are signed for."
-        raise Refused("receipts_overbilled", sentence)
-    first = receipts.intervals[0].interval if receipts.intervals else None
-    return Proof(
-        machine_key=receipts.machine_key,
-        placement_id=str(first.placement_id) if first else None,
-        intervals=len(receipts.intervals),
-        proven_ms=proven_ms,
-        billed_ms=receipts.billed_ms,
-        cost_microusd=receipts.cost_microusd,
-    )
+    whole = Check(machine_key=machine_key)
+    whole.add(receipts)
+    return whole.proof()

@@ -122,6 +122,8 @@ class Receipts(Shape):
     intervals: tuple[SignedInterval, ...]
     billed_ms: int
     cost_microusd: int
+    #: None: these are the last
+    next_cursor: int | None = None
 
 
 class StatementLine(Shape):

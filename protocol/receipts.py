@@ -1,7 +1,7 @@
 """This will define the signed interval: the unit of metering and of receipts."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Annotated
 from uuid import UUID
 
@@ -80,12 +80,12 @@ def check_next(signed: SignedInterval, *, machine_key: str, previous: Interval |
         raise BrokenChain("The interval's signature does not match.")
 
 
-def check_chain(chain: Sequence[SignedInterval]) -> int:
-    """Return the milliseconds that a whole chain proves, from its first interval on.
+def check_chain(chain: Iterable[SignedInterval], *, after: Interval | None = None) -> int:
+    """Return the milliseconds that a chain proves, from its first interval on or ``after`` one.
 
     :raises BrokenChain: at the first interval that does not follow.
     """
-    previous: Interval | None = None
+    previous = after
     total_ms = 0
     for signed in chain:
         machine_key = signed.interval.machine_key if previous is None else previous.machine_key

@@ -2,20 +2,23 @@
 
 import json
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
 from berth import receipts as proofs
 from berth.cli import output, session
 from berth.cli.options import AsJson, RentalId
-from berth.client import RECEIPTS_BYTES_MAX
 from berth.problem import Refused
 from berth.shapes import Receipts
 from berth.units import format_duration, format_usd
 
+#: saved receipts of a month in ten-second intervals stay below this
+FILE_BYTES_MAX = 256 << 20
 MachineKey = Annotated[
     str | None,
     typer.Option("--machine-key", metavar="HEX", help="The machine that must have signed."),
@@ -31,17 +34,21 @@ def receipts(
     as_json: AsJson = False,
 ) -> None:
     """Show the intervals that the machine signed for a rental."""
-    with session.client() as client:
-        found = client.receipts(session.find(client, rental_id).id)
-    if out is not None:
-        _write(out, found)
-    proof = proofs.check(found, machine_key=machine_key) if verify or machine_key else None
+    check = proofs.Check(machine_key=machine_key) if verify or machine_key else None
+    shown: list[Receipts] = []
+    with session.client() as client, _saved(out) as save:
+        for page in client.receipts(session.find(client, rental_id).id):
+            save(page)
+            if check is not None:
+                check.add(page)
+            if check is None or as_json:
+                shown.append(page)
+    proof = check.proof() if check else None
     if as_json:
         checked = {"proof": asdict(proof)} if proof else {}
-        output.write_json({**found.model_dump(mode="json"), **checked})
-        return
-    if proof is None:
-        _table(found)
+        output.write_json({**_joined(shown).model_dump(mode="json"), **checked})
+    elif proof is None:
+        _table(_joined(shown))
     else:
         _show(proof)
 
@@ -63,22 +70,54 @@ def verify_receipt(
 def _content(file: str) -> bytes:
     try:
         if file == "-":
-            content = sys.stdin.buffer.read(RECEIPTS_BYTES_MAX + 1)
+            content = sys.stdin.buffer.read(FILE_BYTES_MAX + 1)
         else:
             with Path(file).open("rb") as opened:
-                content = opened.read(RECEIPTS_BYTES_MAX + 1)
+                content = opened.read(FILE_BYTES_MAX + 1)
     except OSError as error:
         raise Refused("receipts_malformed", f"Cannot read {file}: {error.strerror}.") from error
-    if len(content) > RECEIPTS_BYTES_MAX:
+    if len(content) > FILE_BYTES_MAX:
         raise Refused("receipts_malformed", f"{file} is larger than any receipts.")
     return content
 
 
-def _write(out: Path, found: Receipts) -> None:
+@contextmanager
+def _saved(out: Path | None) -> Iterator[Callable[[Receipts], None]]:
+    """Yield what writes page after page into one file, or nowhere."""
+    if out is None:
+        yield lambda page: None
+        return
     try:
-        out.write_text(json.dumps(found.model_dump(mode="json"), indent=2) + "\n", encoding="utf-8")
+        with out.open("w", encoding="utf-8") as file:
+            yield (writer := _Writer(file)).add
+            writer.end()
     except OSError as error:
         raise Refused("cannot_write", f"Cannot write {out}: {error.strerror}.") from error
+
+
+class _Writer:
+    """Writes one JSON document, of which no more than a page is in memory."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._newest: Receipts | None = None
+        self._file.write('{"intervals": [')
+
+    def add(self, page: Receipts) -> None:
+        for number, signed in enumerate(page.intervals):
+            first = self._newest is None and number == 0
+            self._file.write(("\n" if first else ",\n") + signed.model_dump_json())
+        self._newest = page
+
+    def end(self) -> None:
+        if self._newest is not None:
+            about = self._newest.model_dump(mode="json", exclude={"intervals", "next_cursor"})
+            self._file.write("\n], " + json.dumps(about)[1:] + "\n")
+
+
+def _joined(pages: Sequence[Receipts]) -> Receipts:
+    intervals = tuple(signed for page in pages for signed in page.intervals)
+    return pages[-1].model_copy(update={"intervals": intervals})
 
 
 def _table(found: Receipts) -> None:

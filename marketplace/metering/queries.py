@@ -1,5 +1,6 @@
 """This will answer what was proven and charged."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -9,12 +10,29 @@ from marketplace.metering.models import Meter, SignedIntervalRow
 from marketplace.verification.epochs import Delivered
 from protocol.receipts import SignedInterval
 
+#: signed intervals of one page: nearly three hours of a rental, half a megabyte
+RECEIPTS_MAX = 1000
 
-def receipts(placement_id: UUID) -> tuple[SignedInterval, ...]:
-    """Return the placement's whole chain of signed intervals, first to last."""
-    rows = SignedIntervalRow.objects.filter(placement_id=placement_id).order_by("sequence")
-    return tuple(
-        SignedInterval.model_validate(signed) for signed in rows.values_list("signed", flat=True)
+
+@dataclass(frozen=True, slots=True)
+class ReceiptsPage:
+    """Some of a placement's chain of signed intervals, in order."""
+
+    intervals: tuple[SignedInterval, ...]
+    #: the sequence that the next page begins with; None: there is none
+    next_sequence: int | None
+
+
+def receipts(placement_id: UUID, *, first: int = 0) -> ReceiptsPage:
+    """Return the placement's signed intervals from the sequence ``first`` on.
+
+    Each was checked against the one before when it came; nothing else was ever stored.
+    """
+    rows = SignedIntervalRow.objects.filter(placement_id=placement_id, sequence__gte=first)
+    found = list(rows.order_by("sequence").values_list("signed", flat=True)[: RECEIPTS_MAX + 1])
+    return ReceiptsPage(
+        intervals=tuple(SignedInterval.model_validate(signed) for signed in found[:RECEIPTS_MAX]),
+        next_sequence=first + RECEIPTS_MAX if len(found) > RECEIPTS_MAX else None,
     )
 
 

@@ -122,5 +122,5 @@ class Receipts(Schema):
     intervals: list[SignedInterval]
     billed_ms: int
     cost_microusd: int
-    #: the chain was checked just now, as you can check it yourself
-    verified: bool
+    #: give it back as ``cursor`` for the intervals that follow; null: these are the last
+    next_cursor: int | None

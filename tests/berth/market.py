@@ -193,7 +193,7 @@ class Market:
         elif parts[1:] == ["extend"]:
             rental["worst_total_microusd"] = seen.body.get("cap_microusd", 80_000)
         elif parts[1:] == ["receipts"]:
-            return 200, self._receipts(parts[0])
+            return 200, self._receipts(parts[0], int(seen.query["cursor"]))
         elif rental["script"]:
             self._become(rental, rental["script"].pop(0))
         return 200, rental
@@ -256,13 +256,14 @@ class Market:
         live = [one for one in self.rentals.values() if one["state"] not in ("ended", "failed")]
         return 200, {"items": list(self.rentals.values()) if everything else live}
 
-    def _receipts(self, rental_id: str) -> dict[str, Any]:
+    def _receipts(self, rental_id: str, start: int) -> dict[str, Any]:
+        signed = [one.model_dump(mode="json") for one in chain(rental_id)]
         return {
             "machine_key": public_key_of(MACHINE),
-            "intervals": [one.model_dump(mode="json") for one in chain(rental_id)],
+            "intervals": signed[start : start + PAGE],
             "billed_ms": self.billed_ms,
             "cost_microusd": 13,
-            "verified": True,
+            "next_cursor": start + PAGE if start + PAGE < len(signed) else None,
         }
 
     def _statement(self, seen: Seen, parts: list[str]) -> tuple[int, Any]:

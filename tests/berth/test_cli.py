@@ -204,6 +204,9 @@ def test_receipts_are_saved_and_checked_offline(terminal: Terminal, market: Mark
     file = terminal.home / "receipts.json"
     ran = terminal.berth("receipts", rental["id"], "--verify", "--out", str(file), "--json")
     assert ran.json["proof"]["proven_ms"] == 3000
+    assert len(ran.json["intervals"]) == 3
+    assert terminal.berth("receipts", rental["id"], "--verify").out.startswith("The receipts hold")
+    assert terminal.berth("receipts", rental["id"]).out.count("…") == 3
     terminal.environment["BERTH_URL"] = "http://127.0.0.1:1"
     assert terminal.berth("verify-receipt", str(file), "--json").json["intervals"] == 3
     content = json.loads(file.read_text(encoding="utf-8"))

@@ -84,3 +84,15 @@ def test_a_file_without_receipts_is_refused(content: bytes) -> None:
     with pytest.raises(Refused) as caught:
         receipts.read(content)
     assert caught.value.code == "receipts_malformed"
+
+
+def test_pages_are_one_chain() -> None:
+    first, second, third = chain(PLACEMENT)
+    check = receipts.Check(machine_key=KEY)
+    # More is billed by now than the first page alone proves.
+    check.add(made([first, second]))
+    check.add(made([third]))
+    assert check.proof() == receipts.check(made(chain(PLACEMENT)))
+    with pytest.raises(Refused) as caught:
+        check.add(made([second]))
+    assert caught.value.code == "receipts_broken"

@@ -15,6 +15,7 @@ from marketplace.rentals.actions import stop
 from marketplace.rentals.models import Rental
 from marketplace.verification.epochs import Delivered
 from protocol.agent import ObservedState
+from protocol.receipts import check_chain
 from tests.marketplace.rentals.market import CPU_HOUR_MICROUSD, Market, give_key
 from tests.marketplace.scene import NOW, after
 
@@ -174,3 +175,18 @@ def test_a_false_copy_of_an_interval_does_not_keep_the_true_one_out(
     false = {**true, "signature": "0" * 128}
     reply = market.agent.sync(after(50), placements=[running], intervals=[false, true])
     assert reply.desired[0].next_sequence == 1
+
+
+def test_receipts_come_in_pages(
+    market: Market, rental: Rental, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metering, "RECEIPTS_MAX", 2)
+    intervals = [signed(market, rental, until_s=until_s) for until_s in (10, 20, 30, 40)]
+    market.agent.sync(after(50), intervals=intervals)
+    first = metering.receipts(rental.placement_id)
+    assert first.next_sequence == 2
+    second = metering.receipts(rental.placement_id, first=2)
+    assert second.next_sequence is None
+    assert check_chain([*first.intervals, *second.intervals]) == 38_000
+    assert check_chain(second.intervals, after=first.intervals[-1].interval) == 20_000
+    assert metering.receipts(rental.placement_id, first=4).intervals == ()

@@ -76,7 +76,7 @@ def test_seconds_from_the_door_to_the_stop_are_charged(
     assert ledger.held(renter.pk) == 0
     assert ledger.balance(renter.pk) == 10_000_000 - 12 * SECOND_MICROUSD
     assert ledger.earned(charlie.pk) == 12 * SECOND_MICROUSD * 95 // 100
-    assert check_chain(metering.receipts(placement_id)) == 14_000
+    assert check_chain(metering.receipts(placement_id).intervals) == 14_000
     assert audit.audit() == []
 
 
