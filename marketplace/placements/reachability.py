@@ -12,7 +12,7 @@ from uuid import UUID
 
 import paramiko
 
-from marketplace.domain.address import is_public
+from protocol.address import is_public
 
 logger = logging.getLogger(__name__)
 DEADLINE_S = 5.0

@@ -4,10 +4,10 @@ import hashlib
 import json
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from ipaddress import ip_address
 
 from pydantic import Field
 
+from protocol.address import is_public
 from protocol.message import Message
 
 #: on every image made here: by which machine, and from which image
@@ -80,4 +80,4 @@ def repository(reference: str) -> str:
 
 def is_inside(addresses: Sequence[str]) -> bool:
     """Say whether one of these addresses belongs to the host's own network, not to the world."""
-    return any(not ip_address(address).is_global for address in addresses)
+    return any(not is_public(address) for address in addresses)

@@ -59,6 +59,8 @@ def test_only_printable_text_is_left_of_any_object(content: dict[str, object]) -
         "fe80::1",
         "fd00::1",
         "::ffff:127.0.0.1",
+        "2002:7f00:1::1",
+        "fec0::1",
     ],
 )
 def test_private_addresses_are_visited_only_when_allowed(address: str) -> None:

@@ -2,6 +2,8 @@
 
 import ipaddress
 
+from protocol.address import is_public
+
 
 class AddressRefused(ValueError):
     """The address is not one that a machine of the public internet can have."""
@@ -26,7 +28,7 @@ def check(address: str, *, allow_private: bool) -> str:
     reserved = parsed.is_reserved and not parsed.is_loopback
     if parsed.is_multicast or parsed.is_unspecified or reserved:
         raise AddressRefused(f"{parsed} is not the address of a machine.")
-    if not allow_private and not parsed.is_global:
+    if not allow_private and not is_public(str(parsed)):
         raise AddressRefused(
             f"{parsed} is not reachable from the internet. Enrol the machine with its public"
             " address, or allow private addresses in the validator."

@@ -1,6 +1,6 @@
 import pytest
 
-from marketplace.domain.address import is_public
+from protocol.address import is_public
 
 
 @pytest.mark.parametrize(
