@@ -17,10 +17,11 @@ from miner_agent.containers import PortTaken
 from miner_agent.counting import Counting
 from miner_agent.disk import DiskFailed
 from miner_agent.domain import backoff
-from miner_agent.domain.placement import Placement, is_funded, report
+from miner_agent.domain.placement import Placement, dies_too_often, is_funded, report
 from miner_agent.domain.reconcile import Action, Container, Step, is_same_run, reconcile
 from miner_agent.engine import EngineRefused, EngineUnavailable
 from miner_agent.journal import CORE, SLOT, Journal, NoSuchPlacement
+from miner_agent.retries import Retries
 from miner_agent.runtime import CannotRun, Runtime
 from protocol.agent import (
     SYNC_HOLD_S_MAX,
@@ -36,14 +37,16 @@ from protocol.hardware import Hardware
 logger = logging.getLogger(__name__)
 
 INTERVALS_PER_SYNC = 500
-#: a container that dies so often is not started again
-FAILURES_MOST = 5
 #: failures that happen on a sound machine; everything else is logged with its traceback
-EXPECTED = (DiskFailed, EngineRefused, EngineUnavailable, NoSuchPlacement, PortTaken)
+EXPECTED = (CannotRun, DiskFailed, EngineRefused, EngineUnavailable, NoSuchPlacement, PortTaken)
 
 
 class Interrupted(Exception):
     """What was being done is not wanted any more."""
+
+
+class PortMoved(Exception):
+    """Another port was chosen; the container has to be made again for it."""
 
 
 class StaleReply(Exception):
@@ -75,8 +78,7 @@ class Agent:
         #: why this machine can start nothing now
         self._problem: Problem | None = None
         self._containers: dict[UUID, Container] = {}
-        self._retry_at_ms: dict[UUID, int] = {}
-        self._tries: dict[UUID, int] = {}
+        self._retries = Retries(clock)
 
     def request(
         self, *, hold_s: int = SYNC_HOLD_S_MAX, hardware: Hardware | None = None
@@ -148,10 +150,7 @@ class Agent:
         actions = reconcile(
             journal=self._journal.placements(), containers=self._containers, traces=traces
         )
-        now_ms = self._clock.boot_ms()
-        return tuple(
-            action for action in actions if self._retry_at_ms.get(action.placement_id, 0) <= now_ms
-        )
+        return tuple(action for action in actions if self._retries.is_due(action.placement_id))
 
     def perform(self, action: Action) -> None:
         """Do one action; it may block. What fails, for whatever reason, is tried again later."""
@@ -163,8 +162,7 @@ class Agent:
             # One placement's defect must neither take the others down nor keep a core busy.
             self._postpone(action, error)
             return
-        self._retry_at_ms.pop(action.placement_id, None)
-        self._tries.pop(action.placement_id, None)
+        self._retries.succeeded(action.placement_id)
 
     def count(self) -> None:
         """Close an interval of every run that has gone uncounted for 10 s."""
@@ -213,8 +211,12 @@ class Agent:
         if placement.state is ObservedState.RUNNING and is_same_run(placement, container):
             return
         placement = self._counting.end_lost_run(placement, container)
-        if placement.failures > FAILURES_MOST:
+        if dies_too_often(placement, wall_ms=self._clock.wall_ms()):
             self._give_up(placement_id, "start_failed", "The container ended again and again.")
+            return
+        if placement.run is not None and container is None:
+            message = "Its container is gone from this machine, and its files with it."
+            self._give_up(placement_id, "container_lost", message)
             return
         self._journal.change(placement_id, state=ObservedState.PREPARING)
         self.changed()
@@ -222,15 +224,26 @@ class Agent:
             running = self._runtime.bring_up(
                 placement, progress=lambda text: self._show(placement_id, text)
             )
-        except CannotRun as error:
-            self._give_up(placement_id, error.code, str(error))
+        except (CannotRun, PortTaken) as error:
+            if placement.run is not None:
+                # The renter's files are in this container: it is waited for, never replaced.
+                raise
+            self._refuse(placement, error)
             return
-        except PortTaken:
-            self._acceptance.move_port(placement, journal=self._journal)
-            raise
         self._counting.start_run(placement, running)
         logger.info("placement runs", extra={"placement": str(placement_id)})
         self.changed()
+
+    def _refuse(self, placement: Placement, error: CannotRun | PortTaken) -> None:
+        """Give up what has never run, unless another port may help.
+
+        :raises PortMoved: when it may.
+        """
+        if isinstance(error, CannotRun):
+            self._give_up(placement.placement_id, error.code, str(error))
+            return
+        self._acceptance.move_port(placement, journal=self._journal)
+        raise PortMoved(str(error)) from error
 
     def _remove(self, placement_id: UUID, placement: Placement | None) -> None:
         if placement is not None and placement.state is not ObservedState.GONE:
@@ -283,30 +296,30 @@ class Agent:
         self.changed()
 
     def _postpone(self, action: Action, error: Exception) -> None:
-        placement_id = action.placement_id
-        tries = self._tries.get(placement_id, 0) + 1
-        delay_ms = 0 if isinstance(error, PortTaken) else backoff.delay_ms(failures=tries)
-        self._retry_at_ms[placement_id] = self._clock.boot_ms() + delay_ms
+        # A lost engine is the machine's trouble, not this placement's; the look reports it.
+        counts = not isinstance(error, EngineUnavailable)
+        failures = self._retries.failed(
+            action.placement_id, counts=counts, at_once=isinstance(error, PortMoved)
+        )
         logger.warning(
             "placement step failed",
             exc_info=None if isinstance(error, EXPECTED) else error,
-            extra={"placement": str(placement_id), "error": str(error), "tries": tries},
+            extra={
+                "placement": str(action.placement_id),
+                "error": str(error),
+                "failures": failures,
+            },
         )
-        if isinstance(error, EngineUnavailable):
-            # The machine's trouble, not this placement's; the look reports it.
-            return
-        self._tries[placement_id] = tries
-        if backoff.persists(failures=tries):
-            self._report(action, tries)
+        if counts and backoff.persists(failures=failures):
+            self._report(action, error)
 
-    def _report(self, action: Action, tries: int) -> None:
+    def _report(self, action: Action, error: Exception) -> None:
         """Tell the marketplace of a step that goes on failing."""
         placement = self._journal.find(action.placement_id)
         if placement is None or placement.problem is not None:
             return
         if action.step is Step.BRING_UP:
-            message = f"This machine could not start it in {tries} tries."
-            self._give_up(action.placement_id, "start_failed", message)
+            self._give_up(action.placement_id, *_reason(placement, error))
         elif action.step is Step.REMOVE and placement.state is ObservedState.COLLECTING:
             message = "This machine could not remove all of it; its host has to look."
             problem = Problem(code="removal_failed", message=message)
@@ -320,3 +333,12 @@ class Agent:
         if placement.progress != progress:
             self._journal.change(placement_id, progress=progress)
             self.changed()
+
+
+def _reason(placement: Placement, error: Exception) -> tuple[str, str]:
+    """Return code and sentence of a start that went on failing."""
+    if isinstance(error, CannotRun):
+        return error.code, str(error)
+    if isinstance(error, PortTaken):
+        return "port_unavailable", f"Another program of this machine keeps port {placement.port}."
+    return "start_failed", "This machine could not start it, however often it tried."

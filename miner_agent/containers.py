@@ -61,26 +61,21 @@ class Containers:
         return found
 
     def find(self, name: str, placement_id: UUID) -> Container | None:
-        """Return one container, None where there is none."""
-        try:
-            with answers():
-                return _container(placement_id, self._engine.api.inspect_container(name)["State"])
-        except NotFound:
-            return None
+        """Return one container, None where there is none that could be started."""
+        found = self._inspect(name)
+        return None if found is None else _container(placement_id, found["State"])
 
     def made(self, name: str, *, port: int) -> Made | None:
         """Return the container made earlier, None where there is none for this port.
 
-        Nothing else makes a new one: a renter's files would be lost with it.
+        Nothing else makes a new one, and a port changes only before the first run: a renter's
+        files would be lost with it.
         """
-        try:
-            with answers():
-                found = self._engine.api.inspect_container(name)
-        except NotFound:
+        found = self._inspect(name)
+        if found is None:
             return None
         labels = found["Config"]["Labels"] or {}
-        alive = found["State"]["Status"] not in ("removing", "dead")
-        return _made(found) if alive and labels.get(LABEL_PORT) == str(port) else None
+        return _made(found) if labels.get(LABEL_PORT) == str(port) else None
 
     def make(self, spec: ContainerSpec, *, placement_id: UUID) -> Made:
         """Create the container in place of any other of its name."""
@@ -162,6 +157,15 @@ class Containers:
                     self._engine.api.remove_network(network["Id"])
             except NotFound:
                 continue
+
+    def _inspect(self, name: str) -> dict[str, Any] | None:
+        """Return what Docker knows of a container; None where it is gone or about to be."""
+        try:
+            with answers():
+                found: dict[str, Any] = self._engine.api.inspect_container(name)
+        except NotFound:
+            return None
+        return None if found["State"]["Status"] in ("removing", "dead") else found
 
     def _networks(self) -> list[dict[str, Any]]:
         with answers():

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from miner_agent.clock import Clock
 from miner_agent.domain.intervals import ended_age, is_due, stretches
-from miner_agent.domain.placement import Placement, Run
+from miner_agent.domain.placement import Placement, Run, deaths
 from miner_agent.domain.reconcile import Container
 from miner_agent.journal import Journal
 from miner_agent.runtime import Running
@@ -98,9 +98,10 @@ class Counting:
             age_ms = self._end_age(run, container if same_start else None)
             ended = self._close(placement, run, age_ms, ended=True)
             self._seen.pop(placement.placement_id, None)
+            died = deaths(ended, wall_ms=self._clock.wall_ms()) if failed else ended.died_wall_ms
             return self._journal.change(
                 ended.placement_id,
-                failures=ended.failures + 1 if failed else ended.failures,
+                died_wall_ms=died,
                 exit_code=container.exit_code if container is not None and same_start else None,
             )
 

@@ -7,6 +7,10 @@ from protocol.agent import ObservedPlacement, ObservedState, Problem, Want, Work
 from protocol.message import Message
 from protocol.receipts import GENESIS
 
+#: a container that dies more often within the time is not started again
+DEATHS_MOST = 5
+DEATHS_WITHIN_MS = 3_600_000
+
 
 class Run(Message):
     """One uninterrupted life of a placement's container."""
@@ -41,8 +45,8 @@ class Placement(Message):
     progress: str = ""
     problem: Problem | None = None
     run: Run | None = None
-    #: starts of the container that did not last
-    failures: int = 0
+    #: when its container died unasked, in ms of the wall clock; only what ``dies_too_often`` needs
+    died_wall_ms: tuple[int, ...] = ()
     exit_code: int | None = None
     #: when the funded time ends; the clock since boot counts while ``funded_boot_id`` is this boot
     funded_until_boot_ms: int = 0
@@ -58,6 +62,17 @@ def is_funded(placement: Placement, *, boot_id: str, boot_ms: int, wall_ms: int)
     if placement.funded_boot_id == boot_id:
         return boot_ms < placement.funded_until_boot_ms
     return wall_ms < placement.funded_until_wall_ms
+
+
+def deaths(placement: Placement, *, wall_ms: int) -> tuple[int, ...]:
+    """Return the deaths that still count, with one now as the newest."""
+    return (*placement.died_wall_ms[-DEATHS_MOST:], wall_ms)
+
+
+def dies_too_often(placement: Placement, *, wall_ms: int) -> bool:
+    """Say whether starting it again is in vain: a reboot every few days is not."""
+    recent = [at for at in placement.died_wall_ms if wall_ms - at < DEATHS_WITHIN_MS]
+    return len(recent) > DEATHS_MOST
 
 
 def report(placement: Placement, *, boot_id: str, boot_ms: int) -> ObservedPlacement:

@@ -89,7 +89,9 @@ class Engine:
         self._touch()
         if not box.running:
             if self.world.likely(PORT_IS_TAKEN):
-                del self.boxes[placement_id]
+                if not box.token:
+                    # Never started: it is made again for another port.
+                    del self.boxes[placement_id]
                 raise PortTaken("bind: address already in use")
             if self.world.likely(START_FAILS):
                 raise CannotRun("start_failed", "Docker could not start it.")

@@ -131,6 +131,40 @@ def test_a_port_that_another_program_took_is_replaced(running_host: Host) -> Non
     market.wait_for(desired.placement_id, ObservedState.GONE)
 
 
+def test_a_rental_waits_for_its_port_and_keeps_its_files(running_host: Host) -> None:
+    host, market = running_host, running_host.market
+    desired = host.desire()
+    first = market.wait_for(desired.placement_id, ObservedState.RUNNING)
+    host.ssh(first, "echo kept > /root/file")
+    name = f"berth-{desired.placement_id}"
+    made = docker("inspect", "-f", "{{.Id}}", name)
+    host.stop()
+    docker("kill", name)
+    # An agent that would make containers otherwise than the one before, as after an upgrade.
+    host.environment["BERTH_AGENT_DNS"] = "9.9.9.9"
+    with socket.create_server(("127.0.0.1", first.ssh_port)):
+        host.start()
+        log = host.home / "agent.log"
+        deadline = time.monotonic() + 20
+        while f"{first.ssh_port}: bind" not in log.read_text():
+            assert time.monotonic() < deadline, "it was not tried"
+            time.sleep(0.05)
+    del host.environment["BERTH_AGENT_DNS"]
+
+    def runs_again() -> bool:
+        seen = market.observed[desired.placement_id]
+        return seen.run == 1 and seen.state is ObservedState.RUNNING
+
+    market.wait_until(runs_again)
+    second = market.observed[desired.placement_id]
+    assert second.ssh_port == first.ssh_port
+    assert host.ssh(second, "cat /root/file").stdout == "kept\n"
+    assert docker("inspect", "-f", "{{.Id}}", name) == made
+    market.end(desired.placement_id)
+    market.wait_for(desired.placement_id, ObservedState.GONE)
+    assert is_left(desired.placement_id, host.home) == []
+
+
 def test_a_second_agent_with_the_same_state_is_refused(running_host: Host) -> None:
     result = running_host.command("run")
     assert result.returncode == 1

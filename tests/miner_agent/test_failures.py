@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from miner_agent.containers import PortTaken
 from miner_agent.disk import DiskFailed
 from miner_agent.engine import EngineRefused, EngineUnavailable
+from miner_agent.runtime import CannotRun
 from protocol.agent import ObservedState
 from tests.miner_agent.world import World
 
@@ -98,3 +100,84 @@ def test_a_lost_engine_does_not_count_against_a_placement(world: World) -> None:
     world.runtime.broken = {}
     world.settle()
     assert world.state(placement_id) is ObservedState.RUNNING
+
+
+TAKEN = PortTaken("bind: address already in use")
+UNSTARTED = CannotRun("no_capacity", "The disk could not be made: mount failed.")
+
+
+def test_a_port_that_is_taken_before_the_first_run_is_replaced(world: World) -> None:
+    placement_id = world.want()
+    world.sync()
+    port = world.journal.get(placement_id).port
+    world.runtime.broken = {"bring_up": TAKEN}
+    world.work()
+    world.runtime.broken = {}
+    world.work()
+    row = world.journal.get(placement_id)
+    assert row.state is ObservedState.RUNNING
+    assert row.port != port
+
+
+@pytest.mark.parametrize("error", [TAKEN, UNSTARTED])
+def test_what_has_run_is_tried_again_with_its_port_and_its_files(
+    world: World, error: Exception
+) -> None:
+    placement_id = world.want()
+    world.settle()
+    before = world.journal.get(placement_id)
+    world.runtime.die(placement_id)
+    world.runtime.broken = {"bring_up": error}
+    for _ in range(300):
+        world.clock.now_ms += 100
+        world.work()
+    assert world.runtime.breaks == 6
+    world.runtime.broken = {}
+    world.settle()
+    row = world.journal.get(placement_id)
+    assert row.state is ObservedState.RUNNING
+    assert (row.port, row.run.number) == (before.port, 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "part"),
+    [(TAKEN, "port_unavailable", "port 1000"), (UNSTARTED, "no_capacity", "mount failed")],
+)
+def test_what_has_run_and_cannot_be_started_again_ends_with_the_reason(
+    world: World, error: Exception, code: str, part: str
+) -> None:
+    placement_id = world.want()
+    world.settle()
+    world.runtime.die(placement_id)
+    world.runtime.broken = {"bring_up": error}
+    world.settle()
+    row = world.journal.get(placement_id)
+    assert row.state is ObservedState.GONE
+    assert row.problem is not None
+    assert row.problem.code == code
+    assert part in row.problem.message
+
+
+def test_a_container_that_somebody_removed_does_not_come_back_empty(world: World) -> None:
+    placement_id = world.want()
+    world.settle()
+    world.runtime.die(placement_id)
+    del world.runtime.found[placement_id]
+    world.settle()
+    row = world.journal.get(placement_id)
+    assert row.state is ObservedState.GONE
+    assert row.problem is not None
+    assert row.problem.code == "container_lost"
+    assert world.runtime.starts[placement_id] == 1
+
+
+def test_a_reboot_every_few_days_does_not_end_a_rental(world: World) -> None:
+    placement_id = world.want()
+    world.settle()
+    for _ in range(10):
+        world.runtime.die(placement_id)
+        world.clock.now_ms += 2 * 60 * 60 * 1000
+        world.sync()
+        world.settle()
+    assert world.state(placement_id) is ObservedState.RUNNING
+    assert world.runtime.starts[placement_id] == 11
