@@ -1,5 +1,6 @@
 """This will serve the whole site: the agents' sync beside Django."""
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -10,7 +11,7 @@ from django.core.asgi import get_asgi_application
 
 django_application = get_asgi_application()
 
-from marketplace import sync  # noqa: E402
+from marketplace import listening, sync  # noqa: E402
 from protocol import paths  # noqa: E402
 
 
@@ -32,8 +33,13 @@ async def _lifespan(
     receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
     send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
 ) -> None:
+    listens = None
     while True:
         message = await receive()
+        if message["type"] == "lifespan.startup":
+            listens = asyncio.create_task(listening.listen())
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
+            if listens is not None:
+                listens.cancel()
             return

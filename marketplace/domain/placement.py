@@ -18,13 +18,13 @@ class PlacementState(StrEnum):
 
 
 class Blame(StrEnum):
-    """Who is at fault. Renter: the machine is paid; machine: it is not; platform: it is, and the
-    renter gets the money back.
+    """Who is at fault for a bad end. It moves no money: proven seconds cost, and nothing else does.
+
+    Decided in docs/decisions/0009-proof-decides-money.md, also why the platform is never to blame.
     """
 
     RENTER = "renter"
     MACHINE = "machine"
-    PLATFORM = "platform"
 
 
 class Event(StrEnum):

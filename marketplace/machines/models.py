@@ -139,3 +139,16 @@ class EnrolmentToken(models.Model):
 
     def __str__(self) -> str:
         return f"token of {self.host_id} until {self.expires_at:%Y-%m-%d %H:%M}"
+
+
+class Attendance(models.Model):
+    """When one part of the marketplace was last there, so that others don't pay for its absence."""
+
+    #: a pass of the schedule, or "site": the servers that hear the machines
+    name = models.CharField(max_length=32, primary_key=True)
+    seen_at = models.DateTimeField()
+    #: when it came back from its newest absence; None: it was never away
+    back_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.seen_at}"

@@ -11,9 +11,17 @@ from django.db.models import Q
 from marketplace.domain import money
 from marketplace.domain.door import JITTER_S, LOOK_S, MISSES_MAX, TAIL_S
 from marketplace.domain.ledger import TransferKind
-from marketplace.domain.placement import ENDED, LIVE, PlacementState
+from marketplace.domain.placement import (
+    DEADLINES,
+    DOOR_LATE,
+    ENDED,
+    LIVE,
+    Event,
+    PlacementState,
+)
 from marketplace.ledger.audit import audit
 from marketplace.ledger.models import Account, Transfer
+from marketplace.machines.actions.attend import AWAY_S
 from marketplace.machines.models import Machine as MachineRow
 from marketplace.metering.models import Meter, SignedIntervalRow
 from marketplace.placements.models import Lease, Placement, PlacementEvent
@@ -33,6 +41,17 @@ LOOK_TAKES_MS = 300
 #: how long a shut door may go unpunished while nothing disturbs its machine or the looks
 LOSES_MS = MISSES_MAX * (1000 * (LOOK_S + JITTER_S) + AGAIN_MS)
 SETTLES_MS = 3 * CHARGE_MS
+#: how long each state lasts before it is late; absences too short to be noticed count
+ALLOWED_MS = {
+    state: 1000 * (seconds - 2 * AWAY_S)
+    for state, seconds in (
+        (PlacementState.OFFERED, DEADLINES.offered_s),
+        (PlacementState.ACCEPTED, DEADLINES.accepted_s),
+        (PlacementState.PREPARING, DEADLINES.preparing_s),
+        (PlacementState.RUNNING, DEADLINES.door_s),
+        (PlacementState.COLLECTING, DEADLINES.collecting_s),
+    )
+}
 #: the marketplace's own audit reads everything, so it comes every so many changes of the ledger
 AUDIT_EVERY = 40
 
@@ -73,6 +92,8 @@ class Invariants:
         self._added_microusd = 0
         self._last_transfer = self._last_interval = self._last_event = 0
         self._ended: set[UUID] = set()
+        #: the marketplace's attended time when each placement entered its state
+        self._entered_ms: dict[UUID, int] = {}
         self._billed_until: dict[UUID, datetime] = {}
         self._proven_ms: defaultdict[UUID, int] = defaultdict(int)
         self._gpu_billed_until: dict[tuple[UUID, str], tuple[datetime, UUID]] = {}
@@ -138,6 +159,20 @@ class Invariants:
             )
             if event.new_state in ENDED:
                 self._ended.add(event.placement_id)
+            self._late_only_by_its_machine(event)
+
+    def _late_only_by_its_machine(self, event: PlacementEvent) -> None:
+        """What fails as late had its whole time while the marketplace was there."""
+        attended_ms = self._world.now_ms - self._market.away_ms
+        entered_ms = self._entered_ms.get(event.placement_id, attended_ms)
+        self._entered_ms[event.placement_id] = attended_ms
+        failed = event.new_state == PlacementState.FAILED
+        if failed and (event.event == Event.LATE or event.reason_code == DOOR_LATE.code):
+            waited_ms = attended_ms - entered_ms
+            self._require(
+                waited_ms >= ALLOWED_MS[event.old_state],
+                f"{event.placement_id} is late after {waited_ms} ms of {event.old_state}",
+            )
 
     def _resources_add_up(self, written: frozenset[str]) -> None:
         if "placements_placement" in written:

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 #: a sync is held open this long: longer than the real 25 s, so that a day is simulated faster
 HOLD_MS = 54_000
 REACH_MS, AGAIN_MS, PASSES_MS, CHARGE_MS, OFFERS_MS = 30_000, 20_000, 60_000, 120_000, 1_200_000
+#: short enough for the sweep to tell an absence of its own from its period
+SWEEP_MS = 15_000
 VERDICT_MS = 11 * HOUR_MS
 
 
@@ -73,6 +75,8 @@ class Market:
     up: bool = True
     #: when it was last silent
     down_ms: int = 0
+    #: how long it was silent altogether
+    away_ms: int = 0
     silent: bool = False
     disturbed_ms: int = 0
     #: something may be desired that was not before
@@ -102,6 +106,7 @@ class Market:
         self._every(REACH_MS, "reach", lambda: prove_reachable(now=world.now, probe=self))
         self._every(AGAIN_MS, "look", self._look_again)
         self._every(PASSES_MS, "passes", self._passes)
+        self._every(SWEEP_MS, "sweep", lambda: sweep.sweep(now=world.now))
         self._every(CHARGE_MS, "charge", lambda: charge.charge_all(now=world.now))
         self._every(OFFERS_MS, "offers", lambda: refresh_all(now=world.now))
 
@@ -146,7 +151,8 @@ class Market:
         if not self.up:
             return
         self.up, self._held = False, []
-        self.world.after(down_ms, "marketplace returns", self._return)
+        fell_ms = self.world.now_ms
+        self.world.after(down_ms, "marketplace returns", lambda: self._return(fell_ms))
 
     def call(self, act: Callable[[], object]) -> None:
         """Let a person's request reach the marketplace; a refusal is an answer, not a fault."""
@@ -188,7 +194,6 @@ class Market:
     def _passes(self) -> None:
         now = self.world.now
         expire(now=now)
-        sweep.sweep(now=now)
         mark_offline(now=now)
 
     def _verify(self) -> None:
@@ -218,8 +223,9 @@ class Market:
     def _every_later(self, period_ms: int, name: str, run: Callable[[], None]) -> None:
         self.world.after(period_ms, name, run)
 
-    def _return(self) -> None:
+    def _return(self, fell_ms: int) -> None:
         self.up = True
         self.down_ms = self.world.now_ms
+        self.away_ms += self.world.now_ms - fell_ms
         for machine in self.machines:
             machine.disturbed_ms = self.world.now_ms

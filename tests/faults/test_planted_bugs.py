@@ -26,8 +26,9 @@ from marketplace.placements.models import Placement
 from miner_agent.domain import reconcile
 from miner_agent.domain.placement import Placement as Journalled
 from protocol.agent import Want
-from tests.faults import renters
+from tests.faults import nemesis, renters
 from tests.faults.simulation import play
+from tests.faults.world import HOUR_MS
 
 SEEDS_MAX, HOURS = 6, 1.0
 
@@ -87,6 +88,15 @@ def test_freeing_before_the_container_is_gone_is_found(monkeypatch: pytest.Monke
 
     broken = found(lambda: monkeypatch.setattr(sweep, "_free_quarantined", free_at_once))
     assert "gave its resources back while it runs" in broken
+
+
+def test_lateness_by_the_marketplaces_own_absence_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # An end has to fall into the silence: with more of them a few seeds are enough.
+    monkeypatch.setitem(nemesis.EVERY_MS, "silence marketplace", HOUR_MS // 20)
+    broken = found(lambda: monkeypatch.setattr(sweep, "_put_off", lambda away: None))
+    assert " is late after " in broken
 
 
 def test_freeing_twice_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

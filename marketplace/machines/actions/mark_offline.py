@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import transaction
 
 from marketplace.domain.machine import silent_since
+from marketplace.machines.actions.attend import attend, hears
 from marketplace.machines.actions.heartbeat import count_uptime
 from marketplace.machines.models import Machine
 
@@ -14,7 +15,15 @@ BATCH_ROWS = 500
 
 
 def mark_offline(*, now: datetime) -> int:
-    """Return how many machines went offline in this pass."""
+    """Return how many machines went offline in this pass.
+
+    None does for the marketplace's own silence: each has its whole time to be heard again.
+    """
+    if not hears(now=now):
+        return 0
+    presence = attend(name="offline", now=now)
+    if presence.back_at is not None and presence.back_at > silent_since(now):
+        return 0
     silent = Machine.objects.filter(online=True, last_seen_at__lt=silent_since(now))
     found = list(
         silent.order_by("last_seen_at", "id").values_list(

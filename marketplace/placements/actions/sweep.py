@@ -3,7 +3,8 @@
 import logging
 from datetime import datetime, timedelta
 
-from django.db.models import QuerySet
+from django.db import transaction
+from django.db.models import F, QuerySet
 
 from marketplace.domain.placement import (
     DEADLINES,
@@ -15,6 +16,7 @@ from marketplace.domain.placement import (
     NoTransition,
     PlacementState,
 )
+from marketplace.machines.actions.attend import attend, hears
 from marketplace.placements.actions import free
 from marketplace.placements.actions.transition import Overtaken, apply
 from marketplace.placements.models import Placement, PlacementEvent
@@ -26,8 +28,29 @@ STUCK = "stuck"
 
 
 def sweep(*, now: datetime) -> int:
-    """Return how many placements this pass ended or freed."""
+    """Return how many placements this pass ended or freed.
+
+    Nothing is late by the marketplace's own silence: while machines cannot reach it, it ends
+    nothing, and when it comes back it puts the deadlines off by its absence.
+    """
+    if not hears(now=now):
+        logger.warning("Not swept, as the site hears no machine")
+        return 0
+    with transaction.atomic():
+        presence = attend(name="sweep", now=now)
+        if presence.away:
+            _put_off(presence.away)
     return _end_late(now) + _free_quarantined(now)
+
+
+def _put_off(away: timedelta) -> None:
+    """Move on what a machine or a look from outside had to do meanwhile; paid time runs on."""
+    waiting = Placement.objects.filter(deadline_at__isnull=False).exclude(
+        state=PlacementState.RUNNING, reachable_at__isnull=False
+    )
+    # Locked in the order in which a sync moves its placements: neither waits for the other.
+    ids = list(waiting.select_for_update().order_by("id").values_list("id", flat=True))
+    Placement.objects.filter(id__in=ids).update(deadline_at=F("deadline_at") + away)
 
 
 def _end_late(now: datetime) -> int:

@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from marketplace.machines import queries
+from marketplace.machines.actions.attend import SITE, attend
 from marketplace.machines.actions.heartbeat import heartbeat
 from marketplace.machines.actions.mark_offline import mark_offline
 from marketplace.machines.models import Machine, UptimeDay
@@ -28,6 +29,26 @@ def test_a_machine_is_there_until_it_was_silent_for_sixty_seconds() -> None:
     assert not on.online
     beat(on, 70)
     assert on.online
+
+
+def test_no_machine_goes_offline_before_it_could_be_heard_again() -> None:
+    on = machine()
+    assert mark_offline(now=after(5)) == 0
+    # The marketplace itself was away until now.
+    assert mark_offline(now=after(125)) == 0
+    for second in range(130, 185, 5):
+        assert mark_offline(now=after(second)) == 0
+    assert mark_offline(now=after(185)) == 1
+    on.refresh_from_db()
+    assert not on.online
+
+
+def test_no_machine_goes_offline_while_it_cannot_reach_the_site() -> None:
+    machine()
+    attend(name=SITE, now=after(0))
+    assert mark_offline(now=after(61)) == 0
+    attend(name=SITE, now=after(61))
+    assert mark_offline(now=after(62)) == 1
 
 
 def test_a_machine_that_names_a_problem_is_not_for_rent_and_gains_no_uptime() -> None:

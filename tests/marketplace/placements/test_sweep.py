@@ -4,6 +4,7 @@ from uuid import UUID
 
 import pytest
 
+from marketplace.machines.actions.attend import SITE, attend
 from marketplace.machines.actions.heartbeat import heartbeat
 from marketplace.machines.models import Machine
 from marketplace.placements import queries
@@ -167,3 +168,51 @@ def test_what_cannot_be_freed_holds_up_no_other(caplog: pytest.LogCaptureFixture
     sound.refresh_from_db()
     assert sound.freed_at is not None
     assert "Placement not freed" in caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("state", "deadline_s"),
+    [(None, 60), (O.ACCEPTED, 60), (O.PREPARING, 900), (O.RUNNING, 300)],
+)
+def test_nothing_is_late_by_the_marketplaces_own_absence(
+    state: ObservedState | None, deadline_s: int
+) -> None:
+    _, it = reported(state)
+    sweep(now=after(deadline_s - 5))
+    # Away for two minutes, while the machine could reach nobody.
+    assert sweep(now=after(deadline_s + 115)) == 0
+    assert sweep(now=after(deadline_s + 120)) == 0
+    assert sweep(now=after(deadline_s + 121)) == 1
+    it.refresh_from_db()
+    assert (it.state, it.blame) == ("failed", "machine")
+
+
+def test_an_unconfirmed_end_is_put_off_by_the_marketplaces_absence_too() -> None:
+    on, it = reported(O.RUNNING)
+    request_stop(placement_id=it.id, reason_code="renter", reason="You did.", now=after(10))
+    sweep(now=after(20))
+    assert sweep(now=after(400)) == 0
+    observe(machine_id=on.id, observed=[seen(it.id, O.GONE)], now=after(401))
+    it.refresh_from_db()
+    assert (it.state, it.blame) == ("released", "")
+
+
+def test_the_marketplaces_absence_prolongs_no_paid_time() -> None:
+    _, it = reported(O.RUNNING)
+    open_door(it)
+    sweep(now=after(500))
+    assert sweep(now=after(721)) == 1
+    it.refresh_from_db()
+    assert (it.state, it.stop_requested_at) == ("collecting", after(600))
+
+
+def test_nothing_is_late_while_no_machine_can_reach_the_site() -> None:
+    _, it = reported(None)
+    attend(name=SITE, now=after(0))
+    sweep(now=after(5))
+    for second in range(25, 200, 5):
+        assert sweep(now=after(second)) == 0
+    attend(name=SITE, now=after(200))
+    assert sweep(now=after(201)) == 0
+    it.refresh_from_db()
+    assert (it.state, it.deadline_at) == ("offered", after(60 + 196))

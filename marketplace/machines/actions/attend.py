@@ -1,0 +1,47 @@
+"""This will note that a part of the marketplace is there, and tell for how long it was not."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from marketplace.machines.models import Attendance
+
+logger = logging.getLogger(__name__)
+#: what comes every 5 s and was not seen for longer than this was away
+AWAY_S = 20
+#: the servers that hear the machines, together
+SITE = "site"
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    #: how long it was away until just now; zero: it was there
+    away: timedelta
+    #: when it came back from its newest absence; None: it was never away
+    back_at: datetime | None
+
+
+def attend(*, name: str, now: datetime) -> Presence:
+    """Note that ``name`` is there now and return how that differs from before."""
+    with transaction.atomic():
+        before = Attendance.objects.select_for_update().filter(name=name).first()
+        if before is None:
+            Attendance.objects.create(name=name, seen_at=now)
+            return Presence(away=timedelta(0), back_at=None)
+        gap = now - before.seen_at
+        away = gap if gap > timedelta(seconds=AWAY_S) else timedelta(0)
+        back_at = now if away else before.back_at
+        Attendance.objects.filter(name=name).update(
+            seen_at=max(now, before.seen_at), back_at=back_at
+        )
+    if away:
+        logger.warning("Back after an absence", extra={"part": name, "away_s": gap.seconds})
+    return Presence(away=away, back_at=back_at)
+
+
+def hears(*, now: datetime) -> bool:
+    """Say whether machines can reach the site now; before it first said so, they are thought to."""
+    old = now - timedelta(seconds=AWAY_S)
+    return not Attendance.objects.filter(name=SITE, seen_at__lt=old).exists()
