@@ -16,7 +16,7 @@ from miner_agent.clock import Clock
 from miner_agent.containers import PortTaken
 from miner_agent.counting import Counting
 from miner_agent.disk import DiskFailed
-from miner_agent.domain import backoff
+from miner_agent.domain import backoff, last_word
 from miner_agent.domain.placement import Placement, dies_too_often, is_funded, report
 from miner_agent.domain.reconcile import Action, Container, Step, is_same_run, reconcile
 from miner_agent.engine import EngineRefused, EngineUnavailable
@@ -85,17 +85,21 @@ class Agent:
     ) -> SyncRequest:
         """Return what the marketplace is told now."""
         boot_id, boot_ms = self._clock.boot_id(), self._clock.boot_ms()
+        # Before the intervals: what is gone by now has closed its last one.
+        placements = tuple(
+            report(placement, boot_id=boot_id, boot_ms=boot_ms)
+            for placement in self._journal.placements().values()
+        )
+        newest = self._journal.newest_unsent()
+        intervals = self._journal.unsent(most=INTERVALS_PER_SYNC)
         return SyncRequest(
             agent_version=VERSION,
             boot_id=boot_id,
             nonce=self._journal.fact("nonce"),
             revision=int(self._journal.fact("revision") or 0),
             hold_s=hold_s,
-            placements=tuple(
-                report(placement, boot_id=boot_id, boot_ms=boot_ms)
-                for placement in self._journal.placements().values()
-            ),
-            intervals=self._journal.unsent(most=INTERVALS_PER_SYNC),
+            placements=last_word.in_order(placements, sent=intervals, newest=newest),
+            intervals=intervals,
             hardware=hardware,
             problem=self._problem,
         )

@@ -131,12 +131,27 @@ class Journal:
             return self._change(placement_id, changes)
 
     def unsent(self, *, most: int) -> tuple[SignedInterval, ...]:
-        """Return intervals the marketplace has not confirmed, each placement's in order."""
+        """Return intervals the marketplace has not confirmed, each placement's in order.
+
+        Those of placements that end come first: their money is settled next.
+        """
         with self._lock:
             rows = self._database.execute(
-                "SELECT content FROM interval ORDER BY placement, sequence LIMIT ?", (most,)
+                "SELECT interval.content FROM interval JOIN placement"
+                " ON placement.id = interval.placement"
+                " ORDER BY json_extract(placement.content, '$.want') = 'run', placement, sequence"
+                " LIMIT ?",
+                (most,),
             ).fetchall()
         return tuple(SignedInterval.model_validate_json(content) for (content,) in rows)
+
+    def newest_unsent(self) -> dict[UUID, int]:
+        """Return the sequence of each placement's newest unconfirmed interval."""
+        with self._lock:
+            rows = self._database.execute(
+                "SELECT placement, MAX(sequence) FROM interval GROUP BY placement"
+            ).fetchall()
+        return {UUID(placement): sequence for placement, sequence in rows}
 
     def confirm(self, placement_id: UUID, *, next_sequence: int) -> None:
         """Drop the intervals that the marketplace has stored."""

@@ -99,7 +99,7 @@ class ObservedState(StrEnum):
     RUNNING = "running"
     #: it ended; what it had is being removed
     COLLECTING = "collecting"
-    #: nothing of it is left on the machine
+    #: nothing of it is left on the machine, and every interval of it was sent by now
     GONE = "gone"
 
 
