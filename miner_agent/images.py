@@ -23,10 +23,12 @@ from miner_agent.domain.image import (
     registry_host,
     repository,
 )
+from miner_agent.domain.pull import Pull
 from miner_agent.engine import Engine, EngineRefused, EngineUnavailable, answers
 from protocol.agent import IMAGE_REFERENCE
 
-PULL_DEADLINE_S = 1800
+#: below the hour that a marketplace gives a start that goes on
+PULL_DEADLINE_S = 3300
 #: each change is a request to the marketplace
 PROGRESS_EVERY_S = 1.0
 #: a fetch that leaves less than this is given up: Docker itself needs a disk that is not full
@@ -210,20 +212,19 @@ class Images:
         if self._free_bytes(root) < ROOM_BYTES:
             self.remove_unused()
         deadline = time.monotonic() + PULL_DEADLINE_S
-        layers: dict[str, tuple[int, int]] = {}
+        pull = Pull()
         shown_at = 0.0
         with answers():
             lines = self._engine.api.pull(pinned, stream=True, decode=True, auth_config=NOBODY)
             for line in lines:
                 if "error" in line:
                     raise EngineRefused(str(line["error"]))
-                _note_layer(layers, line)
-                done = sum(current for current, _ in layers.values())
-                total = sum(size for _, size in layers.values())
+                pull.note(line)
                 if time.monotonic() - shown_at > PROGRESS_EVERY_S:
                     if self._free_bytes(root) < KEPT_BYTES:
                         raise EngineRefused("this machine has no room for it")
-                    progress(f"pulling {100 * done // total} %" if total else "pulling")
+                    percent = pull.percent()
+                    progress("pulling" if percent is None else f"pulling {percent} %")
                     shown_at = time.monotonic()
                 if time.monotonic() > deadline:
                     raise EngineRefused(f"it took longer than {PULL_DEADLINE_S} s")
@@ -250,9 +251,3 @@ def _pull_error(reference: str, answer: str) -> ImageUnknown | ImagePullFailed:
     return ImagePullFailed(
         f"The image {reference} could not be pulled; the registry answered: {answer}"
     )
-
-
-def _note_layer(layers: dict[str, tuple[int, int]], line: dict[str, Any]) -> None:
-    detail = line.get("progressDetail") or {}
-    if line.get("status") == "Downloading" and detail.get("total"):
-        layers[str(line.get("id"))] = (int(detail.get("current", 0)), int(detail["total"]))

@@ -14,6 +14,9 @@ from marketplace.domain.placement import (
 )
 from protocol.agent import ObservedState
 
+#: from acceptance, however well it goes on; an agent's longest pull is a little shorter
+PREPARING_S_MAX = 3600
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -35,6 +38,12 @@ class Step:
     blame: Blame | None = None
     code: str = ""
     sentence: str = ""
+
+
+def preparing_deadline(*, deadline_at: datetime, accepted_at: datetime, now: datetime) -> datetime:
+    """Return when a start is late whose progress just changed: a big image takes its time."""
+    longest = accepted_at + timedelta(seconds=PREPARING_S_MAX)
+    return max(deadline_at, min(now + timedelta(seconds=DEADLINES.preparing_s), longest))
 
 
 _GOING_ON = {

@@ -14,7 +14,7 @@ from marketplace.domain.placement import (
     NoTransition,
     PlacementState,
 )
-from marketplace.domain.report import Report, judge
+from marketplace.domain.report import Report, judge, preparing_deadline
 from marketplace.machines.actions import desire, lock
 from marketplace.placements.actions import free
 from marketplace.placements.actions.transition import Overtaken, apply
@@ -84,7 +84,16 @@ def _details(placement: Placement, one: ObservedPlacement, now: datetime) -> dic
         told["ssh_host_key"] = one.ssh_host_key
     if one.state == ObservedState.GONE:
         told["gone_at"] = now
+    if _goes_on(placement, one) and placement.deadline_at and placement.accepted_at:
+        told["deadline_at"] = preparing_deadline(
+            deadline_at=placement.deadline_at, accepted_at=placement.accepted_at, now=now
+        )
     return {name: value for name, value in told.items() if getattr(placement, name) != value}
+
+
+def _goes_on(placement: Placement, one: ObservedPlacement) -> bool:
+    was, still = placement.state == PlacementState.PREPARING, one.state == ObservedState.PREPARING
+    return was and still and one.progress != placement.progress
 
 
 def _moments(placement: Placement, event: Event, now: datetime) -> dict[str, datetime]:

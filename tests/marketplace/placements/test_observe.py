@@ -45,6 +45,28 @@ def test_a_placement_runs_as_its_machine_reports() -> None:
     assert (it.ssh_host, it.ssh_port, it.run) == ("127.0.0.1", 20001, 1)
 
 
+def test_a_start_that_goes_on_is_not_late_but_has_an_hour_at_most() -> None:
+    on = machine()
+    it = placement(on, funded_s=7200)
+    report(on, seen(it.id, O.PREPARING, progress="pulling 1 %"), at=0)
+    for minute in range(10, 60, 10):
+        report(on, seen(it.id, O.PREPARING, progress=f"pulling {minute} %"), at=60 * minute)
+        it.refresh_from_db()
+        assert it.deadline_at == after(min(60 * minute + 900, 3600))
+    report(on, seen(it.id, O.PREPARING, progress="pulling 50 %"), at=3590)
+    it.refresh_from_db()
+    assert it.deadline_at == after(3600)
+
+
+def test_a_start_that_does_not_go_on_is_late_as_before() -> None:
+    on = machine()
+    it = placement(on)
+    for second in (1, 300, 600):
+        report(on, seen(it.id, O.PREPARING, progress="pulling 1 %"), at=second)
+    it.refresh_from_db()
+    assert it.deadline_at == after(901)
+
+
 @pytest.mark.parametrize(
     "one",
     [
