@@ -267,6 +267,8 @@ class Agent:
     def _update(self, desired: DesiredPlacement) -> None:
         placement_id = desired.placement_id
         self._journal.confirm(placement_id, next_sequence=desired.next_sequence)
+        if desired.refused is not None:
+            self._counting.rechain(placement_id, desired.refused, sequence=desired.next_sequence)
         # A placement that ended here, for whatever reason, never starts again.
         changes = self._funding(desired) or {"want": Want.END}
         self._journal.change(placement_id, authorized_keys=desired.authorized_keys, **changes)

@@ -1,5 +1,6 @@
 """This will count the running time of containers in signed, chained intervals."""
 
+import logging
 import threading
 from collections.abc import Iterable, Mapping
 from uuid import UUID
@@ -12,9 +13,11 @@ from miner_agent.domain.placement import Placement, Run, deaths
 from miner_agent.domain.reconcile import Container
 from miner_agent.journal import Journal
 from miner_agent.runtime import Running
-from protocol.agent import ObservedState
+from protocol.agent import ObservedState, RefusedInterval
 from protocol.receipts import Interval, SignedInterval, digest, sign_interval
 from protocol.signing import public_key_of
+
+logger = logging.getLogger(__name__)
 
 
 class Counting:
@@ -60,6 +63,21 @@ class Counting:
                 host_key=running.host_key,
                 written_keys=placement.authorized_keys,
                 progress="",
+            )
+
+    def rechain(self, placement_id: UUID, refused: RefusedInterval, *, sequence: int) -> None:
+        """Go on with the chain where the marketplace has it; what it refused is lost."""
+        with self._lock:
+            rechained = self._journal.rechain(
+                placement_id,
+                refused=refused.signature,
+                sequence=sequence,
+                previous=refused.previous,
+            )
+        if rechained:
+            logger.error(
+                "interval refused",
+                extra={"placement": str(placement_id), "reason": refused.reason},
             )
 
     def close_due(self, containers: Mapping[UUID, Container]) -> bool:

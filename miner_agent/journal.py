@@ -153,6 +153,23 @@ class Journal:
             ).fetchall()
         return {UUID(placement): sequence for placement, sequence in rows}
 
+    def rechain(self, placement_id: UUID, *, refused: str, sequence: int, previous: str) -> bool:
+        """Drop the unsent intervals and go on elsewhere if ``refused``, a signature, is of one.
+
+        Return whether it is: told twice, the chain that goes on stays as it is.
+        """
+        with self._transaction():
+            found = self._database.execute(
+                "SELECT 1 FROM interval"
+                " WHERE placement = ? AND json_extract(content, '$.signature') = ?",
+                (str(placement_id), refused),
+            ).fetchone()
+            if found is None:
+                return False
+            self._database.execute("DELETE FROM interval WHERE placement = ?", (str(placement_id),))
+            self._change(placement_id, {"sequence": sequence, "previous": previous})
+            return True
+
     def confirm(self, placement_id: UUID, *, next_sequence: int) -> None:
         """Drop the intervals that the marketplace has stored."""
         with self._transaction():

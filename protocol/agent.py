@@ -10,7 +10,7 @@ from pydantic import Field
 from protocol.hardware import Hardware, Resources
 from protocol.message import Counter, Message, Milliseconds
 from protocol.receipts import SignedInterval
-from protocol.signing import MachineKey
+from protocol.signing import Digest, MachineKey
 
 #: seconds that the marketplace holds a sync open at most
 SYNC_HOLD_S_MAX = 25
@@ -79,6 +79,16 @@ class Want(StrEnum):
     END = "end"
 
 
+class RefusedInterval(Message):
+    """An interval that cannot be stored, and with it none that follows."""
+
+    #: which one: the signature that it came with
+    signature: Annotated[str, Field(max_length=200)]
+    #: what the next interval names as ``previous`` instead
+    previous: Digest
+    reason: Annotated[str, Field(max_length=200)]
+
+
 class DesiredPlacement(Message):
     placement_id: UUID
     want: Want
@@ -89,6 +99,8 @@ class DesiredPlacement(Message):
     run_for_ms: Milliseconds | None = None
     #: the next interval sequence the marketplace expects: everything below is stored
     next_sequence: Counter = 0
+    #: drop what is unsent and go on from ``next_sequence``; None: all is well
+    refused: RefusedInterval | None = None
 
 
 class ObservedState(StrEnum):

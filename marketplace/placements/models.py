@@ -67,6 +67,8 @@ class Placement(models.Model):
     run = models.IntegerField(default=0)
     #: the interval sequence expected next: everything below is stored
     next_sequence = models.BigIntegerField(default=0)
+    #: protocol.agent.RefusedInterval; null: none was refused since the newest that is stored
+    refused_interval = models.JSONField(null=True, blank=True)
 
     class Meta:
         constraints = [

@@ -78,4 +78,5 @@ def _desired(placement: Placement, now: datetime) -> DesiredPlacement:
         authorized_keys=tuple(placement.authorized_keys),
         run_for_ms=max(0, left_ms) if runs else None,
         next_sequence=placement.next_sequence,
+        refused=placement.refused_interval,
     )

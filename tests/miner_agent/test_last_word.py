@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 
 from miner_agent import agent as module
-from protocol.agent import ObservedState, Want
-from protocol.receipts import check_chain
+from protocol.agent import ObservedState, RefusedInterval, Want
+from protocol.receipts import check_chain, digest
 from tests.miner_agent.world import World
 
 
@@ -64,3 +64,24 @@ def test_intervals_of_what_ended_go_first(world: World) -> None:
     world.settle()
     assert world.journal.get(first).want is Want.RUN
     assert check_chain(world.chains[last]) == 40_000
+
+
+def test_a_chain_goes_on_behind_a_refused_interval(world: World) -> None:
+    (placement_id,) = ran_unheard(world, count=1, intervals=2)
+    good, bad = world.agent.request(hold_s=0).intervals
+    world.chains[placement_id] = [good]
+    refused = RefusedInterval(
+        signature=bad.signature, previous=digest(good.interval), reason="Its signature is wrong."
+    )
+    wanted = world.desired[placement_id]
+    world.desired[placement_id] = wanted.model_copy(update={"refused": refused})
+    world.agent.apply(world.reply())
+    assert world.agent.request(hold_s=0).intervals == ()
+    world.clock.now_ms += 10_000
+    world.work()
+    # An answer that was given before the new interval came tells the same once more.
+    world.agent.apply(world.reply())
+    world.sync()
+    assert len(world.chains[placement_id]) == 2
+    # The ten seconds of the refused interval are lost.
+    assert check_chain(world.chains[placement_id]) == 20_000

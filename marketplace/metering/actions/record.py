@@ -12,10 +12,18 @@ from marketplace.domain import door as doors
 from marketplace.domain import nonce
 from marketplace.domain.intervals import Bounds, Stretch, billable
 from marketplace.domain.placement import PlacementState
+from marketplace.machines.actions import desire
 from marketplace.metering.models import Meter, SignedIntervalRow
 from marketplace.placements.models import Placement, PlacementEvent
-from protocol.agent import ObservedPlacement
-from protocol.receipts import BrokenChain, Interval, SignedInterval, check_next
+from protocol.agent import ObservedPlacement, RefusedInterval
+from protocol.receipts import (
+    GENESIS,
+    BrokenChain,
+    Interval,
+    SignedInterval,
+    check_next,
+    digest,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -62,14 +70,14 @@ def _record_chain(
         last = _last_row(placement_id)
         previous = SignedInterval.model_validate(last.signed).interval if last else None
         unbroken_from_age_ms = last.unbroken_from_age_ms if last else 0
-        refusals: list[BrokenChain] = []
+        refusals: list[tuple[SignedInterval, BrokenChain]] = []
         for signed in chain:
             if previous is not None and signed.interval.sequence <= previous.sequence:
                 continue
             try:
                 check_next(signed, machine_key=machine_key, previous=previous)
             except BrokenChain as error:
-                refusals.append(error)
+                refusals.append((signed, error))
                 continue
             if not _continues(signed.interval, previous):
                 unbroken_from_age_ms = signed.interval.from_age_ms
@@ -87,18 +95,38 @@ def _record_chain(
             if meter.closed_at is not None:
                 stretch = None
             _store(meter, signed, unbroken_from_age_ms, stretch, now)
-        if refusals:
-            logger.warning(
-                "intervals refused",
-                extra={
-                    "placement_id": placement_id,
-                    "intervals": len(refusals),
-                    "reason": str(refusals[0]),
-                },
-            )
         if previous is not None:
             Placement.objects.filter(id=placement_id).update(next_sequence=previous.sequence + 1)
+        _tell_refused(meter.placement, _refused(refusals, previous))
         meter.save(update_fields=["proven_ms", "proven_until"])
+
+
+def _refused(
+    refusals: Sequence[tuple[SignedInterval, BrokenChain]], previous: Interval | None
+) -> RefusedInterval | None:
+    """Return the first interval that was refused and that no good one took the place of."""
+    expected = 0 if previous is None else previous.sequence + 1
+    for signed, error in refusals:
+        if signed.interval.sequence >= expected:
+            return RefusedInterval(
+                signature=signed.signature,
+                previous=GENESIS if previous is None else digest(previous),
+                reason=str(error),
+            )
+    return None
+
+
+def _tell_refused(placement: Placement, refused: RefusedInterval | None) -> None:
+    """Let the machine know, at once, that its chain goes on elsewhere than it thinks."""
+    told = refused and refused.model_dump(mode="json")
+    if placement.refused_interval == told:
+        return
+    Placement.objects.filter(id=placement.id).update(refused_interval=told)
+    if refused is not None:
+        logger.warning(
+            "Interval refused", extra={"placement_id": placement.id, "reason": refused.reason}
+        )
+        desire.bump(machine_id=placement.machine_id)
 
 
 def _last_row(placement_id: UUID) -> SignedIntervalRow | None:

@@ -10,12 +10,13 @@ from marketplace.ledger import queries as ledger
 from marketplace.metering import queries as metering
 from marketplace.metering.actions.charge import charge_all
 from marketplace.metering.models import Meter, SignedIntervalRow
+from marketplace.placements import queries as placement_queries
 from marketplace.placements.models import Placement
 from marketplace.rentals.actions import stop
 from marketplace.rentals.models import Rental
 from marketplace.verification.epochs import Delivered
 from protocol.agent import ObservedState
-from protocol.receipts import check_chain
+from protocol.receipts import GENESIS, check_chain, digest
 from tests.marketplace.rentals.market import CPU_HOUR_MICROUSD, Market, give_key
 from tests.marketplace.scene import NOW, after
 
@@ -164,7 +165,7 @@ def test_a_refused_interval_takes_no_good_one_with_it(
     assert reply.desired[0].next_sequence == 1
     assert SignedIntervalRow.objects.count() == 1
     assert Meter.objects.get().proven_ms == 47_000
-    assert caplog.messages.count("intervals refused") == 1
+    assert caplog.messages.count("Interval refused") == 1
 
 
 def test_a_false_copy_of_an_interval_does_not_keep_the_true_one_out(
@@ -190,3 +191,31 @@ def test_receipts_come_in_pages(
     assert check_chain([*first.intervals, *second.intervals]) == 38_000
     assert check_chain(second.intervals, after=first.intervals[-1].interval) == 20_000
     assert metering.receipts(rental.placement_id, first=4).intervals == ()
+
+
+def test_the_machine_learns_which_interval_was_refused_and_how_to_go_on(
+    market: Market, rental: Rental
+) -> None:
+    agent = market.agent
+    good, bad = signed(market, rental, until_s=50), signed(market, rental, until_s=60)
+    bad["signature"] = good["signature"]
+    before = placement_queries.revision(market.machine.id)
+    for _ in range(2):
+        (wanted,) = agent.sync(after(60), intervals=[good, bad]).desired
+        assert wanted.refused is not None
+        assert wanted.refused.signature == bad["signature"]
+        assert wanted.refused.previous == digest(agent.chain[0].interval)
+    # Told at once, and once.
+    assert placement_queries.revision(market.machine.id) == before + 1
+    del agent.chain[1]
+    running = told(market, rental, ObservedState.RUNNING, second=100)
+    renewed = agent.count(rental.placement_id, 60_000, 98_000)
+    (wanted,) = agent.sync(after(100), placements=[running], intervals=[renewed]).desired
+    assert (wanted.refused, wanted.next_sequence) == (None, 2)
+
+
+def test_the_first_interval_of_all_may_be_refused_too(market: Market, rental: Rental) -> None:
+    bad = signed(market, rental, until_s=50) | {"signature": "0" * 128}
+    (wanted,) = market.agent.sync(after(60), intervals=[bad]).desired
+    assert wanted.refused is not None
+    assert (wanted.refused.previous, wanted.next_sequence) == (GENESIS, 0)
