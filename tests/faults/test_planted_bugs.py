@@ -62,7 +62,8 @@ def test_billing_by_the_machines_own_clock_is_found(monkeypatch: pytest.MonkeyPa
         return stretch if stretch.ms > 0 else None
 
     broken = found(lambda: monkeypatch.setattr(record, "billable", billable))
-    assert "is billed from" in broken or "is billed to" in broken
+    # Where the container did not run, of two at once, or behind a shut door, as chance has it.
+    assert " is billed " in broken
 
 
 def test_a_door_that_is_looked_at_once_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
