@@ -26,10 +26,8 @@ class Presence:
 def attend(*, name: str, now: datetime) -> Presence:
     """Note that ``name`` is there now and return how that differs from before."""
     with transaction.atomic():
-        before = Attendance.objects.select_for_update().filter(name=name).first()
-        if before is None:
-            Attendance.objects.create(name=name, seen_at=now)
-            return Presence(away=timedelta(0), back_at=None)
+        Attendance.objects.get_or_create(name=name, defaults={"seen_at": now})
+        before = Attendance.objects.select_for_update().get(name=name)
         gap = now - before.seen_at
         away = gap if gap > timedelta(seconds=AWAY_S) else timedelta(0)
         back_at = now if away else before.back_at
@@ -37,7 +35,7 @@ def attend(*, name: str, now: datetime) -> Presence:
             seen_at=max(now, before.seen_at), back_at=back_at
         )
     if away:
-        logger.warning("Back after an absence", extra={"part": name, "away_s": gap.seconds})
+        logger.warning("Back after an absence", extra={"part": name, "away_s": int(gap.total_seconds())})
     return Presence(away=away, back_at=back_at)
 
 
