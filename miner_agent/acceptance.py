@@ -1,6 +1,6 @@
 """This will accept a desired placement: everything it needs is claimed before Docker is touched."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from ipaddress import IPv4Network
 
 from miner_agent.domain.placement import Placement
@@ -26,6 +26,7 @@ class Acceptance:
         *,
         port_first: int,
         port_last: int,
+        ports_taken: Collection[int] = (),
         network: IPv4Network,
         cores: tuple[int, ...],
         memory_bytes: int = UNLIMITED,
@@ -39,8 +40,8 @@ class Acceptance:
         self._memory_bytes = memory_bytes
         self._disk_bytes = disk_bytes
         self._gpu_uuids = gpu_uuids
-        #: ports that other programs of this machine were found on
-        self._ports_lost: set[int] = set()
+        #: ports of the range that the agent itself or another program of this machine has
+        self._ports_taken = set(ports_taken)
 
     def accept(
         self, desired: DesiredPlacement, *, funding: Mapping[str, object], journal: Journal
@@ -76,7 +77,7 @@ class Acceptance:
         Where none is left the placement ends with ``port_unavailable``.
         """
         if placement.port is not None:
-            self._ports_lost.add(placement.port)
+            self._ports_taken.add(placement.port)
         try:
             journal.move_port(placement.placement_id, self._free_port(journal))
         except NoCapacity as error:
@@ -135,7 +136,7 @@ class Acceptance:
         check_bytes("disk", asked=asked.hard_disk.capacity, free=disk_bytes)
 
     def _free_port(self, journal: Journal) -> int:
-        taken = {int(port) for port in journal.claimed(PORT)} | self._ports_lost
+        taken = {int(port) for port in journal.claimed(PORT)} | self._ports_taken
         return choose_port(first=self._port_first, last=self._port_last, taken=taken)
 
 

@@ -1,13 +1,17 @@
 """This will look whether this machine can take part, and say what to do where it cannot."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from miner_agent import firewall
+from miner_agent import disk, firewall
 from miner_agent.access import kit
-from miner_agent.disk import STORAGE, is_supported
 from miner_agent.engine import Engine, EngineUnavailable
 from miner_agent.facts.gpus import read_gpus
 from miner_agent.machine import Machine
+
+
+class NotIsolated(Exception):
+    """Rentals would not be kept apart from this machine; the sentence says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,25 +21,52 @@ class Result:
     passed: bool
     sentence: str
     needed: bool = True
+    #: it keeps rentals apart from this machine
+    isolates: bool = False
 
 
 def check(machine: Machine) -> tuple[Result, ...]:
     """Look at Docker, the access kit's programs, the limits and the GPUs."""
+    isolation_needed = not machine.settings.allow_unisolated
+    disks_want = disk.missing()
     results = [_kit()]
     try:
         engine = Engine(machine.settings.docker_host).facts()
     except EngineUnavailable as error:
-        results.append(
-            Result(passed=False, sentence=f"{error}. Start Docker Engine or install it.")
-        )
+        sentence = f"{error}. Start Docker Engine or install it."
+        results.append(Result(passed=False, sentence=sentence))
     else:
-        results.append(Result(passed=True, sentence=f"Docker Engine {engine.version} answers."))
-        results.append(_disk(engine.storage_driver))
-    results.append(_firewall())
-    gpus = read_gpus()
-    results.append(Result(passed=True, sentence=f"{len(gpus)} NVIDIA GPUs were found."))
-    results.append(_enrolled(machine))
+        sentence = f"Docker Engine {engine.version} answers."
+        results.append(Result(passed=True, sentence=sentence))
+        disks_want = disk.missing(engine.storage_driver)
+    results += [
+        _isolates(
+            disks_want,
+            holds="Disk limits of rentals hold",
+            lacks="Disk limits of rentals do not hold",
+            needed=isolation_needed,
+        ),
+        _isolates(
+            firewall.missing(),
+            holds="Rentals can be kept off this machine's network",
+            lacks="Rentals can reach this machine's network",
+            needed=isolation_needed,
+        ),
+        Result(passed=True, sentence=f"{len(read_gpus())} NVIDIA GPUs were found."),
+        _enrolled(machine),
+    ]
     return tuple(results)
+
+
+def refuse_unisolated(results: Sequence[Result]) -> None:
+    """Let a machine serve that keeps rentals apart, or whose host wants it to serve anyway.
+
+    :raises NotIsolated: when it does not.
+    """
+    broken = [one.sentence for one in results if one.isolates and one.needed and not one.passed]
+    if broken:
+        allow = "Or allow it: BERTH_AGENT_ALLOW_UNISOLATED=1."
+        raise NotIsolated(" ".join((*broken, allow)))
 
 
 def _kit() -> Result:
@@ -45,18 +76,9 @@ def _kit() -> Result:
     return Result(passed=True, sentence="Everything for the access kit is installed.")
 
 
-def _disk(storage_driver: str) -> Result:
-    if is_supported() and storage_driver == STORAGE:
-        return Result(passed=True, sentence="Disk limits of rentals hold.")
-    sentence = "Disk limits of rentals do not hold: this needs root and the overlay2 driver."
-    return Result(passed=False, sentence=sentence, needed=False)
-
-
-def _firewall() -> Result:
-    if firewall.is_supported():
-        return Result(passed=True, sentence="Rentals can be kept off this machine's network.")
-    sentence = "Rentals can reach this machine's network: filtering needs root and iptables."
-    return Result(passed=False, sentence=sentence, needed=False)
+def _isolates(wants: Sequence[str], *, holds: str, lacks: str, needed: bool) -> Result:
+    sentence = f"{lacks}: {'; '.join(wants)}." if wants else f"{holds}."
+    return Result(passed=not wants, sentence=sentence, needed=needed, isolates=True)
 
 
 def _enrolled(machine: Machine) -> Result:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from miner_agent import VERSION, daemon, log
 from miner_agent.access.kit import KitMissing
-from miner_agent.check import check
+from miner_agent.check import NotIsolated, check
 from miner_agent.disk import DiskFailed
 from miner_agent.engine import EngineRefused, EngineUnavailable
 from miner_agent.firewall import FirewallFailed
@@ -29,6 +29,7 @@ EXPECTED = (
     MarketRefused,
     MarketUnreachable,
     NotEnrolled,
+    NotIsolated,
 )
 
 

@@ -10,7 +10,7 @@ from miner_agent import VERSION, firewall
 from miner_agent.access.door import Answers, NoAnswer, open_door
 from miner_agent.access.proof import Proofs
 from miner_agent.agent import Agent
-from miner_agent.check import check
+from miner_agent.check import check, refuse_unisolated
 from miner_agent.engine import Engine, EngineRefused, EngineUnavailable
 from miner_agent.machine import Machine
 from miner_agent.market import HttpMarket, MarketRefused, MarketUnreachable
@@ -54,13 +54,18 @@ async def enrol(machine: Machine, *, token: str) -> UUID:
 
 
 async def run(machine: Machine, *, ephemeral: bool) -> None:
-    """Serve until SIGINT or SIGTERM. Rentals run on, unless ``ephemeral`` removes everything."""
+    """Serve until SIGINT or SIGTERM. Rentals run on, unless ``ephemeral`` removes everything.
+
+    :raises NotIsolated: when rentals would not be kept apart from this machine.
+    """
     with machine.alone():
         engine = machine.engine()
-        for result in check(machine):
+        results = check(machine)
+        refuse_unisolated(results)
+        for result in results:
             if not result.passed:
                 logger.warning("machine is limited", extra={"detail": result.sentence})
-        if firewall.is_supported():
+        if not firewall.missing():
             await _protect(engine)
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -109,11 +114,30 @@ def _market(machine: Machine) -> HttpMarket:
 
 
 async def _serve(machine: Machine, engine: Engine, stop: asyncio.Event, *, ephemeral: bool) -> None:
-    settings, journal = machine.settings, machine.journal()
-    kit_path = await asyncio.to_thread(machine.kit)
-    agent = machine.agent(engine, journal, kit_path)
-    market = _market(machine)
+    # Each callback runs, whatever the ones before it and the work itself came to.
+    async with contextlib.AsyncExitStack() as leaving:
+        settings, journal = machine.settings, machine.journal()
+        leaving.callback(journal.close)
+        agent = machine.agent(engine, journal, await asyncio.to_thread(machine.kit))
+        market = _market(machine)
+        leaving.push_async_callback(market.close)
+        if ephemeral:
+            leaving.push_async_callback(_clear, machine, engine, agent, market)
+        door = await open_door(
+            host=settings.bind_address,
+            port=settings.control_port,
+            host_key=machine.key_path,
+            answers=_answers(machine, engine, agent),
+        )
+        leaving.callback(door.close)
+        supervisor = Supervisor(
+            agent=agent, market=market, hardware=lambda: machine.hardware(engine)
+        )
+        logger.info("agent runs")
+        await _work(supervisor, agent, stop)
 
+
+def _answers(machine: Machine, engine: Engine, agent: Agent) -> Answers:
     async def facts() -> str:
         try:
             hardware = await asyncio.to_thread(machine.hardware, engine)
@@ -121,31 +145,20 @@ async def _serve(machine: Machine, engine: Engine, stop: asyncio.Event, *, ephem
             raise NoAnswer("Docker does not answer on this machine.") from error
         return hardware.model_dump_json()
 
-    answers = Answers(
-        keys=agent.validators, facts=facts, proof=Proofs(cores_free=agent.cores_free).serve
-    )
-    supervisor = Supervisor(agent=agent, market=market, hardware=lambda: machine.hardware(engine))
-    door = await open_door(
-        host=settings.bind_address,
-        port=settings.control_port,
-        host_key=machine.key_path,
-        answers=answers,
-    )
+    proofs = Proofs(cores_free=agent.cores_free)
+    return Answers(keys=agent.validators, facts=facts, proof=proofs.serve)
+
+
+async def _work(supervisor: Supervisor, agent: Agent, stop: asyncio.Event) -> None:
+    """Work until ``stop`` is set; a defect of the supervisor is raised."""
     working = asyncio.create_task(supervisor.run())
     stopping = asyncio.create_task(stop.wait())
-    logger.info("agent runs")
     try:
         await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
         if working.done():
             working.result()
     finally:
         agent.stopping = True
-        working.cancel()
-        stopping.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await working
-        door.close()
-        if ephemeral:
-            await _clear(machine, engine, agent, market)
-        await market.close()
-        journal.close()
+        for task in (working, stopping):
+            task.cancel()
+        await asyncio.gather(working, stopping, return_exceptions=True)

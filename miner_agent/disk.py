@@ -1,7 +1,7 @@
 """This will give each container a disk of a fixed size that really ends.
 
 A reserved file holds an ext4 that is mounted over the container's directory of the overlay2 driver,
-so the whole root file system is capped whatever file system the machine has. Needs root.
+so the whole root file system is capped whatever file system the machine has.
 """
 
 import os
@@ -15,16 +15,29 @@ from miner_agent.command import CommandFailed, run
 STORAGE = "overlay2"
 MOUNTS = Path("/proc/self/mountinfo")
 MKFS_OPTIONS = "lazy_itable_init=1,lazy_journal_init=1,nodiscard,root_owner=0:0"
-TOOLS = ("mkfs.ext4", "mount", "umount", "losetup", "fallocate", "cp")
+#: program -> the package that has it
+TOOLS = {
+    "mkfs.ext4": "e2fsprogs",
+    "mount": "mount",
+    "umount": "mount",
+    "losetup": "mount",
+    "fallocate": "util-linux",
+    "cp": "coreutils",
+}
 
 
 class DiskFailed(Exception):
     """The disk could not be made: most often there is no room for it."""
 
 
-def is_supported() -> bool:
-    """Say whether this process can limit disks, of containers on the driver ``STORAGE``."""
-    return os.geteuid() == 0 and all(shutil.which(tool) for tool in TOOLS)
+def missing(storage_driver: str = STORAGE) -> tuple[str, ...]:
+    """Return what has to be done before this process can limit disks, each in a few words."""
+    wanted = ["run it as root"] if os.geteuid() != 0 else []
+    packages = sorted({package for tool, package in TOOLS.items() if not shutil.which(tool)})
+    wanted += [f"install {package}" for package in packages]
+    if storage_driver != STORAGE:
+        wanted.append(f"set Docker's storage driver to {STORAGE}, it is {storage_driver} now")
+    return tuple(wanted)
 
 
 class Disks:

@@ -1,7 +1,7 @@
 """This will keep rentals off the host, the local network, metadata services and each other.
 
 One wildcard rule set for all bridges named ``berth-*``, installed once: no rental ever runs before
-its rule. Needs root, iptables and Docker's DOCKER-USER chain.
+its rule. Needs Docker's DOCKER-USER chain.
 """
 
 import os
@@ -36,9 +36,12 @@ class FirewallFailed(Exception):
     """The rules could not be installed; the sentence says which."""
 
 
-def is_supported() -> bool:
-    """Say whether this process can install rules."""
-    return os.geteuid() == 0 and shutil.which("iptables") is not None
+def missing() -> tuple[str, ...]:
+    """Return what has to be done before this process can install rules, each in a few words."""
+    wanted = ["run it as root"] if os.geteuid() != 0 else []
+    if not all(shutil.which(tool) for tool in ("iptables", "iptables-restore")):
+        wanted.append("install iptables")
+    return tuple(wanted)
 
 
 def ensure() -> None:

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from miner_agent import facts, firewall
+from miner_agent import disk, facts, firewall
 from miner_agent.acceptance import Acceptance
 from miner_agent.access import kit
 from miner_agent.access.rental import Doors
 from miner_agent.agent import Agent
 from miner_agent.clock import MachineClock
 from miner_agent.containers import Containers
-from miner_agent.disk import Disks, is_supported
+from miner_agent.disk import Disks
 from miner_agent.engine import Engine
 from miner_agent.facts.gpus import read_gpus
 from miner_agent.images import Images
@@ -103,7 +103,7 @@ class Machine:
         return DockerRuntime(
             engine=Containers(engine, machine=self.name()),
             images=Images(engine=engine, machine=self.name(), allowed=self.settings.images),
-            disks=Disks(home / "disks") if is_supported() else None,
+            disks=None if disk.missing() else Disks(home / "disks"),
             doors=Doors(home / "doors"),
             kits=home / "kits",
             kit=kit_path,
@@ -112,7 +112,8 @@ class Machine:
             bind_address=self.settings.bind_address,
             open_files_most=open_files_most(),
             dns=self.settings.dns,
-            guard=firewall.ensure if firewall.is_supported() else None,
+            guard=None if firewall.missing() else firewall.ensure,
+            allow_unisolated=self.settings.allow_unisolated,
         )
 
     def kit(self) -> Path:
@@ -122,33 +123,39 @@ class Machine:
         """
         return kit.build(self.settings.home / "kits")
 
-    def agent(self, engine: Engine, journal: Journal, kit_path: Path) -> Agent:
-        """Return the agent itself."""
-        settings = self.settings
-        acceptance = Acceptance(
-            port_first=settings.port_first,
-            port_last=settings.port_last,
-            network=settings.network,
+    def acceptance(self, engine: Engine) -> Acceptance:
+        """Return what this machine gives away."""
+        return Acceptance(
+            port_first=self.settings.port_first,
+            port_last=self.settings.port_last,
+            ports_taken=(self.settings.control_port,),
+            network=self.settings.network,
             cores=facts.usable_cores(),
             memory_bytes=facts.memory_bytes(facts.MEMORY_INFO.read_text()),
             disk_bytes=self.disk_bytes(engine),
             gpu_uuids=lambda: frozenset(gpu.uuid for gpu in read_gpus()),
         )
+
+    def agent(self, engine: Engine, journal: Journal, kit_path: Path) -> Agent:
+        """Return the agent itself."""
         return Agent(
             journal=journal,
             runtime=self.runtime(engine, kit_path),
             clock=self.clock,
             key=self.key(),
-            acceptance=acceptance,
+            acceptance=self.acceptance(engine),
         )
 
     def clear(self, engine: Engine, agent: Agent) -> None:
         """End every placement; remove every container, network, disk and rule of this machine."""
-        agent.end_all(message="The host has taken this machine off the market.")
-        self.runtime(engine, self.settings.home).remove_all()
-        # Another agent's rentals on the same machine keep their rules.
-        if firewall.is_supported() and not list(BRIDGES.glob("berth-*")):
-            firewall.remove()
+        try:
+            agent.end_all(message="The host has taken this machine off the market.")
+        finally:
+            # Also where the journal is broken: what is here carries the machine's name.
+            self.runtime(engine, self.settings.home).remove_all()
+            # Another agent's rentals on the same machine keep their rules.
+            if not firewall.missing() and not list(BRIDGES.glob("berth-*")):
+                firewall.remove()
 
     def disk_bytes(self, engine: Engine) -> int:
         """Return what placements may use together."""

@@ -98,6 +98,7 @@ class DockerRuntime:
         open_files_most: int,
         dns: tuple[str, ...] = (),
         guard: Callable[[], None] | None = None,
+        allow_unisolated: bool = False,
     ) -> None:
         self._engine = engine
         self._images = images
@@ -112,6 +113,8 @@ class DockerRuntime:
         self._dns = dns
         #: puts the firewall's rules in force; None where this process cannot
         self._guard = guard
+        #: start what would have no limit to its disk
+        self._allow_unisolated = allow_unisolated
 
     def containers(self) -> Mapping[UUID, Container]:
         """Return every container of this machine by placement."""
@@ -176,13 +179,7 @@ class DockerRuntime:
         found = self._engine.find(name, placement_id)
         if found is None or not found.running:
             self._engine.connect(network)
-            if self._disks is not None and made.upper is not None:
-                self._disks.mount(
-                    placement_id=placement_id,
-                    container_id=made.container_id,
-                    upper=made.upper,
-                    size=placement.workload.resources.hard_disk.capacity,
-                )
+            self._limit_disk(placement, made)
             # The engine may have come after the agent, and somebody may have flushed the rules.
             if self._guard is not None:
                 self._guard()
@@ -191,6 +188,17 @@ class DockerRuntime:
         if found is None or not found.running:
             raise EngineRefused("the container ended at once")
         return Running(token=found.token, host_key=self._doors.host_key(placement_id))
+
+    def _limit_disk(self, placement: Placement, made: Made) -> None:
+        if self._disks is not None and made.upper is not None:
+            self._disks.mount(
+                placement_id=placement.placement_id,
+                container_id=made.container_id,
+                upper=made.upper,
+                size=placement.workload.resources.hard_disk.capacity,
+            )
+        elif not self._allow_unisolated:
+            raise CannotRun("no_capacity", "This machine's Docker cannot limit a disk.")
 
     def _make(
         self, placement: Placement, network: NetworkSpec, progress: Callable[[str], None]

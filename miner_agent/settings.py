@@ -42,6 +42,8 @@ class Settings:
     dns: tuple[str, ...]
     #: patterns of the host's own images that renters may use
     images: tuple[str, ...] = ()
+    #: serve rentals also where they have no disk limit or reach this machine's network
+    allow_unisolated: bool = False
 
     def __post_init__(self) -> None:
         if not ADDRESS.fullmatch(self.address):
@@ -79,6 +81,9 @@ def read(environment: Mapping[str, str]) -> Settings:
         network=_network(environment.get("BERTH_AGENT_NETWORK", NETWORK_DEFAULT)),
         dns=tuple(environment.get("BERTH_AGENT_DNS", DNS_DEFAULT).split()),
         images=tuple(environment.get("BERTH_AGENT_IMAGES", "").split()),
+        allow_unisolated=_flag(
+            "BERTH_AGENT_ALLOW_UNISOLATED", environment.get("BERTH_AGENT_ALLOW_UNISOLATED", "0")
+        ),
     )
 
 
@@ -109,6 +114,12 @@ def _port(name: str, text: str) -> int:
     if not 1 <= port <= 65535:
         raise BadSetting(f"{name} must be from 1 to 65535.")
     return port
+
+
+def _flag(name: str, text: str) -> bool:
+    if text not in ("0", "1"):
+        raise BadSetting(f"{name} must be 1 or 0.")
+    return text == "1"
 
 
 def _natural(name: str, text: str) -> int:

@@ -68,6 +68,8 @@ class Place:
             "BERTH_AGENT_ADDRESS": "127.0.0.1",
             "BERTH_AGENT_NETWORK": str(free.network()),
             "BERTH_AGENT_IMAGES": image.NAME,
+            # The only renter is the demo itself; where limits do not hold, it says so.
+            "BERTH_AGENT_ALLOW_UNISOLATED": "1",
             "BERTH_AGENT_CONTROL_PORT": str(free.port()),
             "BERTH_VALIDATOR_HOTKEY_SEED": VALIDATOR_SEED,
             "BERTH_VALIDATOR_SSH_KEY": str(self.folder / "validator_ssh_key"),

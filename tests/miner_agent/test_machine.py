@@ -2,9 +2,13 @@
 
 import stat
 from pathlib import Path
+from uuid import uuid4
 
+from miner_agent.journal import PORT
 from miner_agent.machine import Machine
 from miner_agent.settings import read
+from protocol.agent import DesiredPlacement, Want, Workload
+from protocol.hardware import Resources
 
 
 def test_nobody_else_on_the_machine_reads_the_journal(tmp_path: Path) -> None:
@@ -14,4 +18,26 @@ def test_nobody_else_on_the_machine_reads_the_journal(tmp_path: Path) -> None:
     files = list(tmp_path.glob("journal*"))
     assert len(files) == 3
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+    journal.close()
+
+
+def test_no_rental_gets_the_port_of_the_validators_door(tmp_path: Path) -> None:
+    settings = read(
+        {
+            "BERTH_AGENT_HOME": str(tmp_path),
+            "BERTH_AGENT_PORTS": "20000-20001",
+            "BERTH_AGENT_CONTROL_PORT": "20000",
+            "BERTH_AGENT_DISK_BYTES": "100",
+        }
+    )
+    machine = Machine(settings)
+    journal = machine.journal()
+    desired = DesiredPlacement(
+        placement_id=uuid4(),
+        want=Want.RUN,
+        workload=Workload(image="i", resources=Resources.of(cpus=1, ram_bytes=1, disk_bytes=1)),
+    )
+    acceptance = machine.acceptance(machine.engine())
+    acceptance.accept(desired, funding={"funded_until_boot_ms": 1}, journal=journal)
+    assert journal.claimed(PORT) == {"20001"}
     journal.close()

@@ -16,6 +16,7 @@ def test_settings_have_defaults() -> None:
     assert settings.disk_bytes is None
     assert settings.docker_host is None
     assert settings.images == ()
+    assert not settings.allow_unisolated
     assert not any(ip_address(server).is_private for server in settings.dns)
 
 
@@ -30,6 +31,7 @@ def test_settings_are_read() -> None:
             "BERTH_AGENT_NETWORK": "10.9.0.0/16",
             "BERTH_AGENT_DNS": "9.9.9.9 1.1.1.1",
             "BERTH_AGENT_IMAGES": "house/* tool:1",
+            "BERTH_AGENT_ALLOW_UNISOLATED": "1",
             "DOCKER_HOST": "unix:///run/other.sock",
         }
     )
@@ -39,6 +41,7 @@ def test_settings_are_read() -> None:
     assert settings.dns == ("9.9.9.9", "1.1.1.1")
     assert settings.docker_host == "unix:///run/other.sock"
     assert settings.images == ("house/*", "tool:1")
+    assert settings.allow_unisolated
 
 
 @pytest.mark.parametrize(
@@ -66,6 +69,7 @@ def test_only_a_machine_with_an_outside_address_listens_outside(address: str, bo
         ("BERTH_AGENT_NETWORK", "8.8.8.0/24"),
         ("BERTH_AGENT_NETWORK", "10.0.0.0/30"),
         ("BERTH_AGENT_NETWORK", "ten"),
+        ("BERTH_AGENT_ALLOW_UNISOLATED", "yes"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named(name: str, value: str) -> None:
