@@ -13,7 +13,7 @@ from uuid import UUID
 
 from protocol.validator import EpochRecord, ScoreReport, Target, Verdict, VerdictState
 from validator.domain.scoring import score
-from validator.domain.verdict import UNKNOWN, Look, decide
+from validator.domain.verdict import UNKNOWN, Look, Outcome, decide
 from validator.market import MarketRefused, MarketUnreachable
 
 logger = logging.getLogger(__name__)
@@ -208,7 +208,7 @@ async def _one_machine(ports: Ports, memory: Memory, machine_id: UUID) -> Verdic
     before = memory.machines.get(machine_id)
     known = _known(ports, before, target, look, verdict)
     memory.machines[machine_id] = known
-    if _is_in_grace(known, ports.now_ms()):
+    if _is_in_grace(known, ports.now_ms()) or _may_not_know_us_yet(known, look):
         return None
     try:
         await ports.market.post_verdict(verdict)
@@ -272,6 +272,11 @@ def _is_in_grace(known: Known, now_ms: int) -> bool:
     if known.silent_since_ms is None or not known.answered:
         return False
     return now_ms - known.silent_since_ms < SILENT_GRACE_MS
+
+
+def _may_not_know_us_yet(known: Known, look: Look) -> bool:
+    """Say whether the next look, 2 s on, shall tell: our key reaches a machine by its next sync."""
+    return look.outcome is Outcome.LOGIN_REFUSED and known.bad_looks == 1
 
 
 def _forget_all_but(targets: tuple[Target, ...], memory: Memory) -> None:

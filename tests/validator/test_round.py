@@ -15,6 +15,7 @@ from validator.domain.verdict import Look, Outcome
 from validator.market import MarketRefused, MarketUnreachable
 from validator.round import (
     BAD_AGAIN_MS_MAX,
+    BAD_AGAIN_MS_MIN,
     FAILED_AGAIN_MS,
     GOOD_AGAIN_MS,
     SCORES_AGAIN_MS,
@@ -134,6 +135,17 @@ async def test_a_refused_verdict_is_tried_again_soon() -> None:
     assert (await world.run()).failed == 1
     world.refuse_verdicts_of = frozenset()
     assert len((await world.run(after_ms=FAILED_AGAIN_MS)).verdicts) == 1
+
+
+async def test_a_first_refused_log_in_is_told_only_when_the_next_is_refused_too() -> None:
+    world = World(looks=lambda _: Look(Outcome.LOGIN_REFUSED, "It does not know us."))
+    await world.run()
+    assert world.verdicts == []
+    await world.run(after_ms=BAD_AGAIN_MS_MIN)
+    assert [verdict.state for verdict in world.verdicts] == [VerdictState.DEGRADED]
+    world.looks = lambda _: SEEN
+    await world.run(after_ms=BAD_AGAIN_MS_MAX)
+    assert world.verdicts[-1].state is VerdictState.VERIFIED
 
 
 @SILENCES
