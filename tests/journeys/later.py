@@ -1,6 +1,7 @@
 """This will run the passes that end things as if so many seconds had gone by.
 
 python -m tests.journeys.later 61 7300
+python -m tests.journeys.later --unheard 61     (as if no machine had reached the site meanwhile)
 """
 
 import sys
@@ -15,13 +16,33 @@ PASSES = ("expire", "sweep", "charge")
 def main() -> None:
     """Run them once for each argument, which counts the seconds from now."""
     django.setup()
+    unheard = sys.argv[1] == "--unheard"
+    began = datetime.now(tz=UTC)
+    try:
+        for seconds in map(int, sys.argv[2 if unheard else 1 :]):
+            now = began + timedelta(seconds=seconds)
+            _attend(began if unheard else now)
+            _run_passes(now)
+    finally:
+        _attend(datetime.now(tz=UTC))
+
+
+def _attend(until: datetime) -> None:
+    """Write down that the site and the sweep were there all the time until then."""
+    from marketplace.machines.actions.attend import SITE
+    from marketplace.machines.models import Attendance
+
+    for name in (SITE, "sweep"):
+        told = {"seen_at": until, "back_at": None}
+        Attendance.objects.update_or_create(name=name, defaults=told)
+
+
+def _run_passes(now: datetime) -> None:
     from marketplace.schedule import PASSES as SCHEDULE
 
-    for seconds in map(int, sys.argv[1:]):
-        now = datetime.now(tz=UTC) + timedelta(seconds=seconds)
-        for name in PASSES:
-            (entry,) = (one for one in SCHEDULE if one.name == name)
-            import_string(entry.path)(now=now)
+    for name in PASSES:
+        (entry,) = (one for one in SCHEDULE if one.name == name)
+        import_string(entry.path)(now=now)
 
 
 if __name__ == "__main__":
