@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from miner_agent import disk, firewall
 from miner_agent.access import kit
-from miner_agent.engine import Engine, EngineUnavailable
+from miner_agent.domain.runc import open_holes
+from miner_agent.engine import EngineUnavailable
 from miner_agent.facts.gpus import read_gpus
 from miner_agent.machine import Machine
 
@@ -31,13 +32,13 @@ def check(machine: Machine) -> tuple[Result, ...]:
     disks_want = disk.missing()
     results = [_kit()]
     try:
-        engine = Engine(machine.settings.docker_host).facts()
+        engine, runc = machine.engine().facts(), machine.engine().runc_version()
     except EngineUnavailable as error:
         sentence = f"{error}. Start Docker Engine or install it."
         results.append(Result(passed=False, sentence=sentence))
     else:
         sentence = f"Docker Engine {engine.version} answers."
-        results.append(Result(passed=True, sentence=sentence))
+        results += [Result(passed=True, sentence=sentence), _runc(runc)]
         disks_want = disk.missing(engine.storage_driver)
     results += [
         _isolates(
@@ -74,6 +75,17 @@ def _kit() -> Result:
     if missing:
         return Result(passed=False, sentence=f"Install these packages: {' '.join(missing)}.")
     return Result(passed=True, sentence="Everything for the access kit is installed.")
+
+
+def _runc(version: str) -> Result:
+    holes = open_holes(version)
+    if not holes:
+        return Result(passed=True, sentence=f"No known hole of runc {version} is open.")
+    sentence = (
+        f"runc {version} is older than the release that closes {', '.join(holes)}:"
+        " see whether your distribution has mended its package."
+    )
+    return Result(passed=False, sentence=sentence, needed=False)
 
 
 def _isolates(wants: Sequence[str], *, holds: str, lacks: str, needed: bool) -> Result:

@@ -29,7 +29,6 @@ class EngineFacts:
     version: str
     storage_driver: str
     root: str
-    security: tuple[str, ...]
 
 
 class Engine:
@@ -64,8 +63,16 @@ class Engine:
             version=str(info.get("ServerVersion", "")),
             storage_driver=str(info.get("Driver", "")),
             root=str(info.get("DockerRootDir", "")),
-            security=tuple(info.get("SecurityOptions") or ()),
         )
+
+    def runc_version(self) -> str:
+        """Return the version of runc that starts containers, empty where Docker tells none.
+
+        :raises EngineUnavailable: when it does not answer.
+        """
+        with answers():
+            parts = self.api.version().get("Components") or ()
+        return next((str(part["Version"]) for part in parts if part["Name"] == "runc"), "")
 
 
 @contextmanager

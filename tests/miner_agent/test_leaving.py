@@ -76,6 +76,7 @@ def test_check_says_what_this_machine_can_do(host: Host) -> None:
     assert result.returncode == 0, result.stdout
     assert "Docker Engine" in result.stdout
     assert "This machine has its key." in result.stdout
+    assert "runc" in result.stdout
 
 
 def test_check_names_what_is_missing(host: Host, tmp_path: Path) -> None:
