@@ -12,6 +12,7 @@ from typing import Any
 
 from docker.errors import NotFound
 
+from miner_agent.domain.container_spec import is_withheld
 from miner_agent.domain.image import (
     LABEL_IMAGE,
     LABEL_ORIGIN,
@@ -177,17 +178,16 @@ class Images:
 
     def _bare(self, found: dict[str, Any]) -> Image:
         config = found["Config"] or {}
-        lines = config.get("Env") or ()
+        pairs = [line.partition("=") for line in config.get("Env") or ()]
         bare = BareImage(
             architecture=found["Architecture"],
             os=found["Os"],
             layers=found["RootFS"].get("Layers") or (),
-            environment=tuple(lines),
+            environment=tuple("".join(pair) for pair in pairs if not is_withheld(pair[0])),
             labels={LABEL_IMAGE: self._machine, LABEL_ORIGIN: found["Id"]},
         )
         if self._inspect(bare.image_id()) is None:
             self._load(bare)
-        pairs = (line.partition("=") for line in lines)
         return Image(
             image_id=bare.image_id(),
             environment={name: value for name, _, value in pairs},

@@ -1,6 +1,6 @@
 /* PID 1 of a rental: prepares what sshd needs in any image, starts it and starts it again when it
  * dies, runs the image's own command as a child, reaps orphans and passes SIGTERM on.
- * Arguments: the command's working folder, then the command.
+ * Arguments: the command's working folder, NAME=VALUE of variables for it alone, "--", the command.
  * Static, because the image may hold no C library. Sends everything to the container's log. */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -80,8 +80,9 @@ static pid_t start_door(void) {
 
 /* The folder is gone into here and not by Docker: an image may name one that leads through a file
  * which the container's starter still has open, out of the container (CVE-2024-21626). */
-static void start_command(const char *folder, char **arguments) {
+static void start_command(const char *folder, char **variables, char **arguments) {
     if (branch() != 0) return;
+    for (; strcmp(*variables, "--"); variables++) putenv(*variables);
     mkdir(folder, 0755);
     if (chdir(folder) != 0) perror(folder);
     execvp(arguments[0], arguments);
@@ -107,7 +108,10 @@ int main(int count, char **arguments) {
     sigprocmask(SIG_BLOCK, &awaited, NULL);
     pid_t door = start_door();
     time_t door_started = time(NULL);
-    if (count > 2) start_command(arguments[1], arguments + 2);
+    int divider = 2;
+    while (divider < count && strcmp(arguments[divider], "--")) divider++;
+    if (divider + 1 < count)
+        start_command(arguments[1], arguments + 2, arguments + divider + 1);
     for (;;) {
         struct timespec second = {1, 0};
         int signal = sigtimedwait(&awaited, NULL, &second);

@@ -32,7 +32,10 @@ Subsystem sftp {KIT_INSIDE}/sftp-server
 #: answered by Docker itself
 HOST_FILES = {
     "hostname": f"{HOST_NAME}\n",
-    "hosts": f"127.0.0.1\tlocalhost {HOST_NAME}\n::1\tlocalhost ip6-localhost ip6-loopback\n",
+    # As Debian does it: the name's own line makes it the canonical one.
+    "hosts": (
+        f"127.0.0.1\tlocalhost\n127.0.1.1\t{HOST_NAME}\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+    ),
     "resolv.conf": "nameserver 127.0.0.11\noptions ndots:0\n",
 }
 

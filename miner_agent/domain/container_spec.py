@@ -42,6 +42,9 @@ OPEN_FILES_MOST = 20_000
 PATH_DEFAULT = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 BREAK = re.compile(r"[\r\n\0]")
+#: what would move programs of the host that start a container, such as NVIDIA's hook: it runs with
+#: the container's variables (CVE-2025-23266) and takes devices from those of its own name
+WITHHELD = re.compile(r"LD_.*|NVIDIA_(?!DRIVER_CAPABILITIES$|REQUIRE_|DISABLE_REQUIRE$).*")
 #: variables that sshd sets itself for each session
 SESSION_OWN = frozenset({"HOME", "LOGNAME", "MAIL", "SHELL", "TERM", "USER"})
 
@@ -118,13 +121,16 @@ def container_spec(*, placement: Placement, image: Image, place: Place) -> Conta
     workload = placement.workload
     memory_bytes = workload.resources.ram.capacity
     gpus = ",".join(placement.gpu_uuids) or "void"
+    merged = {**image.environment, **workload.environment}
+    withheld = (f"{name}={value}" for name, value in merged.items() if is_withheld(name))
+    command = workload.command or image.entrypoint + image.command
     return ContainerSpec(
         name=container_name(placement.placement_id),
         image_id=image.image_id,
         entrypoint=(f"{KIT_INSIDE}/init",),
-        command=(image.folder, *(workload.command or image.entrypoint + image.command)),
+        command=(image.folder, *withheld, "--", *command),
         # CUDA images ask for every GPU by themselves: "void" makes sure that none is handed out.
-        environment={**_named(workload.environment), "NVIDIA_VISIBLE_DEVICES": gpus},
+        environment={**_handed(workload.environment), "NVIDIA_VISIBLE_DEVICES": gpus},
         network=place.network,
         port_inside=DOOR_PORT,
         port=placement.port,
@@ -160,6 +166,15 @@ def session_environment(*, image: Image, environment: Mapping[str, str]) -> dict
     }
 
 
-def _named(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that have a name: with "=" in it, it would be another one's."""
-    return {name: value for name, value in environment.items() if name and "=" not in name}
+def is_withheld(name: str) -> bool:
+    """Say whether a variable is kept from Docker; PID 1 gives it to the image's command alone."""
+    return WITHHELD.fullmatch(name) is not None
+
+
+def _handed(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that Docker gets: a name with "=" in it would be another one's."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name and "=" not in name and not is_withheld(name)
+    }

@@ -1,5 +1,6 @@
 """Every byte that a rental can write is its own disk's or its own memory's."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -16,7 +17,10 @@ WISHES = (
     "LABEL proxy.host=evil",
     "HEALTHCHECK CMD touch /checked",
     "WORKDIR /work",
+    "ENV LD_PRELOAD=/bad.so NVIDIA_IMEX_CHANNELS=0",
 )
+#: what a renter may wish for on top
+VARIABLES = {"LD_AUDIT": "/bad.so", "NVIDIA_MIG_CONFIG_DEVICES": "all", "MINE": "mine"}
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +29,7 @@ def greedy(host: Host) -> Iterator[Rental]:
     if host.process is None:
         host.start()
     images.make("berth-test-greedy:1", *WISHES, inside="from the image")
-    desired = host.desire(image="berth-test-greedy:1")
+    desired = host.desire(image="berth-test-greedy:1", environment=VARIABLES)
     seen = host.market.wait_for(desired.placement_id, ObservedState.RUNNING)
     yield Rental(host, desired, seen)
     host.market.end(desired.placement_id)
@@ -76,6 +80,8 @@ def test_names_are_answered_though_the_files_are_ours(greedy: Rental) -> None:
     name = f"berth-{greedy.desired.placement_id}"
     assert "Address" in greedy.run(f"nslookup {name} 127.0.0.11 | tail -n +3")
     assert greedy.run("hostname") == greedy.run("cat /etc/hostname") == "rental"
+    assert greedy.run("hostname -i") == "127.0.1.1"
+    assert greedy.run("hostname -f") == "rental"
 
 
 def test_an_images_working_folder_is_its_commands_and_not_the_starters(greedy: Rental) -> None:
@@ -87,3 +93,19 @@ def test_an_images_working_folder_is_its_commands_and_not_the_starters(greedy: R
 def test_an_images_labels_and_health_check_do_not_reach_the_host(greedy: Rental) -> None:
     assert "evil" not in container(greedy, "{{json .Config}}")
     assert container(greedy, "{{json .Config.Healthcheck}}") == "null"
+
+
+def test_no_variable_reaches_the_programs_that_start_the_container(greedy: Rental) -> None:
+    names = {
+        line.partition("=")[0] for line in json.loads(container(greedy, "{{json .Config.Env}}"))
+    }
+    assert names == {"PATH", "FROM_IMAGE", "MINE", "NVIDIA_VISIBLE_DEVICES"}
+    assert container(greedy, "{{json .Config.Env}}").count("void") == 1
+    wished = ("LD_PRELOAD", "NVIDIA_IMEX_CHANNELS", "LD_AUDIT", "NVIDIA_MIG_CONFIG_DEVICES")
+    command = greedy.run("tr '\\0' '\\n' </proc/$(pidof sleep)/environ").splitlines()
+    session = greedy.run("env").splitlines()
+    door = greedy.run("tr '\\0' '\\n' </proc/$(pidof sshd | tr ' ' '\\n' | tail -1)/environ")
+    for name in wished:
+        assert [line for line in command if line.startswith(f"{name}=")]
+        assert [line for line in session if line.startswith(f"{name}=")]
+        assert f"{name}=" not in door

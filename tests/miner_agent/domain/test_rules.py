@@ -135,7 +135,7 @@ def test_a_container_gets_its_cores_and_limits_and_nothing_else() -> None:
     assert spec.cores == (1, 3)
     assert spec.memory_bytes == 1 << 30
     assert spec.open_files_most == 1000
-    assert spec.command == ("/", "/e", "c")
+    assert spec.command == ("/", "--", "/e", "c")
     assert spec.environment["NVIDIA_VISIBLE_DEVICES"] == "void"
     assert spec.mounts == {
         "/k": "/.access",
@@ -162,12 +162,34 @@ def test_a_renter_cannot_choose_gpus_by_an_environment_variable() -> None:
     assert spec.gpu_uuids == ("GPU-1", "GPU-2")
 
 
+@pytest.mark.parametrize(
+    "name", ["LD_PRELOAD", "LD_LIBRARY_PATH", "NVIDIA_MIG_CONFIG_DEVICES", "NVIDIA_IMEX_CHANNELS"]
+)
+def test_what_moves_the_hosts_programs_reaches_only_the_rentals_own(name: str) -> None:
+    workload = PLACEMENT.workload.model_copy(update={"environment": {name: "renter"}})
+    placement = PLACEMENT.model_copy(update={"workload": workload})
+    image = IMAGE.model_copy(update={"environment": {"LD_AUDIT": "image", name: "image"}})
+    spec = container_spec(placement=placement, image=image, place=PLACE)
+    assert spec.environment == {"NVIDIA_VISIBLE_DEVICES": "void"}
+    assert spec.command == ("/", "LD_AUDIT=image", f"{name}=renter", "--", "/e", "c")
+    session = session_environment(image=image, environment=workload.environment)
+    assert session[name] == "renter"
+
+
+def test_what_a_gpu_program_needs_reaches_nvidias_hook() -> None:
+    wanted = {"NVIDIA_DRIVER_CAPABILITIES": "compute", "NVIDIA_REQUIRE_CUDA": "cuda>=12.4"}
+    workload = PLACEMENT.workload.model_copy(update={"environment": wanted})
+    placement = PLACEMENT.model_copy(update={"workload": workload})
+    spec = container_spec(placement=placement, image=IMAGE, place=PLACE)
+    assert spec.environment == {**wanted, "NVIDIA_VISIBLE_DEVICES": "void"}
+
+
 def test_a_command_of_the_renter_replaces_the_images() -> None:
     workload = PLACEMENT.workload.model_copy(update={"command": ("mine",)})
     spec = container_spec(
         placement=PLACEMENT.model_copy(update={"workload": workload}), image=IMAGE, place=PLACE
     )
-    assert spec.command == ("/", "mine")
+    assert spec.command == ("/", "--", "mine")
 
 
 def test_a_placement_without_claims_has_no_container() -> None:
