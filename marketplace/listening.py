@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 
 from django.db import Error
 
-from marketplace.machines.actions.attend import SITE, attend
+from marketplace.machines.actions.attend import EVERY_S, SITE, attend
 from marketplace.watch import in_thread
 
 logger = logging.getLogger(__name__)
-EVERY_S = 5.0
 
 
 async def listen() -> None:

@@ -9,15 +9,16 @@ from django.db import transaction
 from marketplace.machines.models import Attendance
 
 logger = logging.getLogger(__name__)
-#: what comes every 5 s and was not seen for longer than this was away
-AWAY_S = 20
+#: how often each part comes; what was not seen for longer than AWAY_S was away
+EVERY_S, AWAY_S = 5, 20
 #: the servers that hear the machines, together
 SITE = "site"
 
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    #: how long it was away until just now; zero: it was there
+    #: How long it was away until just now, beyond its period: so time goes on, if slowly, also for
+    #: a pass that an overloaded site runs too seldom. Zero: it was there.
     away: timedelta
     #: when it came back from its newest absence; None: it was never away
     back_at: datetime | None
@@ -29,13 +30,16 @@ def attend(*, name: str, now: datetime) -> Presence:
         Attendance.objects.get_or_create(name=name, defaults={"seen_at": now})
         before = Attendance.objects.select_for_update().get(name=name)
         gap = now - before.seen_at
-        away = gap if gap > timedelta(seconds=AWAY_S) else timedelta(0)
-        back_at = now if away else before.back_at
+        is_back = gap > timedelta(seconds=AWAY_S)
+        away = gap - timedelta(seconds=EVERY_S) if is_back else timedelta(0)
+        back_at = now if is_back else before.back_at
         Attendance.objects.filter(name=name).update(
             seen_at=max(now, before.seen_at), back_at=back_at
         )
-    if away:
-        logger.warning("Back after an absence", extra={"part": name, "away_s": int(gap.total_seconds())})
+    if is_back:
+        logger.warning(
+            "Back after an absence", extra={"part": name, "away_s": int(gap.total_seconds())}
+        )
     return Presence(away=away, back_at=back_at)
 
 
