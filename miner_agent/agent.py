@@ -15,13 +15,12 @@ from miner_agent.acceptance import Acceptance
 from miner_agent.clock import Clock
 from miner_agent.containers import PortTaken
 from miner_agent.counting import Counting
-from miner_agent.disk import DiskFailed
-from miner_agent.domain import backoff, last_word
+from miner_agent.domain import last_word
 from miner_agent.domain.placement import Placement, dies_too_often, is_funded, report
 from miner_agent.domain.reconcile import Action, Container, Step, is_same_run, reconcile
 from miner_agent.engine import EngineRefused, EngineUnavailable
-from miner_agent.journal import CORE, SLOT, Journal, NoSuchPlacement
-from miner_agent.retries import Retries
+from miner_agent.journal import CORE, SLOT, Journal
+from miner_agent.retries import PortMoved, Retries, reason
 from miner_agent.runtime import CannotRun, Runtime
 from protocol.agent import (
     SYNC_HOLD_S_MAX,
@@ -37,16 +36,10 @@ from protocol.hardware import Hardware
 logger = logging.getLogger(__name__)
 
 INTERVALS_PER_SYNC = 500
-#: failures that happen on a sound machine; everything else is logged with its traceback
-EXPECTED = (CannotRun, DiskFailed, EngineRefused, EngineUnavailable, NoSuchPlacement, PortTaken)
 
 
 class Interrupted(Exception):
     """What was being done is not wanted any more."""
-
-
-class PortMoved(Exception):
-    """Another port was chosen; the container has to be made again for it."""
 
 
 class StaleReply(Exception):
@@ -164,7 +157,8 @@ class Agent:
             return
         except Exception as error:
             # One placement's defect must neither take the others down nor keep a core busy.
-            self._postpone(action, error)
+            if self._retries.failed(action.placement_id, error):
+                self._report(action, error)
             return
         self._retries.succeeded(action.placement_id)
 
@@ -301,31 +295,13 @@ class Agent:
         logger.info("placement ends", extra={"placement": str(placement_id), "code": code})
         self.changed()
 
-    def _postpone(self, action: Action, error: Exception) -> None:
-        # A lost engine is the machine's trouble, not this placement's; the look reports it.
-        counts = not isinstance(error, EngineUnavailable)
-        failures = self._retries.failed(
-            action.placement_id, counts=counts, at_once=isinstance(error, PortMoved)
-        )
-        logger.warning(
-            "placement step failed",
-            exc_info=None if isinstance(error, EXPECTED) else error,
-            extra={
-                "placement": str(action.placement_id),
-                "error": str(error),
-                "failures": failures,
-            },
-        )
-        if counts and backoff.persists(failures=failures):
-            self._report(action, error)
-
     def _report(self, action: Action, error: Exception) -> None:
         """Tell the marketplace of a step that goes on failing."""
         placement = self._journal.find(action.placement_id)
         if placement is None or placement.problem is not None:
             return
         if action.step is Step.BRING_UP:
-            self._give_up(action.placement_id, *_reason(placement, error))
+            self._give_up(action.placement_id, *reason(placement, error))
         elif action.step is Step.REMOVE and placement.state is ObservedState.COLLECTING:
             message = "This machine could not remove all of it; its host has to look."
             problem = Problem(code="removal_failed", message=message)
@@ -339,12 +315,3 @@ class Agent:
         if placement.progress != progress:
             self._journal.change(placement_id, progress=progress)
             self.changed()
-
-
-def _reason(placement: Placement, error: Exception) -> tuple[str, str]:
-    """Return code and sentence of a start that went on failing."""
-    if isinstance(error, CannotRun):
-        return error.code, str(error)
-    if isinstance(error, PortTaken):
-        return "port_unavailable", f"Another program of this machine keeps port {placement.port}."
-    return "start_failed", "This machine could not start it, however often it tried."

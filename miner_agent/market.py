@@ -35,7 +35,6 @@ class MarketRefused(Exception):
 
     def __init__(self, problem: ProblemReply) -> None:
         super().__init__(problem.detail)
-        self.status = problem.status
         self.code = problem.code
 
 

@@ -1,9 +1,34 @@
 """This will say which placements' steps may be tried now, after those that failed."""
 
+import logging
 from uuid import UUID
 
 from miner_agent.clock import Clock
+from miner_agent.containers import PortTaken
+from miner_agent.disk import DiskFailed
 from miner_agent.domain import backoff
+from miner_agent.domain.placement import Placement
+from miner_agent.engine import EngineRefused, EngineUnavailable
+from miner_agent.journal import NoSuchPlacement
+from miner_agent.runtime import CannotRun
+
+logger = logging.getLogger(__name__)
+
+
+class PortMoved(Exception):
+    """Another port was chosen; the container has to be made again for it."""
+
+
+#: failures that happen on a sound machine; everything else is logged with its traceback
+EXPECTED = (
+    CannotRun,
+    DiskFailed,
+    EngineRefused,
+    EngineUnavailable,
+    NoSuchPlacement,
+    PortMoved,
+    PortTaken,
+)
 
 
 class Retries:
@@ -23,14 +48,27 @@ class Retries:
         self._at_ms.pop(placement_id, None)
         self._failures.pop(placement_id, None)
 
-    def failed(self, placement_id: UUID, *, counts: bool, at_once: bool) -> int:
-        """Put the next try off and return how many failures in a row there were.
-
-        ``counts``: the placement is to blame, not the machine. ``at_once``: the next try differs.
-        """
+    def failed(self, placement_id: UUID, error: Exception) -> bool:
+        """Put the next try off; say whether it has failed for so long that somebody should hear."""
         failures = self._failures.get(placement_id, 0) + 1
-        delay_ms = 0 if at_once else backoff.delay_ms(failures=failures)
+        delay_ms = 0 if isinstance(error, PortMoved) else backoff.delay_ms(failures=failures)
         self._at_ms[placement_id] = self._clock.boot_ms() + delay_ms
-        if counts:
-            self._failures[placement_id] = failures
-        return failures
+        logger.warning(
+            "placement step failed",
+            exc_info=None if isinstance(error, EXPECTED) else error,
+            extra={"placement": str(placement_id), "error": str(error), "failures": failures},
+        )
+        if isinstance(error, EngineUnavailable):
+            # The machine's trouble, not this placement's: the look at the machine reports it.
+            return False
+        self._failures[placement_id] = failures
+        return backoff.persists(failures=failures)
+
+
+def reason(placement: Placement, error: Exception) -> tuple[str, str]:
+    """Return code and sentence of a start that went on failing."""
+    if isinstance(error, CannotRun):
+        return error.code, str(error)
+    if isinstance(error, PortTaken):
+        return "port_unavailable", f"Another program of this machine keeps port {placement.port}."
+    return "start_failed", "This machine could not start it, however often it tried."

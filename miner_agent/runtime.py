@@ -29,7 +29,7 @@ POOL_NETWORKS = 4
 
 
 class CannotRun(Exception):
-    """The placement can never run here; ``code`` and the sentence go to the marketplace."""
+    """The placement cannot run here; ``code`` and the sentence may go to the marketplace."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -60,10 +60,10 @@ class Runtime(Protocol):
         ...
 
     def bring_up(self, placement: Placement, *, progress: Callable[[str], None]) -> Running:
-        """Make what is missing and start it.
+        """Make what is missing and start it; nothing that has run is made anew.
 
-        :raises CannotRun: when it never will run.
-        :raises PortTaken: when another port has to be chosen.
+        :raises CannotRun: when it cannot run, for a reason that trying again may not change.
+        :raises PortTaken: when another program listens on its port.
         """
         ...
 
@@ -140,7 +140,7 @@ class DockerRuntime:
         except DiskFailed as error:
             raise CannotRun("no_capacity", f"The disk could not be made: {error}") from error
         except EngineRefused as error:
-            raise CannotRun("start_failed", f"Docker could not start it: {error}"[:1000]) from error
+            raise CannotRun("start_failed", f"Docker could not start it: {error}") from error
 
     def rekey(self, placement: Placement) -> None:
         """Write the authorized keys; sshd reads them at the next login."""

@@ -53,16 +53,15 @@ class Doors:
 
     def write(
         self, placement_id: UUID, *, keys: Sequence[str], environment: Mapping[str, str]
-    ) -> str:
-        """Write the door's files and return its host key as ``ssh-ed25519 AAAA...``."""
+    ) -> None:
+        """Write the door's files, with a new host key where it has none."""
         path = self.path(placement_id)
         path.mkdir(mode=0o755, exist_ok=True)
-        public_key = self.host_key(placement_id)
+        self.host_key(placement_id)
         for name, content in HOST_FILES.items():
             write_whole(path / name, content, 0o644)
         write_whole(path / "sshd_config", SETTINGS + set_environment_line(environment), 0o644)
         self.rekey(placement_id, keys)
-        return public_key
 
     def host_key(self, placement_id: UUID) -> str:
         """Return the door's host key as ``ssh-ed25519 AAAA...``, making it at the first call."""
