@@ -6,7 +6,7 @@ from miner_agent.clock import MachineClock
 from miner_agent.engine import EngineFacts
 from miner_agent.facts import cpu_model, memory_bytes, os_name, read_hardware, usable_cores
 
-ENGINE = EngineFacts(version="20.10", storage_driver="overlay2", root="/", security=())
+ENGINE = EngineFacts(version="20.10", storage_driver="overlay2", root="/")
 
 
 def test_this_machine_is_described() -> None:
