@@ -21,7 +21,6 @@ PAGE_BYTES = 65536
 CELL_BYTES = 64
 LINE_CHARACTERS_MOST = 1 << 20
 TASKS_MOST = 1 << 20
-DIGEST_BYTES = 32
 
 
 class BadRequest(Exception):
