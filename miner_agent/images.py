@@ -2,7 +2,7 @@
 
 import io
 import json
-import re
+import logging
 import shutil
 import socket
 import tarfile
@@ -25,6 +25,7 @@ from miner_agent.domain.image import (
     repository,
 )
 from miner_agent.domain.pull import Pull
+from miner_agent.domain.registry_answer import registry_answer
 from miner_agent.engine import Engine, EngineRefused, EngineUnavailable, answers
 from protocol.agent import IMAGE_REFERENCE
 
@@ -38,10 +39,8 @@ KEPT_BYTES = 2 << 30
 ROOM_BYTES = 10 << 30
 #: an empty log-in: without it the client would send the host's own
 NOBODY: dict[str, str] = {}
-UNKNOWN = re.compile(
-    r"not found|no manifest|manifest unknown|does not exist|name unknown|invalid reference"
-    r"|unauthorized|no basic auth"
-)
+
+logger = logging.getLogger(__name__)
 
 
 class ImageUnknown(Exception):
@@ -50,6 +49,10 @@ class ImageUnknown(Exception):
 
 class ImagePullFailed(Exception):
     """The image could not be fetched."""
+
+
+class PullGivenUp(Exception):
+    """This machine will not go on with a fetch; why, in a few words."""
 
 
 def resolve(host: str) -> Sequence[str]:
@@ -115,7 +118,10 @@ class Images:
             if "timed out" not in str(error):
                 raise
             self._engine.facts()
-            raise _pull_error(reference, "nothing") from error
+            raise _pull_error(reference, str(error)) from error
+        except PullGivenUp as error:
+            message = f"The image {reference} could not be pulled: {error}."
+            raise ImagePullFailed(message) from error
         return self._bare(found)
 
     def trim(self) -> None:
@@ -222,15 +228,15 @@ class Images:
                 pull.note(line)
                 if time.monotonic() - shown_at > PROGRESS_EVERY_S:
                     if self._free_bytes(root) < KEPT_BYTES:
-                        raise EngineRefused("this machine has no room for it")
+                        raise PullGivenUp("this machine has no room for it")
                     percent = pull.percent()
                     progress("pulling" if percent is None else f"pulling {percent} %")
                     shown_at = time.monotonic()
                 if time.monotonic() > deadline:
-                    raise EngineRefused(f"it took longer than {PULL_DEADLINE_S} s")
+                    raise PullGivenUp(f"it took longer than {PULL_DEADLINE_S} s")
         found = self._inspect(pinned)
         if found is None:
-            raise EngineRefused("Docker lost the image after its pull")
+            raise PullGivenUp("Docker lost it after its pull")
         return found
 
 
@@ -244,10 +250,11 @@ def _archive(files: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def _pull_error(reference: str, answer: str) -> ImageUnknown | ImagePullFailed:
-    answer = " ".join(answer.split())[:500]
-    if UNKNOWN.search(answer.lower()):
-        return ImageUnknown(f"The image {reference} is not known; the registry answered: {answer}")
-    return ImagePullFailed(
-        f"The image {reference} could not be pulled; the registry answered: {answer}"
-    )
+def _pull_error(reference: str, said: str) -> ImageUnknown | ImagePullFailed:
+    """Return what the renter is told; the registry's own words stay on this machine."""
+    logger.info("image not fetched", extra={"image": reference, "said": said[:2000]})
+    answer = registry_answer(said)
+    answered = f"the registry answered: {answer.sentence}."
+    if answer.unknown:
+        return ImageUnknown(f"The image {reference} is not known; {answered}")
+    return ImagePullFailed(f"The image {reference} could not be pulled; {answered}")

@@ -10,16 +10,21 @@ from typing import Any
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 LOGIN = ("host", "secret")
+INSIDE = "admin_token=of-the-host\n"
 
 
 class Registry:
-    """Repositories below /private/ ask for LOGIN, /broken/ ones fail, /silent/ ones say nothing."""
+    """Repositories below /private/ ask for LOGIN, /broken/ ones fail, /silent/ ones say nothing.
+
+    Those below /astray/ lead to INSIDE, what the host's own network holds for nobody else.
+    """
 
     def __init__(self) -> None:
         self.blobs: dict[str, bytes] = {}
         self.manifests: dict[str, bytes] = {}
         #: every path that was asked for
         self.asked: list[str] = []
+        self.inside_status = 404
         #: the digest of the layer that was pushed last
         self.layer = ""
         self._closed = threading.Event()
@@ -71,6 +76,10 @@ class Registry:
         given = base64.b64encode(":".join(LOGIN).encode()).decode()
         if path.startswith("/v2/private/") and login != f"Basic {given}":
             return 401, "application/json", _error("UNAUTHORIZED", "authentication required")
+        if path.startswith("/v2/astray/"):
+            return 307, "text/plain", b""
+        if path == "/inside/":
+            return self.inside_status, "text/plain", INSIDE.encode()
         if path.startswith("/v2/broken/"):
             return 500, "application/json", _error("UNKNOWN", "the disks burn")
         if path.startswith("/v2/silent/"):
@@ -95,6 +104,8 @@ class Registry:
                 login = self.headers.get("Authorization", "")
                 status, kind, body = registry.answer(self.path, login)
                 self.send_response(status)
+                if status == 307:
+                    self.send_header("Location", f"http://{registry.name}/inside/")
                 if status == 401:
                     self.send_header("WWW-Authenticate", 'Basic realm="tests"')
                 if kind == MANIFEST:

@@ -104,6 +104,20 @@ def test_a_registry_that_keeps_silent_is_not_the_machines_fault(
         find(f"{registry.name}/silent/tool:1")
 
 
+@pytest.mark.parametrize("status", [200, 401, 403, 404, 500])
+def test_what_a_registry_leads_to_is_not_told(
+    registry: Registry, made: list[str], status: int
+) -> None:
+    registry.inside_status = status
+    name = f"{registry.name}/astray/tool:1"
+    with pytest.raises((ImageUnknown, ImagePullFailed)) as refused:
+        find(name)
+    assert "/inside/" in registry.asked
+    assert "admin_token" not in str(refused.value)
+    assert f"{name} " in str(refused.value)
+    assert "the registry answered:" in str(refused.value)
+
+
 def test_an_image_that_the_host_allows_needs_no_registry(made: list[str]) -> None:
     images.make("house/tool:1")
     made.append("house/tool:1")
