@@ -16,15 +16,15 @@ SHORT_ID_LENGTH = 8
 
 
 def write_json(content: BaseModel | Mapping[str, object] | Sequence[object]) -> None:
-    """Write one JSON document to stdout."""
-    sys.stdout.write(json.dumps(_jsonable(content), indent=2, ensure_ascii=False) + "\n")
+    """Write one JSON document to stdout, in ASCII: hosts' words must not steer a terminal."""
+    sys.stdout.write(json.dumps(_jsonable(content), indent=2) + "\n")
 
 
 def write_problem(code: str, sentence: str, status: int, *, as_json: bool) -> None:
     """Write why it did not work to stderr."""
     if as_json:
         problem = {"status": status, "code": code, "detail": sentence}
-        sys.stderr.write(json.dumps(problem, ensure_ascii=False) + "\n")
+        sys.stderr.write(json.dumps(problem) + "\n")
     else:
         sys.stderr.write(f"berth: {plain(sentence)} [{plain(code)}]\n")
 
