@@ -59,8 +59,8 @@ class Story:
         :raises StepFailed: when the site does not make it.
         """
         with step("Make the operator's account"):
-            words = ("create_account", self.operator.email, "--operator")
-            self._manage(*words, "--password", self.operator.password)
+            words = programs.manage("create_account", self.operator.email, "--operator")
+            self.processes.run(*words, content=self.operator.password)
 
     def close(self) -> None:
         """Close what the story opened."""

@@ -83,14 +83,20 @@ class Stack:
         self.witness: Witness | None = None
         self.client = httpx.Client(base_url=f"{self.url}/api/v1", timeout=20)
 
-    def manage(self, *arguments: str) -> str:
-        """Run manage.py to its end and return what it wrote."""
-        return self.run(sys.executable, "manage.py", *arguments)
+    def manage(self, *arguments: str, told: str = "") -> str:
+        """Run manage.py to its end, tell it a line, and return what it wrote."""
+        return self.run(sys.executable, "manage.py", *arguments, told=told)
 
-    def run(self, *command: str) -> str:
+    def run(self, *command: str, told: str = "") -> str:
         """Run a command in the tree and return what it wrote."""
         done = subprocess.run(
-            command, env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=120
+            command,
+            env=self.environment,
+            cwd=ROOT,
+            input=told,
+            capture_output=True,
+            text=True,
+            timeout=120,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -123,8 +129,8 @@ class Stack:
     def open(self) -> None:
         """Bring the market up to its first verified offer."""
         self.manage("migrate", "-v0")
-        self.manage("create_account", "host@example.com", "--password", PASSWORD)
-        self.manage("create_account", "alice@example.com", "--password", PASSWORD)
+        self.manage("create_account", "host@example.com", told=PASSWORD)
+        self.manage("create_account", "alice@example.com", told=PASSWORD)
         hotkey = bittensor_core.Keypair.create_from_uri(VALIDATOR).ss58_address
         self.manage("add_validator", hotkey, "--name", "journeys")
         self.relay.open()

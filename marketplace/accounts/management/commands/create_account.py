@@ -1,5 +1,7 @@
 """This will make a person's account without the web page, for operators and for the demo."""
 
+import sys
+from getpass import getpass
 from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
@@ -11,24 +13,27 @@ from marketplace.accounts.models import User
 
 
 class Command(BaseCommand):
-    help = "Make an account; one that exists gets the new password."
+    help = (
+        "Make an account; one that exists gets the new password. "
+        "The password is asked for, or read from stdin where that is no terminal."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take the address and the password."""
+        """Take the address. A password in the arguments would stand in the list of processes."""
         parser.add_argument("email")
-        parser.add_argument("--password", required=True)
         parser.add_argument("--operator", action="store_true", help="may use the admin pages")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Make or change the account."""
         email = options["email"].strip().lower()
+        password = getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
         try:
             validate_email(email)
-            validate_password(options["password"])
+            validate_password(password)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         user = User.objects.filter(email=email).first() or User(email=email)
-        user.set_password(options["password"])
+        user.set_password(password)
         user.is_staff = user.is_superuser = options["operator"] or user.is_superuser
         user.save()
         self.stdout.write(f"{email} can log in.")

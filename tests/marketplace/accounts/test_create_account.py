@@ -1,0 +1,47 @@
+"""An operator makes accounts from a terminal; the password is never an argument."""
+
+from collections.abc import Callable
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from marketplace.accounts.models import User
+from tests.marketplace.conftest import PASSWORD
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def create(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Make an account with the password on stdin."""
+
+    def _create(*words: str, password: str) -> None:
+        monkeypatch.setattr("sys.stdin", StringIO(password + "\n"))
+        call_command("create_account", *words, stdout=StringIO())
+
+    return _create
+
+
+def test_the_password_is_read_from_stdin(create: Callable[..., None]) -> None:
+    create("Dora@example.com", password=PASSWORD)
+    made = User.objects.get(email="dora@example.com")
+    assert made.check_password(PASSWORD)
+    assert not made.is_staff
+
+
+def test_an_operator_may_use_the_admin_pages_and_stays_one(create: Callable[..., None]) -> None:
+    create("dora@example.com", "--operator", password=PASSWORD)
+    create("dora@example.com", password=PASSWORD + "2")
+    made = User.objects.get(email="dora@example.com")
+    assert made.check_password(PASSWORD + "2")
+    assert made.is_superuser
+
+
+@pytest.mark.parametrize(("email", "password"), [("nobody", PASSWORD), ("d@example.com", "short")])
+def test_what_cannot_be_an_account_makes_none(
+    create: Callable[..., None], email: str, password: str
+) -> None:
+    with pytest.raises(CommandError):
+        create(email, password=password)
+    assert not User.objects.exists()
