@@ -23,9 +23,10 @@ SILENT_GRACE_MS = 120_000
 #: A good machine is looked at again after a random time between these, so that it cannot know when;
 #: both are far below VerdictRules.valid_ms. Source: gpu_verification.md 2.8, but shorter
 GOOD_AGAIN_MS = (5 * 60_000, 15 * 60_000)
-#: any other is looked at again soon, then ever later: its host may be mending it
+#: Any other is looked at again soon, then ever later: its host may be mending it. One that was
+#: away, or says that it changed, is looked at at once.
 BAD_AGAIN_MS_MIN = 2_000
-BAD_AGAIN_MS_MAX = 64_000
+BAD_AGAIN_MS_MAX = 15 * 60_000
 #: a look that failed on our side, or whose verdict the marketplace did not take, is made again
 FAILED_AGAIN_MS = 2_000
 #: scores are handed in again after this, and at once when the last look of several is done
@@ -94,6 +95,8 @@ class Memory:
     unscored: bool = False
     #: looks that run now
     looks: dict[UUID, "asyncio.Task[Verdict | None]"] = field(default_factory=dict)
+    #: those of them at machines that may well answer nothing
+    unwell: set[UUID] = field(default_factory=set)
     #: looks that failed on our side are not made again before
     not_before_ms: dict[UUID, int] = field(default_factory=dict)
 
@@ -155,33 +158,34 @@ def _begin_looks(ports: Ports, memory: Memory) -> None:
     A machine that answers nothing takes a place for its whole time limit, again and again.
     """
     room = ports.machines_at_once - len(memory.looks)
-    for_unwell = max(1, ports.machines_at_once // 2) - sum(
-        _is_unwell(machine_id, memory) for machine_id in memory.looks
-    )
+    for_unwell = max(1, ports.machines_at_once // 2) - len(memory.unwell)
     now_ms = ports.now_ms()
     for target in memory.listed:
         if room <= 0:
             return
         if target.machine_id in memory.looks or not _is_due(target, memory, now_ms):
             continue
-        if _is_unwell(target.machine_id, memory):
+        if _is_unwell(target, memory):
             if for_unwell <= 0:
                 continue
             for_unwell -= 1
+            memory.unwell.add(target.machine_id)
         room -= 1
         look = asyncio.ensure_future(_one_machine(ports, memory, target.machine_id))
         memory.looks[target.machine_id] = look
 
 
-def _is_unwell(machine_id: UUID, memory: Memory) -> bool:
-    known = memory.machines.get(machine_id)
-    return known is not None and known.bad_looks > 0
+def _is_unwell(target: Target, memory: Memory) -> bool:
+    """Say whether it may well answer nothing; what was never proven may, for keys cost nothing."""
+    known = memory.machines.get(target.machine_id)
+    return target.proven_at_ms is None if known is None else known.bad_looks > 0
 
 
 def _take_in(ports: Ports, memory: Memory) -> tuple[tuple[Verdict, ...], int]:
     verdicts, failed = [], 0
     for machine_id in [each for each, look in memory.looks.items() if look.done()]:
         look = memory.looks.pop(machine_id)
+        memory.unwell.discard(machine_id)
         error = look.exception()
         if error is None:
             verdict = look.result()

@@ -211,7 +211,8 @@ async def test_at_most_so_many_machines_are_looked_at_at_once() -> None:
             inside -= 1
             return SEEN
 
-    await Counting(listed=tuple(target(number) for number in range(9))).run()
+    proven = tuple(target(number, proven_at_ms=NOW_MS) for number in range(9))
+    await Counting(listed=proven).run()
     assert most == 2
 
 
@@ -243,7 +244,7 @@ class Slow(World):
 
 
 async def test_a_slow_machine_holds_up_neither_looks_nor_scores() -> None:
-    world = Slow(listed=tuple(target(number) for number in range(1, 6)))
+    world = Slow(listed=tuple(target(number, proven_at_ms=NOW_MS) for number in range(1, 6)))
     for number in (2, 3, 4, 5):
         world.end(number)
     for _ in range(5):
@@ -263,9 +264,20 @@ async def test_machines_that_are_not_well_leave_half_of_the_places_to_the_others
     world = World(listed=tuple(target(number) for number in range(1, 9)), looks=lambda _: SILENT)
     await world.run()
     later = Slow(listed=world.listed, memory=world.memory, now_ms=world.now_ms + BAD_AGAIN_MS_MAX)
-    later.listed += tuple(target(number) for number in range(9, 13))
+    later.listed += tuple(target(number, proven_at_ms=NOW_MS) for number in range(9, 13))
     await later.step(places=4)
     assert later.looked == [1, 2, 9, 10]
+
+
+async def test_new_keys_never_take_all_places_from_machines_that_were_proven() -> None:
+    new = tuple(target(number) for number in range(1, 9))
+    world = Slow(listed=(*new, target(9, proven_at_ms=NOW_MS), target(10, proven_at_ms=NOW_MS)))
+    await world.step(places=4)
+    assert world.looked == [1, 2, 9, 10]
+    world.end(1)
+    await world.step(places=4)
+    await world.step(places=4)
+    assert world.looked == [1, 2, 9, 10, 3]
 
 
 async def test_a_machine_is_read_anew_before_its_look() -> None:
