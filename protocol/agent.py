@@ -5,12 +5,12 @@ from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from protocol.hardware import Hardware, Resources
 from protocol.message import Counter, Message, Milliseconds
 from protocol.receipts import SignedInterval
-from protocol.signing import Digest, MachineKey
+from protocol.signing import Digest, MachineKey, machine_key_of, openssh_public_key
 
 #: seconds that the marketplace holds a sync open at most
 SYNC_HOLD_S_MAX = 25
@@ -25,6 +25,13 @@ IMAGE_REFERENCE = re.compile(
     r"(:[0-9A-Za-z_][0-9A-Za-z._-]*)?(@sha256:[0-9a-f]{64})?"
 )
 PublicKeyLine = Annotated[str, Field(min_length=16, max_length=2000)]
+#: "ssh-ed25519 AAAA..." of a rental's own door. Renters paste it into a shell, so it is a key and
+#: nothing beside it, written as we write keys.
+HostKeyLine = Annotated[
+    str,
+    Field(pattern=r"^ssh-ed25519 [0-9A-Za-z+/]{68}$"),
+    AfterValidator(lambda line: openssh_public_key(machine_key_of(line))),
+]
 
 
 class Problem(Message):
@@ -126,8 +133,7 @@ class ObservedPlacement(Message):
     #: milliseconds since this run started (still counting after its end); None: not known
     age_ms: Milliseconds | None = None
     ssh_port: Port | None = None
-    #: "ssh-ed25519 AAAA..." of the rental's own door
-    ssh_host_key: Annotated[str, Field(max_length=500)] | None = None
+    ssh_host_key: HostKeyLine | None = None
     exit_code: Annotated[int, Field(ge=-(1 << 31), lt=1 << 31)] | None = None
 
 

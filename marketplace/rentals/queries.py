@@ -1,5 +1,6 @@
 """This will answer what a renter's rentals are doing and what they cost."""
 
+import shlex
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -139,7 +140,7 @@ def _view(rental: Rental) -> RentalView:
     )
     command = ""
     if state == RentalState.ACTIVE and placement.ssh_port:
-        command = f"ssh -p {placement.ssh_port} root@{placement.ssh_host}"
+        command = f"ssh -p {placement.ssh_port} {shlex.quote(f'root@{placement.ssh_host}')}"
     return RentalView(
         id=rental.id,
         state=state,

@@ -26,11 +26,13 @@ from protocol.agent import (
 )
 from protocol.hardware import Gpu, Hardware, Resources
 from protocol.message import canonical_bytes
-from protocol.signing import public_key_of
+from protocol.signing import openssh_public_key, public_key_of
 from protocol.validator import Measurement, SignedVerdict, Verdict, VerdictState
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 GIB = 1 << 30
+#: of a rental's door
+HOST_KEY = openssh_public_key("ab" * 32)
 
 
 def after(seconds: float) -> datetime:

@@ -16,6 +16,7 @@ from miner_agent.runtime import Running
 from protocol.agent import DesiredPlacement, ObservedState, SyncReply, Want, Workload
 from protocol.hardware import Resources
 from protocol.receipts import SignedInterval
+from protocol.signing import openssh_public_key
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 
@@ -77,7 +78,7 @@ class MemoryRuntime:
             self.found[placement_id] = Container(placement_id, running=True, token=token)
             self.born_ms[placement_id] = self.clock.now_ms
         self._fail(late=True)
-        return Running(token=self.found[placement_id].token, host_key="ssh-ed25519 AAAA")
+        return Running(token=self.found[placement_id].token, host_key=openssh_public_key("ab" * 32))
 
     def rekey(self, placement: Placement) -> None:
         self._fail(late=False)

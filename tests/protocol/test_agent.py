@@ -3,7 +3,8 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from protocol.agent import IMAGE_REFERENCE, Address
+from protocol.agent import IMAGE_REFERENCE, Address, HostKeyLine
+from protocol.signing import openssh_public_key
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "2001:db8::1", "gpu-1.example.org"])
@@ -44,3 +45,16 @@ def test_an_address_that_a_shell_would_run_is_refused(address: str) -> None:
 )
 def test_an_image_name_is_taken(image: str) -> None:
     assert IMAGE_REFERENCE.fullmatch(image)
+
+
+def test_a_host_key_is_taken_as_we_write_keys() -> None:
+    key = openssh_public_key("ab" * 32)
+    assert TypeAdapter(HostKeyLine).validate_python(key) == key
+
+
+@pytest.mark.parametrize(
+    "after", [" x' ; curl x | sh ; echo '", " alice", "\n", "\nssh-rsa A", "'"]
+)
+def test_a_host_key_with_anything_beside_it_is_refused(after: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(HostKeyLine).validate_python(openssh_public_key("ab" * 32) + after)

@@ -1,5 +1,6 @@
 """This will prepare one rental for its page and for the list."""
 
+import shlex
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -140,9 +141,8 @@ def _fingerprint(host_key: str) -> str:
 
 
 def _trust_command(rental: RentalView) -> str:
-    kind, _, encoded = rental.ssh_host_key.partition(" ")
-    place = f"[{rental.ssh_host}]:{rental.ssh_port}"
-    return f"echo '{place} {kind} {encoded}' >> ~/.ssh/known_hosts"
+    line = f"[{rental.ssh_host}]:{rental.ssh_port} {rental.ssh_host_key}"
+    return f"echo {shlex.quote(line)} >> ~/.ssh/known_hosts"
 
 
 def _steps(state: RentalState) -> tuple[Step, ...]:

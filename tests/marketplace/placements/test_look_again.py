@@ -19,7 +19,7 @@ from marketplace.placements.actions.request_stop import request_stop
 from marketplace.placements.models import Placement
 from marketplace.placements.reachability import Door
 from protocol.agent import ObservedState
-from tests.marketplace.scene import after, machine, placement, seen, user
+from tests.marketplace.scene import HOST_KEY, after, machine, placement, seen, user
 
 pytestmark = pytest.mark.django_db
 
@@ -41,7 +41,7 @@ def running(*, host: str = "host@example.org") -> Placement:
     """Return a placement whose door was seen at second 2; its machine's host has others too."""
     on = machine(host=user(host))
     it = placement(on)
-    told = seen(it.id, ObservedState.RUNNING, ssh_port=20001, ssh_host_key="ssh-ed25519 AAAA")
+    told = seen(it.id, ObservedState.RUNNING, ssh_port=20001, ssh_host_key=HOST_KEY)
     observe(machine_id=on.id, observed=[told], now=after(1))
     prove_reachable(now=after(1), probe=Outside())
     it.refresh_from_db()

@@ -8,7 +8,7 @@ from marketplace.placements.actions.observe import observe
 from marketplace.placements.actions.request_stop import request_stop
 from marketplace.placements.models import Lease, Placement, PlacementEvent
 from protocol.agent import ObservedPlacement, ObservedState, PlacementKind, Want
-from tests.marketplace.scene import NOW, after, hardware, machine, placement, seen
+from tests.marketplace.scene import HOST_KEY, NOW, after, hardware, machine, placement, seen
 
 pytestmark = pytest.mark.django_db
 O = ObservedState  # noqa: E741
@@ -38,7 +38,7 @@ def test_a_placement_runs_as_its_machine_reports() -> None:
     it = placement(on)
     report(on, seen(it.id, O.ACCEPTED), at=1)
     report(on, seen(it.id, O.PREPARING, progress="pulling 43 %"), at=2)
-    report(on, seen(it.id, O.RUNNING, run=1, ssh_port=20001, ssh_host_key="ssh-ed25519 A"), at=3)
+    report(on, seen(it.id, O.RUNNING, run=1, ssh_port=20001, ssh_host_key=HOST_KEY), at=3)
     it.refresh_from_db()
     assert states(it) == ["offered", "accepted", "preparing", "running"]
     assert (it.accepted_at, it.running_at) == (after(1), after(3))

@@ -19,7 +19,7 @@ from marketplace.placements.models import Placement
 from marketplace.placements.reachability import Door, SshProbe
 from protocol.agent import ObservedState
 from protocol.signing import openssh_public_key, public_key_of
-from tests.marketplace.scene import after, machine, placement, seen
+from tests.marketplace.scene import HOST_KEY, after, machine, placement, seen
 
 
 @dataclass
@@ -143,7 +143,7 @@ def running(**told: object) -> Placement:
     return it
 
 
-DOOR = {"ssh_port": 20001, "ssh_host_key": "ssh-ed25519 AAAA"}
+DOOR = {"ssh_port": 20001, "ssh_host_key": HOST_KEY}
 
 
 @pytest.mark.django_db

@@ -16,7 +16,15 @@ from marketplace.placements.models import Lease, Placement
 from marketplace.placements.reachability import Door
 from protocol.agent import ObservedState, Want
 from tests.marketplace.broken import break_row
-from tests.marketplace.scene import after, hardware, machine, placement, seen, sync_request
+from tests.marketplace.scene import (
+    HOST_KEY,
+    after,
+    hardware,
+    machine,
+    placement,
+    seen,
+    sync_request,
+)
 
 pytestmark = pytest.mark.django_db
 O = ObservedState  # noqa: E741
@@ -31,7 +39,7 @@ def reported(state: ObservedState | None) -> tuple[Machine, Placement]:
 
 
 def open_door(it: Placement) -> None:
-    told = {"ssh_port": 20001, "ssh_host_key": "ssh-ed25519 AAAA"}
+    told = {"ssh_port": 20001, "ssh_host_key": HOST_KEY}
     one = seen(it.id, O.RUNNING, **told)  # type: ignore[arg-type]
     observe(machine_id=it.machine_id, observed=[one], now=after(1))
     assert prove_reachable(now=after(2), probe=EveryDoorOpen()) == 1

@@ -147,7 +147,7 @@ class Market:
             run=1,
             age_ms=0,
             ssh_port=20001,
-            ssh_host_key="ssh-ed25519 AAAA",
+            ssh_host_key=scene.HOST_KEY,
         )
         self.agent.sync(at, placements=[told])
         prove_reachable(now=at + timedelta(seconds=door_after_s), probe=Outside())
