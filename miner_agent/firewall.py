@@ -14,10 +14,21 @@ BRIDGES = "berth-+"
 HOOKS = (("DOCKER-USER", "BERTH-FORWARD"), ("INPUT", "BERTH-INPUT"))
 SPAM_PORTS = "25,465,587"
 PRIVATE = ("169.254.0.0/16", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
+#: of one rental: the kernel's table of connections is the whole machine's
+CONNECTIONS_MOST = 8192
+NEW_CONNECTIONS_SECOND_MOST = 2000
+FLOOD = (
+    "-m hashlimit --hashlimit-name berth-new --hashlimit-mode srcip"
+    f" --hashlimit-above {NEW_CONNECTIONS_SECOND_MOST}/second"
+    f" --hashlimit-burst {2 * NEW_CONNECTIONS_SECOND_MOST} -j DROP".split(),
+    f"-m connlimit --connlimit-above {CONNECTIONS_MOST} --connlimit-mask 32"
+    " --connlimit-saddr -j DROP".split(),
+)
 KNOWN = ["-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED"]
 RULES: dict[str, tuple[list[str], ...]] = {
     "BERTH-FORWARD": (
         [*KNOWN, "-j", "RETURN"],
+        *FLOOD,
         ["-p", "tcp", "-m", "multiport", "--dports", SPAM_PORTS, "-j", "REJECT"],
         *(["-d", network, "-j", "REJECT"] for network in PRIVATE),
         ["-d", "127.0.0.0/8", "-j", "DROP"],
@@ -26,6 +37,7 @@ RULES: dict[str, tuple[list[str], ...]] = {
     ),
     "BERTH-INPUT": (
         [*KNOWN, "-j", "ACCEPT"],
+        *FLOOD,
         ["-p", "icmp", "--icmp-type", "echo-request", "-j", "ACCEPT"],
         ["-j", "REJECT"],
     ),

@@ -2,8 +2,9 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
-from miner_agent.firewall import PRIVATE
+from miner_agent.firewall import CONNECTIONS_MOST, PRIVATE
 from tests.miner_agent.host import REPOSITORY
 
 
@@ -45,3 +46,51 @@ def test_rules_that_somebody_flushed_come_back() -> None:
 
 def test_removing_leaves_nothing() -> None:
     assert "BERTH" not in rules_after("firewall.install()", "firewall.remove()")
+
+
+#: a rental at one end of a bridge, the world behind this network
+FLOOD = """
+iptables -N DOCKER-USER && iptables -I FORWARD -j DOCKER-USER
+"$0" -c "from miner_agent import firewall; firewall.install()"
+echo 1 > /proc/sys/net/ipv4/ip_forward
+ip link add berth-test type veth peer name inside
+ip address add 10.9.0.1/24 dev berth-test && ip link set berth-test up
+ip link add world type veth peer name beyond
+ip address add 198.51.100.1/24 dev world && ip link set beyond up && ip link set world up
+ip neigh add 198.51.100.9 lladdr 02:00:00:00:00:09 dev world
+unshare --net sh -c 'echo ready; exec sleep 60' > "$3" & rental=$!
+until grep -q ready "$3"; do :; done
+ip link set inside netns $rental
+enter="nsenter -t $rental -n"
+$enter ip address add 10.9.0.2/24 dev inside && $enter ip link set inside up
+$enter ip route add default via 10.9.0.1
+$enter "$0" -c "$1" "$2"
+kill $rental
+cat /proc/sys/net/netfilter/nf_conntrack_count
+"""
+SEND = """
+import socket, sys
+for port in range(2000, 2000 + int(sys.argv[1])):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.bind(("0.0.0.0", port))
+        one.sendto(b"x", ("198.51.100.9", 9))
+"""
+
+
+def connections_after(count: int, tmp_path: Path) -> int:
+    """Return the connections that the machine keeps after a rental began so many at once."""
+    done = subprocess.run(
+        ["unshare", "--net", "sh", "-ec", FLOOD, sys.executable, SEND, str(count), tmp_path / "up"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout)
+
+
+def test_a_rental_has_its_share_of_the_machines_connections(tmp_path: Path) -> None:
+    assert 1000 <= connections_after(1000, tmp_path) < 1100
+    assert connections_after(5 * CONNECTIONS_MOST, tmp_path) <= CONNECTIONS_MOST + 100
