@@ -20,7 +20,7 @@ from marketplace.rentals.models import Extension, Rental
 
 
 class RentalOver(Refused):
-    """It ended, or its end was asked for."""
+    """It ended, its end was asked for, or its paid time is over."""
 
     code = "rental_over"
     status = 409
@@ -51,7 +51,7 @@ def extend(
     A limit that is not asked about stays, and ends the rental where it is reached first.
 
     :raises RentalUnknown: when this renter has no such rental.
-    :raises RentalOver: when it is ending or has ended.
+    :raises RentalOver: when it is ending or has ended, or its paid time is over.
     :raises NotLonger: when the rental would end no later than now.
     :raises LimitMissing: when nothing is asked for.
     :raises TermTooLong: when the lease is longer than the offer's longest term.
@@ -77,7 +77,8 @@ def extend(
 
 def _extend(rental: Rental, asked: Asked, idempotency_key: str, now: datetime) -> None:
     placement, meter = rental.placement, rental.meter
-    if placement.state not in LIVE or placement.stop_requested_at is not None:
+    over = placement.stop_requested_at is not None or placement.funded_until <= now
+    if over or placement.state not in LIVE:
         raise RentalOver
     price = meter.price_hour_microusd
     lease_s = pricing.raised(rental.lease_s, _lease_s(rental, asked))

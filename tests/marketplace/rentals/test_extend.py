@@ -134,3 +134,11 @@ def test_a_repeat_is_answered_after_the_end_but_nothing_new_is(
     with pytest.raises(Refused) as refused:
         longer(rental, more_s=60, key="next")
     assert refused.value.code == "rental_over"
+
+
+def test_a_rental_whose_paid_time_is_over_is_not_extended(market: Market, renter: User) -> None:
+    rental = market.rent(renter, lease_s=60)
+    market.run(rental, at=after(2))
+    with pytest.raises(extend.RentalOver):
+        longer(rental, lease_s=HOUR_S, now=after(60))
+    assert limits(rental)[0] == 60
