@@ -21,6 +21,8 @@ class Meter(models.Model):
     price_hour_microusd = models.BigIntegerField()
     #: the marketplace's share of each charge, in millionths
     fee_ppm = models.PositiveIntegerField()
+    #: milliseconds of all stored intervals, whether they count or not
+    signed_ms = models.BigIntegerField(default=0)
     #: milliseconds that count: signed, inside the lease and after the door answered
     proven_ms = models.BigIntegerField(default=0)
     #: the server's time up to which seconds were counted; None: nothing yet

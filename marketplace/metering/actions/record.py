@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -26,6 +26,11 @@ from protocol.receipts import (
 )
 
 logger = logging.getLogger(__name__)
+#: Intervals that a placement may have: these, which its restarts use up, and one each INTERVAL_S
+#: since its meter opened. An agent closes one every 10 s and at the end of a run.
+INTERVALS_FREE, INTERVAL_S = 100, 5
+#: a machine's clock may run ahead of ours by one part in so many, and a minute
+DRIFT_PART, DRIFT = 100, timedelta(minutes=1)
 
 
 def record(
@@ -38,7 +43,9 @@ def record(
 ) -> None:
     """Store each interval that continues its placement's chain; repeat as often as you like.
 
-    One that does not is refused alone, and the machine is never told that it is stored.
+    One that does not is refused alone, and the machine is never told that it is stored. Nor is one
+    that comes sooner than time passes: the machine sends it again. Once a meter is closed nothing
+    counts any more, so nothing is kept, and the machine hears that it may forget it.
     """
     told = {placement.placement_id: placement for placement in observed}
     by_placement: dict[UUID, list[SignedInterval]] = {}
@@ -66,6 +73,9 @@ def _record_chain(
         )
         if meter is None:
             return
+        if meter.closed_at is not None:
+            _forget(meter.placement, chain)
+            return
         stopped_at = _stopped_at(meter.placement)
         last = _last_row(placement_id)
         previous = SignedInterval.model_validate(last.signed).interval if last else None
@@ -79,6 +89,8 @@ def _record_chain(
             except BrokenChain as error:
                 refusals.append((signed, error))
                 continue
+            if not _has_passed(meter, signed.interval, now):
+                break
             if not _continues(signed.interval, previous):
                 unbroken_from_age_ms = signed.interval.from_age_ms
             previous = signed.interval
@@ -91,14 +103,25 @@ def _record_chain(
                 stopped_at,
                 now,
             )
-            # A closed meter charges nothing any more: what comes too late is kept, and counts not.
-            if meter.closed_at is not None:
-                stretch = None
             _store(meter, signed, unbroken_from_age_ms, stretch, now)
         if previous is not None:
             Placement.objects.filter(id=placement_id).update(next_sequence=previous.sequence + 1)
         _tell_refused(meter.placement, _refused(refusals, previous))
-        meter.save(update_fields=["proven_ms", "proven_until"])
+        meter.save(update_fields=["signed_ms", "proven_ms", "proven_until"])
+
+
+def _forget(placement: Placement, chain: Sequence[SignedInterval]) -> None:
+    sent = max(signed.interval.sequence for signed in chain) + 1
+    if sent > placement.next_sequence:
+        Placement.objects.filter(id=placement.id).update(next_sequence=sent, refused_interval=None)
+
+
+def _has_passed(meter: Meter, interval: Interval, now: datetime) -> bool:
+    """Say whether there was time for the interval, and for as many, since the meter opened."""
+    passed = now - meter.opened_at
+    signed = timedelta(milliseconds=meter.signed_ms + interval.to_age_ms - interval.from_age_ms)
+    intervals_max = INTERVALS_FREE + passed // timedelta(seconds=INTERVAL_S)
+    return interval.sequence < intervals_max and signed <= passed + passed / DRIFT_PART + DRIFT
 
 
 def _refused(
@@ -209,6 +232,7 @@ def _store(
         billable_from=stretch.start if stretch else None,
         billable_to=stretch.end if stretch else None,
     )
+    meter.signed_ms += signed.interval.to_age_ms - signed.interval.from_age_ms
     if stretch is not None:
         meter.proven_ms += stretch.ms
         meter.proven_until = stretch.end

@@ -9,6 +9,7 @@ from marketplace.ledger import audit
 from marketplace.ledger import queries as ledger
 from marketplace.metering import queries as metering
 from marketplace.metering.actions.charge import charge_all
+from marketplace.metering.actions.record import INTERVAL_S, INTERVALS_FREE
 from marketplace.metering.models import Meter, SignedIntervalRow
 from marketplace.placements import queries as placement_queries
 from marketplace.placements.models import Placement
@@ -100,7 +101,7 @@ def test_a_rental_that_never_had_a_door_gives_its_hold_back_at_once(
     assert ledger.held(alice.pk) == 0
 
 
-def test_what_comes_after_the_settlement_is_kept_but_counts_nowhere(
+def test_what_comes_after_the_settlement_is_dropped_and_forgotten(
     market: Market, rental: Rental
 ) -> None:
     last = signed(market, rental, until_s=100)
@@ -111,7 +112,8 @@ def test_what_comes_after_the_settlement_is_kept_but_counts_nowhere(
     charge_all(now=after(104))
     meter = Meter.objects.get()
     assert (meter.proven_ms, meter.charged_ms) == (0, 0)
-    assert SignedIntervalRow.objects.count() == 1
+    assert SignedIntervalRow.objects.count() == 0
+    assert Placement.objects.get().next_sequence == 1
     assert metering.delivered(NOW, after(1000)) == {}
     assert audit.audit() == []
 
@@ -191,6 +193,26 @@ def test_receipts_come_in_pages(
     assert check_chain([*first.intervals, *second.intervals]) == 38_000
     assert check_chain(second.intervals, after=first.intervals[-1].interval) == 20_000
     assert metering.receipts(rental.placement_id, first=4).intervals == ()
+
+
+def test_no_more_intervals_are_kept_than_there_was_time_for(market: Market, rental: Rental) -> None:
+    ages = range(300)
+    intervals = [market.agent.count(rental.placement_id, age, age + 1) for age in ages]
+    market.agent.sync(after(100), intervals=intervals)
+    assert SignedIntervalRow.objects.count() == INTERVALS_FREE + 100 // INTERVAL_S
+    assert Placement.objects.get().refused_interval is None
+    market.agent.sync(after(110), intervals=intervals)
+    assert SignedIntervalRow.objects.count() == INTERVALS_FREE + 110 // INTERVAL_S
+
+
+def test_no_more_time_is_kept_than_has_passed(market: Market, rental: Rental) -> None:
+    minutes = [
+        market.agent.count(rental.placement_id, n * 60_000, n * 60_000 + 60_000) for n in range(5)
+    ]
+    market.agent.sync(after(120), intervals=minutes)
+    assert (SignedIntervalRow.objects.count(), Meter.objects.get().signed_ms) == (3, 180_000)
+    market.agent.sync(after(240), intervals=minutes)
+    assert (SignedIntervalRow.objects.count(), Meter.objects.get().signed_ms) == (5, 300_000)
 
 
 def test_the_machine_learns_which_interval_was_refused_and_how_to_go_on(

@@ -111,9 +111,9 @@ def test_a_machine_cannot_bill_time_that_has_not_passed(market: Market, renter: 
     market.run(rental, at=after(2))
     market.look(at=after(12))
     market.agent.sync(after(12))
-    # It claims 500 s of age after 10 s.
-    lie = market.agent.observed(rental.placement_id, ObservedState.RUNNING, run=1, age_ms=500_000)
-    signed = market.agent.count(rental.placement_id, 0, 500_000)
+    # It claims a minute of age after 10 s.
+    lie = market.agent.observed(rental.placement_id, ObservedState.RUNNING, run=1, age_ms=60_000)
+    signed = market.agent.count(rental.placement_id, 0, 60_000)
     market.agent.sync(after(12), placements=[lie], intervals=[signed])
     charge_all(now=after(12))
     assert Meter.objects.get().charged_ms == 9_000
