@@ -207,6 +207,7 @@ LOGGING = {
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.text("BERTH_LOG_LEVEL", default="INFO")},
-    # Theirs are several lines about each pass and each look at a door.
-    "loggers": {"celery": {"level": "WARNING"}, "paramiko": {"level": "WARNING"}},
+    # Celery's are several lines about each pass. paramiko's are what a strange server made it
+    # stumble over, in its own words: a look says what came of it in one line.
+    "loggers": {"celery": {"level": "WARNING"}, "paramiko": {"level": "CRITICAL"}},
 }

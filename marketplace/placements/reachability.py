@@ -1,5 +1,6 @@
 """This will look at renters' SSH doors from outside, with another SSH than theirs."""
 
+import errno
 import logging
 import socket
 import time
@@ -18,8 +19,28 @@ logger = logging.getLogger(__name__)
 DEADLINE_S = 5.0
 #: beyond the deadline: what a look-up of a strange name may take, as nothing else bounds that
 GRACE_S = 1.0
+#: a key exchange is some 3 KiB; a strange server announces packets of 2 GiB and lines without end
+TAKEN_BYTES_MAX = 64 << 10
 #: what our own client says it is; a host that knew a look from a renter could open to looks alone
 CLIENT = "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3"
+
+
+class BoundedSocket(socket.socket):
+    """A socket that gives no more than ``TAKEN_BYTES_MAX`` in all, whatever is asked of it."""
+
+    taken = 0
+
+    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        """Return some bytes.
+
+        :raises OSError: when the other side sends more than the bound.
+        """
+        if self.taken >= TAKEN_BYTES_MAX:
+            # paramiko takes both arguments for granted.
+            raise OSError(errno.EMSGSIZE, "The other side sends too much.")
+        found = super().recv(min(bufsize, TAKEN_BYTES_MAX - self.taken), flags)
+        self.taken += len(found)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +120,8 @@ def host_key_at(host: str, port: int, *, deadline_s: float, public_only: bool = 
     address = str(min(found, key=lambda one: one[0] != socket.AF_INET)[4][0])
     if public_only and not is_public(address):
         raise OSError(f"{address} is not a public address.")
-    with socket.create_connection((address, port), timeout=deadline_s) as connection:
+    connected = socket.create_connection((address, port), timeout=deadline_s)
+    with BoundedSocket(fileno=connected.detach()) as connection:
         transport = paramiko.Transport(connection)
         transport.local_version = CLIENT
         try:

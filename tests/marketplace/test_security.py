@@ -1,12 +1,9 @@
 """Every page forbids foreign code; log lines carry ids."""
 
-import logging
-
 import pytest
 from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient, Client
 
-from marketplace.log_lines import IdsFormatter
 from marketplace.security import SecurityHeaders
 
 
@@ -41,11 +38,3 @@ def test_a_view_may_set_its_own_policy() -> None:
     answer = SecurityHeaders(view)(HttpRequest())
     assert isinstance(answer, HttpResponse)
     assert answer.headers["Content-Security-Policy"] == "sandbox"
-
-
-def test_a_log_line_ends_with_its_ids() -> None:
-    record = logging.makeLogRecord(
-        {"msg": "rental ended", "levelname": "INFO", "rental_id": 7, "machine_id": 3}
-    )
-    line = IdsFormatter("%(levelname)s %(message)s").format(record)
-    assert line == "INFO rental ended machine_id=3 rental_id=7"
