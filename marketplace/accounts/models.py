@@ -4,7 +4,7 @@ import uuid
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
-from django.db import models
+from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
 
@@ -46,6 +46,18 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.email
+
+    def save(self, *arguments: Any, **options: Any) -> None:
+        """Write the person down; with a new password, every API key ends.
+
+        Who changes it may do so because somebody else got in, and whoever did has made a key.
+        """
+        # Django leaves this None where only the hash is renewed, as at a log-in.
+        new_password = self._password is not None and self.pk is not None  # type: ignore[attr-defined]
+        with transaction.atomic():
+            super().save(*arguments, **options)
+            if new_password:
+                self.api_keys.filter(revoked_at=None).update(revoked_at=timezone.now())
 
 
 class SshKey(models.Model):

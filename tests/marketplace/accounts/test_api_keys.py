@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
+from django.test import Client
 
 from marketplace.accounts import queries
 from marketplace.accounts.actions import issue_api_key, revoke_api_key
 from marketplace.accounts.models import ApiKey, User
+from tests.marketplace.conftest import PASSWORD
 
 
 @pytest.fixture
@@ -80,3 +83,25 @@ def test_there_is_a_limit_to_working_keys(alice: User, now: datetime) -> None:
         issue_api_key.issue(user_id=alice.pk, name="", now=now)
     revoke_api_key.revoke(user_id=alice.pk, key_id=keys[0].pk, now=now)
     issue_api_key.issue(user_id=alice.pk, name="", now=now)
+
+
+def test_a_new_password_ends_every_key(
+    client: Client, alice: User, bob: User, issued: issue_api_key.Issued, now: datetime
+) -> None:
+    of_bob = issue_api_key.issue(user_id=bob.pk, name="laptop", now=now)
+    client.force_login(alice)
+    assert "ends every API key" in client.get("/accounts/password/change/").content.decode()
+    asked = {"oldpassword": PASSWORD, "password1": "another-one-9", "password2": "another-one-9"}
+    assert client.post("/accounts/password/change/", asked).status_code == 302
+    assert queries.user_of_api_key(issued.secret, now) is None
+    assert queries.user_of_api_key(of_bob.secret, now) == bob
+
+
+def test_a_new_hash_of_the_same_password_ends_no_key(
+    alice: User, issued: issue_api_key.Issued, now: datetime, settings: Any
+) -> None:
+    slower = "django.contrib.auth.hashers.PBKDF2SHA1PasswordHasher"
+    settings.PASSWORD_HASHERS = [slower, *settings.PASSWORD_HASHERS]
+    assert alice.check_password(PASSWORD)
+    assert User.objects.get(pk=alice.pk).password.startswith("pbkdf2_sha1$")
+    assert queries.user_of_api_key(issued.secret, now) == alice
