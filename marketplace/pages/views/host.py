@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from marketplace.domain.money import format_usd
 from marketplace.domain.problem import Refused
 from marketplace.ledger.queries import earned
-from marketplace.machines.actions.issue_token import issue_token
+from marketplace.machines.actions.issue_token import EnrolmentTokensMany, issue_token
 from marketplace.machines.api import enrol_command
 from marketplace.offers.actions import set_price
 from marketplace.offers.queries import OfferUnknown
@@ -37,7 +37,11 @@ def host(request: HttpRequest) -> HttpResponse:
 @members_only
 def issue_enrolment_token(request: MemberRequest) -> HttpResponse:
     """Show the one line that enrols a machine; its token is shown this once."""
-    issued = issue_token(host_id=request.user.pk, now=timezone.now())
+    try:
+        issued = issue_token(host_id=request.user.pk, now=timezone.now())
+    except EnrolmentTokensMany as refused:
+        messages.error(request, refused.detail)
+        return redirect("host")
     context = _context(request.user.pk) | {
         "command": enrol_command(issued.token),
         "expires": Moment.of(issued.expires_at),

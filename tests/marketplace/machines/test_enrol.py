@@ -11,7 +11,13 @@ from marketplace.machines.actions.enrol import (
     MachineOfAnother,
     enrol,
 )
-from marketplace.machines.actions.issue_token import issue_token
+from marketplace.machines.actions.issue_token import (
+    OPEN_TOKENS_MAX,
+    TOKEN_LIFETIME,
+    EnrolmentTokensMany,
+    forget_tokens,
+    issue_token,
+)
 from marketplace.machines.models import EnrolmentToken, Gpu, Machine
 from tests.marketplace.scene import (
     GIB,
@@ -120,3 +126,21 @@ def test_what_placements_hold_stays_held_when_the_hardware_changes() -> None:
     describe(machine_id=on.id, hardware=hardware(cpus=4, gpus=2))
     on.refresh_from_db()
     assert (on.cpus_free, on.gpus_free) == (1, 1)
+
+
+def test_used_and_expired_tokens_make_room(private: Ed25519PrivateKey) -> None:
+    used = token_of()
+    for _ in range(OPEN_TOKENS_MAX - 1):
+        token_of()
+    with pytest.raises(EnrolmentTokensMany):
+        token_of()
+    token_of("another@example.org")
+    enrol(request=enrol_request(private, used), now=NOW)
+    token_of()
+    issue_token(host_id=user().id, now=NOW + TOKEN_LIFETIME)
+
+
+def test_an_expired_token_is_forgotten_a_day_later() -> None:
+    token_of()
+    assert forget_tokens(now=NOW + 2 * TOKEN_LIFETIME - timedelta(seconds=1)) == 0
+    assert forget_tokens(now=NOW + 2 * TOKEN_LIFETIME) == 1

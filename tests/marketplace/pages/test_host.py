@@ -8,7 +8,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from marketplace.accounts.models import User
 from marketplace.machines.actions.describe import describe
-from marketplace.machines.actions.issue_token import digest
+from marketplace.machines.actions.issue_token import OPEN_TOKENS_MAX, digest
 from marketplace.machines.models import EnrolmentToken
 from marketplace.offers.models import Offer
 from marketplace.verification.models import EpochScore, Validator, VerdictRecord
@@ -38,6 +38,15 @@ def test_a_token_comes_as_one_line_to_copy(alice: User, browser_of: Browser) -> 
     assert "no-store" in reply.headers["Cache-Control"]
     kept = EnrolmentToken.objects.get(host=alice)
     assert digest(command.split()[-1]) == kept.token_sha256
+
+
+def test_a_host_has_a_bounded_number_of_open_tokens(alice: User, browser_of: Browser) -> None:
+    browser = browser_of(alice)
+    for _ in range(OPEN_TOKENS_MAX):
+        assert "command" in browser.post("/host/tokens").context
+    reply = browser.post("/host/tokens", follow=True)
+    assert "enrolment tokens that no machine used yet" in reply.content.decode()
+    assert EnrolmentToken.objects.count() == OPEN_TOKENS_MAX
 
 
 def test_a_host_sees_verdict_score_earnings_and_what_is_free(host: Client, market: Market) -> None:
