@@ -59,13 +59,17 @@ def load_hotkey(configuration: Configuration) -> bittensor_core.Keypair:
 
     :raises IdentityMissing: when none is named or it cannot be read.
     """
+    named = "_FILE" if configuration.hotkey_file is not None else "_SEED"
     try:
         if configuration.hotkey_file is not None:
             return _from_file(configuration.hotkey_file)
         if configuration.hotkey_seed:
             return bittensor_core.Keypair.create_from_uri(configuration.hotkey_seed)
     except (OSError, ValueError) as error:
-        raise IdentityMissing("The validator's hotkey cannot be read.") from error
+        # Never its value, which is a secret.
+        raise IdentityMissing(
+            f"No hotkey can be read from BERTH_VALIDATOR_HOTKEY{named}."
+        ) from error
     raise IdentityMissing(
         "Set BERTH_VALIDATOR_HOTKEY_FILE to the hotkey's file, or for a demo"
         " BERTH_VALIDATOR_HOTKEY_SEED=//Alice."

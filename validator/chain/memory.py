@@ -65,7 +65,7 @@ class MemoryChain:
             except NothingToSet as error:
                 return Report(Outcome.REJECTED, str(error), block)
             if submission.dry_run:
-                return Report(Outcome.DRY_RUN, "Nothing was sent.", block, planned)
+                return Report(Outcome.DRY_RUN, "nothing was sent.", block, planned)
             if hotkey not in ledger.uid_by_hotkey:
                 return Report(Outcome.NOT_READY, "The validator is not registered.", block, planned)
             last = ledger.last_update.get(hotkey)

@@ -45,7 +45,8 @@ class SubtensorChain:
             if error.name != "bittensor":
                 raise
             return Report(
-                Outcome.NOT_READY, "The bittensor SDK is missing: pip install 'berth[chain]'."
+                Outcome.NOT_READY,
+                "The bittensor SDK is missing: pip install '.[chain]' in Berth's source tree.",
             )
 
     async def _within_deadline(self, submission: Submission) -> Report:
@@ -63,7 +64,7 @@ class SubtensorChain:
                 snapshot = await client.at()
                 planned = await self._plan(snapshot, submission)
                 if submission.dry_run:
-                    return Report(Outcome.DRY_RUN, "Nothing was sent.", snapshot.block, planned)
+                    return Report(Outcome.DRY_RUN, "nothing was sent.", snapshot.block, planned)
                 intent = bittensor.SetWeights(
                     netuid=self._netuid,
                     weights={uid: float(share) for uid, share in planned.share_by_uid.items()},

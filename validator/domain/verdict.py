@@ -166,5 +166,5 @@ def _weak(measured: Measurement, rules: VerdictRules) -> tuple[Problem, ...]:
 def _gpus_unproven(hardware: Hardware) -> tuple[Problem, ...]:
     if not hardware.gpus:
         return ()
-    message = "This validator cannot prove GPUs yet, so it does not vouch for them."
+    message = "GPUs are not proven yet, so they cannot be rented."
     return (Problem(code="gpu_unproven", message=message),)

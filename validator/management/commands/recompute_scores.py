@@ -13,6 +13,7 @@ from protocol.validator import EpochRecord, ScoreReport
 from validator import env, identity
 from validator.domain.scoring import score
 from validator.management.epoch import fetch_epoch
+from validator.management.quiet import quiet
 from validator.market import MarketRefused, MarketUnreachable
 
 RECORD_BYTES_MAX = 33_554_432
@@ -32,6 +33,7 @@ class Command(BaseCommand):
     def handle(
         self, *args: object, record: Path | None, compare: Path | None, **options: object
     ) -> None:
+        quiet()
         try:
             epoch = _stored(record) if record else _current()
             published = None if compare is None else _published(compare)

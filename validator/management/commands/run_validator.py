@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from validator import clock, env, identity
 from validator.inspection.machine import MachineInspector
+from validator.management.quiet import quiet
 from validator.market import Market, MarketRefused, MarketUnreachable
 from validator.round import Memory, Ports, Report, run_pass, step
 
@@ -35,9 +36,7 @@ class Command(BaseCommand):
             who = identity.load(configuration)
         except (env.SettingWrong, identity.IdentityMissing) as error:
             raise CommandError(str(error)) from error
-        for noisy in ("httpx", "asyncssh"):
-            # One line for every call every few seconds would bury what matters.
-            logging.getLogger(noisy).setLevel(logging.WARNING)
+        quiet()
         self.stdout.write(f"Validator {who.hotkey} for {configuration.marketplace_url}")
         try:
             asyncio.run(_run(configuration, who, once=once))

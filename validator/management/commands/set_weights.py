@@ -14,6 +14,7 @@ from validator.chain.open import open_chain
 from validator.domain.scoring import score
 from validator.domain.weights import share_by_hotkey
 from validator.management.epoch import fetch_epoch
+from validator.management.quiet import quiet
 from validator.market import MarketRefused, MarketUnreachable
 
 
@@ -41,6 +42,7 @@ class Command(BaseCommand):
         json: bool,
         **options: object,
     ) -> None:
+        quiet()
         try:
             configuration = env.read()
             keypair = identity.load_hotkey(configuration)
@@ -94,7 +96,8 @@ def as_json(epoch: int, shares: Mapping[str, Fraction], report: Report) -> str:
 
 def as_text(epoch: int, shares: Mapping[str, Fraction], report: Report) -> str:
     """Return the report as lines for people."""
-    lines = [f"epoch {epoch}: {report.outcome.value} {report.detail}".rstrip()]
+    outcome = report.outcome.value.replace("_", " ").capitalize()
+    lines = [f"Epoch {epoch}. {outcome}: {report.detail}".rstrip(" :")]
     lines += [f"  scored: {hotkey}  {float(share):9.4%}" for hotkey, share in shares.items()]
     if report.plan is not None:
         weights = report.plan.weight_by_uid
