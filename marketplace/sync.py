@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -21,6 +22,7 @@ from marketplace.metering.actions.record import record
 from marketplace.offers.actions.refresh import refresh
 from marketplace.placements import queries as placement_queries
 from marketplace.placements.actions.observe import observe
+from marketplace.sync_limits import LargeBodies, SyncRate
 from marketplace.verification.queries import validator_keys
 from marketplace.watch import in_thread
 from protocol import paths
@@ -62,6 +64,8 @@ class MethodWrong(Refused):
 
 
 held_syncs = HeldSyncs(machine_queries.changed_revisions)
+sync_rate = SyncRate()
+large_bodies = LargeBodies()
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,10 +90,11 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 def take_in(*, headers: Mapping[str, str], body: bytes, now: datetime) -> tuple[UUID, SyncRequest]:
     """Accept a signed report: heartbeat, intervals, observed placements; return who sent what.
 
-    :raises Refused: when it is not signed by an enrolled machine or malformed.
+    :raises Refused: when it is not signed by an enrolled machine, malformed or one too many.
     """
     sender = authenticate(headers=headers, method="POST", path=paths.AGENT_SYNC, body=body, now=now)
     machine_id = sender.machine_id
+    sync_rate.take(machine_id, now)
     if holds_nul(body):
         raise SyncMalformed("The sync is malformed: a text may hold no NUL character.")
     try:
@@ -163,12 +168,14 @@ async def _left(receive: Receive) -> None:
 async def _body(receive: Receive, headers: Mapping[str, str]) -> bytes:
     try:
         async with asyncio.timeout(BODY_S_MAX):
-            return await _read(receive, headers.get(paths.HEADER_MACHINE.lower(), ""))
+            with ExitStack() as while_read:
+                key = headers.get(paths.HEADER_MACHINE.lower(), "")
+                return await _read(receive, key, while_read)
     except TimeoutError:
         raise BodyTooSlow from None
 
 
-async def _read(receive: Receive, machine_key: str) -> bytes:
+async def _read(receive: Receive, machine_key: str, while_read: ExitStack) -> bytes:
     body = bytearray()
     bytes_max = BODY_BYTES_UNKNOWN_MAX
     more = True
@@ -181,6 +188,7 @@ async def _read(receive: Receive, machine_key: str) -> bytes:
         if len(body) > bytes_max and bytes_max < BODY_BYTES_MAX:
             if not await in_thread(machine_queries.is_enrolled)(machine_key):
                 raise MachineUnknown
+            while_read.enter_context(large_bodies.reading(machine_key))
             bytes_max = BODY_BYTES_MAX
         if len(body) > bytes_max:
             raise BodyTooLarge

@@ -17,6 +17,7 @@ from marketplace.machines.actions.enrol import enrol
 from marketplace.machines.actions.heartbeat import SyncReplayed
 from marketplace.machines.actions.issue_token import issue_token
 from marketplace.machines.models import Machine
+from marketplace.sync_limits import LARGE_A_KEY_MAX, SYNCS_AT_ONCE, TooManySyncs
 from marketplace.watch import in_thread
 from protocol import paths
 from protocol.agent import ObservedState, SyncReply
@@ -149,6 +150,33 @@ async def test_a_machine_may_send_as_much_as_a_sync_holds(monkeypatch: pytest.Mo
     status, reply = await too_much.answered()
     assert (status, reply["code"]) == (413, "too_large")
     assert too_much.read == sync.BODY_BYTES_MAX // len(CHUNK) + 1
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_who_knows_only_a_machines_key_has_two_large_bodies_read() -> None:
+    await in_thread(enrolled)()
+    told = {paths.HEADER_MACHINE: public_key_of(KEY)}
+    slow = [Call([CHUNK] * 10, told, silent=True) for _ in range(LARGE_A_KEY_MAX)]
+    reading = [asyncio.create_task(call.answered()) for call in slow]
+    while any(call.read < 10 for call in slow):
+        await asyncio.sleep(0.01)
+    one_more = Call([CHUNK] * 10, told)
+    status, reply = await one_more.answered()
+    assert (status, reply["code"], one_more.read) == (429, "rate_limited", 5)
+    for task in reading:
+        task.cancel()
+    await asyncio.gather(*reading, return_exceptions=True)
+    status, reply = await Call([CHUNK] * 10, told).answered()
+    assert (status, reply["code"]) != (429, "rate_limited")
+
+
+@pytest.mark.django_db
+def test_a_machine_that_syncs_without_end_has_to_wait() -> None:
+    enrolled()
+    for number in range(SYNCS_AT_ONCE):
+        take_in({}, sent_at_ms=NOW_MS + number)
+    with pytest.raises(TooManySyncs):
+        take_in({}, sent_at_ms=NOW_MS + SYNCS_AT_ONCE)
 
 
 async def test_who_never_ends_a_sync_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
