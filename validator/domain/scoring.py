@@ -1,6 +1,6 @@
 """This will turn one epoch's public record into points, the same to the bit on every computer.
 
-The formula is DESIGN.md, section 3, "Score". Every factor is a Fraction made from integers; only
+The formula is in docs/validating.md, "Score". Every factor is a Fraction made from integers; only
 the finished points are rounded (down), so nothing depends on an order of additions.
 """
 
@@ -29,7 +29,7 @@ class ScoreRules:
     top_points: int = 50
     #: cards of one machine that count. Source: NI Compute calculate_pow_score.py, min(num_gpus, 8)
     gpus_max: int = 8
-    #: efficiency never counts beyond this. Source: DESIGN.md 3
+    #: efficiency never counts beyond this. Our own choice
     efficiency_ppm_max: int = 1_500_000
     #: what a machine is trusted with on its first day. Source: Datura validator.py, 0.05
     ramp_start_ppm: int = 50_000

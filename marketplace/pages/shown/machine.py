@@ -16,13 +16,13 @@ VERDICTS = {
     VerdictState.DEGRADED: ("Degraded", "warn"),
     VerdictState.SUSPENDED: ("Suspended", "bad"),
 }
-#: label and meaning of each factor of the score, in the order that they are shown
+#: Label and meaning of each factor of the score, in the order that they are shown. "refusal" is not
+#: among them: nothing measures it yet, so it is 1 for every machine.
 FACTORS = {
     "capacity": ("Capacity", "what its hardware is worth, in points"),
     "efficiency": ("Speed", "measured work against what such hardware does"),
     "uptime": ("Uptime", "time online; trusted in full after five days"),
     "use": ("Use", "70 % when idle, more for hours that renters pay"),
-    "refusal": ("Acceptance", "placements taken that were offered"),
 }
 
 
@@ -117,6 +117,8 @@ def _bid_floor(offer: Offer) -> str:
 
 
 def _price(offer: Offer) -> str:
+    if not offer.listed and offer.machine.gpus_total:
+        return "Not on the market until you set its price and tick “On the market”"
     if not offer.listed:
         return "Not on the market"
     unit = "GPU" if offer.machine.gpus_total else "CPU"

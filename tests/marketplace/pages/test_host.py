@@ -55,13 +55,14 @@ def test_a_host_sees_verdict_score_earnings_and_what_is_free(host: Client, marke
         machine=market.machine,
         epoch=1,
         points_micro=1_250_000,
-        factors_ppm={"uptime": 900_000},
+        factors_ppm={"uptime": 900_000, "refusal": 1_000_000},
         signature="00",
         received_at=scene.NOW,
     )
     page = host.get("/host/").content.decode()
     for words in ("Online", "Verified", "1.25", "Uptime", "90 %", "4 of 4 CPUs", "$3.60 per CPU"):
         assert words in page
+    assert "Acceptance" not in page, "what nobody measured is no figure"
 
 
 def test_the_page_takes_the_same_queries_however_many_machines(
