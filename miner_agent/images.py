@@ -6,8 +6,10 @@ import logging
 import shutil
 import socket
 import tarfile
+import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import Any
 
 from docker.errors import NotFound
@@ -24,13 +26,15 @@ from miner_agent.domain.image import (
     registry_host,
     repository,
 )
-from miner_agent.domain.pull import Pull
+from miner_agent.domain.pull import SLOWEST_BYTES_S, Pull
 from miner_agent.domain.registry_answer import registry_answer
 from miner_agent.engine import Engine, EngineRefused, EngineUnavailable, answers
 from protocol.agent import IMAGE_REFERENCE
 
 #: below the hour that a marketplace gives a start that goes on
 PULL_DEADLINE_S = 3300
+#: at once on this machine; who waits for one keeps nothing but a thread
+PULLS_MOST = 4
 #: each change is a request to the marketplace
 PROGRESS_EVERY_S = 1.0
 #: a fetch that leaves less than this is given up: Docker itself needs a disk that is not full
@@ -86,6 +90,7 @@ class Images:
         self._allowed = allowed
         self._resolve = resolve
         self._free_bytes = free_bytes
+        self._pulls = threading.BoundedSemaphore(PULLS_MOST)
 
     def image(self, reference: str, *, progress: Callable[[str], None]) -> Image:
         """Return the image bare of its wishes, fetching it first where it is not here.
@@ -108,8 +113,8 @@ class Images:
         progress("asking the registry for the image")
         try:
             # By digest: a pull by tag would move the host's own tag of that name.
-            pinned = f"{repository(reference)}@{self._digest(reference)}"
-            found = self._inspect(pinned) or self._pull(pinned, progress)
+            name, digest = repository(reference), self._digest(reference)
+            found = self._inspect(f"{name}@{digest}") or self._pull(name, digest, progress)
         except (EngineRefused, NotFound) as error:
             raise _pull_error(reference, str(error)) from error
         except EngineUnavailable as error:
@@ -213,31 +218,45 @@ class Images:
                 if "error" in line:
                     raise EngineRefused(f"the image could not be prepared: {line['error']}")
 
-    def _pull(self, pinned: str, progress: Callable[[str], None]) -> dict[str, Any]:
+    def _pull(self, name: str, digest: str, progress: Callable[[str], None]) -> dict[str, Any]:
+        while not self._pulls.acquire(timeout=PROGRESS_EVERY_S):
+            progress("waiting for other images")
+        try:
+            # It may have come while this one waited.
+            found = self._inspect(f"{name}@{digest}")
+            if found is None:
+                self._fetch(name, digest, progress)
+                found = self._inspect(f"{name}@{digest}")
+        finally:
+            self._pulls.release()
+        if found is None:
+            raise PullGivenUp("Docker lost it after its pull")
+        return found
+
+    def _fetch(self, name: str, digest: str, progress: Callable[[str], None]) -> None:
         root = self._engine.facts().root
         if self._free_bytes(root) < ROOM_BYTES:
             self.remove_unused()
         deadline = time.monotonic() + PULL_DEADLINE_S
         pull = Pull()
         shown_at = 0.0
-        with answers():
-            lines = self._engine.api.pull(pinned, stream=True, decode=True, auth_config=NOBODY)
+        with closing(self._engine.pull(name, digest)) as lines:
             for line in lines:
                 if "error" in line:
                     raise EngineRefused(str(line["error"]))
                 pull.note(line)
-                if time.monotonic() - shown_at > PROGRESS_EVERY_S:
+                now_s = time.monotonic()
+                if now_s - shown_at > PROGRESS_EVERY_S:
                     if self._free_bytes(root) < KEPT_BYTES:
                         raise PullGivenUp("this machine has no room for it")
                     percent = pull.percent()
                     progress("pulling" if percent is None else f"pulling {percent} %")
-                    shown_at = time.monotonic()
-                if time.monotonic() > deadline:
+                    shown_at = now_s
+                if pull.is_too_slow(now_s=now_s):
+                    slowest = f"{SLOWEST_BYTES_S // 1000} kB a second"
+                    raise PullGivenUp(f"its registry sent less than {slowest} for minutes")
+                if now_s > deadline:
                     raise PullGivenUp(f"it took longer than {PULL_DEADLINE_S} s")
-        found = self._inspect(pinned)
-        if found is None:
-            raise PullGivenUp("Docker lost it after its pull")
-        return found
 
 
 def _archive(files: dict[str, bytes]) -> bytes:

@@ -1,5 +1,6 @@
 """This will make and remove everything a placement has on this machine, idempotently."""
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
@@ -19,11 +20,14 @@ from miner_agent.domain.container_spec import (
     network_spec,
     session_environment,
 )
+from miner_agent.domain.image import Image
 from miner_agent.domain.placement import Placement
 from miner_agent.domain.reconcile import Container
 from miner_agent.engine import EngineRefused
 from miner_agent.images import ImagePullFailed, Images, ImageUnknown
 
+#: dockerd serialises more starts than that
+STARTS_MOST = 8
 #: networks kept for the next rental: making one takes longer than anything else Docker does
 POOL_NETWORKS = 4
 
@@ -115,6 +119,7 @@ class DockerRuntime:
         self._guard = guard
         #: start what would have no limit to its disk
         self._allow_unisolated = allow_unisolated
+        self._starts = threading.BoundedSemaphore(STARTS_MOST)
 
     def containers(self) -> Mapping[UUID, Container]:
         """Return every container of this machine by placement."""
@@ -172,10 +177,18 @@ class DockerRuntime:
             raise CannotRun("start_failed", "The placement holds no network slot or no port.")
         network = network_spec(machine=self._machine, network=self._network, slot=placement.slot)
         made = self._engine.made(name, port=placement.port)
-        if made is None:
-            made = self._make(placement, network, progress)
-        else:
-            self._doors.rekey(placement_id, placement.authorized_keys)
+        if made is not None:
+            with self._starts:
+                self._doors.rekey(placement_id, placement.authorized_keys)
+                return self._start(placement, network, made)
+        # Outside of the few starts: a slow registry may keep an image back for long.
+        image = self._images.image(placement.workload.image, progress=progress)
+        progress("starting")
+        with self._starts:
+            return self._start(placement, network, self._make(placement, network, image))
+
+    def _start(self, placement: Placement, network: NetworkSpec, made: Made) -> Running:
+        placement_id, name = placement.placement_id, container_name(placement.placement_id)
         found = self._engine.find(name, placement_id)
         if found is None or not found.running:
             self._engine.connect(network)
@@ -200,12 +213,8 @@ class DockerRuntime:
         elif not self._allow_unisolated:
             raise CannotRun("no_capacity", "This machine's Docker cannot limit a disk.")
 
-    def _make(
-        self, placement: Placement, network: NetworkSpec, progress: Callable[[str], None]
-    ) -> Made:
+    def _make(self, placement: Placement, network: NetworkSpec, image: Image) -> Made:
         placement_id, workload = placement.placement_id, placement.workload
-        image = self._images.image(workload.image, progress=progress)
-        progress("starting")
         environment = session_environment(image=image, environment=workload.environment)
         keys = placement.authorized_keys
         self._doors.write(placement_id, keys=keys, environment=environment)

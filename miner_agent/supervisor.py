@@ -22,12 +22,12 @@ logger = logging.getLogger(__name__)
 #: how often the machine is looked at when nothing calls for it
 LOOK_S = 2.0
 HARDWARE_S = 300.0
-#: dockerd serialises more starts than that; a slow registry may hold some of them for long
-STARTS_MOST = 8
+#: more placements than a machine has; each start may wait long for its image
+STARTING_MOST = 1024
 #: what ends or changes has workers of its own: nobody's slow image may keep a rental from its end
 OTHERS_MOST = 4
 #: with some left for looking, counting and talking
-THREADS_MOST = STARTS_MOST + OTHERS_MOST + 8
+THREADS_MOST = OTHERS_MOST + 8
 #: changes within this time travel together
 GATHER_S = 0.02
 
@@ -43,7 +43,8 @@ class Supervisor:
         self._changed = asyncio.Event()
         self._work = asyncio.Event()
         self._busy: dict[UUID, asyncio.Task[None]] = {}
-        self._starts = asyncio.Semaphore(STARTS_MOST)
+        #: nobody's start waits here: what Docker does at once is limited where it is asked
+        self._starters = ThreadPoolExecutor(STARTING_MOST)
         self._others = asyncio.Semaphore(OTHERS_MOST)
         loop = asyncio.get_running_loop()
         loop.set_default_executor(ThreadPoolExecutor(THREADS_MOST))
@@ -150,8 +151,12 @@ class Supervisor:
 
     async def _perform(self, action: Action) -> None:
         try:
-            async with self._starts if action.step is Step.BRING_UP else self._others:
-                await asyncio.to_thread(self._agent.perform, action)
+            if action.step is Step.BRING_UP:
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(self._starters, self._agent.perform, action)
+            else:
+                async with self._others:
+                    await asyncio.to_thread(self._agent.perform, action)
         except Exception:
             # The step has postponed itself; what is left is a journal that cannot be written.
             logger.exception(

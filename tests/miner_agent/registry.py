@@ -1,6 +1,7 @@
 """A small image registry on the loopback: some repositories for everybody, some after a log-in."""
 
 import base64
+import contextlib
 import gzip
 import hashlib
 import json
@@ -8,6 +9,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+DRIP_BYTES, DRIP_S = 1000, 0.2
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 LOGIN = ("host", "secret")
 INSIDE = "admin_token=of-the-host\n"
@@ -16,7 +18,8 @@ INSIDE = "admin_token=of-the-host\n"
 class Registry:
     """Repositories below /private/ ask for LOGIN, /broken/ ones fail, /silent/ ones say nothing.
 
-    Those below /astray/ lead to INSIDE, what the host's own network holds for nobody else.
+    Layers below /drip/ come a few bytes at a time. What is below /astray/ leads to INSIDE, which
+    the host's own network holds for nobody else.
     """
 
     def __init__(self) -> None:
@@ -27,14 +30,14 @@ class Registry:
         self.inside_status = 404
         #: the digest of the layer that was pushed last
         self.layer = ""
-        self._closed = threading.Event()
+        self.closed = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self.name = f"127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def close(self) -> None:
-        self._closed.set()
+        self.closed.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -83,7 +86,7 @@ class Registry:
         if path.startswith("/v2/broken/"):
             return 500, "application/json", _error("UNKNOWN", "the disks burn")
         if path.startswith("/v2/silent/"):
-            self._closed.wait()
+            self.closed.wait()
         name = path.removeprefix("/v2/")
         if name in self.manifests:
             return 200, MANIFEST, self.manifests[name]
@@ -115,7 +118,17 @@ class Registry:
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 if self.command == "GET":
-                    self.wfile.write(body)
+                    if self.path.startswith("/v2/drip/") and registry.layer in self.path:
+                        self._drip(body)
+                    else:
+                        self.wfile.write(body)
+
+            def _drip(self, body: bytes) -> None:
+                with contextlib.suppress(OSError):
+                    for start in range(0, len(body), DRIP_BYTES):
+                        self.wfile.write(body[start : start + DRIP_BYTES])
+                        if registry.closed.wait(DRIP_S):
+                            return
 
             do_HEAD = do_GET  # noqa: N815
 

@@ -2,7 +2,10 @@
 
 import base64
 import json
+import random
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -102,6 +105,34 @@ def test_a_registry_that_keeps_silent_is_not_the_machines_fault(
     monkeypatch.setattr("miner_agent.engine.CALL_DEADLINE_S", 2)
     with pytest.raises(ImagePullFailed, match="the registry answered: nothing"):
         find(f"{registry.name}/silent/tool:1")
+
+
+def test_a_registry_that_drips_is_given_up_and_keeps_nobody_waiting(
+    registry: Registry, made: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("miner_agent.domain.pull.SLOW_S_MOST", 2)
+    monkeypatch.setattr("miner_agent.images.PULLS_MOST", 1)
+    images_here = finder("house/*")
+    slow = registry.push("drip/tool", "1", images.content(text=random.randbytes(500_000).hex()))
+    images.make("house/tool:1")
+    made.append("house/tool:1")
+    pulling, seen = threading.Event(), threading.Event()
+
+    def progress(text: str) -> None:
+        if text.startswith("pulling"):
+            pulling.set()
+            seen.wait(30)
+
+    with ThreadPoolExecutor() as others:
+        fetch = others.submit(images_here.image, slow, progress=progress)
+        assert pulling.wait(30)
+        images_here.image("house/tool:1", progress=lambda text: None)
+        assert not fetch.done()
+        seen.set()
+        with pytest.raises(ImagePullFailed, match="less than 50 kB a second"):
+            fetch.result()
+    quick = registry.push("open/tool", "1", images.content(text=registry.name))
+    assert images_here.image(quick, progress=lambda text: None)
 
 
 @pytest.mark.parametrize("status", [200, 401, 403, 404, 500])

@@ -7,11 +7,13 @@ from pathlib import Path
 from uuid import UUID
 
 from miner_agent.domain.placement import Placement
-from miner_agent.supervisor import GATHER_S, STARTS_MOST, Supervisor
+from miner_agent.supervisor import GATHER_S, Supervisor
 from protocol.agent import ObservedState, SyncReply, SyncRequest
 from tests.miner_agent.world import MemoryRuntime, World
 
 DEADLINE_S = 30
+#: starts that wait for their images
+SLOW = 20
 
 
 class WorldMarket:
@@ -26,14 +28,15 @@ class WorldMarket:
         return self._world.reply()
 
 
-async def test_slow_images_do_not_keep_a_rental_from_its_end(tmp_path: Path) -> None:
-    world = World(tmp_path / "journal", ports=STARTS_MOST + 1, cores=STARTS_MOST + 1)
+async def test_slow_images_keep_no_other_rental_from_its_start_or_its_end(tmp_path: Path) -> None:
+    world = World(tmp_path / "journal", ports=SLOW + 2, cores=SLOW + 2)
     ends = world.want()
     world.sync()
     world.work()
     done = threading.Event()
+    quick = world.runtime.bring_up
     hold_starts(world.runtime, done)
-    slow = [world.want() for _ in range(STARTS_MOST)]
+    slow = [world.want() for _ in range(SLOW)]
     supervisor = Supervisor(agent=world.agent, market=WorldMarket(world), hardware=lambda: None)
     running = asyncio.create_task(supervisor.run())
     try:
@@ -42,6 +45,13 @@ async def test_slow_images_do_not_keep_a_rental_from_its_end(tmp_path: Path) -> 
                 await asyncio.sleep(0.01)
             while {world.state(one) for one in slow} != {ObservedState.PREPARING}:
                 await asyncio.sleep(0.01)
+            other = world.want()
+            slow_starts, world.runtime.bring_up = world.runtime.bring_up, quick
+            while world.journal.find(other) is None:
+                await asyncio.sleep(0.01)
+            while world.state(other) is not ObservedState.RUNNING:
+                await asyncio.sleep(0.01)
+            world.runtime.bring_up = slow_starts
             world.end(ends)
             while world.state(ends) is not ObservedState.GONE:
                 await asyncio.sleep(0.01)

@@ -1,6 +1,8 @@
 """How far a pull is."""
 
-from miner_agent.domain.pull import Pull
+import pytest
+
+from miner_agent.domain.pull import SLOW_S_MOST, SLOWEST_BYTES_S, Pull
 
 
 def line(layer: str, status: str, current: int = 0, total: int = 0) -> dict[str, object]:
@@ -41,3 +43,25 @@ def test_what_is_here_already_has_no_size() -> None:
     pull.note(line("a", "Already exists"))
     pull.note(line("b", "Pull complete"))
     assert pull.percent() is None
+
+
+@pytest.mark.parametrize(
+    ("bytes_second", "too_slow"),
+    [(1, True), (SLOWEST_BYTES_S - 1, True), (SLOWEST_BYTES_S, False), (10**7, False)],
+)
+def test_a_pull_that_drips_for_minutes_is_too_slow(bytes_second: int, too_slow: bool) -> None:
+    pull = Pull()
+    said = []
+    for second in range(2 * SLOW_S_MOST + 1):
+        pull.note(line("a", "Downloading", second * bytes_second, 10**12))
+        said.append(pull.is_too_slow(now_s=second))
+    assert not any(said[:SLOW_S_MOST])
+    assert any(said) is too_slow
+
+
+@pytest.mark.parametrize("status", ["Waiting", "Pulling fs layer", "Extracting"])
+def test_a_pull_that_waits_or_unpacks_is_not_too_slow(status: str) -> None:
+    pull = Pull()
+    for second in range(3 * SLOW_S_MOST):
+        pull.note(line("a", status))
+        assert not pull.is_too_slow(now_s=second)
