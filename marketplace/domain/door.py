@@ -10,27 +10,31 @@ from marketplace.domain.intervals import Stretch
 
 #: an open door is looked at again after this long, give or take the jitter: hosts can't tell when
 LOOK_S, JITTER_S = 60, 10
-#: so many misses in a row, while its machine is in touch, lose a door: about five minutes
-MISSES_MAX = 6
-#: the last seconds before a stop count without another look if the newest one is this recent
+#: so many misses among the newest looks that tell anything lose a door; a good look between them
+#: forgives none, or whoever opens to one look in six would compute for nothing
+MISSES_MAX, LOOKS_KEPT = 6, 60
+#: so long at most counts without a look: before a stop, and of a gap between two good looks
 TAIL_S = 300
+_KEPT = (1 << LOOKS_KEPT) - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """What looks from outside told of one SSH door since it was first seen.
+    """What looks from outside told of one SSH door since it was first seen."""
 
-    Not to look is not a miss: it moves nothing.
-    """
-
-    #: the first of those good looks that no miss interrupts
+    #: since when good looks prove it open, with no miss and no long gap between them
     open_since: datetime
     #: the newest good look
     seen_at: datetime
     #: the first miss after it; None: there is none
     missed_at: datetime | None = None
-    #: misses in a row, up to the newest look, while the machine itself was in touch
-    misses: int = 0
+    #: the newest looks that tell anything, one bit each, the newest lowest; 1: a miss
+    looks: int = 0
+
+    @property
+    def misses(self) -> int:
+        """How many of the looks kept are misses."""
+        return self.looks.bit_count()
 
 
 def first_seen(at: datetime) -> Door:
@@ -39,18 +43,27 @@ def first_seen(at: datetime) -> Door:
 
 
 def seen(door: Door, *, at: datetime) -> Door:
-    """Return the door after a good look; what lies between a miss and it never counts."""
-    return Door(open_since=door.open_since if door.missed_at is None else at, seen_at=at)
+    """Return the door after a good look.
 
-
-def missed(door: Door, *, at: datetime, in_touch: bool) -> Door:
-    """Return the door after a look that found it shut.
-
-    ``in_touch``: its machine was heard from meanwhile. One that is cut off altogether gets no
-    money for it, but may come back with its renter's work.
+    What lies between a miss and it never counts, and of a gap without looks only the end does.
     """
-    first = door.missed_at or at
-    return replace(door, missed_at=first, misses=door.misses + 1 if in_touch else 0)
+    if door.missed_at is not None:
+        since = at
+    elif at - door.seen_at > timedelta(seconds=TAIL_S):
+        since = at - timedelta(seconds=TAIL_S)
+    else:
+        since = door.open_since
+    return Door(open_since=since, seen_at=at, looks=door.looks << 1 & _KEPT)
+
+
+def missed(door: Door, *, at: datetime, tells: bool) -> Door:
+    """Return the door after a look that found it shut: nothing counts until the next good one.
+
+    ``tells``: we see other doors, and its machine was heard from meanwhile. One that is cut off
+    altogether gets no money for it, but may come back with its renter's work.
+    """
+    looks = (door.looks << 1 | 1) & _KEPT if tells else door.looks
+    return replace(door, missed_at=door.missed_at or at, looks=looks)
 
 
 def is_lost(door: Door) -> bool:

@@ -157,7 +157,8 @@ def blame_of(problem_code: str) -> Blame:
 class Fault:
     """Why a placement ended badly: a stable code and one plain sentence."""
 
-    blame: Blame
+    #: None: nobody can tell
+    blame: Blame | None
     code: str
     sentence: str
 
@@ -168,10 +169,7 @@ LATE_FAULTS: Mapping[PlacementState, Fault] = {
     S.PREPARING: Fault(Blame.MACHINE, "start_late", "The machine did not start it in time."),
     S.COLLECTING: Fault(Blame.MACHINE, "collect_late", "The machine did not confirm the end."),
 }
-DOOR_LATE = Fault(
-    Blame.MACHINE, "door_late", "Its SSH door could not be reached from outside in time."
-)
-DOOR_LOST = Fault(
-    Blame.MACHINE, "door_lost", "Its SSH door could not be reached from outside any more."
-)
+#: A renter who is root inside shuts the door as well as a host does, and looks can't tell which.
+DOOR_LATE = Fault(None, "door_late", "Its SSH door could not be reached from outside in time.")
+DOOR_LOST = Fault(None, "door_lost", "Its SSH door could not be reached from outside often enough.")
 ENDED_EARLY = Fault(Blame.MACHINE, "ended_early", "The machine ended it before it was asked to.")

@@ -45,7 +45,7 @@ class Placement(models.Model):
     door_open_since = models.DateTimeField(null=True, blank=True)
     door_seen_at = models.DateTimeField(null=True, blank=True)
     door_missed_at = models.DateTimeField(null=True, blank=True)
-    door_misses = models.PositiveIntegerField(default=0)
+    door_looks = models.PositiveBigIntegerField(default=0)
     #: when its door is looked at again while it runs
     look_due_at = models.DateTimeField(null=True, blank=True)
     stop_requested_at = models.DateTimeField(null=True, blank=True)
@@ -133,7 +133,7 @@ class Placement(models.Model):
             open_since=self.door_open_since,
             seen_at=self.door_seen_at,
             missed_at=self.door_missed_at,
-            misses=self.door_misses,
+            looks=self.door_looks,
         )
 
 

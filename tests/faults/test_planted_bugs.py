@@ -75,7 +75,7 @@ def test_a_door_that_is_looked_at_once_is_found(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_forgetting_the_misses_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unmoved(door: Door, *, at: datetime, in_touch: bool) -> Door:
+    def unmoved(door: Door, *, at: datetime, tells: bool) -> Door:
         return door
 
     broken = found(lambda: monkeypatch.setattr(doors, "missed", unmoved))

@@ -31,15 +31,16 @@ def look_again(*, now: datetime, probe: Probe, chance: Random) -> int:
     if not watched:
         return 0
     seen = probe.look([door_of(placement) for placement in watched])
-    if not seen and _sees_nothing(watched, probe, chance):
-        # Not to look is not a miss: our own trouble must cost no host and end no rental.
+    blind = not seen and _sees_nothing(watched, probe, chance)
+    if blind:
+        # Our own trouble ends no rental. Yet it proves no second either, or a host whose other
+        # account owns the doors we ask would be paid for shut ones.
         logger.error("No door answers", extra={"doors": len(watched)})
-        return 0
     missed = [placement for placement in watched if placement.id not in seen]
     _note_seen([placement for placement in watched if placement.id in seen], seen, now)
     in_touch = _in_touch(missed, now)
     for placement in missed:
-        _note_missed(placement, now, in_touch=placement.machine_id in in_touch)
+        _note_missed(placement, now, tells=not blind and placement.machine_id in in_touch)
     return len(seen)
 
 
@@ -78,14 +79,14 @@ def _note_seen(
             for name, value in written(door).items():
                 setattr(placement, name, value)
     Placement.objects.filter(state=PlacementState.RUNNING).bulk_update(
-        placements, ["door_open_since", "door_seen_at", "door_missed_at", "door_misses"]
+        placements, ["door_open_since", "door_seen_at", "door_missed_at", "door_looks"]
     )
 
 
-def _note_missed(placement: Placement, now: datetime, *, in_touch: bool) -> None:
+def _note_missed(placement: Placement, now: datetime, *, tells: bool) -> None:
     if placement.door is None:
         return
-    door = doors.missed(placement.door, at=now, in_touch=in_touch)
+    door = doors.missed(placement.door, at=now, tells=tells)
     logger.info("Door missed", extra={"placement_id": placement.id, "misses": door.misses})
     # Its due time is this pass's own: whoever claimed it since has looked too.
     mine = Placement.objects.filter(
@@ -97,7 +98,6 @@ def _note_missed(placement: Placement, now: datetime, *, in_touch: bool) -> None
 
 def _fail(placement: Placement, now: datetime) -> None:
     changes = {
-        "blame": DOOR_LOST.blame,
         "reason_code": DOOR_LOST.code,
         "reason": DOOR_LOST.sentence,
     }

@@ -45,7 +45,7 @@ def written(door: doors.Door) -> dict[str, object]:
         "door_open_since": door.open_since,
         "door_seen_at": door.seen_at,
         "door_missed_at": door.missed_at,
-        "door_misses": door.misses,
+        "door_looks": door.looks,
     }
 
 

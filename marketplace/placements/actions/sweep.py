@@ -9,13 +9,13 @@ from django.db.models import F, QuerySet
 from marketplace.domain.placement import (
     DEADLINES,
     DOOR_LATE,
-    LATE_FAULTS,
     LEASE_ENDED,
     Event,
     Fault,
     NoTransition,
     PlacementState,
 )
+from marketplace.domain.report import late_fault
 from marketplace.machines.actions.attend import attend, hears
 from marketplace.placements.actions import free
 from marketplace.placements.actions.transition import Overtaken, apply
@@ -81,15 +81,20 @@ def _late(placement: Placement, now: datetime) -> tuple[Event, dict[str, object]
             "reason_code": LEASE_ENDED,
             "reason": "The paid time is over.",
         }
-    fault = LATE_FAULTS[state]
+    fault = late_fault(
+        state,
+        progress=placement.progress,
+        accepted_at=placement.accepted_at,
+        deadline_at=placement.deadline_at or now,
+    )
     # A stop keeps its own reason: that the machine never confirmed it is only its blame.
     if placement.reason_code:
-        return Event.LATE, {"blame": fault.blame}
+        return Event.LATE, {"blame": fault.blame or ""}
     return Event.LATE, _told(fault)
 
 
 def _told(fault: Fault) -> dict[str, object]:
-    return {"blame": fault.blame, "reason_code": fault.code, "reason": fault.sentence}
+    return {"blame": fault.blame or "", "reason_code": fault.code, "reason": fault.sentence}
 
 
 def _free_quarantined(now: datetime) -> int:

@@ -1,6 +1,7 @@
 """A host that shuts its renter's door is not paid for what it goes on signing."""
 
 from collections.abc import Callable
+from random import Random
 
 import pytest
 
@@ -9,11 +10,14 @@ from marketplace.ledger import audit
 from marketplace.ledger import queries as ledger
 from marketplace.metering.actions.charge import charge_all
 from marketplace.metering.models import Meter
+from marketplace.placements.actions.look_again import look_again
+from marketplace.placements.actions.observe import observe
+from marketplace.placements.models import Placement
 from marketplace.rentals.actions import stop
 from marketplace.rentals.models import Rental
 from protocol.agent import ObservedState
-from tests.marketplace.rentals.market import CPU_HOUR_MICROUSD, Market, give_key
-from tests.marketplace.scene import after
+from tests.marketplace.rentals.market import CPU_HOUR_MICROUSD, Market, Outside, give_key
+from tests.marketplace.scene import HOST_KEY, after, machine, placement, seen, user
 
 SECOND_MICROUSD = CPU_HOUR_MICROUSD // 3600
 
@@ -66,7 +70,7 @@ def test_a_shut_door_earns_nothing_and_ends_the_placement(
         sign(market, rental, second=second)
         market.look(at=after(second + 10), opens=False)
     rental.placement.refresh_from_db()
-    assert (rental.placement.state, rental.placement.blame) == ("failed", "machine")
+    assert (rental.placement.state, rental.placement.blame) == ("failed", "")
     assert rental.placement.reason_code == "door_lost"
     assert rental.placement.ended_at == after(60 + 6 * 60 + 20 - 60)
     charge_all(now=after(500))
@@ -96,17 +100,52 @@ def test_the_last_seconds_before_a_stop_do_not_count_after_a_miss(
     assert charged_s() == 59
 
 
-def test_an_hour_that_nobody_looked_costs_the_host_nothing(market: Market, rental: Rental) -> None:
+def test_of_an_hour_that_nobody_looked_the_last_minutes_count(
+    market: Market, rental: Rental
+) -> None:
     sign(market, rental, second=600)
     sign(market, rental, second=3000)
     assert charged_s() == 0
     market.look(at=after(3010))
     sign(market, rental, second=3020)
-    assert charged_s() == 3009
+    assert charged_s() == 300
+
+
+def test_a_renter_who_opens_to_one_look_in_six_has_some_minutes_for_nothing(
+    market: Market, rental: Rental
+) -> None:
+    for number in range(1, 50):
+        sign(market, rental, second=60 * number)
+        market.look(at=after(60 * number + 1), opens=number % 6 == 0)
+    rental.placement.refresh_from_db()
+    assert (rental.placement.state, rental.placement.reason_code) == ("failed", "door_lost")
+    assert rental.placement.ended_at == after(7 * 60 + 1)
+
+
+def test_a_host_whose_other_account_owns_the_doors_we_ask_earns_nothing_behind_a_shut_one(
+    market: Market, rental: Rental
+) -> None:
+    on = machine(host=user("sybil@example.org"))
+    other = placement(on)
+    told = seen(other.id, ObservedState.RUNNING, ssh_port=20001, ssh_host_key=HOST_KEY)
+    observe(machine_id=on.id, observed=[told], now=after(1))
+    market.look(at=after(60))
+    for second in range(120, 3480, 60):
+        sign(market, rental, second=second)
+        due = Placement.objects.filter(id=rental.placement_id)
+        due.update(look_due_at=after(second + 1))
+        Placement.objects.filter(id=other.id).update(look_due_at=after(10_000))
+        look_again(
+            now=after(second + 1), probe=Outside(opens=second % 300 == 0), chance=Random(second)
+        )
+    rental.placement.refresh_from_db()
+    assert rental.placement.state == "running"
+    assert charged_s() == 59
 
 
 def test_the_end_of_the_paid_time_counts_like_a_stop(market: Market, rental: Rental) -> None:
-    market.look(at=after(3560))
+    for second in range(260, 3561, 300):
+        market.look(at=after(second))
     sign(market, rental, second=3601)
     assert charged_s() == 3599
 
