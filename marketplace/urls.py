@@ -1,7 +1,9 @@
 """This will say which part of the site answers which address."""
 
 from allauth.account.decorators import secure_admin_login
+from allauth.account.models import EmailAddress
 from django.contrib import admin
+from django.contrib.auth.models import Group
 from django.urls import include, path
 
 from marketplace.accounts.views import log_in, reset_password, sign_up
@@ -10,6 +12,8 @@ from protocol import paths
 
 # The site's own log-in limits guessing; the admin's does not.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+# Libraries bring these two with forms that change; nothing here uses either.
+admin.site.unregister((EmailAddress, Group))
 
 urlpatterns = [
     path(paths.API.removeprefix("/") + "/", api.urls),

@@ -1,37 +1,48 @@
 """This will let an operator see people and their keys."""
 
 from django.contrib import admin
+from django.http import HttpRequest
 
 from marketplace.accounts.models import ApiKey, SshKey, User
+from marketplace.accounts.read_only import ReadOnly
 
 
 @admin.register(User)
 class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """People; a person is shut out by clearing *is active*."""
+    """People; a person is shut out by clearing *is active*, and only that can be changed.
+
+    ``manage.py create_account --operator`` makes operators.
+    """
 
     list_display = ("email", "is_active", "is_staff", "date_joined")
     search_fields = ("email",)
     ordering = ("email",)
     fields = ("email", "is_active", "is_staff", "is_superuser", "date_joined", "last_login")
-    readonly_fields = ("date_joined", "last_login")
+    readonly_fields = ("email", "is_staff", "is_superuser", "date_joined", "last_login")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse: people sign up."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Refuse: money and rentals name them."""
+        return False
 
 
 @admin.register(SshKey)
-class SshKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class SshKeyAdmin(ReadOnly):
     """SSH keys by fingerprint."""
 
     list_display = ("fingerprint", "name", "user", "created_at")
     search_fields = ("fingerprint", "user__email")
-    readonly_fields = ("user", "public_key", "fingerprint", "created_at")
     list_select_related = ("user",)
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ApiKeyAdmin(ReadOnly):
     """API keys; their digests are of no use to anybody and stay hidden."""
 
     list_display = ("prefix", "name", "user", "created_at", "last_used_at", "revoked_at")
     search_fields = ("prefix", "user__email")
-    readonly_fields = ("user", "prefix", "created_at", "last_used_at")
     exclude = ("digest",)
     list_select_related = ("user",)

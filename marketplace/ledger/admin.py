@@ -1,25 +1,9 @@
 """This will let an operator read the ledger, and only read it."""
 
 from django.contrib import admin
-from django.http import HttpRequest
 
+from marketplace.accounts.read_only import ReadOnly
 from marketplace.ledger.models import Account, Hold, Transfer
-
-
-class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Money moves by actions only, never by a form."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Refuse."""
-        return False
 
 
 @admin.register(Account)

@@ -2,10 +2,11 @@
 
 from django.contrib import admin
 
+from marketplace.accounts.read_only import ReadOnly
 from marketplace.offers.models import Offer
 
 
 @admin.register(Offer)
-class OfferAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when it runs
+class OfferAdmin(ReadOnly):
     list_display = ("id", "machine", "listed", "price_hour_microusd", "verified_until")
     list_filter = ("listed",)

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from marketplace.ledger.admin import ReadOnly
+from marketplace.accounts.read_only import ReadOnly
 from marketplace.payments.models import TopUp
 
 

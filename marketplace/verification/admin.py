@@ -2,16 +2,16 @@
 
 from django.contrib import admin
 
+from marketplace.accounts.read_only import ReadOnly
 from marketplace.verification.models import Validator, VerdictRecord
 
 
 @admin.register(Validator)
-class ValidatorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when it runs
+class ValidatorAdmin(ReadOnly):
     list_display = ("name", "hotkey", "admitted", "admitted_at")
 
 
 @admin.register(VerdictRecord)
-class VerdictAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when it runs
+class VerdictAdmin(ReadOnly):
     list_display = ("machine", "validator", "state", "checked_at", "expires_at")
     list_filter = ("state",)
-    readonly_fields = tuple(field.name for field in VerdictRecord._meta.fields)
