@@ -20,6 +20,7 @@ from marketplace.machines.queries import newest_revisions
 from marketplace.metering.actions import charge
 from marketplace.offers.actions.list_offer import list_offer
 from marketplace.offers.actions.refresh import refresh_all
+from marketplace.offers.actions.set_price import set_price
 from marketplace.placements.actions import sweep
 from marketplace.placements.actions.look_again import look_again
 from marketplace.placements.actions.prove_reachable import prove_reachable
@@ -101,7 +102,15 @@ class Market:
             enrolled = enrol(request=machine.enrolment(token), now=world.now)
             machine.machine_id = enrolled.id
             self.machines.append(machine)
-            list_offer(machine_id=enrolled.id, now=world.now)
+            offer = list_offer(machine_id=enrolled.id, now=world.now)
+            price = offer.price_gpu_hour_microusd
+            set_price(
+                host_id=host.pk,
+                machine_id=enrolled.id,
+                now=world.now,
+                price_gpu_hour_microusd=price,
+                listed=True,
+            )
         self._every(VERDICT_MS, "verify", self._verify)
         self._every(REACH_MS, "reach", lambda: prove_reachable(now=world.now, probe=self))
         self._every(AGAIN_MS, "look", self._look_again)

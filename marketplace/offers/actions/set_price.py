@@ -15,6 +15,7 @@ PRICE_HOUR_MICROUSD_MIN = 1
 PRICE_HOUR_MICROUSD_MAX = 1_000_000_000
 TERM_S_MAX = 366 * 24 * 3600
 NOT_YOURS = "There is no such machine of yours."
+PRICE_FIRST = "Name the price of a GPU-hour to put this machine on the market."
 
 
 class TermsInvalid(Refused):
@@ -40,7 +41,7 @@ def set_price(*, host_id: int, machine_id: UUID, now: datetime, **terms: Unpack[
     """Return the offer with its new terms. Running rentals keep theirs.
 
     :raises OfferUnknown: when the machine is not this host's.
-    :raises TermsInvalid: when a term is out of bounds.
+    :raises TermsInvalid: when a term is out of bounds, or GPUs come on the market without a price.
     """
     _check(terms)
     changes = {
@@ -49,6 +50,10 @@ def set_price(*, host_id: int, machine_id: UUID, now: datetime, **terms: Unpack[
         if term is not None or name == "bid_floor_microusd"
     }
     offers = Offer.objects.filter(machine_id=machine_id, machine__host_id=host_id)
+    unlisted = offers.filter(listed=False, machine__gpus_total__gt=0)
+    # The price that an unlisted machine has may be one that its host never saw.
+    if terms.get("listed") and terms.get("price_gpu_hour_microusd") is None and unlisted.exists():
+        raise TermsInvalid(PRICE_FIRST)
     if changes and not offers.update(**changes):
         raise OfferUnknown(NOT_YOURS)
     refresh.refresh(machine_id=machine_id, now=now)

@@ -28,7 +28,7 @@ def listed(*, price: int = 10_000, rate: int = 8_000_000, of: Hardware | None = 
     measurement = Measurement(cpus=4, cpu_hash_rate=rate)
     record(signed=Judge().admitted().verdict(on, measurement=measurement), now=NOW)
     prices = {"price_cpu_hour_microusd": price, "price_gpu_hour_microusd": price}
-    set_price(host_id=on.host_id, machine_id=on.id, now=NOW, **prices)
+    set_price(host_id=on.host_id, machine_id=on.id, now=NOW, listed=True, **prices)
     return on
 
 
@@ -43,6 +43,20 @@ def test_a_machine_is_listed_at_default_prices_once_it_is_enrolled() -> None:
     (row,) = queries.search(ALL, now=NOW).items
     assert (row.machine_id, row.price_hour_microusd, row.verified) == (on.id, 10_000, False)
     assert (row.cpus_free, row.ram_bytes_free, row.value_microusd) == (4, 8 * GIB, None)
+
+
+def test_a_machine_with_gpus_is_listed_once_its_host_names_a_price() -> None:
+    on = machine(of=hardware(gpus=2))
+    list_offer(machine_id=on.id, now=NOW)
+    assert found(ALL) == []
+    mine = {"host_id": on.host_id, "machine_id": on.id, "now": NOW}
+    with pytest.raises(TermsInvalid, match="price of a GPU-hour"):
+        set_price(listed=True, **mine)
+    set_price(longest_term_s=3600, **mine)
+    list_offer(machine_id=on.id, now=NOW)
+    assert found(ALL) == []
+    set_price(listed=True, price_gpu_hour_microusd=2_000_000, **mine)
+    assert found(ALL) == [on.id]
 
 
 def test_only_verified_machines_are_shown_unless_all_are_asked_for() -> None:
