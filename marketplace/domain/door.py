@@ -15,6 +15,8 @@ LOOK_S, JITTER_S = 60, 10
 MISSES_MAX, LOOKS_KEPT = 6, 60
 #: so long at most counts without a look: before a stop, and of a gap between two good looks
 TAIL_S = 300
+#: a door that was never seen is tried again after this share of its age, and no later than this
+TRY_SHARE, TRY_MAX_S = 0.25, 15
 _KEPT = (1 << LOOKS_KEPT) - 1
 
 
@@ -86,3 +88,9 @@ def proven(door: Door, *, stop_at: datetime | None) -> Stretch:
 def next_look(*, now: datetime, chance: float) -> datetime:
     """Return when to look again; ``chance`` is a random number of [0, 1)."""
     return now + timedelta(seconds=LOOK_S + JITTER_S * (2 * chance - 1))
+
+
+def next_try(*, now: datetime, running_at: datetime) -> datetime:
+    """Return when to try a door again that was never seen: soon at first, then less and less."""
+    age = max(timedelta(0), now - running_at)
+    return now + min(age * TRY_SHARE, timedelta(seconds=TRY_MAX_S))

@@ -46,7 +46,7 @@ class Placement(models.Model):
     door_seen_at = models.DateTimeField(null=True, blank=True)
     door_missed_at = models.DateTimeField(null=True, blank=True)
     door_looks = models.PositiveBigIntegerField(default=0)
-    #: when its door is looked at again while it runs
+    #: when its door is tried or looked at again while it runs; null: it was never tried
     look_due_at = models.DateTimeField(null=True, blank=True)
     stop_requested_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from marketplace.domain.placement import LIVE, PlacementState
 from marketplace.machines.queries import revision as revision
@@ -37,14 +37,17 @@ def events(placement_id: UUID) -> QuerySet[PlacementEvent]:
     return PlacementEvent.objects.filter(placement_id=placement_id).order_by("at", "id")
 
 
-def unproven(*, rows_max: int) -> QuerySet[Placement]:
-    """Return running placements whose SSH door nobody saw from outside yet.
+def unproven(now: datetime, *, rows_max: int) -> QuerySet[Placement]:
+    """Return running placements whose SSH door nobody saw from outside yet and that is due.
 
     Newest first, so that doors that never open can't keep the fresh ones waiting.
     """
     return (
         Placement.objects.filter(
-            state=PlacementState.RUNNING, reachable_at__isnull=True, ssh_port__isnull=False
+            Q(look_due_at=None) | Q(look_due_at__lte=now),
+            state=PlacementState.RUNNING,
+            reachable_at__isnull=True,
+            ssh_port__isnull=False,
         )
         .exclude(ssh_host_key="")
         .order_by("-running_at", "id")[:rows_max]
@@ -64,7 +67,9 @@ def open_doors(*, but_of_hosts: Collection[int]) -> QuerySet[Placement]:
 
 
 def _watched() -> QuerySet[Placement]:
-    return Placement.objects.filter(state=PlacementState.RUNNING, look_due_at__isnull=False)
+    return Placement.objects.filter(
+        state=PlacementState.RUNNING, look_due_at__isnull=False, reachable_at__isnull=False
+    )
 
 
 def _desired(placement: Placement, now: datetime) -> DesiredPlacement:

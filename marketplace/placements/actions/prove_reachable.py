@@ -23,10 +23,21 @@ def prove_reachable(*, now: datetime, probe: Probe) -> int:
     No transaction is open while the network is used.
     """
     proven = 0
-    unproven = [door_of(placement) for placement in queries.unproven(rows_max=DOORS_MAX)]
+    unproven = [door_of(placement) for placement in _claim(now)]
     for placement_id, after in probe.look(unproven).items():
         proven += _note(placement_id, now + after)
     return proven
+
+
+def _claim(now: datetime) -> list[Placement]:
+    """Return whose doors to try, each due again later: one that stays shut costs less and less."""
+    due = list(queries.unproven(now, rows_max=DOORS_MAX))
+    for placement in due:
+        began = placement.running_at or now
+        placement.look_due_at = doors.next_try(now=now, running_at=began)
+    # Not where its door was seen meanwhile, which has its own next look.
+    Placement.objects.filter(reachable_at=None).bulk_update(due, ["look_due_at"])
+    return due
 
 
 def door_of(placement: Placement) -> Door:

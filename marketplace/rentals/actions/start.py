@@ -13,6 +13,7 @@ from marketplace.accounts import queries as accounts
 from marketplace.domain import pricing
 from marketplace.domain.matching import Slice, check_fits
 from marketplace.domain.money import MicroUsd
+from marketplace.domain.placement import DOOR_LATE, DOOR_LOST
 from marketplace.domain.problem import Refused
 from marketplace.ledger.actions import hold as holds
 from marketplace.machines.actions import lock
@@ -27,6 +28,8 @@ from protocol.hardware import Resources
 from protocol.message import canonical_bytes
 
 CPUS_MIN, MEMORY_BYTES_MIN, DISK_BYTES_MIN = 1, 64 << 20, 256 << 20
+#: so many of a renter's rentals may end within a day because of their doors
+DOORS_LOST_MAX, DOORS_LOST_WITHIN = 5, timedelta(days=1)
 
 
 class SshKeyMissing(Refused):
@@ -59,6 +62,17 @@ class IdempotencyConflict(Refused):
     code = "idempotency_conflict"
     status = 409
     sentence = "This idempotency key was used for a different request; use a new key."
+
+
+class DoorsLostMany(Refused):
+    """Too many of the renter's rentals ended because their doors were shut."""
+
+    code = "doors_lost_many"
+    status = 409
+    sentence = (
+        "Too many of your rentals ended within a day because their SSH doors did not answer. "
+        "Check that your image leaves port 22 to the machine, and try again tomorrow."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +164,7 @@ def _start_once(
         # the room and the money, and its rental is the answer (tests/concurrency).
         if (known := _known(renter_id, *idempotency)) is not None:
             return known
+        _check_doors(renter_id, now)
         offer = offers.rentable(offer_id, now=now)
         _check_room(offer.machine, workload.resources)
         terms = _terms(offer, workload.resources, limits, now)
@@ -170,6 +185,17 @@ def _known(renter_id: int, idempotency_key: str, digest: str) -> Rental | None:
     if rental is not None and rental.request_digest != digest:
         raise IdempotencyConflict
     return rental
+
+
+def _check_doors(renter_id: int, now: datetime) -> None:
+    """Whoever shuts a door from inside computes unpaid until looks end it: not again and again."""
+    lost = Rental.objects.filter(
+        renter_id=renter_id,
+        placement__reason_code__in=(DOOR_LATE.code, DOOR_LOST.code),
+        placement__ended_at__gt=now - DOORS_LOST_WITHIN,
+    )
+    if lost.count() >= DOORS_LOST_MAX:
+        raise DoorsLostMany
 
 
 def _check_room(machine: Machine, resources: Resources) -> None:

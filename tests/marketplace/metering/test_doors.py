@@ -6,14 +6,18 @@ from random import Random
 import pytest
 
 from marketplace.accounts.models import User
+from marketplace.domain.problem import Refused
 from marketplace.ledger import audit
 from marketplace.ledger import queries as ledger
 from marketplace.metering.actions.charge import charge_all
 from marketplace.metering.models import Meter
 from marketplace.placements.actions.look_again import look_again
 from marketplace.placements.actions.observe import observe
+from marketplace.placements.actions.prove_reachable import prove_reachable
+from marketplace.placements.actions.request_stop import request_stop
 from marketplace.placements.models import Placement
 from marketplace.rentals.actions import stop
+from marketplace.rentals.actions.start import DOORS_LOST_MAX, DoorsLostMany
 from marketplace.rentals.models import Rental
 from protocol.agent import ObservedState
 from tests.marketplace.rentals.market import CPU_HOUR_MICROUSD, Market, Outside, give_key
@@ -129,6 +133,7 @@ def test_a_host_whose_other_account_owns_the_doors_we_ask_earns_nothing_behind_a
     other = placement(on)
     told = seen(other.id, ObservedState.RUNNING, ssh_port=20001, ssh_host_key=HOST_KEY)
     observe(machine_id=on.id, observed=[told], now=after(1))
+    prove_reachable(now=after(2), probe=Outside())
     market.look(at=after(60))
     for second in range(120, 3480, 60):
         sign(market, rental, second=second)
@@ -161,3 +166,23 @@ def test_a_machine_that_ends_it_by_itself_is_paid_up_to_the_newest_look(
     agent.sync(after(100), placements=[told], intervals=[interval])
     charge_all(now=after(101))
     assert charged_s() == 59
+
+
+def test_a_renter_who_lost_many_doors_within_a_day_is_refused_for_a_while(
+    market: Market, rental: Rental, alice: User
+) -> None:
+    first = rental.placement
+    request_stop(placement_id=first.id, reason_code="renter", reason="", now=after(1))
+    market.end(rental, at=after(2))
+    for number in range(DOORS_LOST_MAX):
+        lost = market.rent(alice, now=after(10), lease_s=60, idempotency_key=f"lost-{number}")
+        request_stop(placement_id=lost.placement_id, reason_code="", reason="", now=after(11))
+        market.end(lost, at=after(12))
+        code = ("door_lost", "door_late")[number % 2]
+        Placement.objects.filter(id=lost.placement_id).update(reason_code=code)
+    with pytest.raises(DoorsLostMany):
+        market.rent(alice, now=after(13))
+    # The offer itself is gone by then, as its machine was not heard from since.
+    with pytest.raises(Refused) as refused:
+        market.rent(alice, now=after(12 + 86_400))
+    assert refused.value.code != DoorsLostMany.code

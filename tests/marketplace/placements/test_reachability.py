@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import pairwise
+from random import Random
 from uuid import UUID, uuid4
 
 import paramiko
@@ -12,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.db import connection
 
+from marketplace.placements.actions.look_again import look_again
 from marketplace.placements.actions.observe import observe
 from marketplace.placements.actions.prove_reachable import prove_reachable
 from marketplace.placements.actions.request_stop import request_stop
@@ -170,6 +173,30 @@ def test_a_door_that_stays_closed_is_looked_at_again() -> None:
     assert prove_reachable(now=after(20), probe=Outside()) == 1
     it.refresh_from_db()
     assert it.reachable_at == after(22)
+
+
+@pytest.mark.django_db
+def test_a_door_that_stays_closed_is_looked_at_less_and_less() -> None:
+    running(**DOOR)
+    outside = Outside(opens=False)
+    looks = []
+    for second in (1 + tenth / 5 for tenth in range(5 * 299)):
+        before = len(outside.looked_at)
+        prove_reachable(now=after(second), probe=outside)
+        looks += [second] if len(outside.looked_at) > before else []
+    gaps = [later - sooner for sooner, later in pairwise(looks)]
+    assert gaps[0] <= 0.21
+    assert max(gaps) <= 15.3
+    assert len(looks) < 50
+
+
+@pytest.mark.django_db
+def test_a_door_that_was_never_seen_is_tried_and_not_looked_at_again() -> None:
+    running(**DOOR)
+    prove_reachable(now=after(10), probe=Outside(opens=False))
+    outside = Outside()
+    assert look_again(now=after(60), probe=outside, chance=Random(1)) == 0
+    assert outside.looked_at == []
 
 
 @pytest.mark.django_db
