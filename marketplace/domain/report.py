@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 from marketplace.domain.placement import (
     DEADLINES,
     ENDED_EARLY,
+    LATE_FAULTS,
     LEASE_ENDED,
     Blame,
     Event,
+    Fault,
     PlacementState,
     blame_of,
 )
@@ -44,6 +46,35 @@ def preparing_deadline(*, deadline_at: datetime, accepted_at: datetime, now: dat
     """Return when a start is late whose progress just changed: a big image takes its time."""
     longest = accepted_at + timedelta(seconds=PREPARING_S_MAX)
     return max(deadline_at, min(now + timedelta(seconds=DEADLINES.preparing_s), longest))
+
+
+def accepted_deadline(*, deadline_at: datetime, accepted_at: datetime, now: datetime) -> datetime:
+    """Return when a start is late whose machine just said that it waits its turn."""
+    more = timedelta(seconds=DEADLINES.accepted_s)
+    # While half of it is left nothing moves: most reports then cost no write.
+    if deadline_at - now > more / 2:
+        return deadline_at
+    return min(now + more, accepted_at + timedelta(seconds=DEADLINES.preparing_s))
+
+
+#: how an agent's progress begins while an image comes
+PULLING = "pulling"
+IMAGE_SLOW = Fault(Blame.RENTER, "image_pull_failed", "The image did not arrive within an hour.")
+
+
+def late_fault(
+    state: PlacementState, *, progress: str, accepted_at: datetime | None, deadline_at: datetime
+) -> Fault:
+    """Return whose fault it is that ``deadline_at`` passed in a state that is not RUNNING.
+
+    A start has its longest deadline only where its progress changed until short of it: an image
+    that came on all that time and is not there was too slow or too big.
+    """
+    pulls = state is PlacementState.PREPARING and progress.startswith(PULLING)
+    longest = timedelta(seconds=PREPARING_S_MAX)
+    if pulls and accepted_at is not None and deadline_at >= accepted_at + longest:
+        return IMAGE_SLOW
+    return LATE_FAULTS[state]
 
 
 _GOING_ON = {

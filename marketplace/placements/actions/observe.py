@@ -14,7 +14,7 @@ from marketplace.domain.placement import (
     NoTransition,
     PlacementState,
 )
-from marketplace.domain.report import Report, judge, preparing_deadline
+from marketplace.domain.report import Report, accepted_deadline, judge, preparing_deadline
 from marketplace.machines.actions import desire, lock
 from marketplace.placements.actions import free
 from marketplace.placements.actions.transition import Overtaken, apply
@@ -86,6 +86,11 @@ def _details(placement: Placement, one: ObservedPlacement, now: datetime) -> dic
         told["gone_at"] = now
     if _goes_on(placement, one) and placement.deadline_at and placement.accepted_at:
         told["deadline_at"] = preparing_deadline(
+            deadline_at=placement.deadline_at, accepted_at=placement.accepted_at, now=now
+        )
+    waits = placement.state == PlacementState.ACCEPTED and one.state == ObservedState.ACCEPTED
+    if waits and placement.deadline_at and placement.accepted_at:
+        told["deadline_at"] = accepted_deadline(
             deadline_at=placement.deadline_at, accepted_at=placement.accepted_at, now=now
         )
     return {name: value for name, value in told.items() if getattr(placement, name) != value}

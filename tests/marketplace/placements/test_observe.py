@@ -6,6 +6,7 @@ from marketplace.machines.models import Machine
 from marketplace.placements import queries
 from marketplace.placements.actions.observe import observe
 from marketplace.placements.actions.request_stop import request_stop
+from marketplace.placements.actions.sweep import sweep
 from marketplace.placements.models import Lease, Placement, PlacementEvent
 from protocol.agent import ObservedPlacement, ObservedState, PlacementKind, Want
 from tests.marketplace.scene import HOST_KEY, NOW, after, hardware, machine, placement, seen
@@ -43,6 +44,30 @@ def test_a_placement_runs_as_its_machine_reports() -> None:
     assert states(it) == ["offered", "accepted", "preparing", "running"]
     assert (it.accepted_at, it.running_at) == (after(1), after(3))
     assert (it.ssh_host, it.ssh_port, it.run) == ("127.0.0.1", 20001, 1)
+
+
+def test_a_start_whose_turn_has_not_come_is_not_late_while_its_machine_is_in_touch() -> None:
+    on = machine()
+    it = placement(on, funded_s=7200)
+    deadlines = {0: 60, 29: 60, 30: 90, 85: 145, 140: 200, 190: 250, 240: 300, 895: 900}
+    for second, late in deadlines.items():
+        report(on, seen(it.id, O.ACCEPTED), at=second)
+        it.refresh_from_db()
+        assert it.deadline_at == after(late)
+
+
+def test_an_image_that_comes_on_for_an_hour_is_the_renters_fault() -> None:
+    on = machine()
+    it, stuck = placement(on, funded_s=7200), placement(on, funded_s=7200)
+    for minute in range(0, 60, 10):
+        told = seen(stuck.id, O.PREPARING, progress=f"waiting {minute}")
+        report(on, seen(it.id, O.PREPARING, progress=f"pulling {minute} %"), told, at=60 * minute)
+    assert sweep(now=after(3600)) == 0
+    assert sweep(now=after(3601)) == 2
+    it.refresh_from_db()
+    stuck.refresh_from_db()
+    assert (it.state, it.blame, it.reason_code) == ("failed", "renter", "image_pull_failed")
+    assert (stuck.blame, stuck.reason_code) == ("machine", "start_late")
 
 
 def test_a_start_that_goes_on_is_not_late_but_has_an_hour_at_most() -> None:
