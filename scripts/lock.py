@@ -3,7 +3,7 @@
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 
@@ -12,17 +12,22 @@ class Locked(Exception):
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, *, while_waiting: Callable[[], None] | None = None) -> Iterator[None]:
     """Hold the lock of a file or folder that exists.
 
-    :raises Locked: when another process holds it.
+    Where another process holds it, call ``while_waiting`` once and wait for that process.
+
+    :raises Locked: when another process holds it and there is no ``while_waiting``.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise Locked(str(path)) from error
+            if while_waiting is None:
+                raise Locked(str(path)) from error
+            while_waiting()
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)

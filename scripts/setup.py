@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from scripts import debian
 from scripts.debian import Refused
+from scripts.lock import locked
 from scripts.step import StepFailed, say, step
 from scripts.system_packages import PACKAGES, missing_packages
 
@@ -78,8 +79,20 @@ def set_up() -> None:
 
     :raises Refused: when something is missing that can't be installed here.
     """
+    if not missing_packages() and is_stamped():
+        return
+    with locked(TREE, while_waiting=_say_that_it_waits):
+        _set_up_alone()
+
+
+def _say_that_it_waits() -> None:
+    say("Another set-up runs in this tree; waiting for its end.")
+
+
+def _set_up_alone() -> None:
     packages = missing_packages()
     if not packages and is_stamped():
+        # Whoever was waited for has done it.
         return
     if packages:
         debian.refuse_where_impossible(packages)

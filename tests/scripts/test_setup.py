@@ -1,7 +1,10 @@
 """Set-up says what it does, refuses in one sentence, and is honest about what is there."""
 
+import fcntl
+import os
 import shutil
 import sys
+import threading
 from collections import namedtuple
 from pathlib import Path
 
@@ -89,3 +92,29 @@ def test_a_virtual_environment_without_pip_is_made_anew(tree: Path) -> None:
     assert not setup.is_usable(venv)
     (venv / "bin" / "pip").touch()
     assert setup.is_usable(venv)
+
+
+def test_a_second_set_up_waits_and_finds_everything_done(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = os.open(tree, os.O_RDONLY)
+    fcntl.flock(first, fcntl.LOCK_EX)
+    told = threading.Event()
+    said: list[str] = []
+
+    def heard(line: str) -> None:
+        said.append(line)
+        told.set()
+
+    monkeypatch.setattr(setup, "say", heard)
+    ended: list[int] = []
+    second = threading.Thread(target=lambda: ended.append(setup.main([])))
+    second.start()
+    assert told.wait(10)
+    monkeypatch.setattr(setup, "is_stamped", lambda: True)
+    os.close(first)
+    second.join(10)
+
+    assert ended == [0]
+    assert said == ["Another set-up runs in this tree; waiting for its end."]
+    assert list(tree.iterdir()) == []
