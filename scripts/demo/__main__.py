@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 from scripts import firewall_rules
-from scripts.demo import earlier, free, leftovers
+from scripts.demo import earlier, free, image, leftovers
 from scripts.demo.processes import Ended, Processes
 from scripts.demo.programs import TREE, Place
 from scripts.demo.story import Story
@@ -119,6 +119,9 @@ def _stay_up(place: Place, story: Story, processes: Processes) -> None:
     for name, person in story.people().items():
         say(f"  {name:<9} {person.email:<28} password {person.password}")
     say(f"The operator's pages are at {place.url}/admin/")
+    say("To rent from another terminal, in this folder:")
+    for line in renting(place.url, story.renter.email):
+        say(f"  {line}")
     say("Press Ctrl-C to end it and remove every trace.")
     waiting = threading.Event()
     while not waiting.wait(1):
@@ -126,6 +129,16 @@ def _stay_up(place: Place, story: Story, processes: Processes) -> None:
         # make may be all that hears of a closed terminal, and it waits for us.
         if terminal and not sys.stdout.isatty():
             raise Stopped
+
+
+def renting(url: str, email: str) -> tuple[str, ...]:
+    """Return what a person types to rent this machine; the set-up put ``berth`` into ``.venv``."""
+    asked = f"--cheapest --image {image.NAME} --cpus 1 --lease 1h --wait"
+    return (
+        f".venv/bin/berth login --url {url} --email {email}",
+        ".venv/bin/berth keys add ~/.ssh/id_ed25519.pub",
+        f".venv/bin/berth up {asked}",
+    )
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
