@@ -46,14 +46,6 @@ def configuration(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Chec
                 id="berth.W001",
             )
         )
-    if not settings.SENDS_MAIL:
-        found.append(
-            Warning(
-                "Nobody can set a new password by e-mail.",
-                hint="Set BERTH_EMAIL_URL to a mail server.",
-                id="berth.W003",
-            )
-        )
     if settings.BEHIND_TLS_PROXY and not settings.TRUSTED_PROXIES:
         found.append(
             Warning(
@@ -63,3 +55,17 @@ def configuration(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Chec
             )
         )
     return found
+
+
+@register(Tags.security, deploy=True)
+def mail(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Return what a site for people lacks; other commands need not repeat it each time."""
+    if settings.SENDS_MAIL:
+        return []
+    return [
+        Warning(
+            "Nobody can set a new password by e-mail.",
+            hint="Set BERTH_EMAIL_URL to a mail server.",
+            id="berth.W003",
+        )
+    ]

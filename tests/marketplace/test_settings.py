@@ -78,7 +78,6 @@ def test_the_checks_pass_as_it_stands() -> None:
         ({"FEE_PPM": -1}, "berth.E003"),
         ({"FEE_PPM": 1_000_001}, "berth.E003"),
         ({"EMBEDDED": False, "TEST_PAYMENTS": True}, "berth.W001"),
-        ({"SENDS_MAIL": False}, "berth.W003"),
         ({"BEHIND_TLS_PROXY": True, "TRUSTED_PROXIES": 0}, "berth.W002"),
     ],
 )
@@ -88,6 +87,14 @@ def test_a_dangerous_setting_is_reported(
     for name, value in changes.items():
         setattr(settings, name, value)
     assert code in {problem.id for problem in run_checks()}
+
+
+def test_a_missing_mail_server_is_told_by_check_deploy_and_no_other_command(
+    settings: Settings,
+) -> None:
+    settings.SENDS_MAIL = False
+    assert run_checks() == []
+    assert "berth.W003" in {found.id for found in run_checks(include_deployment_checks=True)}
 
 
 def test_sqlite_writes_ahead_and_waits_for_locks(db: None) -> None:
