@@ -3,6 +3,7 @@
 from django.urls import path
 
 from marketplace.pages.views.api_keys import api_keys, revoke_key
+from marketplace.pages.views.favicon import favicon
 from marketplace.pages.views.home import home
 from marketplace.pages.views.host import host, issue_enrolment_token, set_terms
 from marketplace.pages.views.keys import keys, remove_key
@@ -16,6 +17,7 @@ from marketplace.pages.views.rentals import rentals
 
 urlpatterns = [
     path("", home, name="home"),
+    path("favicon.ico", favicon, name="favicon"),
     path("offers/", offers, name="offers"),
     path("offers/<uuid:offer_id>/rent", rent, name="rent"),
     path("rentals/", rentals, name="rentals"),

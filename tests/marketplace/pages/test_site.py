@@ -101,3 +101,8 @@ def test_a_fragment_for_somebody_who_logged_out_moves_the_window_to_the_log_in(d
     reply = Client().get("/rentals/", headers=told)
     assert reply.headers["HX-Redirect"] == "/accounts/login/?next=/rentals/"
     assert reply.content == b""
+
+
+def test_an_answer_without_icon_gets_the_mark(db: None) -> None:
+    reply = Client().get("/favicon.ico")
+    assert (reply.status_code, reply.headers["location"]) == (302, "/static/mark.svg")
