@@ -1,8 +1,10 @@
 """The import contracts hold, and each of them really catches what it forbids."""
 
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -93,3 +95,21 @@ def test_no_contract_is_without_a_planted_violation() -> None:
     contracts = {line.split('"')[1] for line in text.splitlines() if line.startswith("id = ")}
 
     assert contracts == {contract for contract, _, _ in PLANTED}
+
+
+def test_the_architecture_names_exactly_the_layers_that_there_are() -> None:
+    text = (TREE / "docs/architecture.md").read_text()
+    told = text.partition("a lower one only:")[2].partition(".\n")[0]
+    contracts = tomllib.loads((TREE / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (layers,) = (one["layers"] for one in contracts["contracts"] if one["id"] == "layers")
+    named = [[name.strip(" ()") for name in layer.split("|")] for layer in layers]
+    there = [[name for name in layer if is_there(name)] for layer in named]
+    assert [re.split(r",\s+", one.strip(" `\n")) for one in told.split(">")] == [
+        layer for layer in there if layer
+    ]
+
+
+def is_there(name: str) -> bool:
+    """Say whether the marketplace has the app or module; a layer may name a later one."""
+    place = TREE / "marketplace"
+    return (place / f"{name}.py").exists() or (place / name / "__init__.py").exists()
