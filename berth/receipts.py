@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from berth.problem import Refused
-from berth.shapes import Receipts
+from berth.shapes import Receipts, Rental
 from protocol.receipts import BrokenChain, Interval, check_chain
 
 
@@ -14,10 +14,12 @@ class Proof:
     """What the receipts prove."""
 
     machine_key: str
+    #: whether the caller named this key; else the receipts alone say whose it is
+    key_vouched: bool
     #: None: there is no interval yet
     placement_id: str | None
     intervals: int
-    #: the time that the machine signed for
+    #: the time that the machine signed for, at most the time that the rental took
     proven_ms: int
     #: the time that was billed, never more than proven
     billed_ms: int
@@ -41,9 +43,22 @@ def read(content: bytes) -> Receipts:
 class Check:
     """Checks receipts page by page, so that a month of them needs no more memory than a page."""
 
-    def __init__(self, *, machine_key: str | None = None) -> None:
-        """``machine_key`` pins the machine that must have signed."""
+    def __init__(
+        self,
+        *,
+        machine_key: str | None = None,
+        placement_id: str | None = None,
+        wall_ms: int | None = None,
+    ) -> None:
+        """Pin what the receipts must be of; None: the receipts say it themselves.
+
+        ``machine_key``: the machine that must have signed. ``placement_id``: what the intervals
+        must name. ``wall_ms``: how long the rental took, which is the most that can be billed.
+        """
         self._machine_key = machine_key
+        self._key_vouched = machine_key is not None
+        self._placement_id = placement_id
+        self._wall_ms = wall_ms
         self._first: Interval | None = None
         self._last: Interval | None = None
         self._intervals = 0
@@ -62,6 +77,8 @@ class Check:
             raise Refused("receipts_broken", "The receipts are of another machine.")
         if any(one.interval.machine_key != self._machine_key for one in page.intervals):
             raise Refused("receipts_broken", "An interval was signed by another machine.")
+        if any(not self._is_of_it(one.interval) for one in page.intervals):
+            raise Refused("receipts_broken", "An interval is of another rental.")
         try:
             self._proven_ms += check_chain(page.intervals, after=self._last)
         except BrokenChain as error:
@@ -71,6 +88,9 @@ class Check:
             self._last = page.intervals[-1].interval
         self._intervals += len(page.intervals)
         self._billed_ms, self._cost_microusd = page.billed_ms, page.cost_microusd
+
+    def _is_of_it(self, interval: Interval) -> bool:
+        return self._placement_id in (None, str(interval.placement_id))
 
     def proof(self) -> Proof:
         """Return what all pages prove together.
@@ -82,14 +102,33 @@ class Check:
                 f"{self._billed_ms} ms were billed but only {self._proven_ms} ms are signed for."
             )
             raise Refused("receipts_overbilled", sentence)
+        if self._wall_ms is not None and self._billed_ms > self._wall_ms:
+            sentence = (
+                f"{self._billed_ms} ms were billed but the rental took only {self._wall_ms} ms."
+            )
+            raise Refused("receipts_overbilled", sentence)
         return Proof(
             machine_key=self._machine_key or "",
+            key_vouched=self._key_vouched,
             placement_id=str(self._first.placement_id) if self._first else None,
             intervals=self._intervals,
-            proven_ms=self._proven_ms,
+            proven_ms=(
+                self._proven_ms if self._wall_ms is None else min(self._proven_ms, self._wall_ms)
+            ),
             billed_ms=self._billed_ms,
             cost_microusd=self._cost_microusd,
         )
+
+
+def wall_ms(rental: Rental) -> int | None:
+    """Return how long the rental took, or takes at most; None: it does not say.
+
+    By the marketplace's clock alone: this computer's may be wrong.
+    """
+    ends = [end for end in (rental.ended_at, rental.ends_at) if end is not None]
+    if rental.started_at is None or not ends:
+        return None
+    return max(0, int((min(ends) - rental.started_at).total_seconds() * 1000))
 
 
 def check(receipts: Receipts, *, machine_key: str | None = None) -> Proof:

@@ -81,6 +81,8 @@ class Rental(Shape):
     reason_code: str | None = ""
     reason: str | None = ""
     machine_id: str | None = None
+    #: what every receipt of this rental names
+    placement_id: str | None = None
     offer_id: str | None = None
     image: str = ""
     resources: Resources | None = None

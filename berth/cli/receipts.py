@@ -14,7 +14,7 @@ from berth import receipts as proofs
 from berth.cli import output, session
 from berth.cli.options import AsJson, RentalId
 from berth.problem import Refused
-from berth.shapes import Receipts
+from berth.shapes import Receipts, Rental
 from berth.units import format_duration, format_usd
 
 #: saved receipts of a month in ten-second intervals stay below this
@@ -34,10 +34,11 @@ def receipts(
     as_json: AsJson = False,
 ) -> None:
     """Show the intervals that the machine signed for a rental."""
-    check = proofs.Check(machine_key=machine_key) if verify or machine_key else None
     shown: list[Receipts] = []
     with session.client() as client, _saved(out) as save:
-        for page in client.receipts(session.find(client, rental_id).id):
+        rental = session.find(client, rental_id)
+        check = _check(rental, machine_key) if verify or machine_key else None
+        for page in client.receipts(rental.id):
             save(page)
             if check is not None:
                 check.add(page)
@@ -65,6 +66,14 @@ def verify_receipt(
         output.write_json(asdict(proof))
     else:
         _show(proof)
+
+
+def _check(rental: Rental, machine_key: str | None) -> proofs.Check:
+    return proofs.Check(
+        machine_key=machine_key,
+        placement_id=rental.placement_id,
+        wall_ms=proofs.wall_ms(rental),
+    )
 
 
 def _content(file: str) -> bytes:
@@ -140,10 +149,16 @@ def _show(proof: proofs.Proof) -> None:
     output.say("The receipts hold: every interval is signed, in order and without overlap.")
     output.pairs(
         {
-            "Machine": proof.machine_key,
+            "Machine": _signer(proof),
             "Placement": proof.placement_id or "-",
             "Intervals": str(proof.intervals),
             "Signed for": format_duration(proof.proven_ms),
             "Billed": f"{format_duration(proof.billed_ms)}, {format_usd(proof.cost_microusd)}",
         }
     )
+
+
+def _signer(proof: proofs.Proof) -> str:
+    if proof.key_vouched:
+        return proof.machine_key
+    return f"signed by key {proof.machine_key}, which nobody vouched for"

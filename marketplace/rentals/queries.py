@@ -37,6 +37,8 @@ class RentalView:
     reason_code: str
     reason: str
     machine_id: UUID
+    #: what the machine's receipts name
+    placement_id: UUID
     offer_id: UUID
     image: str
     cpus: int
@@ -148,6 +150,7 @@ def _view(rental: Rental) -> RentalView:
         reason_code=placement.reason_code,
         reason=placement.reason,
         machine_id=placement.machine_id,
+        placement_id=placement.id,
         offer_id=rental.offer_id,
         image=placement.workload["image"],
         cpus=placement.cpus,

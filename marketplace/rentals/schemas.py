@@ -59,6 +59,8 @@ class RentalReply(Schema):
     reason_code: str
     reason: str
     machine_id: UUID
+    #: what every receipt of this rental names
+    placement_id: UUID
     offer_id: UUID
     image: str
     resources: Resources
@@ -91,6 +93,7 @@ class RentalReply(Schema):
             reason_code=view.reason_code,
             reason=view.reason,
             machine_id=view.machine_id,
+            placement_id=view.placement_id,
             offer_id=view.offer_id,
             image=view.image,
             resources=Resources.of(

@@ -214,8 +214,10 @@ class Market:
 
     def add_rental(self, **request: Any) -> dict[str, Any]:
         """Return a new rental, queued."""
+        rental_id = str(uuid.uuid4())
         rental = {
-            "id": str(uuid.uuid4()),
+            "id": rental_id,
+            "placement_id": rental_id,
             "state": "queued",
             "progress": "",
             "reason": "",

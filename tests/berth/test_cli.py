@@ -3,6 +3,7 @@
 import json
 import socket
 import stat
+import uuid
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 
 from berth.cli.app import app
 from protocol.signing import openssh_public_key, public_key_of
-from tests.berth.market import API_KEY, DOOR, PASSWORD, Fault, Market, Refusal, offer
+from tests.berth.market import API_KEY, DOOR, MACHINE, PASSWORD, Fault, Market, Refusal, offer
 from tests.berth.terminal import Terminal
 
 UP = ("up", "--cheapest", "--image", "debian:12", "--lease", "1h", "--json")
@@ -205,7 +206,11 @@ def test_receipts_are_saved_and_checked_offline(terminal: Terminal, market: Mark
     ran = terminal.berth("receipts", rental["id"], "--verify", "--out", str(file), "--json")
     assert ran.json["proof"]["proven_ms"] == 3000
     assert len(ran.json["intervals"]) == 3
-    assert terminal.berth("receipts", rental["id"], "--verify").out.startswith("The receipts hold")
+    held = terminal.berth("receipts", rental["id"], "--verify").out
+    assert held.startswith("The receipts hold")
+    assert "nobody vouched for" in " ".join(held.split())
+    pinned = ("--machine-key", public_key_of(MACHINE))
+    assert "vouched" not in terminal.berth("receipts", rental["id"], "--verify", *pinned).out
     assert terminal.berth("receipts", rental["id"]).out.count("…") == 3
     terminal.environment["BERTH_URL"] = "http://127.0.0.1:1"
     assert terminal.berth("verify-receipt", str(file), "--json").json["intervals"] == 3
@@ -213,6 +218,21 @@ def test_receipts_are_saved_and_checked_offline(terminal: Terminal, market: Mark
     content["intervals"][1]["interval"]["to_age_ms"] += 1
     spoilt = terminal.berth("verify-receipt", "-", "--json", stdin=json.dumps(content))
     assert (spoilt.code, spoilt.out, spoilt.problem["code"]) == (1, "", "receipts_broken")
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"placement_id": str(uuid.uuid4())}, "receipts_broken"),
+        ({"ended_at": "2026-01-01T00:00:01Z"}, "receipts_overbilled"),
+    ],
+)
+def test_receipts_must_be_of_the_rental_and_fit_its_time(
+    terminal: Terminal, market: Market, changed: dict[str, str], code: str
+) -> None:
+    rental = market.add_rental(**changed)
+    ran = terminal.berth("receipts", rental["id"], "--verify", "--json")
+    assert (ran.code, ran.problem["code"]) == (1, code)
 
 
 def test_ssh_before_there_is_a_door_is_refused(terminal: Terminal, market: Market) -> None:

@@ -92,7 +92,7 @@ def test_pages_are_one_chain() -> None:
     # More is billed by now than the first page alone proves.
     check.add(made([first, second]))
     check.add(made([third]))
-    assert check.proof() == receipts.check(made(chain(PLACEMENT)))
+    assert check.proof() == receipts.check(made(chain(PLACEMENT)), machine_key=KEY)
     with pytest.raises(Refused) as caught:
         check.add(made([second]))
     assert caught.value.code == "receipts_broken"
