@@ -8,6 +8,15 @@ IPV6_INTERNET = IPv6Network("2000::/3")
 IPV6_6TO4 = IPv6Network("2002::/16")
 
 
+def is_private(address: str) -> bool:
+    """Say whether a machine's address, a name too, is surely none of the public internet."""
+    try:
+        return not is_public(address)
+    except ValueError:
+        # A name of one word is known to its own network, as "localhost" is to itself.
+        return "." not in address.rstrip(".")
+
+
 def is_public(text: str) -> bool:
     """Say whether an IP address, not a name, is one host of the public internet.
 

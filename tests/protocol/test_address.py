@@ -1,6 +1,6 @@
 import pytest
 
-from protocol.address import is_public
+from protocol.address import is_private, is_public
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,21 @@ def test_no_other_spelling_leads_inside(address: str) -> None:
 def test_a_name_is_no_address() -> None:
     with pytest.raises(ValueError, match="localhost"):
         is_public("localhost")
+
+
+@pytest.mark.parametrize(
+    ("address", "private"),
+    [
+        ("9.9.9.9", False),
+        ("gpu.example.org", False),
+        ("gpu.example.org.", False),
+        ("192.168.1.7", True),
+        ("fe80::1", True),
+        ("localhost", True),
+        ("gpu-box.", True),
+    ],
+)
+def test_a_machines_address_is_private_where_no_internet_name_is_like_it(
+    address: str, private: bool
+) -> None:
+    assert is_private(address) is private

@@ -4,6 +4,7 @@ import logging
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
@@ -11,6 +12,7 @@ from marketplace.domain.problem import Refused
 from marketplace.machines.actions import describe
 from marketplace.machines.actions.issue_token import digest
 from marketplace.machines.models import EnrolmentToken, Machine
+from protocol.address import is_private
 from protocol.agent import EnrolRequest
 
 logger = logging.getLogger(__name__)
@@ -26,6 +28,17 @@ class EnrolmentTokenExpired(Refused):
     code = "enrolment_token_expired"
     status = 403
     sentence = "This enrolment token has expired; make a new one on the host page."
+
+
+class AddressPrivate(Refused):
+    code = "address_private"
+    status = 422
+
+    def __init__(self, address: str) -> None:
+        super().__init__(
+            f"Renters cannot reach {address} over the internet;"
+            " name this machine's public address: --address ADDRESS."
+        )
 
 
 class MachineOfAnother(Refused):
@@ -48,6 +61,7 @@ def enrol(
     The request's signature is checked before (``authenticate.check_signature``); give the key that
     it returned as ``signed_by``.
 
+    :raises AddressPrivate: when renters of this site could not reach it.
     :raises KeyMismatch: when ``signed_by`` is not the machine's own key.
     :raises EnrolmentTokenUnknown: when there is no such token or another machine used it.
     :raises EnrolmentTokenExpired: when it is too old.
@@ -55,6 +69,8 @@ def enrol(
     """
     if signed_by is not None and signed_by != request.machine_key:
         raise KeyMismatch
+    if not settings.PRIVATE_MACHINES and is_private(request.address):
+        raise AddressPrivate(request.address)
     with transaction.atomic():
         host_id = _use_token(request, now)
         machine = _write(request, host_id, now, miner_hotkey)

@@ -2,9 +2,11 @@ from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pytest_django import Settings
 
 from marketplace.machines.actions.describe import describe
 from marketplace.machines.actions.enrol import (
+    AddressPrivate,
     EnrolmentTokenExpired,
     EnrolmentTokenUnknown,
     KeyMismatch,
@@ -109,6 +111,28 @@ def test_another_host_may_not_take_a_machine_and_keeps_the_token(
         enrol(request=enrol_request(private, token), now=NOW)
     assert Machine.objects.get().host == user()
     assert EnrolmentToken.objects.get(host=user("other@example.org")).used_at is None
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "::1", "localhost", "gpu-box"])
+def test_an_address_that_no_renter_reaches_is_refused_and_the_token_kept(
+    private: Ed25519PrivateKey, settings: Settings, address: str
+) -> None:
+    request = enrol_request(private, token_of()).model_copy(update={"address": address})
+    settings.PRIVATE_MACHINES = False
+    with pytest.raises(AddressPrivate, match=f"cannot reach {address} .* --address"):
+        enrol(request=request, now=NOW)
+    assert EnrolmentToken.objects.get().used_at is None
+    settings.PRIVATE_MACHINES = True
+    assert enrol(request=request, now=NOW).address == address
+
+
+@pytest.mark.parametrize("address", ["9.9.9.9", "2a01:4f8::1", "gpu.example.org"])
+def test_a_public_address_and_a_name_are_taken(
+    private: Ed25519PrivateKey, settings: Settings, address: str
+) -> None:
+    settings.PRIVATE_MACHINES = False
+    request = enrol_request(private, token_of()).model_copy(update={"address": address})
+    assert enrol(request=request, now=NOW).address == address
 
 
 def test_a_request_signed_by_another_key_is_refused(private: Ed25519PrivateKey) -> None:
