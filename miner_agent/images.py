@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import os
 import shutil
 import socket
 import tarfile
@@ -41,6 +42,10 @@ PROGRESS_EVERY_S = 1.0
 KEPT_BYTES = 2 << 30
 #: with less than this, unused images are removed before another one is fetched
 ROOM_BYTES = 10 << 30
+#: the same of files, of which a disk holds only so many
+KEPT_FILES, ROOM_FILES = 100_000, 500_000
+#: as the registry sends it; what it unpacks to is watched on the disk
+IMAGE_BYTES_MOST = 64 << 30
 #: an empty log-in: without it the client would send the host's own
 NOBODY: dict[str, str] = {}
 
@@ -73,6 +78,13 @@ def free_bytes(folder: str) -> int:
     return shutil.disk_usage(folder).free
 
 
+def free_files(folder: str) -> int:
+    """Return how many more files the disk of this folder can hold."""
+    told = os.statvfs(folder)
+    # Some file systems have no such limit.
+    return told.f_favail if told.f_files else ROOM_FILES
+
+
 class Images:
     """The images that renters may use. The host's other images are not for them."""
 
@@ -84,12 +96,14 @@ class Images:
         allowed: Sequence[str] = (),
         resolve: Callable[[str], Sequence[str]] = resolve,
         free_bytes: Callable[[str], int] = free_bytes,
+        free_files: Callable[[str], int] = free_files,
     ) -> None:
         self._engine = engine
         self._machine = machine
         self._allowed = allowed
         self._resolve = resolve
         self._free_bytes = free_bytes
+        self._free_files = free_files
         self._pulls = threading.BoundedSemaphore(PULLS_MOST)
 
     def image(self, reference: str, *, progress: Callable[[str], None]) -> Image:
@@ -233,9 +247,12 @@ class Images:
             raise PullGivenUp("Docker lost it after its pull")
         return found
 
+    def _lacks(self, root: str, room_bytes: int, room_files: int) -> bool:
+        return self._free_bytes(root) < room_bytes or self._free_files(root) < room_files
+
     def _fetch(self, name: str, digest: str, progress: Callable[[str], None]) -> None:
         root = self._engine.facts().root
-        if self._free_bytes(root) < ROOM_BYTES:
+        if self._lacks(root, ROOM_BYTES, ROOM_FILES):
             self.remove_unused()
         deadline = time.monotonic() + PULL_DEADLINE_S
         pull = Pull()
@@ -247,11 +264,13 @@ class Images:
                 pull.note(line)
                 now_s = time.monotonic()
                 if now_s - shown_at > PROGRESS_EVERY_S:
-                    if self._free_bytes(root) < KEPT_BYTES:
+                    if self._lacks(root, KEPT_BYTES, KEPT_FILES):
                         raise PullGivenUp("this machine has no room for it")
                     percent = pull.percent()
                     progress("pulling" if percent is None else f"pulling {percent} %")
                     shown_at = now_s
+                if pull.size_bytes() > IMAGE_BYTES_MOST:
+                    raise PullGivenUp(f"it is larger than {IMAGE_BYTES_MOST >> 30} GiB")
                 if pull.is_too_slow(now_s=now_s):
                     slowest = f"{SLOWEST_BYTES_S // 1000} kB a second"
                     raise PullGivenUp(f"its registry sent less than {slowest} for minutes")

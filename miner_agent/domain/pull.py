@@ -52,6 +52,10 @@ class Pull:
         total = UNPACKED * sum(self._bytes.values())
         return 100 * sum(self._done.values()) // total if total else None
 
+    def size_bytes(self) -> int:
+        """Return the size of all layers heard of, as the registry sends them."""
+        return sum(self._bytes.values())
+
     def is_too_slow(self, *, now_s: float) -> bool:
         """Say whether its registry has kept below the slowest pace for too long.
 

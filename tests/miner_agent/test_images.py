@@ -38,13 +38,14 @@ def made(engine: None) -> Iterator[list[str]]:
         docker("rmi", "-f", name)
 
 
-def finder(*allowed: str, free_bytes: int = 1 << 40) -> Images:
+def finder(*allowed: str, free_bytes: int = 1 << 40, free_files: int = 1 << 40) -> Images:
     return Images(
         engine=Engine(),
         machine=MACHINE,
         allowed=allowed,
         resolve=lambda host: WORLD.get(host, ()),
         free_bytes=lambda folder: free_bytes,
+        free_files=lambda folder: free_files,
     )
 
 
@@ -190,6 +191,23 @@ def test_an_image_that_would_fill_the_disk_is_not_fetched(
     name = registry.push("open/huge", "1", images.content(text=registry.name))
     with pytest.raises(ImagePullFailed, match="no room"):
         finder(free_bytes=1 << 30).image(name, progress=lambda text: None)
+
+
+def test_an_image_that_would_use_up_the_disks_files_is_not_fetched(
+    registry: Registry, made: list[str]
+) -> None:
+    name = registry.push("open/many", "1", images.content(text=registry.name))
+    with pytest.raises(ImagePullFailed, match="no room"):
+        finder(free_files=1000).image(name, progress=lambda text: None)
+
+
+def test_an_image_larger_than_any_is_given_up(
+    registry: Registry, made: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("miner_agent.images.IMAGE_BYTES_MOST", 1000)
+    name = registry.push("open/large", "1", images.content(text=random.randbytes(900_000).hex()))
+    with pytest.raises(ImagePullFailed, match="larger than"):
+        finder().image(name, progress=lambda text: None)
 
 
 def origin(image_id: str) -> str:
