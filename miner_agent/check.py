@@ -8,7 +8,8 @@ from miner_agent.access import kit
 from miner_agent.domain.runc import open_holes
 from miner_agent.engine import EngineUnavailable
 from miner_agent.facts.gpus import read_gpus
-from miner_agent.machine import Machine
+from miner_agent.machine import Machine, NotEnrolled
+from protocol.address import is_private
 
 
 class NotIsolated(Exception):
@@ -94,6 +95,15 @@ def _isolates(wants: Sequence[str], *, holds: str, lacks: str, needed: bool) -> 
 
 
 def _enrolled(machine: Machine) -> Result:
-    passed = machine.key_path.exists()
-    sentence = "This machine has its key." if passed else "This machine is not enrolled yet."
+    try:
+        enrolled = machine.enrolment()
+    except NotEnrolled as error:
+        return Result(passed=False, sentence=str(error), needed=False)
+    given, told = enrolled.address, machine.settings.address
+    sentence = f"This machine is enrolled. Renters are given {given}."
+    if told != given:
+        sentence += f" BERTH_AGENT_ADDRESS says {told}: enroll again to change it."
+    elif is_private(given):
+        sentence += " It is reached from its own network only."
+    passed = told == given and not is_private(given)
     return Result(passed=passed, sentence=sentence, needed=False)

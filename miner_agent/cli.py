@@ -5,7 +5,6 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 
 from miner_agent import VERSION, daemon, log
 from miner_agent.access.kit import KitMissing
@@ -16,6 +15,7 @@ from miner_agent.firewall import FirewallFailed
 from miner_agent.machine import AlreadyRunning, Machine, NotEnrolled
 from miner_agent.market import MarketRefused, MarketUnreachable
 from miner_agent.settings import BadSetting, Settings, read
+from protocol.signing import public_key_of
 
 #: what a person is told in one sentence instead of a traceback
 EXPECTED = (
@@ -30,6 +30,7 @@ EXPECTED = (
     MarketUnreachable,
     NotEnrolled,
     NotIsolated,
+    daemon.TokenMalformed,
 )
 
 
@@ -49,12 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    settings = read(os.environ)
-    if options.marketplace_url:
-        settings = replace(settings, marketplace_url=options.marketplace_url)
-    if options.address:
-        settings = replace(settings, address=options.address)
-    return settings
+    told = {"BERTH_MARKETPLACE_URL": options.url, "BERTH_AGENT_ADDRESS": options.address}
+    return read({**os.environ, **{name: text for name, text in told.items() if text is not None}})
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -62,12 +59,17 @@ def _parser() -> argparse.ArgumentParser:
         prog="berth-agent", description="Offers this machine on a Berth marketplace."
     )
     parser.add_argument("--version", action="version", version=VERSION)
-    parser.add_argument("--marketplace-url", help="default: BERTH_MARKETPLACE_URL")
-    parser.add_argument("--address", help="where others reach this machine: BERTH_AGENT_ADDRESS")
+    parser.set_defaults(url=None, address=None)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     commands.add_parser("check", help="say what is missing here").set_defaults(perform=_check)
     enroll = commands.add_parser("enroll", help="make this machine yours with a one-time token")
     enroll.add_argument("token")
+    enroll.add_argument("--url", help="of the marketplace; default: BERTH_MARKETPLACE_URL")
+    enroll.add_argument(
+        "--address",
+        help="where renters reach this machine; default: BERTH_AGENT_ADDRESS, else the address"
+        " of the interface that leads to the marketplace",
+    )
     enroll.set_defaults(perform=_enroll)
     run = commands.add_parser("run", help="take part until stopped; rentals outlive a stop")
     run.add_argument(
@@ -89,8 +91,10 @@ def _check(machine: Machine, options: argparse.Namespace) -> int:
 
 
 def _enroll(machine: Machine, options: argparse.Namespace) -> int:
-    machine_id = asyncio.run(daemon.enrol(machine, token=options.token))
-    sys.stdout.write(f"Enrolled as machine {machine_id}.\n")
+    enrolled = asyncio.run(daemon.enrol(machine, token=options.token))
+    sys.stdout.write(
+        f"Enrolled as machine {enrolled.machine_id}. Renters are given {enrolled.address}.\n"
+    )
     return 0
 
 
@@ -100,7 +104,13 @@ def _run(machine: Machine, options: argparse.Namespace) -> int:
 
 
 def _status(machine: Machine, options: argparse.Namespace) -> int:
-    machine.key()
+    enrolled = machine.enrolment()
+    sys.stdout.write(
+        f"machine      {enrolled.machine_id}\n"
+        f"machine key  {public_key_of(machine.key())}\n"
+        f"marketplace  {machine.settings.marketplace_url}\n"
+        f"address      {enrolled.address}\n"
+    )
     journal = machine.journal()
     placements = journal.placements().values()
     for placement in placements:

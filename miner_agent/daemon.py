@@ -4,18 +4,21 @@ import asyncio
 import contextlib
 import logging
 import signal
-from uuid import UUID
 
-from miner_agent import VERSION, firewall
+from pydantic import TypeAdapter, ValidationError
+
+from miner_agent import VERSION, enrolment, firewall
 from miner_agent.access.door import Answers, NoAnswer, open_door
 from miner_agent.access.proof import Proofs
 from miner_agent.agent import Agent
 from miner_agent.check import check, refuse_unisolated
 from miner_agent.engine import Engine, EngineRefused, EngineUnavailable
+from miner_agent.enrolment import Enrolment
 from miner_agent.machine import Machine
 from miner_agent.market import HttpMarket, MarketRefused, MarketUnreachable
+from miner_agent.route import local_address
 from miner_agent.supervisor import Supervisor
-from protocol.agent import EnrolRequest
+from protocol.agent import EnrolmentToken, EnrolRequest
 from protocol.signing import public_key_of
 
 #: seconds that a leaving agent waits for the marketplace to hear it
@@ -24,18 +27,29 @@ FAREWELL_S = 3
 logger = logging.getLogger(__name__)
 
 
-async def enrol(machine: Machine, *, token: str) -> UUID:
+class TokenMalformed(Exception):
+    """No marketplace ever issued this token."""
+
+
+async def enrol(machine: Machine, *, token: str) -> Enrolment:
     """Make the machine's key where there is none and tell the marketplace whose machine it is.
 
-    :raises MarketRefused: when the token is unknown, used or expired.
+    :raises TokenMalformed: when it is no token at all.
+    :raises MarketRefused: when the token is unknown, used or expired, or the address private.
     """
+    try:
+        TypeAdapter(EnrolmentToken).validate_python(token)
+    except ValidationError as error:
+        message = "This is no enrolment token; copy the whole line from the site's page Host."
+        raise TokenMalformed(message) from error
     with machine.alone():
         key, settings = machine.key_or_new(), machine.settings
+        address = settings.address or local_address(settings.marketplace_url)
         request = EnrolRequest(
             token=token,
             machine_key=public_key_of(key),
             agent_version=VERSION,
-            address=settings.address,
+            address=address,
             control_port=settings.control_port,
             port_first=settings.port_first,
             port_last=settings.port_last,
@@ -50,14 +64,20 @@ async def enrol(machine: Machine, *, token: str) -> UUID:
         journal = machine.journal()
         journal.remember(revision="0", nonce="")
         journal.close()
-        return reply.machine_id
+        enrolled = Enrolment(
+            machine_id=reply.machine_id, marketplace_url=settings.marketplace_url, address=address
+        )
+        enrolment.write(settings.home, enrolled)
+        return enrolled
 
 
 async def run(machine: Machine, *, ephemeral: bool) -> None:
     """Serve until SIGINT or SIGTERM. Rentals run on, unless ``ephemeral`` removes everything.
 
+    :raises NotEnrolled: when it is nobody's machine yet.
     :raises NotIsolated: when rentals would not be kept apart from this machine.
     """
+    machine.enrolment()
     with machine.alone():
         engine = machine.engine()
         results = check(machine)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from miner_agent import disk, facts, firewall
+from miner_agent import disk, enrolment, facts, firewall
 from miner_agent.acceptance import Acceptance
 from miner_agent.access import kit
 from miner_agent.access.rental import Doors
@@ -17,6 +17,7 @@ from miner_agent.clock import MachineClock
 from miner_agent.containers import Containers
 from miner_agent.disk import Disks
 from miner_agent.engine import Engine
+from miner_agent.enrolment import Enrolment
 from miner_agent.facts.gpus import read_gpus
 from miner_agent.images import Images
 from miner_agent.journal import Journal
@@ -28,11 +29,12 @@ from protocol.signing import public_key_of
 
 #: so much of the machine key names the machine's objects in Docker
 NAME_CHARACTERS = 12
+NOT_ENROLLED = "This machine is not enrolled; run: berth-agent enroll TOKEN --url URL"
 BRIDGES = Path("/sys/class/net")
 
 
 class NotEnrolled(Exception):
-    """This machine has no key yet."""
+    """This machine is nobody's yet."""
 
 
 class AlreadyRunning(Exception):
@@ -70,8 +72,18 @@ class Machine:
         :raises NotEnrolled: when there is none yet.
         """
         if not self.key_path.exists():
-            raise NotEnrolled("This machine is not enrolled; run: berth-agent enroll TOKEN")
+            raise NotEnrolled(NOT_ENROLLED)
         return read_private_key(self.key_path)
+
+    def enrolment(self) -> Enrolment:
+        """Return who this machine is to its marketplace.
+
+        :raises NotEnrolled: when it was never enrolled.
+        """
+        enrolled = enrolment.read(self.settings.home)
+        if enrolled is None or not self.key_path.exists():
+            raise NotEnrolled(NOT_ENROLLED)
+        return enrolled
 
     def key_or_new(self) -> Ed25519PrivateKey:
         """Return the machine's key, making it at the first call."""

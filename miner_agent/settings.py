@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from miner_agent import enrolment
 from miner_agent.domain.container_spec import OPEN_FILES_MOST
 from protocol.agent import ADDRESS
 
+URL_DEFAULT = "http://127.0.0.1:8000"
 NETWORK_DEFAULT = "10.213.0.0/16"
 PORTS_DEFAULT = "20000-20999"
 CONTROL_PORT_DEFAULT = "20022"
@@ -28,8 +31,8 @@ class Settings:
 
     home: Path
     marketplace_url: str
-    #: where renters and validators reach this machine
-    address: str
+    #: where renters and validators reach this machine; None: nobody has said, nor enrolled it
+    address: str | None
     control_port: int
     port_first: int
     port_last: int
@@ -46,30 +49,36 @@ class Settings:
     allow_unisolated: bool = False
 
     def __post_init__(self) -> None:
-        if not ADDRESS.fullmatch(self.address):
+        if self.address is not None and not ADDRESS.fullmatch(self.address):
             raise BadSetting("BERTH_AGENT_ADDRESS must be a host name or an IP address.")
+        if not _is_url(self.marketplace_url):
+            raise BadSetting("BERTH_MARKETPLACE_URL must look like https://berth.example.")
 
     @property
     def bind_address(self) -> str:
         """Return the address to listen on: everywhere, unless the machine's own is a loopback."""
+        address = self.address or "localhost"
         try:
-            loopback = ip_address(self.address).is_loopback
+            loopback = ip_address(address).is_loopback
         except ValueError:
-            loopback = self.address == "localhost"
+            loopback = address == "localhost"
         return "127.0.0.1" if loopback else "0.0.0.0"  # noqa: S104
 
 
 def read(environment: Mapping[str, str]) -> Settings:
-    """Return the settings.
+    """Return the settings; where the environment is silent, the enrolment's.
 
     :raises BadSetting: when one of them is malformed.
     """
     first, last = _ports(environment.get("BERTH_AGENT_PORTS", PORTS_DEFAULT))
     disk = environment.get("BERTH_AGENT_DISK_BYTES", "")
+    home = Path(environment.get("BERTH_AGENT_HOME") or _home_default()).absolute()
+    known = enrolment.read(home)
+    url, address = (known.marketplace_url, known.address) if known else (URL_DEFAULT, None)
     return Settings(
-        home=Path(environment.get("BERTH_AGENT_HOME") or _home_default()).absolute(),
-        marketplace_url=environment.get("BERTH_MARKETPLACE_URL", "http://127.0.0.1:8000"),
-        address=environment.get("BERTH_AGENT_ADDRESS", "127.0.0.1"),
+        home=home,
+        marketplace_url=environment.get("BERTH_MARKETPLACE_URL", url),
+        address=environment.get("BERTH_AGENT_ADDRESS", address),
         control_port=_port(
             "BERTH_AGENT_CONTROL_PORT",
             environment.get("BERTH_AGENT_CONTROL_PORT", CONTROL_PORT_DEFAULT),
@@ -97,6 +106,14 @@ def _home_default() -> str:
     if os.geteuid() == 0:
         return "/var/lib/berth-agent"
     return str(Path.home() / ".local" / "state" / "berth-agent")
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def _ports(text: str) -> tuple[int, int]:

@@ -41,11 +41,14 @@ class Problem(Message):
     message: Annotated[str, Field(max_length=1000)]
 
 
+EnrolmentToken = Annotated[str, Field(min_length=8, max_length=200)]
+
+
 class EnrolRequest(Message):
     """Signed by the machine's key like every request; the token says whose machine it is."""
 
     version: Literal[1] = 1
-    token: Annotated[str, Field(min_length=8, max_length=200)]
+    token: EnrolmentToken
     machine_key: MachineKey
     agent_version: Annotated[str, Field(max_length=40)]
     #: where renters and validators reach this machine

@@ -1,5 +1,6 @@
 """This will give hosts enrolment tokens over the REST API."""
 
+import shlex
 from datetime import datetime
 
 from django.conf import settings
@@ -34,4 +35,4 @@ def create_token(request: HttpRequest) -> Status[TokenReply]:
 
 def enrol_command(token: str) -> str:
     """Return the line that a host copies to the machine."""
-    return f"BERTH_MARKETPLACE_URL={settings.PUBLIC_URL} berth-agent enroll {token}"
+    return f"berth-agent enroll {token} --url {shlex.quote(settings.PUBLIC_URL)}"

@@ -75,7 +75,7 @@ def test_check_says_what_this_machine_can_do(host: Host) -> None:
     result = host.command("check")
     assert result.returncode == 0, result.stdout
     assert "Docker Engine" in result.stdout
-    assert "This machine has its key." in result.stdout
+    assert "This machine is enrolled. Renters are given 127.0.0.1." in result.stdout
     assert "runc" in result.stdout
 
 

@@ -1,23 +1,48 @@
 """The agent's settings, and one sentence for each that cannot be used."""
 
+import stat
 from ipaddress import ip_address
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+from miner_agent import enrolment
+from miner_agent.enrolment import Enrolment
+from miner_agent.market import MarketUnreachable
+from miner_agent.route import local_address
 from miner_agent.settings import BadSetting, read
 
 
 def test_settings_have_defaults() -> None:
     settings = read({"HOME": "/root"})
     assert settings.marketplace_url == "http://127.0.0.1:8000"
-    assert settings.address == "127.0.0.1"
+    assert settings.address is None
+    assert settings.bind_address == "127.0.0.1"
     assert settings.port_first < settings.port_last
     assert settings.disk_bytes is None
     assert settings.docker_host is None
     assert settings.images == ()
     assert not settings.allow_unisolated
     assert not any(ip_address(server).is_private for server in settings.dns)
+
+
+def test_what_was_enrolled_holds_unless_the_environment_says_otherwise(tmp_path: Path) -> None:
+    told = Enrolment(machine_id=uuid4(), marketplace_url="https://a.example", address="9.9.9.9")
+    enrolment.write(tmp_path, told)
+    assert stat.S_IMODE((tmp_path / "enrolment.json").stat().st_mode) == 0o600
+    here = {"BERTH_AGENT_HOME": str(tmp_path)}
+    settings = read(here)
+    assert (settings.marketplace_url, settings.address) == ("https://a.example", "9.9.9.9")
+    other = {"BERTH_MARKETPLACE_URL": "https://b.example", "BERTH_AGENT_ADDRESS": "8.8.8.8"}
+    settings = read(here | other)
+    assert (settings.marketplace_url, settings.address) == ("https://b.example", "8.8.8.8")
+
+
+def test_the_address_is_that_of_the_way_to_the_marketplace() -> None:
+    assert local_address("http://127.0.0.1:8000") == "127.0.0.1"
+    with pytest.raises(MarketUnreachable, match=r"nowhere\.invalid"):
+        local_address("https://nowhere.invalid")
 
 
 def test_settings_are_read() -> None:
@@ -70,6 +95,8 @@ def test_only_a_machine_with_an_outside_address_listens_outside(address: str, bo
         ("BERTH_AGENT_NETWORK", "10.0.0.0/30"),
         ("BERTH_AGENT_NETWORK", "ten"),
         ("BERTH_AGENT_ALLOW_UNISOLATED", "yes"),
+        ("BERTH_MARKETPLACE_URL", "berth.example"),
+        ("BERTH_MARKETPLACE_URL", "http://[a"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named(name: str, value: str) -> None:

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from marketplace.accounts.models import User
 from marketplace.machines.actions.describe import describe
 from marketplace.machines.actions.issue_token import OPEN_TOKENS_MAX, digest
-from marketplace.machines.models import EnrolmentToken
+from marketplace.machines.models import EnrolmentToken, Machine
 from marketplace.offers.models import Offer
 from marketplace.verification.models import EpochScore, Validator, VerdictRecord
 from protocol.hardware import Hardware
@@ -28,16 +29,23 @@ def host(market: Market, charlie: User, browser_of: Browser) -> Client:
 def test_everybody_may_read_how_hosting_works(db: None) -> None:
     page = Client().get("/host/").content.decode()
     assert "Put your machine to work" in page
+    assert "Install the agent" in page
+    assert "a machine with GPUs is not on the market before you do" in page
     assert "/accounts/signup/" in page
 
 
 def test_a_token_comes_as_one_line_to_copy(alice: User, browser_of: Browser) -> None:
     reply = browser_of(alice).post("/host/tokens")
     command = reply.context["command"]
-    assert command in reply.content.decode().replace("&quot;", '"')
+    page = reply.content.decode()
+    assert command in page
+    for words in ("--address", "requirements/runtime.txt", "pip install --no-deps ."):
+        assert words in page
     assert "no-store" in reply.headers["Cache-Control"]
     kept = EnrolmentToken.objects.get(host=alice)
-    assert digest(command.split()[-1]) == kept.token_sha256
+    program, verb, token, *where = command.split()
+    assert (program, verb, where) == ("berth-agent", "enroll", ["--url", settings.PUBLIC_URL])
+    assert digest(token) == kept.token_sha256
 
 
 def test_a_host_has_a_bounded_number_of_open_tokens(alice: User, browser_of: Browser) -> None:
@@ -63,6 +71,15 @@ def test_a_host_sees_verdict_score_earnings_and_what_is_free(host: Client, marke
     for words in ("Online", "Verified", "1.25", "Uptime", "90 %", "4 of 4 CPUs", "$3.60 per CPU"):
         assert words in page
     assert "Acceptance" not in page, "what nobody measured is no figure"
+
+
+def test_a_host_reads_that_gpus_wait_for_a_price(host: Client, market: Market) -> None:
+    assert "until you set its price" not in host.get("/host/").content.decode()
+    Offer.objects.update(listed=False)
+    Machine.objects.update(gpus_total=1)
+    page = host.get("/host/").content.decode()
+    assert "Not on the market until you set its price" in page
+    assert "hotkey" in page
 
 
 def test_the_page_takes_the_same_queries_however_many_machines(
