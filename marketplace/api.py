@@ -3,13 +3,13 @@
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils.datastructures import MultiValueDict
-from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.parser import Parser
 
 from marketplace.accounts.api import router as accounts
+from marketplace.described_api import DescribedAPI, problem
 from marketplace.domain.problem import Refused
 from marketplace.ledger.api import router as ledger
 from marketplace.machines.api import router as machines
@@ -40,8 +40,10 @@ class TextParser(Parser):
         return super().parse_querydict(data, list_fields, request)
 
 
-api = NinjaAPI(title="Berth", version="1", docs_url=None, urls_namespace="api", parser=TextParser())
-agent_api = NinjaAPI(
+api = DescribedAPI(
+    title="Berth", version="1", docs_url=None, urls_namespace="api", parser=TextParser()
+)
+agent_api = DescribedAPI(
     title="Berth agent",
     version="agent-1",
     docs_url=None,
@@ -52,15 +54,6 @@ agent_api = NinjaAPI(
 for router in (accounts, ledger, machines, hosting, offers, payments, rentals, validator):
     api.add_router("", router)
 agent_api.add_router("", agent_router)
-
-
-def problem(status: int, code: str, detail: str) -> HttpResponse:
-    """Return the one shape of every error (RFC 9457)."""
-    return JsonResponse(
-        {"status": status, "code": code, "detail": detail},
-        status=status,
-        content_type="application/problem+json",
-    )
 
 
 def on_refused(request: HttpRequest, error: Refused) -> HttpResponse:

@@ -13,6 +13,8 @@ from marketplace.accounts.models import User
 class ApiKeyBearer(HttpBearer):
     """``Authorization: Bearer brt_...``"""
 
+    openapi_description = "An API key: brt_..., from POST /api/v1/auth/key or the page /api-keys/."
+
     def authenticate(self, request: HttpRequest, token: str) -> User | None:
         """Return the key's owner; None refuses the request."""
         return queries.user_of_api_key(token, timezone.now())

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Router, Schema, Status
+from ninja.security.base import AuthBase
 from pydantic import Field
 
 from marketplace.metering import queries as metering
@@ -17,21 +18,34 @@ from marketplace.verification.epochs import Delivered, epoch_at, epoch_record, e
 from protocol.validator import EpochRecord, SignedScoreReport, SignedVerdict, Target
 
 
-def signed_by_validator(request: HttpRequest) -> str:
-    """Return the hotkey of the admitted validator that signed the request.
+class SignedByValidator(AuthBase):
+    """Lets in the admitted validator that signed the request."""
 
-    :raises Refused: when nobody admitted did.
-    """
-    return authenticate(
-        headers=request.headers,
-        method=request.method or "",
-        path=request.get_full_path(),
-        body=request.body,
-        now=timezone.now(),
+    openapi_type = "apiKey"
+    openapi_in = "header"
+    openapi_name = "X-Bittensor-Signature"
+    openapi_description = (
+        "sr25519 signature (0x and hex) by an admitted validator's hotkey of these lines: btauth/1,"
+        " sr25519, METHOD, path with query, SHA-256 of the body in hex, nonce, hotkey, -. With it"
+        " go X-Bittensor-Version: 1, X-Bittensor-Hotkey: the ss58 address, X-Bittensor-Nonce: the"
+        " time in nanoseconds since 1970; 10 seconds old at most and used once."
     )
 
+    def __call__(self, request: HttpRequest) -> str:
+        """Return the validator's hotkey.
 
-router = Router(tags=["validator"], auth=signed_by_validator)
+        :raises Refused: when nobody admitted signed the request.
+        """
+        return authenticate(
+            headers=request.headers,
+            method=request.method or "",
+            path=request.get_full_path(),
+            body=request.body,
+            now=timezone.now(),
+        )
+
+
+router = Router(tags=["validator"], auth=SignedByValidator())
 
 
 class KeyRequest(Schema):

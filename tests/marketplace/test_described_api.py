@@ -1,0 +1,61 @@
+"""The API's description leaves no error, no code and no way in unsaid."""
+
+import json
+from typing import Any
+
+import pytest
+from django.test import Client
+from ninja.responses import NinjaJSONEncoder
+
+from marketplace import sync
+from marketplace.api import api
+from marketplace.described_api import codes
+from marketplace.domain.problem import Refused
+
+SCHEMA: dict[str, Any] = json.loads(json.dumps(api.get_openapi_schema(), cls=NinjaJSONEncoder))
+OPERATIONS = {
+    f"{method} {path}": operation
+    for path, operations in SCHEMA["paths"].items()
+    for method, operation in operations.items()
+}
+#: anyone may look, and a key is what one comes for
+OPEN = {"post /api/v1/auth/key", "get /api/v1/offers", "get /api/v1/offers/{offer_id}"}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_operation_says_what_it_does_how_it_refuses_and_who_may_call(name: str) -> None:
+    operation = OPERATIONS[name]
+    assert operation["summary"].endswith(".")
+    assert operation["responses"]["default"] == {"$ref": "#/components/responses/Problem"}
+    scheme = "SignedByValidator" if "/validator/" in name else "ApiKeyBearer"
+    assert operation["security"] == ([] if name in OPEN else [{scheme: []}])
+
+
+def test_the_error_is_described_once_with_its_content_type() -> None:
+    components = SCHEMA["components"]
+    assert set(components["responses"]["Problem"]["content"]) == {"application/problem+json"}
+    assert components["schemas"]["Problem"]["required"] == ["status", "code", "detail"]
+    assert "X-Bittensor-Hotkey" in components["securitySchemes"]["SignedByValidator"]["description"]
+
+
+def test_every_code_stands_in_the_description_with_a_sentence() -> None:
+    told = SCHEMA["info"]["description"]
+    #: of the agents' door, which Django does not know
+    assert sync.BodyTooSlow.code in codes()
+    kinds = [Refused]
+    while kinds:
+        found = [one for one in kinds.pop().__subclasses__() if one.__module__ != __name__]
+        kinds += found
+        for refused in found:
+            assert f"| `{refused.code}` | " in told
+            assert refused.status in codes()[refused.code][0]
+    assert all(text.endswith(".") for _, text in codes().values())
+
+
+@pytest.mark.parametrize("path", ["/api/v1/offers", "/api/v1/me", "/api/agent/v1/enrol"])
+def test_a_wrong_method_is_refused_in_the_one_shape(path: str) -> None:
+    reply = Client().put(path)
+    assert reply.status_code == 405
+    assert reply.headers["content-type"] == "application/problem+json"
+    assert (reply.json()["status"], reply.json()["code"]) == (405, "invalid")
+    assert reply.headers["allow"] in reply.json()["detail"]
