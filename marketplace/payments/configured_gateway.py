@@ -10,7 +10,12 @@ from marketplace.payments.test_gateway import TestGateway
 class PaymentsUnavailable(Refused):
     code = "payments_unavailable"
     status = 503
-    sentence = "This site does not take payments at the moment."
+    sentence = "This site takes no cards yet, so no money can be added here."
+
+
+def is_there() -> bool:
+    """Say whether money can be added at all."""
+    return bool(settings.TEST_PAYMENTS)
 
 
 def get() -> Gateway:
@@ -18,6 +23,6 @@ def get() -> Gateway:
 
     :raises PaymentsUnavailable: when none is configured.
     """
-    if settings.TEST_PAYMENTS:
+    if is_there():
         return TestGateway()
     raise PaymentsUnavailable

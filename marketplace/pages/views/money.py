@@ -18,7 +18,9 @@ from marketplace.pages.forms.top_up import TopUpForm
 from marketplace.pages.shown import statement
 from marketplace.pages.visitor import MemberRequest, members_only, onward
 from marketplace.pages.wording import balance_in_brief
+from marketplace.payments import configured_gateway
 from marketplace.payments.actions.top_up import top_up
+from marketplace.payments.configured_gateway import PaymentsUnavailable
 from marketplace.payments.models import TopUp, TopUpState
 
 LINES_MAX = 100
@@ -50,6 +52,7 @@ def money(request: MemberRequest) -> HttpResponse:
         "earned": format_usd(queries.earned(request.user.pk)),
         "lines": [statement.line(entry) for entry in funds.lines],
         "older": funds.older,
+        "no_payments": "" if configured_gateway.is_there() else PaymentsUnavailable.sentence,
         "test_payments": settings.TEST_PAYMENTS,
         "next": onward(request),
     }

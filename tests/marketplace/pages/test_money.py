@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from marketplace.accounts.models import User
 from marketplace.ledger import queries
@@ -70,3 +71,12 @@ def test_an_older_page_goes_on_where_the_newer_one_ends(
     assert b'id="older"' in newest.content
     assert b'id="older"' not in older.content
     assert browser_of(alice).get("/money/?before=x").context["lines"] == newest.context["lines"]
+
+
+def test_a_site_without_gateway_says_so_and_shows_no_form(
+    alice: User, browser_of: Browser, settings: Settings
+) -> None:
+    settings.TEST_PAYMENTS = False
+    page = browser_of(alice).get("/money/").content.decode()
+    assert "This site takes no cards yet" in page
+    assert 'name="amount"' not in page
