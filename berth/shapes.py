@@ -53,6 +53,8 @@ class Offer(Shape):
     bid_floor_microusd: int | None = None
     longest_term_s: int | None = None
     verified: bool = False
+    #: why nobody vouches for it, where that is so of all machines of its kind
+    unverified_reason: str = ""
     online: bool = False
     cpu_hash_rate: int | None = None
     #: price per measured performance; None: never measured

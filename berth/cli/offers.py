@@ -61,8 +61,13 @@ def offers(
     output.table(
         ("OFFER", "~MACHINE", ">FREE", ">VRAM", ">CPUS", ">RAM", ">DISK", ">PRICE/H", "STATE"),
         [_row(offer) for offer in found],
-        empty="Nothing is for rent that matches.",
+        empty="Nothing is for rent that matches."
+        if unverified
+        else "Nothing is for rent that matches. To see what no validator vouches for, and why:"
+        " berth offers --unverified",
     )
+    for reason in sorted({offer.unverified_reason for offer in found} - {""}):
+        output.note(reason)
 
 
 def _row(offer: Offer) -> tuple[str, ...]:

@@ -27,6 +27,10 @@ class MachineOffline(Refused):
     status = 409
 
 
+#: no validator vouches for a machine with GPUs, for want of a proof
+GPUS_UNPROVEN = "GPUs are not proven yet, so they cannot be rented."
+
+
 class MachineUnverified(Refused):
     """No validator vouches for the machine now."""
 

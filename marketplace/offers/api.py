@@ -63,6 +63,8 @@ class OfferReply(Schema):
     longest_term_s: int
     listed: bool
     verified: bool
+    #: why nobody vouches for it, where that is so of all machines of its kind; else empty
+    unverified_reason: str
     online: bool
     #: PBKDF2-SHA256 iterations per second over all cores; null: not measured
     cpu_hash_rate: int | None

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from marketplace.domain.matching import Slice, check_rentable
+from marketplace.domain.matching import GPUS_UNPROVEN, Slice, check_rentable
 from marketplace.domain.offer_query import Cursor, OfferQuery, OfferSort
 from marketplace.domain.pricing import price_hour
 from marketplace.domain.problem import Refused
@@ -49,6 +49,8 @@ class OfferRow:
     longest_term_s: int
     listed: bool
     verified: bool
+    #: why nobody vouches for it, where that is so of all machines of its kind
+    unverified_reason: str
     online: bool
     #: None: not measured
     cpu_hash_rate: int | None
@@ -132,6 +134,7 @@ def of_host(host_id: int) -> QuerySet[Offer]:
 def row_of(offer: Offer, *, now: datetime, asked: Slice | None = None) -> OfferRow:
     """Return what a renter sees of the offer; its machine must be loaded with it."""
     machine = offer.machine
+    verified = offer.verified_until is not None and offer.verified_until > now
     return OfferRow(
         id=offer.id,
         machine_id=machine.id,
@@ -154,7 +157,8 @@ def row_of(offer: Offer, *, now: datetime, asked: Slice | None = None) -> OfferR
         bid_floor_microusd=offer.bid_floor_microusd,
         longest_term_s=offer.longest_term_s,
         listed=offer.listed,
-        verified=offer.verified_until is not None and offer.verified_until > now,
+        verified=verified,
+        unverified_reason=GPUS_UNPROVEN if machine.gpus_total and not verified else "",
         online=machine.online,
         cpu_hash_rate=offer.cpu_hash_rate,
         value_microusd=None if offer.value_microusd == UNMEASURED else offer.value_microusd,

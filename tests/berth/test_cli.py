@@ -282,6 +282,16 @@ def test_money_is_added_and_a_rental_extended(terminal: Terminal, market: Market
     assert market.seen[-1].body == {"cap_microusd": 5_000_000}
 
 
+def test_offers_tell_why_nobody_vouches_for_a_machine(terminal: Terminal, market: Market) -> None:
+    assert "berth offers --unverified" in terminal.berth("offers", "--cpus", "4000").out
+    why = "GPUs are not proven yet, so they cannot be rented."
+    market.offers += [
+        offer(name, 1, gpus=1, gpu_model="H100", verified=False, unverified_reason=why)
+        for name in ("offer-g", "offer-h")
+    ]
+    assert terminal.berth("offers", "--unverified").err.count(why) == 1
+
+
 def test_offers_of_every_page_are_listed(terminal: Terminal) -> None:
     found = terminal.berth("offers", "--cpus", "2", "--json").json["items"]
     assert [one["id"] for one in found] == ["offer-b", "offer-a", "offer-c"]

@@ -15,6 +15,7 @@ class OfferLine:
     free_more: str
     check: str
     check_tone: str
+    check_reason: str
     measured: str
     measured_what: str
     longest: str
@@ -35,6 +36,7 @@ def line(offer: queries.OfferRow) -> OfferLine:
         free_more=_free_more(offer),
         check=check,
         check_tone=tone,
+        check_reason=offer.unverified_reason,
         measured=wording.rate(offer.cpu_hash_rate or 0),
         measured_what="PBKDF2, all cores" if offer.cpu_hash_rate else "",
         longest=wording.duration(offer.longest_term_s * 1000),

@@ -70,6 +70,17 @@ def test_an_unverified_machine_shows_only_when_asked_for(market: Market) -> None
     assert "Not verified" in page
 
 
+def test_a_machine_with_gpus_says_why_it_cannot_be_rented(market: Market) -> None:
+    why = "GPUs are not proven yet, so they cannot be rented."
+    assert why not in Client().get("/offers/").content.decode()
+    assert why in Client().get("/offers/", {"gpus_min": "1"}).content.decode()
+    Machine.objects.update(gpus_total=1, gpus_free=1, gpu_model="H100")
+    Offer.objects.update(verified_until=scene.NOW)
+    assert why in Client().get("/offers/", {"checked": "anyone"}).content.decode()
+    (told,) = Client().get("/api/v1/offers?verified=false").json()["items"]
+    assert told["unverified_reason"] == why
+
+
 def test_a_filter_that_is_no_number_is_explained_at_the_field(market: Market) -> None:
     page = Client().get("/offers/", {"cpus_min": "many"}).content.decode()
     assert page.count("Enter a whole number") == 2
