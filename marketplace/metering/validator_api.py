@@ -83,7 +83,7 @@ def record_a_verdict(request: HttpRequest, payload: SignedVerdict) -> Status[Rec
 
 @router.get("/validator/epochs/current", response=EpochRecord)
 def current_epoch(request: HttpRequest) -> EpochRecord:
-    """Return the public inputs of the present epoch's scores."""
+    """Return what the present epoch's scores are computed from."""
     return public_epoch_record()
 
 
