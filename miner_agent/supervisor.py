@@ -140,8 +140,10 @@ class Supervisor:
                 logger.warning(
                     "engine does not answer", extra={"error": str(error), "failures": failures}
                 )
+            # Not wait_for: before Python 3.12 it drops a cancellation that meets its end.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._work.wait(), pause_s)
+                async with asyncio.timeout(pause_s):
+                    await self._work.wait()
 
     def _start(self, action: Action) -> None:
         """Start the action unless the placement is being worked on: then the next look decides."""

@@ -6,6 +6,8 @@ import threading
 from pathlib import Path
 from uuid import UUID
 
+import pytest
+
 from miner_agent.domain.placement import Placement
 from miner_agent.supervisor import GATHER_S, Supervisor
 from protocol.agent import ObservedState, SyncReply, SyncRequest
@@ -59,6 +61,25 @@ async def test_slow_images_keep_no_other_rental_from_its_start_or_its_end(tmp_pa
         done.set()
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_it_ends_also_when_told_in_the_moment_in_which_work_comes(
+    tmp_path: Path, turns: int
+) -> None:
+    world = World(tmp_path / "journal")
+    supervisor = Supervisor(agent=world.agent, market=WorldMarket(world), hardware=lambda: None)
+    running = asyncio.create_task(supervisor.run())
+    # Both of its loops wait now: nothing is desired and nothing changes.
+    await asyncio.sleep(0.2)
+    supervisor._work.set()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    running.cancel()
+    done, _ = await asyncio.wait({running}, timeout=5)
+    if not done:
+        running.cancel()
+    assert done
 
 
 class FarMarket(WorldMarket):

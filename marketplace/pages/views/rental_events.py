@@ -64,8 +64,10 @@ async def _stream(request: HttpRequest, rental_id: UUID, renter_id: int) -> Asyn
 
 
 async def _woken(changed: asyncio.Event) -> bool:
+    # Not wait_for: before Python 3.12 it drops a cancellation that meets the end of the wait.
     try:
-        await asyncio.wait_for(changed.wait(), HEARTBEAT_S)
+        async with asyncio.timeout(HEARTBEAT_S):
+            await changed.wait()
     except TimeoutError:
         return False
     return True
