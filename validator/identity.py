@@ -59,7 +59,11 @@ def load_hotkey(configuration: Configuration) -> bittensor_core.Keypair:
 
     :raises IdentityMissing: when none is named or it cannot be read.
     """
-    named = "_FILE" if configuration.hotkey_file is not None else "_SEED"
+    named = (
+        "BERTH_VALIDATOR_HOTKEY_SEED"
+        if configuration.hotkey_file is None
+        else "BERTH_VALIDATOR_HOTKEY_FILE"
+    )
     try:
         if configuration.hotkey_file is not None:
             return _from_file(configuration.hotkey_file)
@@ -67,9 +71,7 @@ def load_hotkey(configuration: Configuration) -> bittensor_core.Keypair:
             return bittensor_core.Keypair.create_from_uri(configuration.hotkey_seed)
     except (OSError, ValueError) as error:
         # Never its value, which is a secret.
-        raise IdentityMissing(
-            f"No hotkey can be read from BERTH_VALIDATOR_HOTKEY{named}."
-        ) from error
+        raise IdentityMissing(f"No hotkey can be read from {named}.") from error
     raise IdentityMissing(
         "Set BERTH_VALIDATOR_HOTKEY_FILE to the hotkey's file, or for a demo"
         " BERTH_VALIDATOR_HOTKEY_SEED=//Alice."
