@@ -21,5 +21,5 @@ def test_a_worker_keeps_the_ids_and_says_nothing_about_each_pass() -> None:
         [sys.executable, "-c", PROGRAM], cwd=TREE, capture_output=True, text=True, check=True
     )
 
-    assert "INFO marketplace.rentals Rental started rental_id=7" in done.stderr
+    assert "INFO marketplace.rentals Rental started rental_id='7'" in done.stderr
     assert "Task received" not in done.stderr
