@@ -50,6 +50,13 @@ class Books:
         """Return every stretch of time that was billed, each placement's in order."""
         return [(UUID(hex=one), _utc(start), _utc(end)) for one, start, end in self._rows(BILLED)]
 
+    def newest_rental(self) -> str:
+        """Return the id of what was rented last."""
+        ((rental_id,),) = self._rows(
+            "SELECT id FROM rentals_rental ORDER BY started_at DESC LIMIT 1"
+        )
+        return str(UUID(rental_id))
+
     def ending(self) -> tuple[str, str, str]:
         """Return state, blame and reason code of the newest placement."""
         (row,) = self._rows(
