@@ -12,7 +12,8 @@ from miner_agent.domain.resources import (
     choose_slot,
 )
 from miner_agent.journal import CORE, GPU, PORT, SLOT, ClaimTaken, Journal
-from protocol.agent import DesiredPlacement, ObservedState, PlacementKind, Problem, Want
+from protocol.agent import DesiredPlacement, ObservedState, Problem, Want
+from protocol.workload import PlacementKind
 
 #: of a machine that leaves the counting to its marketplace
 UNLIMITED = 1 << 50

@@ -30,7 +30,7 @@ from miner_agent.domain.image import (
 from miner_agent.domain.pull import SLOWEST_BYTES_S, Pull
 from miner_agent.domain.registry_answer import registry_answer
 from miner_agent.engine import Engine, EngineRefused, EngineUnavailable, answers
-from protocol.agent import IMAGE_REFERENCE
+from protocol.workload import IMAGE_REFERENCE
 
 #: below the hour that a marketplace gives a start that goes on
 PULL_DEADLINE_S = 3300

@@ -7,23 +7,26 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field
 
-from protocol.hardware import Hardware, Resources
+from protocol.hardware import Hardware
 from protocol.message import Counter, Message, Milliseconds
 from protocol.receipts import SignedInterval
 from protocol.signing import Digest, MachineKey, machine_key_of, openssh_public_key
+from protocol.workload import (
+    OUTPUTS_MOST,
+    PORTS_MOST,
+    DesiredVolume,
+    JobFile,
+    Port,
+    VolumeState,
+    Workload,
+)
 
 #: seconds that the marketplace holds a sync open at most
 SYNC_HOLD_S_MAX = 25
-Port = Annotated[int, Field(ge=1, le=65535)]
 #: a host name or IP address. People paste it into a shell and programs give it to ssh, so it can be
 #: neither an option nor a command.
 ADDRESS = re.compile(r"^[0-9A-Za-z:][0-9A-Za-z.:_-]{0,252}$")
 Address = Annotated[str, Field(pattern=ADDRESS.pattern)]
-#: what Docker takes as an image: never an option, a URL or a path out of its API
-IMAGE_REFERENCE = re.compile(
-    r"[0-9A-Za-z][0-9A-Za-z._-]*(:[0-9]+)?(/[0-9A-Za-z][0-9A-Za-z._-]*)*"
-    r"(:[0-9A-Za-z_][0-9A-Za-z._-]*)?(@sha256:[0-9a-f]{64})?"
-)
 PublicKeyLine = Annotated[str, Field(min_length=16, max_length=2000)]
 #: "ssh-ed25519 AAAA..." of a rental's own door. Renters paste it into a shell, so it is a key and
 #: nothing beside it, written as we write keys.
@@ -66,25 +69,10 @@ class EnrolReply(Message):
     machine_id: UUID
 
 
-class PlacementKind(StrEnum):
-    RENTAL = "rental"
-    JOB = "job"
-    REPLICA = "replica"
-
-
-class Workload(Message):
-    """What runs: an image, its environment and the resources it may use."""
-
-    kind: PlacementKind = PlacementKind.RENTAL
-    image: Annotated[str, Field(min_length=1, max_length=500)]
-    #: empty: the image's own command
-    command: tuple[Annotated[str, Field(max_length=4096)], ...] = ()
-    environment: dict[str, Annotated[str, Field(max_length=8192)]] = Field(default_factory=dict)
-    resources: Resources
-
-
 class Want(StrEnum):
     RUN = "run"
+    #: end its container and keep its files, its ports and its volumes; the rest is free for others
+    STOP = "stop"
     #: stop it, remove everything it had, then report it as GONE until it is desired no more
     END = "end"
 
@@ -99,10 +87,25 @@ class RefusedInterval(Message):
     reason: Annotated[str, Field(max_length=200)]
 
 
+class RegistryLogin(Message):
+    """Who may fetch a private image. An agent keeps it in memory only, and until it has it."""
+
+    username: Annotated[str, Field(min_length=1, max_length=255)]
+    password: Annotated[str, Field(min_length=1, max_length=4096, repr=False)]
+
+
 class DesiredPlacement(Message):
     placement_id: UUID
     want: Want
     workload: Workload
+    #: rises with every change of the workload
+    edition: Counter = 0
+    #: how often it was asked to start anew; its files stay
+    restarts: Counter = 0
+    #: how often its files, other than those in volumes, were asked to be thrown away
+    resets: Counter = 0
+    #: sent until the image is on the machine; None: everybody may fetch it
+    registry_login: RegistryLogin | None = None
     gpu_uuids: tuple[str, ...] = ()
     authorized_keys: tuple[PublicKeyLine, ...] = ()
     #: stop by yourself when this much time passes without a newer reply; None: already ended
@@ -119,10 +122,19 @@ class ObservedState(StrEnum):
     #: image, disk or container is being made
     PREPARING = "preparing"
     RUNNING = "running"
+    #: its container has ended as it was asked to, and its files are kept
+    STOPPED = "stopped"
     #: it ended; what it had is being removed
     COLLECTING = "collecting"
     #: nothing of it is left on the machine, and every interval of it was sent by now
     GONE = "gone"
+
+
+class PublishedPort(Message):
+    """A TCP port inside and where the machine publishes it."""
+
+    inside: Port
+    outside: Port
 
 
 class ObservedPlacement(Message):
@@ -138,6 +150,21 @@ class ObservedPlacement(Message):
     ssh_port: Port | None = None
     ssh_host_key: HostKeyLine | None = None
     exit_code: Annotated[int, Field(ge=-(1 << 31), lt=1 << 31)] | None = None
+    ports: Annotated[tuple[PublishedPort, ...], Field(max_length=PORTS_MOST)] = ()
+    #: which workload it runs, and what it was asked for that is done
+    edition: Counter = 0
+    restarts: Counter = 0
+    resets: Counter = 0
+    #: why the desired edition cannot run; what ran before goes on
+    change_problem: Problem | None = None
+    #: what a job left in /output, each stored by the marketplace already
+    outputs: Annotated[tuple[JobFile, ...], Field(max_length=OUTPUTS_MOST)] = ()
+
+
+class ObservedVolume(Message):
+    volume_id: UUID
+    state: VolumeState
+    problem: Problem | None = None
 
 
 class SyncRequest(Message):
@@ -152,6 +179,7 @@ class SyncRequest(Message):
     hold_s: Annotated[int, Field(ge=0, le=SYNC_HOLD_S_MAX)] = SYNC_HOLD_S_MAX
     placements: Annotated[tuple[ObservedPlacement, ...], Field(max_length=1000)] = ()
     intervals: Annotated[tuple[SignedInterval, ...], Field(max_length=1000)] = ()
+    volumes: Annotated[tuple[ObservedVolume, ...], Field(max_length=1000)] = ()
     #: set when the hardware differs from what was last told
     hardware: Hardware | None = None
     #: why this machine can start nothing now: docker_unavailable
@@ -167,6 +195,9 @@ class SyncReply(Message):
     desired: tuple[DesiredPlacement, ...] = ()
     #: "ssh-ed25519 AAAA..." of the validators that may log in to the agent's own SSH door
     validators: tuple[PublicKeyLine, ...] = ()
+    volumes: tuple[DesiredVolume, ...] = ()
+    #: "ssh-ed25519 AAAA..." of the gateways that may reach replicas through that door
+    gateways: tuple[PublicKeyLine, ...] = ()
 
 
 class ProblemReply(Message):

@@ -6,10 +6,11 @@ from uuid import UUID
 
 from pydantic import Field
 
-from protocol.agent import Port, Problem
+from protocol.agent import Problem
 from protocol.hardware import Bytes, Count, Hardware
 from protocol.message import Message, Milliseconds
 from protocol.signing import MachineKey
+from protocol.workload import Port
 
 #: the only words that the agent's SSH door accepts as a command
 COMMAND_FACTS = "facts"

@@ -8,7 +8,8 @@ from django.db.models import Q
 from marketplace.domain.door import Door
 from marketplace.domain.placement import LIVE, Blame, PlacementState
 from marketplace.machines.models import Machine
-from protocol.agent import PlacementKind, Want
+from protocol.agent import Want
+from protocol.workload import PlacementKind
 
 
 class Placement(models.Model):

@@ -9,7 +9,8 @@ from django.db.models import Q, QuerySet
 from marketplace.domain.placement import LIVE, PlacementState
 from marketplace.machines.queries import revision as revision
 from marketplace.placements.models import Placement, PlacementEvent
-from protocol.agent import DesiredPlacement, Want, Workload
+from protocol.agent import DesiredPlacement, Want
+from protocol.workload import Workload
 
 
 def desired(machine_id: UUID, now: datetime) -> tuple[DesiredPlacement, ...]:

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from uuid import UUID
 
-from miner_agent.domain.container_spec import DOOR_PORT, HOST_NAME, KEYS_INSIDE, KIT_INSIDE
+from miner_agent.domain.container_spec import HOST_NAME, KEYS_INSIDE, KIT_INSIDE
 from miner_agent.keys import make_private_key, read_private_key, write_whole
 from protocol.signing import openssh_public_key, public_key_of
+from protocol.workload import DOOR_PORT
 
 SETTINGS = f"""\
 Port {DOOR_PORT}

@@ -8,6 +8,7 @@ from miner_agent.domain.image import Image
 from miner_agent.domain.placement import Placement
 from miner_agent.domain.resources import slot_subnet
 from protocol.message import Message
+from protocol.workload import DOOR_PORT
 
 LABEL_MACHINE = "berth.machine"
 LABEL_PLACEMENT = "berth.placement"
@@ -34,7 +35,6 @@ KEYS_INSIDE = "/.access-keys"
 HOST_NAME = "rental"
 #: files that Docker would otherwise give to the rental from the host's own disk, to write on
 HOST_FILES = ("hosts", "hostname", "resolv.conf")
-DOOR_PORT = 22
 PIDS_PER_CORE = 1024
 PIDS_LEAST = 2048
 #: a higher hard limit than the daemon's own makes the start fail

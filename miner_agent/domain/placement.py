@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from protocol.agent import ObservedPlacement, ObservedState, Problem, Want, Workload
+from protocol.agent import ObservedPlacement, ObservedState, Problem, Want
 from protocol.message import Message
 from protocol.receipts import GENESIS
+from protocol.workload import Workload
 
 #: a container that dies more often within the time is not started again
 DEATHS_MOST = 5

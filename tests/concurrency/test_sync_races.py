@@ -8,7 +8,8 @@ from marketplace.machines.models import Machine
 from marketplace.placements.actions.observe import observe
 from marketplace.placements.actions.request_stop import request_stop
 from marketplace.placements.models import Placement
-from protocol.agent import ObservedPlacement, ObservedState, PlacementKind
+from protocol.agent import ObservedPlacement, ObservedState
+from protocol.workload import PlacementKind
 from tests.marketplace.scene import after, hardware, machine, placement, seen, sync_request
 
 Race = Callable[[list[Callable[[], object]]], list[object]]

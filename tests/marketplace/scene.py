@@ -16,18 +16,12 @@ from marketplace.placements.actions.place import place
 from marketplace.placements.models import Placement
 from marketplace.verification.actions.admit_validator import admit
 from protocol import hotkey as hotkeys
-from protocol.agent import (
-    EnrolRequest,
-    ObservedPlacement,
-    ObservedState,
-    Problem,
-    SyncRequest,
-    Workload,
-)
+from protocol.agent import EnrolRequest, ObservedPlacement, ObservedState, Problem, SyncRequest
 from protocol.hardware import Gpu, Hardware, Resources
 from protocol.message import canonical_bytes
 from protocol.signing import openssh_public_key, public_key_of
 from protocol.validator import Measurement, SignedVerdict, Verdict, VerdictState
+from protocol.workload import Workload
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 GIB = 1 << 30

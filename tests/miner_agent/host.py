@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 from uuid import UUID, uuid4
 
-from protocol.agent import DesiredPlacement, ObservedPlacement, PlacementKind, Want, Workload
+from protocol.agent import DesiredPlacement, ObservedPlacement, Want
 from protocol.hardware import Resources
+from protocol.workload import PlacementKind, Workload
 from tests.miner_agent.market import TOKEN, LoopbackMarket
 
 REPOSITORY = Path(__file__).parents[2]

@@ -7,8 +7,9 @@ from uuid import uuid4
 from miner_agent.journal import PORT
 from miner_agent.machine import Machine
 from miner_agent.settings import read
-from protocol.agent import DesiredPlacement, Want, Workload
+from protocol.agent import DesiredPlacement, Want
 from protocol.hardware import Resources
+from protocol.workload import Workload
 
 
 def test_nobody_else_on_the_machine_reads_the_journal(tmp_path: Path) -> None:

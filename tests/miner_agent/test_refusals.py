@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from protocol.agent import ObservedState, PlacementKind
+from protocol.agent import ObservedState
+from protocol.workload import PlacementKind
 from tests.miner_agent import images
 from tests.miner_agent.host import Host, docker, free_ports, is_left
 from tests.miner_agent.registry import Registry

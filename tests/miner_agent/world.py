@@ -13,10 +13,11 @@ from miner_agent.domain.placement import Placement
 from miner_agent.domain.reconcile import Container
 from miner_agent.journal import Journal
 from miner_agent.runtime import Running
-from protocol.agent import DesiredPlacement, ObservedState, SyncReply, Want, Workload
+from protocol.agent import DesiredPlacement, ObservedState, SyncReply, Want
 from protocol.hardware import Resources
 from protocol.receipts import SignedInterval
 from protocol.signing import openssh_public_key
+from protocol.workload import Workload
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 

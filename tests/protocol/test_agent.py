@@ -3,8 +3,9 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from protocol.agent import IMAGE_REFERENCE, Address, HostKeyLine
+from protocol.agent import Address, HostKeyLine
 from protocol.signing import openssh_public_key
+from protocol.workload import IMAGE_REFERENCE
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "2001:db8::1", "gpu-1.example.org"])

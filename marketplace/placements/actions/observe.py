@@ -19,7 +19,8 @@ from marketplace.machines.actions import desire, lock
 from marketplace.placements.actions import free
 from marketplace.placements.actions.transition import Overtaken, apply
 from marketplace.placements.models import Placement
-from protocol.agent import ObservedPlacement, ObservedState, PlacementKind
+from protocol.agent import ObservedPlacement, ObservedState
+from protocol.workload import PlacementKind
 
 logger = logging.getLogger(__name__)
 

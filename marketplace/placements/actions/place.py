@@ -12,7 +12,8 @@ from marketplace.domain.placement import PlacementState, deadline
 from marketplace.machines.actions import desire, reserve
 from marketplace.machines.models import Gpu, Machine
 from marketplace.placements.models import Lease, Placement, PlacementEvent
-from protocol.agent import Want, Workload
+from protocol.agent import Want
+from protocol.workload import Workload
 
 logger = logging.getLogger(__name__)
 

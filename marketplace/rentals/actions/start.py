@@ -23,9 +23,9 @@ from marketplace.offers import queries as offers
 from marketplace.offers.models import Offer
 from marketplace.placements.actions.place import place
 from marketplace.rentals.models import Rental
-from protocol.agent import IMAGE_REFERENCE, PlacementKind, Workload
 from protocol.hardware import Resources
 from protocol.message import canonical_bytes
+from protocol.workload import IMAGE_REFERENCE, PlacementKind, Workload
 
 CPUS_MIN, MEMORY_BYTES_MIN, DISK_BYTES_MIN = 1, 64 << 20, 256 << 20
 #: so many of a renter's rentals may end within a day because of their doors

@@ -8,7 +8,8 @@ from marketplace.placements.actions.observe import observe
 from marketplace.placements.actions.request_stop import request_stop
 from marketplace.placements.actions.sweep import sweep
 from marketplace.placements.models import Lease, Placement, PlacementEvent
-from protocol.agent import ObservedPlacement, ObservedState, PlacementKind, Want
+from protocol.agent import ObservedPlacement, ObservedState, Want
+from protocol.workload import PlacementKind
 from tests.marketplace.scene import HOST_KEY, NOW, after, hardware, machine, placement, seen
 
 pytestmark = pytest.mark.django_db

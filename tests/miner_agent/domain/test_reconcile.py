@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 
 from miner_agent.domain.placement import Placement, Run
 from miner_agent.domain.reconcile import Action, Container, Step, reconcile
-from protocol.agent import ObservedState, Want, Workload
+from protocol.agent import ObservedState, Want
 from protocol.hardware import Resources
+from protocol.workload import Workload
 
 IDS = [UUID(int=number) for number in range(4)]
 WORKLOAD = Workload(image="busybox", resources=Resources.of(cpus=1, ram_bytes=1, disk_bytes=1))
-STATES = list(ObservedState)
+STATES = [state for state in ObservedState if state is not ObservedState.STOPPED]
 
 
 def placement(
@@ -43,7 +44,7 @@ def container(placement_id: UUID, *, running: bool = True, token: str = "first")
 placements = st.builds(
     placement,
     st.sampled_from(IDS),
-    want=st.sampled_from(Want),
+    want=st.sampled_from((Want.RUN, Want.END)),
     state=st.sampled_from(STATES),
     token=st.sampled_from([None, "first", "second"]),
     open_run=st.booleans(),

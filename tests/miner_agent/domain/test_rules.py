@@ -25,9 +25,10 @@ from miner_agent.domain.resources import (
     choose_slot,
     slot_subnet,
 )
-from protocol.agent import ObservedState, Want, Workload
+from protocol.agent import ObservedState, Want
 from protocol.hardware import Resources
 from protocol.receipts import INTERVAL_MS_MAX
+from protocol.workload import Workload
 
 NETWORK = IPv4Network("10.213.0.0/24")
 IMAGE = Image(
