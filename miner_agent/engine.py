@@ -32,6 +32,8 @@ class EngineFacts:
     version: str
     storage_driver: str
     root: str
+    #: where Docker reads specifications of devices; empty: it cannot
+    cdi_folders: tuple[str, ...] = ()
 
 
 class Engine:
@@ -66,6 +68,7 @@ class Engine:
             version=str(info.get("ServerVersion", "")),
             storage_driver=str(info.get("Driver", "")),
             root=str(info.get("DockerRootDir", "")),
+            cdi_folders=tuple(map(str, info.get("CDISpecDirs") or ())),
         )
 
     def pull(self, repository: str, digest: str) -> Generator[dict[str, Any], None, None]:

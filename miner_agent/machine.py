@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from miner_agent import disk, enrolment, facts, firewall
+from miner_agent import disk, enrolment, facts, firewall, mps
 from miner_agent.acceptance import Acceptance
 from miner_agent.access import kit
 from miner_agent.access.rental import Doors
@@ -107,7 +107,13 @@ class Machine:
     def hardware(self, engine: Engine) -> Hardware:
         """Return what this machine offers."""
         told, disk_bytes = engine.facts(), self.disk_bytes(engine)
-        return facts.read_hardware(engine=told, disk_bytes=disk_bytes, clock=self.clock)
+        return facts.read_hardware(
+            engine=told, disk_bytes=disk_bytes, clock=self.clock, gpu_slots=self.gpu_slots()
+        )
+
+    def gpu_slots(self) -> int:
+        """Return the parts that each card is shared in; 1 where nothing can share one."""
+        return 1 if mps.missing() else self.settings.gpu_slots
 
     def runtime(self, engine: Engine, kit_path: Path) -> DockerRuntime:
         """Return everything that placements are made of here."""
@@ -145,7 +151,7 @@ class Machine:
             cores=facts.usable_cores(),
             memory_bytes=facts.memory_bytes(facts.MEMORY_INFO.read_text()),
             disk_bytes=self.disk_bytes(engine),
-            gpu_uuids=lambda: frozenset(gpu.uuid for gpu in read_gpus()),
+            gpu_uuids=lambda: frozenset(gpu.uuid for gpu in read_gpus(slots=self.gpu_slots())),
         )
 
     def agent(self, engine: Engine, journal: Journal, kit_path: Path) -> Agent:

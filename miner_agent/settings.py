@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from miner_agent import enrolment
 from miner_agent.domain.container_spec import OPEN_FILES_MOST
+from miner_agent.domain.gpus import SLOTS_MOST
 from protocol.agent import ADDRESS
 
 URL_DEFAULT = "http://127.0.0.1:8000"
@@ -45,6 +46,8 @@ class Settings:
     dns: tuple[str, ...]
     #: patterns of the host's own images that renters may use
     images: tuple[str, ...] = ()
+    #: parts that each card is shared in by MPS; 1: cards are given away whole
+    gpu_slots: int = 1
     #: serve rentals also where they have no disk limit or reach this machine's network
     allow_unisolated: bool = False
 
@@ -90,6 +93,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         network=_network(environment.get("BERTH_AGENT_NETWORK", NETWORK_DEFAULT)),
         dns=tuple(environment.get("BERTH_AGENT_DNS", DNS_DEFAULT).split()),
         images=tuple(environment.get("BERTH_AGENT_IMAGES", "").split()),
+        gpu_slots=_gpu_slots(environment.get("BERTH_AGENT_GPU_SLOTS", "1")),
         allow_unisolated=_flag(
             "BERTH_AGENT_ALLOW_UNISOLATED", environment.get("BERTH_AGENT_ALLOW_UNISOLATED", "0")
         ),
@@ -137,6 +141,13 @@ def _flag(name: str, text: str) -> bool:
     if text not in ("0", "1"):
         raise BadSetting(f"{name} must be 1 or 0.")
     return text == "1"
+
+
+def _gpu_slots(text: str) -> int:
+    slots = _natural("BERTH_AGENT_GPU_SLOTS", text)
+    if not 1 <= slots <= SLOTS_MOST:
+        raise BadSetting(f"BERTH_AGENT_GPU_SLOTS must be from 1 to {SLOTS_MOST}.")
+    return slots
 
 
 def _natural(name: str, text: str) -> int:

@@ -1,5 +1,6 @@
 """This will describe what a machine has and what a workload asks for."""
 
+from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import Field
@@ -39,11 +40,29 @@ class Resources(Message):
         )
 
 
+class Sharing(StrEnum):
+    """How far a unit is apart from others of the same card."""
+
+    #: the whole card
+    NONE = "none"
+    #: a slice with memory, caches and engines of its own
+    MIG = "mig"
+    #: limits on memory and threads alone: a fault of one unit may end the others' work
+    MPS = "mps"
+
+
 class Gpu(Message):
+    """What a placement gets as one GPU: a card, or a part of one."""
+
+    #: "GPU-..." of a card, "MIG-..." of a slice, "GPU-.../0" of a part by MPS
     uuid: Text
+    #: NVIDIA's name of it; a part by MPS adds which part it is
     model: Text
     vram_bytes: Bytes
     driver: Text
+    sharing: Sharing = Sharing.NONE
+    #: uuid of the card that it is a part of; empty: it is a whole card
+    card: Text = ""
 
 
 class Hardware(Message):

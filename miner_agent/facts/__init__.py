@@ -16,7 +16,9 @@ OS_RELEASE = Path("/etc/os-release")
 DISK_PERCENT = 80
 
 
-def read_hardware(*, engine: EngineFacts, disk_bytes: int, clock: Clock) -> Hardware:
+def read_hardware(
+    *, engine: EngineFacts, disk_bytes: int, clock: Clock, gpu_slots: int = 1
+) -> Hardware:
     """Return what this machine has now; ``disk_bytes`` is what the host sets aside."""
     return Hardware(
         hostname=platform.node()[:200],
@@ -29,7 +31,7 @@ def read_hardware(*, engine: EngineFacts, disk_bytes: int, clock: Clock) -> Hard
         disk_bytes=disk_bytes,
         docker_version=engine.version[:200],
         storage_driver=engine.storage_driver[:200],
-        gpus=read_gpus(),
+        gpus=read_gpus(slots=gpu_slots),
     )
 
 

@@ -56,6 +56,7 @@ def test_settings_are_read() -> None:
             "BERTH_AGENT_NETWORK": "10.9.0.0/16",
             "BERTH_AGENT_DNS": "9.9.9.9 1.1.1.1",
             "BERTH_AGENT_IMAGES": "house/* tool:1",
+            "BERTH_AGENT_GPU_SLOTS": "4",
             "BERTH_AGENT_ALLOW_UNISOLATED": "1",
             "DOCKER_HOST": "unix:///run/other.sock",
         }
@@ -66,6 +67,7 @@ def test_settings_are_read() -> None:
     assert settings.dns == ("9.9.9.9", "1.1.1.1")
     assert settings.docker_host == "unix:///run/other.sock"
     assert settings.images == ("house/*", "tool:1")
+    assert settings.gpu_slots == 4
     assert settings.allow_unisolated
 
 
@@ -94,6 +96,8 @@ def test_only_a_machine_with_an_outside_address_listens_outside(address: str, bo
         ("BERTH_AGENT_NETWORK", "8.8.8.0/24"),
         ("BERTH_AGENT_NETWORK", "10.0.0.0/30"),
         ("BERTH_AGENT_NETWORK", "ten"),
+        ("BERTH_AGENT_GPU_SLOTS", "0"),
+        ("BERTH_AGENT_GPU_SLOTS", "17"),
         ("BERTH_AGENT_ALLOW_UNISOLATED", "yes"),
         ("BERTH_MARKETPLACE_URL", "berth.example"),
         ("BERTH_MARKETPLACE_URL", "http://[a"),
