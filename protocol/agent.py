@@ -98,7 +98,8 @@ class DesiredPlacement(Message):
     placement_id: UUID
     want: Want
     workload: Workload
-    #: rises with every change of the workload
+    #: rises with every change of the workload, and goes back to the one that still runs when a
+    #: change cannot be made; no number is ever used for two workloads
     edition: Counter = 0
     #: how often it was asked to start anew; its files stay
     restarts: Counter = 0
@@ -108,7 +109,8 @@ class DesiredPlacement(Message):
     registry_login: RegistryLogin | None = None
     gpu_uuids: tuple[str, ...] = ()
     authorized_keys: tuple[PublicKeyLine, ...] = ()
-    #: stop by yourself when this much time passes without a newer reply; None: already ended
+    #: end it by yourself when this much time passes without a newer reply, stopped or not; None:
+    #: already ended
     run_for_ms: Milliseconds | None = None
     #: the next interval sequence the marketplace expects: everything below is stored
     next_sequence: Counter = 0
@@ -122,7 +124,8 @@ class ObservedState(StrEnum):
     #: image, disk or container is being made
     PREPARING = "preparing"
     RUNNING = "running"
-    #: its container has ended as it was asked to, and its files are kept
+    #: its container has ended as it was asked to, its files are kept, and every interval of it was
+    #: sent by now; the rest of the machine that it had is somebody else's from here on
     STOPPED = "stopped"
     #: it ended; what it had is being removed
     COLLECTING = "collecting"
@@ -157,6 +160,8 @@ class ObservedPlacement(Message):
     resets: Counter = 0
     #: why the desired edition cannot run; what ran before goes on
     change_problem: Problem | None = None
+    #: which edition that is about
+    problem_edition: Counter = 0
     #: what a job left in /output, each stored by the marketplace already
     outputs: Annotated[tuple[JobFile, ...], Field(max_length=OUTPUTS_MOST)] = ()
 
