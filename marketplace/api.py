@@ -19,6 +19,8 @@ from marketplace.offers.agent_api import router as agent_router
 from marketplace.offers.api import router as offers
 from marketplace.payments.api import router as payments
 from marketplace.rentals.api import router as rentals
+from marketplace.rentals.usage_api import router as usage
+from marketplace.telemetry.api import router as telemetry
 from protocol.message import holds_nul
 
 
@@ -51,7 +53,18 @@ agent_api = DescribedAPI(
     urls_namespace="agent",
     parser=TextParser(),
 )
-for router in (accounts, ledger, machines, hosting, offers, payments, rentals, validator):
+for router in (
+    accounts,
+    ledger,
+    machines,
+    hosting,
+    offers,
+    payments,
+    rentals,
+    usage,
+    telemetry,
+    validator,
+):
     api.add_router("", router)
 agent_api.add_router("", agent_router)
 

@@ -32,6 +32,7 @@ PASSES = (
         lane="payments",
     ),
     Pass("list", "marketplace.offers.actions.list_offer.list_missing", 30, 60),
+    Pass("incidents", "marketplace.telemetry.actions.record.forget_incidents", 3600, 60),
     Pass("tokens", "marketplace.machines.actions.issue_token.forget_tokens", 60, 60),
     Pass("nonces", "marketplace.verification.authenticate.forget_nonces", 60, 60),
     Pass("attempts", "marketplace.accounts.actions.count_attempt.forget_attempts", 60, 60),

@@ -52,6 +52,7 @@ INSTALLED_APPS = [
             "marketplace.offers",
             "marketplace.placements",
             "marketplace.metering",
+            "marketplace.telemetry",
             "marketplace.rentals",
             "marketplace.payments",
             "marketplace.pages",

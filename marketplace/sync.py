@@ -23,6 +23,7 @@ from marketplace.offers.actions.refresh import refresh
 from marketplace.placements import queries as placement_queries
 from marketplace.placements.actions.observe import observe
 from marketplace.sync_limits import LargeBodies, SyncRate
+from marketplace.telemetry.actions import record as telemetry
 from marketplace.verification.queries import validator_keys
 from marketplace.watch import in_thread
 from protocol import paths
@@ -119,6 +120,9 @@ def take_in(*, headers: Mapping[str, str], body: bytes, now: datetime) -> tuple[
             observe(machine_id=machine_id, observed=request.placements, now=now)
         if request.hardware is not None:
             refresh(machine_id=machine_id, now=now)
+        telemetry.record(
+            machine_id=machine_id, usage=request.usage, incidents=request.incidents, now=now
+        )
     return machine_id, request
 
 

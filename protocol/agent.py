@@ -11,6 +11,7 @@ from protocol.hardware import Hardware
 from protocol.message import Counter, Message, Milliseconds
 from protocol.receipts import SignedInterval
 from protocol.signing import Digest, MachineKey, machine_key_of, openssh_public_key
+from protocol.usage import INCIDENTS_MOST, Incident, Usage
 from protocol.workload import (
     OUTPUTS_MOST,
     PORTS_MOST,
@@ -189,6 +190,10 @@ class SyncRequest(Message):
     hardware: Hardware | None = None
     #: why this machine can start nothing now: docker_unavailable
     problem: Problem | None = None
+    #: the newest reading, told once
+    usage: Usage | None = None
+    #: told until a reply came
+    incidents: Annotated[tuple[Incident, ...], Field(max_length=INCIDENTS_MOST)] = ()
 
 
 class SyncReply(Message):

@@ -13,6 +13,7 @@ from marketplace.pages.views.receipts import receipts
 from marketplace.pages.views.rent import rent
 from marketplace.pages.views.rental import extend, forget, rental, rental_panel, stop
 from marketplace.pages.views.rental_events import rental_events
+from marketplace.pages.views.rental_usage import rental_usage
 from marketplace.pages.views.rentals import rentals
 
 urlpatterns = [
@@ -23,6 +24,7 @@ urlpatterns = [
     path("rentals/", rentals, name="rentals"),
     path("rentals/<uuid:rental_id>/", rental, name="rental"),
     path("rentals/<uuid:rental_id>/panel", rental_panel, name="rental-panel"),
+    path("rentals/<uuid:rental_id>/usage", rental_usage, name="rental-usage"),
     path("rentals/<uuid:rental_id>/events", rental_events, name="rental-events"),
     path("rentals/<uuid:rental_id>/receipts.json", receipts, name="receipts"),
     path("rentals/<uuid:rental_id>/stop", stop, name="rental-stop"),

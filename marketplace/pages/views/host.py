@@ -19,9 +19,10 @@ from marketplace.offers.queries import OfferUnknown
 from marketplace.pages import queries
 from marketplace.pages.forms.problems import problems
 from marketplace.pages.forms.terms import TermsForm
-from marketplace.pages.shown import machine
+from marketplace.pages.shown import machine, usage
 from marketplace.pages.shown.rental import Moment
 from marketplace.pages.visitor import MemberRequest, members_only
+from marketplace.telemetry.queries import incidents_of_machines
 
 
 @require_safe
@@ -81,7 +82,9 @@ def set_terms(request: MemberRequest, machine_id: UUID) -> HttpResponse:
 def _context(host_id: int) -> dict[str, object]:
     now = timezone.now()
     found = queries.host_machines(host_id, now)
+    incidents = incidents_of_machines([one.offer.machine_id for one in found])
     return {
         "machines": [machine.line(item, now) for item in found],
+        "incidents": [usage.incident_line(one) for one in incidents],
         "earned": format_usd(earned(host_id)),
     }

@@ -87,7 +87,7 @@ def test_the_page_takes_the_same_queries_however_many_machines(
 ) -> None:
     more_offers(market, 5)
     # session, user; machines, standings, newest scores, earnings by machine; earned; balance
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         page = host.get("/host/")
     assert len(page.context["machines"]) == 6
 

@@ -1,0 +1,1 @@
+"""This will hold what can be done with readings and incidents."""

@@ -1,0 +1,63 @@
+"""This will keep an hour of each machine's readings, and what went wrong on it."""
+
+from django.db import models
+
+from marketplace.machines.models import Machine
+from marketplace.placements.models import Placement
+from protocol.usage import IncidentBlame, IncidentKind
+
+
+class Reading(models.Model):
+    """How a machine and its placements did in ten seconds of the last hour.
+
+    The rows of a machine are a ring: a reading takes the place of the one an hour older, so there
+    is nothing to prune and no machine, however eager, has more than one hour of them.
+    """
+
+    machine = models.ForeignKey(Machine, on_delete=models.CASCADE, related_name="readings")
+    #: domain.usage.slot_of
+    slot = models.PositiveSmallIntegerField()
+    #: when it came
+    at = models.DateTimeField()
+    #: protocol.usage.Usage
+    content = models.JSONField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="reading_once_a_slot", fields=["machine", "slot"])
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.machine_id} at {self.at}"
+
+
+class Incident(models.Model):
+    """Something that went wrong, as the machine itself tells it: a hint, never a judgement."""
+
+    machine = models.ForeignKey(Machine, on_delete=models.CASCADE, related_name="incidents")
+    #: made by the machine
+    incident_id = models.UUIDField()
+    placement = models.ForeignKey(
+        Placement, on_delete=models.CASCADE, related_name="incidents", null=True, blank=True
+    )
+    #: when it happened, as the machine says, and never after it was told
+    at = models.DateTimeField()
+    told_at = models.DateTimeField()
+    kind = models.CharField(max_length=32, choices=[(k.value, k.value) for k in IncidentKind])
+    blame = models.CharField(max_length=16, choices=[(b.value, b.value) for b in IncidentBlame])
+    gpu_uuid = models.CharField(max_length=200, blank=True, default="")
+    #: how often it happened in that moment
+    count = models.PositiveIntegerField(default=1)
+    sentence = models.CharField(max_length=300)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="incident_once", fields=["machine", "incident_id"])
+        ]
+        indexes = [
+            models.Index(name="incident_of_machine", fields=["machine", "told_at"]),
+            models.Index(name="incident_old", fields=["told_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.machine_id} at {self.at}"

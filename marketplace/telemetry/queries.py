@@ -1,0 +1,54 @@
+"""This will read how placements and machines do."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from marketplace.domain.usage import HISTORY_S, Point, points
+from marketplace.telemetry.models import Incident, Reading
+from protocol.usage import MachineUsage, PlacementUsage
+
+#: a reading that is older says nothing about now
+FRESH = timedelta(seconds=60)
+INCIDENTS_SHOWN = 50
+
+
+def usage(*, machine_id: UUID, placement_id: UUID, now: datetime) -> tuple[Point, ...]:
+    """Return the placement's last hour, the oldest point first; one query."""
+    since = now - timedelta(seconds=HISTORY_S)
+    rows = (
+        Reading.objects.filter(machine_id=machine_id, at__gt=since)
+        .order_by("at", "id")
+        .values_list("at", "content")
+    )
+    name = str(placement_id)
+    return points(
+        (at, PlacementUsage.model_validate(one))
+        for at, content in rows
+        for one in content.get("placements", ())
+        if one["placement_id"] == name
+    )
+
+
+def machine_usage(machine_ids: Collection[UUID], *, now: datetime) -> dict[UUID, MachineUsage]:
+    """Return how each of the machines does now, where it has said so; one query."""
+    rows = (
+        Reading.objects.filter(machine_id__in=machine_ids, at__gt=now - FRESH)
+        .order_by("at", "id")
+        .values_list("machine_id", "content__machine")
+    )
+    return {machine_id: MachineUsage.model_validate(content) for machine_id, content in rows}
+
+
+def incidents_of_placement(placement_id: UUID) -> QuerySet[Incident]:
+    """Return what went wrong for a placement, newest first."""
+    found = Incident.objects.filter(placement_id=placement_id)
+    return found.order_by("-at", "id")[:INCIDENTS_SHOWN]
+
+
+def incidents_of_machines(machine_ids: Collection[UUID]) -> QuerySet[Incident]:
+    """Return what went wrong on the machines, what was told newest first."""
+    found = Incident.objects.filter(machine_id__in=machine_ids)
+    return found.order_by("-told_at", "id")[:INCIDENTS_SHOWN]
