@@ -134,9 +134,9 @@ class Client:
         """Return one rental as it is now."""
         return _read(Rental, self._get(f"/rentals/{rental_id}"))
 
-    def stop(self, rental_id: str) -> Rental:
-        """Ask for the end of a rental: billing stops with this request."""
-        answer = self._post(f"/rentals/{rental_id}/stop", None, repeatable=True)
+    def end(self, rental_id: str) -> Rental:
+        """Ask for the end of a rental and of its files: billing stops with this request."""
+        answer = self._post(f"/rentals/{rental_id}/end", None, repeatable=True)
         return self.rental(rental_id) if answer is None else _read(Rental, answer)
 
     def extend(

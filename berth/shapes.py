@@ -79,7 +79,7 @@ class Rental(Shape):
     id: str
     state: str
     progress: str | None = ""
-    #: why it ended, such as image_pull_failed or renter_stopped
+    #: why it ended, such as image_pull_failed or renter_ended
     reason_code: str | None = ""
     reason: str | None = ""
     machine_id: str | None = None

@@ -37,7 +37,7 @@ def wait(
         if clock.monotonic() >= deadline:
             sentence = (
                 f"Rental {rental.id} is still {rental.state} after {timeout_s:g} s. It goes on: "
-                f"see berth ps, or end it with berth stop {rental.id}."
+                f"see berth ps, or end it with berth end {rental.id}."
             )
             raise Refused("wait_timed_out", sentence)
         clock.sleep(POLL_S)

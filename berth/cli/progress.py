@@ -48,7 +48,7 @@ def follow(
         )
     except KeyboardInterrupt:
         short = output.short(rental.id)
-        output.note(f"Not waiting any more; rental {short} goes on. End it: berth stop {short}")
+        output.note(f"Not waiting any more; rental {short} goes on. End it: berth end {short}")
         raise
 
 

@@ -1,4 +1,4 @@
-"""This will list rentals, and stop, extend and forget one."""
+"""This will list rentals, and end, extend and forget one."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -39,16 +39,16 @@ def ps(
     )
 
 
-def stop(
+def end(
     *,
     rental_id: RentalId,
     wait_ended: Wait = False,
     timeout_s: Timeout = TIMEOUT_S,
     as_json: AsJson = False,
 ) -> None:
-    """Stop a rental. Billing ends with this request."""
+    """End a rental and throw its files away. Billing ends with this request."""
     with session.client() as client:
-        rental = client.stop(session.find(client, rental_id).id)
+        rental = client.end(session.find(client, rental_id).id)
         if wait_ended:
             rental = progress.follow(
                 client,
@@ -75,20 +75,20 @@ def extend(
 def rm(
     *,
     rental_id: RentalId,
-    stop_first: Annotated[bool, typer.Option("--stop", help="Stop it first.")] = False,
+    end_first: Annotated[bool, typer.Option("--end", help="End it first.")] = False,
     timeout_s: Timeout = TIMEOUT_S,
     as_json: AsJson = False,
 ) -> None:
     """Take an ended rental off your lists. Save its receipts first, if you want them."""
     with session.client() as client:
         rental = session.find(client, rental_id)
-        if not rental.over and not stop_first:
-            sentence = f"Rental {rental.id} is {rental.state}. Stop it first: berth rm --stop"
+        if not rental.over and not end_first:
+            sentence = f"Rental {rental.id} is {rental.state}. End it first: berth rm --end"
             raise Refused("rental_live", sentence)
         if not rental.over:
             progress.follow(
                 client,
-                client.stop(rental.id),
+                client.end(rental.id),
                 until=lambda seen: seen.over,
                 timeout_s=timeout_s,
                 as_json=as_json,

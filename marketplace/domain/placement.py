@@ -40,7 +40,7 @@ class Event(StrEnum):
     #: the machine names a problem
     FAIL = "fail"
     #: somebody asked for its end, or its funded time is over
-    STOP = "stop"
+    END = "end"
     #: its deadline passed
     LATE = "late"
 
@@ -57,25 +57,25 @@ TABLE: Mapping[tuple[PlacementState, Event], PlacementState] = {
     (S.OFFERED, Event.COLLECT): S.COLLECTING,
     (S.OFFERED, Event.GONE): S.RELEASED,
     (S.OFFERED, Event.FAIL): S.REFUSED,
-    (S.OFFERED, Event.STOP): S.COLLECTING,
+    (S.OFFERED, Event.END): S.COLLECTING,
     (S.OFFERED, Event.LATE): S.FAILED,
     (S.ACCEPTED, Event.PREPARE): S.PREPARING,
     (S.ACCEPTED, Event.RUN): S.RUNNING,
     (S.ACCEPTED, Event.COLLECT): S.COLLECTING,
     (S.ACCEPTED, Event.GONE): S.RELEASED,
     (S.ACCEPTED, Event.FAIL): S.FAILED,
-    (S.ACCEPTED, Event.STOP): S.COLLECTING,
+    (S.ACCEPTED, Event.END): S.COLLECTING,
     (S.ACCEPTED, Event.LATE): S.FAILED,
     (S.PREPARING, Event.RUN): S.RUNNING,
     (S.PREPARING, Event.COLLECT): S.COLLECTING,
     (S.PREPARING, Event.GONE): S.RELEASED,
     (S.PREPARING, Event.FAIL): S.FAILED,
-    (S.PREPARING, Event.STOP): S.COLLECTING,
+    (S.PREPARING, Event.END): S.COLLECTING,
     (S.PREPARING, Event.LATE): S.FAILED,
     (S.RUNNING, Event.COLLECT): S.COLLECTING,
     (S.RUNNING, Event.GONE): S.RELEASED,
     (S.RUNNING, Event.FAIL): S.FAILED,
-    (S.RUNNING, Event.STOP): S.COLLECTING,
+    (S.RUNNING, Event.END): S.COLLECTING,
     # Late here means that the funded time is over, which is nobody's fault.
     (S.RUNNING, Event.LATE): S.COLLECTING,
     (S.COLLECTING, Event.GONE): S.RELEASED,

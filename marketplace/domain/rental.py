@@ -14,7 +14,7 @@ class RentalState(StrEnum):
     #: the SSH door was seen from outside: seconds cost money
     ACTIVE = "active"
     #: asked to end, or ended and not settled yet: its cost may still rise to what was proven
-    STOPPING = "stopping"
+    ENDING = "ending"
     ENDED = "ended"
     FAILED = "failed"
 
@@ -25,7 +25,7 @@ LIVE = frozenset(
         RentalState.PREPARING,
         RentalState.STARTING,
         RentalState.ACTIVE,
-        RentalState.STOPPING,
+        RentalState.ENDING,
     }
 )
 
@@ -33,7 +33,7 @@ _STATE = {
     PlacementState.OFFERED: RentalState.QUEUED,
     PlacementState.ACCEPTED: RentalState.PREPARING,
     PlacementState.PREPARING: RentalState.PREPARING,
-    PlacementState.COLLECTING: RentalState.STOPPING,
+    PlacementState.COLLECTING: RentalState.ENDING,
     PlacementState.RELEASED: RentalState.ENDED,
     PlacementState.REFUSED: RentalState.FAILED,
     PlacementState.FAILED: RentalState.FAILED,
@@ -53,9 +53,9 @@ def state_of(
     the end reads a cost that is not the last one.
     """
     if state in ENDED and not settled:
-        return RentalState.STOPPING
+        return RentalState.ENDING
     if state == PlacementState.RUNNING:
         if stop_requested_at is not None:
-            return RentalState.STOPPING
+            return RentalState.ENDING
         return RentalState.STARTING if reachable_at is None else RentalState.ACTIVE
     return _STATE[state]

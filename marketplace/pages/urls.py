@@ -11,7 +11,7 @@ from marketplace.pages.views.money import balance, money
 from marketplace.pages.views.offers import offers
 from marketplace.pages.views.receipts import receipts
 from marketplace.pages.views.rent import rent
-from marketplace.pages.views.rental import extend, forget, rental, rental_panel, stop
+from marketplace.pages.views.rental import end, extend, forget, rental, rental_panel
 from marketplace.pages.views.rental_events import rental_events
 from marketplace.pages.views.rental_usage import rental_usage
 from marketplace.pages.views.rentals import rentals
@@ -27,7 +27,7 @@ urlpatterns = [
     path("rentals/<uuid:rental_id>/usage", rental_usage, name="rental-usage"),
     path("rentals/<uuid:rental_id>/events", rental_events, name="rental-events"),
     path("rentals/<uuid:rental_id>/receipts.json", receipts, name="receipts"),
-    path("rentals/<uuid:rental_id>/stop", stop, name="rental-stop"),
+    path("rentals/<uuid:rental_id>/end", end, name="rental-end"),
     path("rentals/<uuid:rental_id>/extend", extend, name="rental-extend"),
     path("rentals/<uuid:rental_id>/forget", forget, name="rental-forget"),
     path("keys/", keys, name="keys"),

@@ -10,7 +10,7 @@ from ninja import Header, Query, Router, Status
 from marketplace.accounts.bearer import ApiKeyBearer, caller
 from marketplace.metering import queries as metering
 from marketplace.rentals import queries
-from marketplace.rentals.actions import extend, forget, start, stop
+from marketplace.rentals.actions import end, extend, forget, rent
 from marketplace.rentals.schemas import (
     ExtendRequest,
     Receipts,
@@ -32,7 +32,7 @@ def create(
     """Rent: the worst total is held at once, seconds are charged once your SSH door answers."""
     now = timezone.now()
     renter = caller(request)
-    rental = start.start(
+    rental = rent.rent(
         renter_id=renter.pk,
         offer_id=payload.offer_id,
         image=payload.image,
@@ -65,11 +65,11 @@ def show(request: HttpRequest, rental_id: UUID) -> RentalReply:
     return RentalReply.of(queries.view(rental_id, caller(request).pk, timezone.now()))
 
 
-@router.post("/rentals/{rental_id}/stop", response=RentalReply)
-def stop_rental(request: HttpRequest, rental_id: UUID) -> RentalReply:
-    """Stop a rental: nothing after this call is charged."""
+@router.post("/rentals/{rental_id}/end", response=RentalReply)
+def end_rental(request: HttpRequest, rental_id: UUID) -> RentalReply:
+    """End a rental and throw its files away: nothing after this call is charged."""
     now = timezone.now()
-    stop.stop(rental_id=rental_id, renter_id=caller(request).pk, now=now)
+    end.end(rental_id=rental_id, renter_id=caller(request).pk, now=now)
     return RentalReply.of(queries.view(rental_id, caller(request).pk, now))
 
 

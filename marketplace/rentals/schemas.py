@@ -55,7 +55,7 @@ class RentalReply(Schema):
     id: UUID
     state: str
     progress: str
-    #: why it ended, such as image_pull_failed or renter_stopped; empty while it goes on
+    #: why it ended, such as image_pull_failed or renter_ended; empty while it goes on
     reason_code: str
     reason: str
     machine_id: UUID

@@ -49,7 +49,7 @@ class Story:
         self._sign_up_renter()
         rental = self._rent()
         self._use(rental)
-        self._stop(rental)
+        self._end(rental)
         self._show_money(rental)
         self._show_weights()
 
@@ -163,9 +163,9 @@ class Story:
         with step("Copy a file in and out with scp") as tell:
             tell(door.copy_in_and_out())
 
-    def _stop(self, rental: dict[str, Any]) -> None:
-        with step("Stop the rental") as tell:
-            self._berth("stop", rental["id"])
+    def _end(self, rental: dict[str, Any]) -> None:
+        with step("End the rental") as tell:
+            self._berth("end", rental["id"])
             ended = self._until(lambda: self._rental(rental["id"], "ended"), 60, "its end")
             tell(f"billed {ended['billed_ms'] / 1000:.1f} s: ${ended['cost_microusd'] / 1e6:.6f}")
 

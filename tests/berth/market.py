@@ -185,11 +185,11 @@ class Market:
             raise Refusal(404, "not_found", "There is no such rental.")
         if seen.method == "DELETE":
             if rental["state"] not in ("ended", "failed"):
-                raise Refusal(409, "rental_live", "Stop it first.")
+                raise Refusal(409, "rental_live", "End it first.")
             del self.rentals[parts[0]]
             return 204, None
-        if parts[1:] == ["stop"]:
-            rental.update(state="stopping", script=["ended"])
+        if parts[1:] == ["end"]:
+            rental.update(state="ending", script=["ended"])
         elif parts[1:] == ["extend"]:
             rental["worst_total_microusd"] = seen.body.get("cap_microusd", 80_000)
         elif parts[1:] == ["receipts"]:

@@ -67,7 +67,7 @@ def test_one_rental_from_rent_to_forgotten(terminal: Terminal, market: Market) -
 
     refused = terminal.berth("rm", rental["id"], "--json")
     assert (refused.code, refused.problem["code"]) == (1, "rental_live")
-    assert terminal.berth("stop", rental["id"], "--wait", "--json").json["state"] == "ended"
+    assert terminal.berth("end", rental["id"], "--wait", "--json").json["state"] == "ended"
     assert terminal.berth("rm", rental["id"]).code == 0
     assert market.rentals == {}
     assert not known_hosts.exists()
@@ -242,10 +242,10 @@ def test_ssh_before_there_is_a_door_is_refused(terminal: Terminal, market: Marke
 
 
 def test_an_unknown_or_ambiguous_rental_is_refused(terminal: Terminal, market: Market) -> None:
-    assert terminal.berth("stop", "zzz", "--json").problem["code"] == "not_found"
+    assert terminal.berth("end", "zzz", "--json").problem["code"] == "not_found"
     for tail in "12":
         market.add_rental(id=f"abcd000{tail}")
-    assert terminal.berth("stop", "abcd", "--json").problem["code"] == "ambiguous"
+    assert terminal.berth("end", "abcd", "--json").problem["code"] == "ambiguous"
 
 
 def test_keys_are_added_listed_and_removed(terminal: Terminal, market: Market) -> None:

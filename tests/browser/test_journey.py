@@ -1,4 +1,4 @@
-"""A person rents in a real browser: sign up, key, money, rent, watch, copy, stop, read the bill."""
+"""A person rents in a real browser: sign up, key, money, rent, watch, copy, end, read the bill."""
 
 import re
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ def the_rental() -> Rental:
     return Rental.objects.select_related("placement").get(renter__email=ALICE)
 
 
-def test_a_person_rents_watches_it_live_and_stops(page: Page, market: Market) -> None:
+def test_a_person_rents_watches_it_live_and_ends_it(page: Page, market: Market) -> None:
     sign_up(page)
     add_key_and_money(page)
     page.goto("/")
@@ -79,14 +79,14 @@ def test_a_person_rents_watches_it_live_and_stops(page: Page, market: Market) ->
 
     balance = page.locator("#header-balance")
     expect(balance).to_have_text("$2.80")
-    page.locator("#stop > summary").click()
-    page.get_by_role("button", name="Stop it now").click()
-    expect(state).to_have_text("Stopping")
+    page.locator("#end > summary").click()
+    page.get_by_role("button", name="End it now").click()
+    expect(state).to_have_text("Ending")
     market.end(rental, at=timezone.now())
     expect(state).to_have_text("Ended")
     # What was set aside and not used is back, and the page says so by itself.
     expect(balance).to_have_text("$10.00")
-    expect(page.get_by_text("You stopped it.")).to_be_visible()
+    expect(page.get_by_text("You ended it.")).to_be_visible()
     expect(page.get_by_role("link", name="Download receipts")).to_be_visible()
     expect(page.get_by_role("button", name="Extend")).to_be_hidden()
 
@@ -168,9 +168,9 @@ def test_everything_works_without_scripts(without_scripts: Page, market: Market)
     expect(page.locator("#worst-total")).to_have_text("$7.20")
     page.get_by_role("button", name="Rent", exact=True).click()
     expect(page.locator("#state")).to_have_text("Waiting for the machine")
-    page.locator("#stop > summary").click()
-    page.get_by_role("button", name="Stop it now").click()
-    expect(page.locator("#state")).to_have_text("Stopping")
+    page.locator("#end > summary").click()
+    page.get_by_role("button", name="End it now").click()
+    expect(page.locator("#state")).to_have_text("Ending")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(320, "light"), (390, "dark"), (1600, "light")])

@@ -11,7 +11,7 @@ from marketplace.machines.actions.issue_token import issue_token
 from marketplace.machines.models import Machine
 from marketplace.placements.actions.extend_funding import PlacementEnding, extend_funding
 from marketplace.placements.actions.observe import observe
-from marketplace.placements.actions.request_stop import request_stop
+from marketplace.placements.actions.request_end import request_end
 from marketplace.placements.actions.sweep import sweep
 from marketplace.placements.models import Lease, Placement, PlacementEvent
 from protocol.agent import ObservedState
@@ -71,7 +71,7 @@ def test_a_report_a_stop_and_the_sweeper_at_once_give_back_once(race: Race) -> N
                 partial(sweep, now=after(61)),
                 partial(sweep, now=after(61)),
                 partial(
-                    request_stop, placement_id=it.id, reason_code="renter", reason="", now=after(61)
+                    request_end, placement_id=it.id, reason_code="renter", reason="", now=after(61)
                 ),
             ]
         )
@@ -97,7 +97,7 @@ def test_an_extension_and_a_stop_at_once_never_revive_a_placement(race: Race) ->
         it = placement(on, ram_bytes=1)
         call = {"placement_id": it.id, "now": after(1)}
         extension = partial(extend_funding, funded_until=after(9000), **call)
-        stop = partial(request_stop, reason_code="renter", reason="", **call)
+        stop = partial(request_end, reason_code="renter", reason="", **call)
         extended, stopped = race([extension, stop])
         assert isinstance(extended, Placement | PlacementEnding)
         assert isinstance(stopped, Placement)

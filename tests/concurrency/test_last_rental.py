@@ -12,7 +12,7 @@ from marketplace.ledger.actions import open_account
 from marketplace.ledger.actions.post import post
 from marketplace.machines.models import Machine
 from marketplace.placements.models import Placement
-from marketplace.rentals.actions import extend, stop
+from marketplace.rentals.actions import end, extend
 from marketplace.rentals.models import Rental
 from protocol.agent import ObservedState
 from protocol.hardware import Resources
@@ -82,13 +82,13 @@ def test_a_sync_with_seconds_a_stop_and_a_new_rental_at_once_all_succeed(
         outcomes = race(
             [
                 partial(agent.sync, later, placements=[report], intervals=[seconds]),
-                partial(stop.stop, rental_id=rental.id, renter_id=alice.pk, now=later),
+                partial(end.end, rental_id=rental.id, renter_id=alice.pk, now=later),
                 partial(market.rent, alice, now=later, resources=small, lease_s=600),
             ]
         )
         assert [one for one in outcomes if isinstance(one, Exception)] == []
         for it in Rental.objects.filter(placement__ended_at__isnull=True):
-            stop.stop(rental_id=it.id, renter_id=alice.pk, now=later)
+            end.end(rental_id=it.id, renter_id=alice.pk, now=later)
             market.end(it, at=later)
     assert audit.audit() == []
 

@@ -6,7 +6,7 @@ from django.db import transaction
 from marketplace.machines.actions.heartbeat import SyncReplayed, heartbeat
 from marketplace.machines.models import Machine
 from marketplace.placements.actions.observe import observe
-from marketplace.placements.actions.request_stop import request_stop
+from marketplace.placements.actions.request_end import request_end
 from marketplace.placements.models import Placement
 from protocol.agent import ObservedPlacement, ObservedState
 from protocol.workload import PlacementKind
@@ -29,7 +29,7 @@ def test_a_sync_and_a_stop_at_once_never_wait_for_each_other(race: Race) -> None
         placements = [placement(on, ram_bytes=1) for _ in range(2)]
         # Only a job may end by itself, so that both ways lead to the same state.
         Placement.objects.update(kind=PlacementKind.JOB)
-        stop = partial(request_stop, reason_code="renter", reason="", now=after(61))
+        stop = partial(request_end, reason_code="renter", reason="", now=after(61))
         calls: list[Callable[[], object]] = [partial(stop, placement_id=it.id) for it in placements]
         told = [seen(it.id, ObservedState.COLLECTING, exit_code=0) for it in placements]
         outcomes = race([*calls, partial(sync, on, told, sent_at_ms=2 + number)])

@@ -1,4 +1,4 @@
-"""This will be the people who top up, rent, extend and stop, not always at a good moment."""
+"""This will be the people who top up, rent, extend and end, not always at a good moment."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,9 +10,9 @@ from marketplace.domain.money import MICROUSD_PER_USD, MicroUsd
 from marketplace.domain.placement import LIVE
 from marketplace.offers.models import Offer
 from marketplace.payments.actions.top_up import top_up
+from marketplace.rentals.actions.end import end
 from marketplace.rentals.actions.extend import Asked, extend
-from marketplace.rentals.actions.start import start
-from marketplace.rentals.actions.stop import stop
+from marketplace.rentals.actions.rent import rent
 from marketplace.rentals.models import Rental
 from protocol.hardware import Resources
 from protocol.signing import openssh_public_key
@@ -60,7 +60,7 @@ class Renter:
         elif wish < 0.8:
             self._extend()
         else:
-            self._stop()
+            self._end()
 
     def _top_up(self) -> None:
         self.asked += 1
@@ -89,7 +89,7 @@ class Renter:
         cap = None if by_lease else chance.randint(2, 30) * 1000
         self._send(
             "rent",
-            lambda: start(
+            lambda: rent(
                 renter_id=self.user.pk,
                 offer_id=offer_id,
                 image="busybox:latest",
@@ -121,12 +121,12 @@ class Renter:
             ),
         )
 
-    def _stop(self) -> None:
+    def _end(self) -> None:
         rental_id = self._one_of_mine()
         if rental_id is not None:
             self._send(
-                "stop",
-                lambda: stop(rental_id=rental_id, renter_id=self.user.pk, now=self.world.now),
+                "end",
+                lambda: end(rental_id=rental_id, renter_id=self.user.pk, now=self.world.now),
             )
 
     def _one_of_mine(self) -> UUID | None:

@@ -50,13 +50,13 @@ class Renter:
 
         return until(look, f"{rental_id} becomes {states}")
 
-    def ask_to_stop(self, rental_id: str) -> None:
+    def ask_to_end(self, rental_id: str) -> None:
         """Ask for the rental's end."""
-        self.stack.call("POST", f"/rentals/{rental_id}/stop", self.key)
+        self.stack.call("POST", f"/rentals/{rental_id}/end", self.key)
 
-    def stop(self, rental_id: str) -> Any:
-        """Stop the rental and return it once it ended."""
-        self.ask_to_stop(rental_id)
+    def end(self, rental_id: str) -> Any:
+        """End the rental and return it once it ended."""
+        self.ask_to_end(rental_id)
         return self.wait(rental_id, "ended", "failed")
 
     def ssh(self, rental: Any, command: str) -> str:

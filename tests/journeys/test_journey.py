@@ -29,7 +29,7 @@ def test_alice_rents_logs_in_pays_and_the_host_earns(stack: Stack, renter: Rente
     )
     assert 350 < int(written) <= 512
     until(lambda: renter.see(rental["id"])["billed_ms"] > 0, "seconds are charged")
-    ended = renter.stop(rental["id"])
+    ended = renter.end(rental["id"])
     assert ended["state"] == "ended"
 
     def settled() -> Any:
@@ -55,7 +55,7 @@ def test_killing_the_agent_leaves_a_running_rental_alone(stack: Stack, renter: R
     stack.start("agent")
     until(lambda: renter.see(rental["id"])["billed_ms"] > 0, "seconds are charged again")
     assert renter.ssh(rental, "cat /root/note").strip() == "mine"
-    renter.stop(rental["id"])
+    renter.end(rental["id"])
     nothing_left(stack)
 
 
@@ -65,7 +65,7 @@ def test_a_rental_offered_to_a_dead_agent_waits_for_it(stack: Stack, renter: Ren
     assert renter.see(rental_id)["state"] == "queued"
     stack.start("agent")
     renter.wait(rental_id, "active")
-    renter.stop(rental_id)
+    renter.end(rental_id)
     nothing_left(stack)
 
 

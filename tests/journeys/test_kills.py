@@ -26,7 +26,7 @@ def everything_runs(stack: Stack, renter: Renter) -> None:
     start_again(stack, tuple(set(POWER_CUT) - set(stack.processes)))
     if stack.left_over():
         for rental in stack.call("GET", "/rentals?state=live", renter.key)["items"]:
-            renter.stop(rental["id"])
+            renter.end(rental["id"])
 
 
 def kill_at(
@@ -58,10 +58,10 @@ def kill_on_the_way_up(
 def kill_on_the_way_down(
     stack: Stack, renter: Renter, state: str, moment: Moment, victims: tuple[str, ...]
 ) -> str:
-    """Rent, stop, see the victims die meanwhile and return the rental's id."""
+    """Rent, end, see the victims die meanwhile and return the rental's id."""
     rental_id = renter.rent()
     renter.wait(rental_id, "active")
-    kill_at(stack, state, moment, victims, lambda: renter.ask_to_stop(rental_id))
+    kill_at(stack, state, moment, victims, lambda: renter.ask_to_end(rental_id))
     return rental_id
 
 
@@ -80,12 +80,12 @@ def goes_on(stack: Stack, renter: Renter, rental_id: str) -> None:
     rental = renter.wait(rental_id, "active")
     assert len(stack.containers()) == 1
     assert renter.ssh(rental, "echo there").strip() == "there"
-    assert renter.stop(rental_id)["state"] == "ended"
+    assert renter.end(rental_id)["state"] == "ended"
     stack.everything_is_given_back()
 
 
 def comes_to_its_end(stack: Stack, renter: Renter, rental_id: str) -> None:
-    """The rental that was to be stopped is."""
+    """The rental that was to be ended is."""
     assert renter.wait(rental_id, "ended", "failed")["state"] == "ended"
     stack.everything_is_given_back()
 
@@ -126,7 +126,7 @@ def test_a_kill_amid_what_docker_removes_leaves_nothing_behind(
 ) -> None:
     rental_id = renter.rent()
     renter.wait(rental_id, "active")
-    kill_agent_amid(stack, event, lambda: renter.ask_to_stop(rental_id))
+    kill_agent_amid(stack, event, lambda: renter.ask_to_end(rental_id))
     comes_to_its_end(stack, renter, rental_id)
 
 
@@ -137,7 +137,7 @@ def test_neither_a_scheduler_nor_a_power_cut_loses_a_rental(
     rental_id = kill_on_the_way_up(stack, renter, "running", Moment.AFTER, victims)
     start_again(stack, victims)
     renter.wait(rental_id, "active")
-    kill_at(stack, "collecting", Moment.AFTER, victims, lambda: renter.ask_to_stop(rental_id))
+    kill_at(stack, "collecting", Moment.AFTER, victims, lambda: renter.ask_to_end(rental_id))
     start_again(stack, victims)
     comes_to_its_end(stack, renter, rental_id)
 
@@ -150,8 +150,8 @@ DEAD = {
     "accepted": ((61,), "prepare_late"),
     "preparing": ((901,), "start_late"),
     "running": ((3601, 3601 + 301), "lease_ended"),
-    "collecting": ((301,), "renter_stopped"),
-    "gone": ((301,), "renter_stopped"),
+    "collecting": ((301,), "renter_ended"),
+    "gone": ((301,), "renter_ended"),
 }
 #: later than any lease here and the quarantine after it
 QUARANTINED_S = 3 * 3600

@@ -108,7 +108,7 @@ def test_the_whole_journey(market: Market, api: Api, bob: User) -> None:
     stranger = Api(bob)
     for reply in (
         stranger.get(f"/rentals/{rental_id}"),
-        stranger.post(f"/rentals/{rental_id}/stop"),
+        stranger.post(f"/rentals/{rental_id}/end"),
         stranger.post(f"/rentals/{rental_id}/extend", {"lease_s": 7200}),
         stranger.get(f"/rentals/{rental_id}/receipts"),
         stranger.delete(f"/rentals/{rental_id}"),
@@ -116,8 +116,8 @@ def test_the_whole_journey(market: Market, api: Api, bob: User) -> None:
         assert (reply.status_code, reply.json()["code"]) == (404, "not_found")
 
     assert api.delete(f"/rentals/{rental_id}").json()["code"] == "rental_live"
-    stopped = api.post(f"/rentals/{rental_id}/stop").json()
-    assert stopped["state"] == "stopping"
+    ended = api.post(f"/rentals/{rental_id}/end").json()
+    assert ended["state"] == "ending"
     assert [one["id"] for one in api.get("/rentals").json()["items"]] == [rental_id]
 
 

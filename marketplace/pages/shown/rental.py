@@ -21,7 +21,7 @@ LABELS = {
     RentalState.PREPARING: ("Preparing", "busy"),
     RentalState.STARTING: ("Opening SSH", "busy"),
     RentalState.ACTIVE: ("Active", "good"),
-    RentalState.STOPPING: ("Stopping", "busy"),
+    RentalState.ENDING: ("Ending", "busy"),
     RentalState.ENDED: ("Ended", "idle"),
     RentalState.FAILED: ("Failed", "bad"),
 }
@@ -53,7 +53,7 @@ class RentalPanel:
     url: str
     events_url: str
     panel_url: str
-    stop_url: str
+    end_url: str
     extend_url: str
     forget_url: str
     receipts_url: str
@@ -63,7 +63,7 @@ class RentalPanel:
     label: str
     tone: str
     live: bool
-    stopping: bool
+    ending: bool
     sentence: str
     steps: tuple[Step, ...]
     ssh_command: str
@@ -90,7 +90,7 @@ def panel(rental: RentalView) -> RentalPanel:
         url=url,
         events_url=f"{url}events",
         panel_url=f"{url}panel",
-        stop_url=f"{url}stop",
+        end_url=f"{url}end",
         extend_url=f"{url}extend",
         forget_url=f"{url}forget",
         receipts_url=f"{url}receipts.json",
@@ -100,7 +100,7 @@ def panel(rental: RentalView) -> RentalPanel:
         label=label,
         tone=tone,
         live=rental.state in LIVE,
-        stopping=rental.state is RentalState.STOPPING,
+        ending=rental.state is RentalState.ENDING,
         sentence=_sentence(rental),
         steps=_steps(rental.state),
         ssh_command=rental.ssh_command,
@@ -119,7 +119,7 @@ def panel(rental: RentalView) -> RentalPanel:
 
 
 def _sentence(rental: RentalView) -> str:
-    if rental.state in (RentalState.ENDED, RentalState.FAILED, RentalState.STOPPING):
+    if rental.state in (RentalState.ENDED, RentalState.FAILED, RentalState.ENDING):
         return rental.reason
     if rental.shut_at is not None:
         return f"{rental.progress}."

@@ -23,7 +23,7 @@ from marketplace.pages.shown import offer as shown_offer
 from marketplace.pages.shown.quote import Quote, quote
 from marketplace.pages.visitor import MemberRequest, members_only
 from marketplace.pages.wording import GIB
-from marketplace.rentals.actions import start
+from marketplace.rentals.actions import rent as renting
 
 HOURS = 1
 CHANGED = "The most that it can cost is now {total}. Rent again if that is fine."
@@ -109,7 +109,7 @@ def _disagreement(form: RentForm, shown: Quote) -> str:
 
 
 def _start(request: MemberRequest, offer_id: UUID, form: RentForm) -> str:
-    rental = start.start(
+    rental = renting.rent(
         renter_id=request.user.pk,
         offer_id=offer_id,
         image=form.cleaned_data["image"],

@@ -1,4 +1,4 @@
-"""This will show one rental and do what its renter asks: stop, extend, forget."""
+"""This will show one rental and do what its renter asks: end, extend, forget."""
 
 from uuid import UUID, uuid4
 
@@ -13,9 +13,9 @@ from marketplace.pages.forms.extend import ExtendForm
 from marketplace.pages.shown.rental import RentalPanel, panel
 from marketplace.pages.visitor import MemberRequest, members_only
 from marketplace.rentals import queries
+from marketplace.rentals.actions import end as ending
 from marketplace.rentals.actions import extend as extending
 from marketplace.rentals.actions import forget as forgetting
-from marketplace.rentals.actions import stop as stopping
 
 
 @require_safe
@@ -36,10 +36,10 @@ def rental_panel(request: MemberRequest, rental_id: UUID) -> HttpResponse:
 
 @require_POST
 @members_only
-def stop(request: MemberRequest, rental_id: UUID) -> HttpResponse:
-    """Stop the rental; from this moment on nothing is charged."""
+def end(request: MemberRequest, rental_id: UUID) -> HttpResponse:
+    """End the rental; from this moment on nothing is charged."""
     try:
-        stopping.stop(rental_id=rental_id, renter_id=request.user.pk, now=timezone.now())
+        ending.end(rental_id=rental_id, renter_id=request.user.pk, now=timezone.now())
     except queries.RentalUnknown as refused:
         raise Http404(refused.detail) from None
     return redirect("rental", rental_id)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from marketplace.domain import pricing
 from marketplace.domain.placement import PlacementState
-from marketplace.placements.actions import request_stop
+from marketplace.placements.actions import request_end
 from marketplace.rentals.models import Rental
 
 RENTALS_MAX = 500
@@ -39,7 +39,7 @@ def _expire(rental: Rental, now: datetime) -> None:
         cap_microusd=rental.cap_microusd,
         term_ms=(rental.placement.funded_until - rental.started_at) // timedelta(milliseconds=1),
     )
-    request_stop.request_stop(
+    request_end.request_end(
         placement_id=rental.placement_id,
         reason_code=bound.value,
         reason=pricing.REASONS[bound],

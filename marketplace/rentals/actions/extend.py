@@ -15,7 +15,7 @@ from marketplace.ledger.actions import hold as holds
 from marketplace.machines.actions import lock
 from marketplace.placements.actions.extend_funding import extend_funding
 from marketplace.rentals import queries
-from marketplace.rentals.actions.start import IdempotencyConflict
+from marketplace.rentals.actions.rent import IdempotencyConflict
 from marketplace.rentals.models import Extension, Rental
 
 

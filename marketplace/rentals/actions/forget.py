@@ -13,7 +13,7 @@ class RentalLive(Refused):
 
     code = "rental_live"
     status = 409
-    sentence = "This rental has not ended; stop it first."
+    sentence = "This rental has not ended; end it first."
 
 
 def forget(*, rental_id: UUID, renter_id: int, now: datetime) -> None:

@@ -14,10 +14,10 @@ from marketplace.metering.models import Meter
 from marketplace.placements.actions.look_again import look_again
 from marketplace.placements.actions.observe import observe
 from marketplace.placements.actions.prove_reachable import prove_reachable
-from marketplace.placements.actions.request_stop import request_stop
+from marketplace.placements.actions.request_end import request_end
 from marketplace.placements.models import Placement
-from marketplace.rentals.actions import stop
-from marketplace.rentals.actions.start import DOORS_LOST_MAX, DoorsLostMany
+from marketplace.rentals.actions import end
+from marketplace.rentals.actions.rent import DOORS_LOST_MAX, DoorsLostMany
 from marketplace.rentals.models import Rental
 from protocol.agent import ObservedState
 from tests.marketplace.rentals.market import CPU_HOUR_MICROUSD, Market, Outside, give_key
@@ -89,7 +89,7 @@ def test_the_last_seconds_before_a_stop_count_after_a_good_look(
 ) -> None:
     market.look(at=after(60))
     sign(market, rental, second=70)
-    stop.stop(rental_id=rental.id, renter_id=alice.pk, now=after(90))
+    end.end(rental_id=rental.id, renter_id=alice.pk, now=after(90))
     sign(market, rental, second=95)
     assert charged_s() == 89
 
@@ -99,7 +99,7 @@ def test_the_last_seconds_before_a_stop_do_not_count_after_a_miss(
 ) -> None:
     market.look(at=after(60))
     market.look(at=after(80), opens=False)
-    stop.stop(rental_id=rental.id, renter_id=alice.pk, now=after(90))
+    end.end(rental_id=rental.id, renter_id=alice.pk, now=after(90))
     sign(market, rental, second=95)
     assert charged_s() == 59
 
@@ -172,11 +172,11 @@ def test_a_renter_who_lost_many_doors_within_a_day_is_refused_for_a_while(
     market: Market, rental: Rental, alice: User
 ) -> None:
     first = rental.placement
-    request_stop(placement_id=first.id, reason_code="renter", reason="", now=after(1))
+    request_end(placement_id=first.id, reason_code="renter", reason="", now=after(1))
     market.end(rental, at=after(2))
     for number in range(DOORS_LOST_MAX):
         lost = market.rent(alice, now=after(10), lease_s=60, idempotency_key=f"lost-{number}")
-        request_stop(placement_id=lost.placement_id, reason_code="", reason="", now=after(11))
+        request_end(placement_id=lost.placement_id, reason_code="", reason="", now=after(11))
         market.end(lost, at=after(12))
         code = ("door_lost", "door_late")[number % 2]
         Placement.objects.filter(id=lost.placement_id).update(reason_code=code)

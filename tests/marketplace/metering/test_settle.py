@@ -13,7 +13,7 @@ from marketplace.metering.actions.record import INTERVAL_S, INTERVALS_FREE
 from marketplace.metering.models import Meter, SignedIntervalRow
 from marketplace.placements import queries as placement_queries
 from marketplace.placements.models import Placement
-from marketplace.rentals.actions import stop
+from marketplace.rentals.actions import end
 from marketplace.rentals.models import Rental
 from marketplace.verification.epochs import Delivered
 from protocol.agent import ObservedState
@@ -128,7 +128,7 @@ def test_delivered_is_what_was_charged_for_inside_the_stretch(
     # Proven, and not charged yet.
     assert metering.delivered(NOW, after(1000)) == {}
     charge_all(now=after(51))
-    stop.stop(rental_id=rental.id, renter_id=alice.pk, now=after(90))
+    end.end(rental_id=rental.id, renter_id=alice.pk, now=after(90))
     market.agent.sync(after(99))
     gone = told(market, rental, ObservedState.GONE, second=101)
     market.agent.sync(

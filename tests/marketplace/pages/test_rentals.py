@@ -24,7 +24,7 @@ from protocol.receipts import SignedInterval, check_chain
 from tests.marketplace import scene
 from tests.marketplace.rentals.market import ALICES_KEY, Market
 
-ACTIONS = ("stop", "extend", "forget")
+ACTIONS = ("end", "extend", "forget")
 VIEWS = ("", "panel", "receipts.json")
 
 
@@ -62,7 +62,7 @@ def test_what_runs_is_listed_however_many_have_ended(
     running = market.rent(alice, now=scene.NOW)
     for second in range(1, 4):
         ended = market.rent(alice, lease_s=60, now=scene.after(second))
-        renter.post(f"/rentals/{ended.id}/stop")
+        renter.post(f"/rentals/{ended.id}/end")
         market.end(ended, at=scene.after(second))
     page = renter.get("/rentals/")
     assert [panel.short_id for panel in page.context["live"]] == [str(running.id)[:8]]
@@ -126,7 +126,7 @@ def test_an_active_rental_whose_door_is_shut_says_that_it_costs_nothing(
 
 
 def test_stop_is_a_plain_form(renter: Client, rental: Rental) -> None:
-    reply = renter.post(f"/rentals/{rental.id}/stop")
+    reply = renter.post(f"/rentals/{rental.id}/end")
     assert reply.headers["Location"] == f"/rentals/{rental.id}/"
     rental.placement.refresh_from_db()
     assert rental.placement.stop_requested_at == scene.NOW
@@ -138,18 +138,18 @@ def test_an_ended_rental_says_what_it_cost_and_can_be_forgotten(
     market.run(rental, at=scene.after(1))
     told = market.agent.count(rental.placement_id, 0, 11_000)
     market.agent.sync(scene.after(12), intervals=[told])
-    renter.post(f"/rentals/{rental.id}/stop")
+    renter.post(f"/rentals/{rental.id}/end")
     market.end(rental, at=scene.after(13))
     page = renter.get(f"/rentals/{rental.id}/").content.decode()
     assert "data-settled" in page
-    assert "You stopped it." in page
+    assert "You ended it." in page
     assert renter.post(f"/rentals/{rental.id}/forget").headers["Location"] == "/rentals/"
     assert renter.get(f"/rentals/{rental.id}/").status_code == 404
 
 
 def test_a_live_rental_is_not_forgotten(renter: Client, rental: Rental) -> None:
     reply = renter.post(f"/rentals/{rental.id}/forget", follow=True)
-    assert b"This rental has not ended; stop it first." in reply.content
+    assert b"This rental has not ended; end it first." in reply.content
 
 
 def test_more_hours_are_added_to_the_present_end(renter: Client, rental: Rental) -> None:

@@ -97,7 +97,7 @@ def test_all_watched_rentals_take_one_query(
     ids = [market.rent(alice).id for _ in range(2)]
     with django_assert_num_queries(1):
         before = queries.fingerprints(ids)
-    renter.post(f"/rentals/{ids[0]}/stop")
+    renter.post(f"/rentals/{ids[0]}/end")
     after = queries.fingerprints(ids)
     assert before[ids[0]] != after[ids[0]]
     assert before[ids[1]] == after[ids[1]]

@@ -15,7 +15,7 @@ from marketplace.placements.actions.extend_funding import extend_funding
 from marketplace.placements.actions.look_again import look_again
 from marketplace.placements.actions.observe import observe
 from marketplace.placements.actions.prove_reachable import prove_reachable
-from marketplace.placements.actions.request_stop import request_stop
+from marketplace.placements.actions.request_end import request_end
 from marketplace.placements.models import Placement
 from marketplace.placements.reachability import Door
 from protocol.agent import ObservedState
@@ -143,7 +143,7 @@ def test_a_door_of_the_same_host_does_not_speak_for_it() -> None:
 
 def test_what_does_not_run_is_not_looked_at() -> None:
     it = running()
-    request_stop(placement_id=it.id, reason_code="renter", reason="", now=after(30))
+    request_end(placement_id=it.id, reason_code="renter", reason="", now=after(30))
     outside = Outside()
     look(60, outside)
     assert outside.looked_at == []
@@ -158,7 +158,7 @@ class Meanwhile(Outside):
 
     def look(self, doors: Sequence[Door]) -> Mapping[UUID, timedelta]:
         if self._act == "stop":
-            request_stop(placement_id=self._it.id, reason_code="renter", reason="", now=after(600))
+            request_end(placement_id=self._it.id, reason_code="renter", reason="", now=after(600))
         elif self._act == "extend":
             extend_funding(placement_id=self._it.id, funded_until=after(9000), now=after(600))
         else:

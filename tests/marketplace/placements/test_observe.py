@@ -5,7 +5,7 @@ import pytest
 from marketplace.machines.models import Machine
 from marketplace.placements import queries
 from marketplace.placements.actions.observe import observe
-from marketplace.placements.actions.request_stop import request_stop
+from marketplace.placements.actions.request_end import request_end
 from marketplace.placements.actions.sweep import sweep
 from marketplace.placements.models import Lease, Placement, PlacementEvent
 from protocol.agent import ObservedPlacement, ObservedState, Want
@@ -154,7 +154,7 @@ def test_a_stopped_placement_is_released_and_given_back_once_it_is_gone() -> Non
     on = machine(of=hardware(gpus=1))
     it = placement(on, gpus=1)
     report(on, seen(it.id, O.RUNNING))
-    request_stop(placement_id=it.id, reason_code="renter", reason="You stopped it.", now=after(5))
+    request_end(placement_id=it.id, reason_code="renter", reason="You ended it.", now=after(5))
     assert not is_whole(on)
     report(on, seen(it.id, O.COLLECTING), at=6)
     report(on, seen(it.id, O.GONE), at=7)
@@ -218,7 +218,7 @@ def test_the_revision_rises_exactly_when_what_is_desired_changes() -> None:
     offered = queries.revision(on.id)
     report(on, seen(it.id, O.RUNNING))
     assert queries.revision(on.id) == offered
-    request_stop(placement_id=it.id, reason_code="renter", reason="", now=after(5))
+    request_end(placement_id=it.id, reason_code="renter", reason="", now=after(5))
     assert queries.revision(on.id) == offered + 1
     report(on, seen(it.id, O.COLLECTING))
     assert queries.revision(on.id) == offered + 1

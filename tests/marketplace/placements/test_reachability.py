@@ -17,7 +17,7 @@ from django.db import connection
 from marketplace.placements.actions.look_again import look_again
 from marketplace.placements.actions.observe import observe
 from marketplace.placements.actions.prove_reachable import prove_reachable
-from marketplace.placements.actions.request_stop import request_stop
+from marketplace.placements.actions.request_end import request_end
 from marketplace.placements.models import Placement
 from marketplace.placements.reachability import Door, SshProbe
 from protocol.agent import ObservedState
@@ -214,7 +214,7 @@ def test_a_placement_that_was_stopped_while_its_door_was_looked_at_is_not_reacha
 
     class StopsMeanwhile(Outside):
         def look(self, doors: Sequence[Door]) -> Mapping[UUID, timedelta]:
-            request_stop(placement_id=it.id, reason_code="renter", reason="", now=after(11))
+            request_end(placement_id=it.id, reason_code="renter", reason="", now=after(11))
             return super().look(doors)
 
     assert prove_reachable(now=after(10), probe=StopsMeanwhile()) == 0

@@ -10,7 +10,7 @@ from marketplace.machines.models import Machine
 from marketplace.placements import queries
 from marketplace.placements.actions.observe import observe
 from marketplace.placements.actions.prove_reachable import prove_reachable
-from marketplace.placements.actions.request_stop import request_stop
+from marketplace.placements.actions.request_end import request_end
 from marketplace.placements.actions.sweep import sweep
 from marketplace.placements.models import Lease, Placement
 from marketplace.placements.reachability import Door
@@ -88,7 +88,7 @@ def test_a_running_placement_is_ended_after_its_funded_time_without_blame() -> N
 
 def test_a_stop_that_is_never_confirmed_fails_and_keeps_its_reason() -> None:
     _, it = reported(O.RUNNING)
-    request_stop(placement_id=it.id, reason_code="renter", reason="You did.", now=after(10))
+    request_end(placement_id=it.id, reason_code="renter", reason="You did.", now=after(10))
     assert sweep(now=after(311)) == 1
     it.refresh_from_db()
     assert (it.state, it.blame, it.reason_code) == ("failed", "machine", "renter")
@@ -135,7 +135,7 @@ def test_a_machine_that_says_it_still_has_it_keeps_its_gpu_until_it_says_gone(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     on, it = reported(O.RUNNING)
-    request_stop(placement_id=it.id, reason_code="renter", reason="You did.", now=after(10))
+    request_end(placement_id=it.id, reason_code="renter", reason="You did.", now=after(10))
     for second in range(20, 5000, 20):
         heartbeat(machine_id=on.id, request=sync_request(), sent_at_ms=second, now=after(second))
         observe(machine_id=on.id, observed=[seen(it.id, O.COLLECTING)], now=after(second))
@@ -197,7 +197,7 @@ def test_nothing_is_late_by_the_marketplaces_own_absence(
 
 def test_an_unconfirmed_end_is_put_off_by_the_marketplaces_absence_too() -> None:
     on, it = reported(O.RUNNING)
-    request_stop(placement_id=it.id, reason_code="renter", reason="You did.", now=after(10))
+    request_end(placement_id=it.id, reason_code="renter", reason="You did.", now=after(10))
     sweep(now=after(20))
     assert sweep(now=after(400)) == 0
     observe(machine_id=on.id, observed=[seen(it.id, O.GONE)], now=after(401))

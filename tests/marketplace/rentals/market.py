@@ -25,7 +25,7 @@ from marketplace.placements.actions.look_again import look_again
 from marketplace.placements.actions.prove_reachable import prove_reachable
 from marketplace.placements.models import Placement
 from marketplace.placements.reachability import Door
-from marketplace.rentals.actions import start
+from marketplace.rentals.actions import rent
 from marketplace.rentals.models import Rental
 from marketplace.verification.actions.record_verdict import record
 from protocol import paths
@@ -137,7 +137,7 @@ class Market:
             "idempotency_key": str(uuid4()),
             "now": now,
         }
-        return start.start(**(asked | changed))
+        return rent.rent(**(asked | changed))
 
     def run(self, rental: Rental, *, at: datetime, door_after_s: float = 1) -> None:
         """Have the machine run it, and its SSH door seen from outside."""

@@ -10,7 +10,7 @@ from marketplace.domain.problem import Refused
 from marketplace.ledger import audit
 from marketplace.ledger import queries as ledger
 from marketplace.rentals import queries
-from marketplace.rentals.actions import extend, stop
+from marketplace.rentals.actions import end, extend
 from marketplace.rentals.models import Extension, Rental
 from tests.marketplace.rentals.market import CPU_HOUR_MICROUSD, Market, give_key
 from tests.marketplace.scene import NOW, after
@@ -129,7 +129,7 @@ def test_a_repeat_is_answered_after_the_end_but_nothing_new_is(
 ) -> None:
     rental = market.rent(renter, lease_s=60)
     longer(rental, more_s=60)
-    stop.stop(rental_id=rental.id, renter_id=renter.pk, now=after(1))
+    end.end(rental_id=rental.id, renter_id=renter.pk, now=after(1))
     assert longer(rental, more_s=60).id == rental.id
     with pytest.raises(Refused) as refused:
         longer(rental, more_s=60, key="next")

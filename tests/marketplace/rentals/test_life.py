@@ -14,7 +14,7 @@ from marketplace.metering.actions.charge import charge_all
 from marketplace.metering.models import Meter, SignedIntervalRow
 from marketplace.offers.models import Offer
 from marketplace.rentals import queries
-from marketplace.rentals.actions import expire, extend, forget, stop
+from marketplace.rentals.actions import end, expire, extend, forget
 from protocol.agent import ObservedState, Want
 from protocol.receipts import check_chain
 from tests.marketplace.broken import break_row
@@ -52,7 +52,7 @@ def test_seconds_from_the_door_to_the_stop_are_charged(
     # The door was seen at 3 s, the interval ended at 12 s.
     assert Meter.objects.get().charged_microusd == 9 * SECOND_MICROUSD
 
-    stop.stop(rental_id=rental.id, renter_id=renter.pk, now=after(15))
+    end.end(rental_id=rental.id, renter_id=renter.pk, now=after(15))
     assert agent.sync(after(15)).desired[0].want == Want.END
     agent.sync(after(16))
     last = agent.count(placement_id, 10_000, 14_000)
@@ -60,7 +60,7 @@ def test_seconds_from_the_door_to_the_stop_are_charged(
     reply = agent.sync(after(16.5), placements=[gone], intervals=[last])
     assert reply.desired == ()
     # Its last seconds are not charged yet, so nobody is told a final cost.
-    assert queries.view(rental.id, renter.pk, after(16.5)).state == RentalState.STOPPING
+    assert queries.view(rental.id, renter.pk, after(16.5)).state == RentalState.ENDING
     (live,) = queries.views(renter.pk, live=True).items
     assert (live.id, live.ended_at) == (rental.id, None)
     with pytest.raises(Refused) as unsettled:
@@ -189,7 +189,7 @@ def test_bob_cannot_see_stop_or_extend_what_is_alices(
     rental = market.rent(renter)
     for act in (
         lambda: queries.view(rental.id, bob.pk, NOW),
-        lambda: stop.stop(rental_id=rental.id, renter_id=bob.pk, now=NOW),
+        lambda: end.end(rental_id=rental.id, renter_id=bob.pk, now=NOW),
         lambda: forget.forget(rental_id=rental.id, renter_id=bob.pk, now=NOW),
         lambda: extend.extend(
             rental_id=rental.id,
@@ -211,7 +211,7 @@ def test_only_an_ended_rental_is_forgotten(market: Market, renter: User) -> None
     with pytest.raises(Refused) as live:
         forget.forget(rental_id=rental.id, renter_id=renter.pk, now=NOW)
     assert live.value.code == "rental_live"
-    stop.stop(rental_id=rental.id, renter_id=renter.pk, now=after(1))
+    end.end(rental_id=rental.id, renter_id=renter.pk, now=after(1))
     market.end(rental, at=after(3))
     forget.forget(rental_id=rental.id, renter_id=renter.pk, now=after(4))
     assert queries.views(renter.pk, live=None).items == ()
@@ -263,7 +263,7 @@ def test_a_machine_that_says_it_ended_is_paid_up_to_then(market: Market, renter:
     market.look(at=after(12))
     agent.sync(after(12), placements=[agent.observed(placement_id, ObservedState.COLLECTING)])
     # The machine ended it first, so the renter's wish moves nothing; it must not go on costing.
-    stop.stop(rental_id=rental.id, renter_id=renter.pk, now=after(13))
+    end.end(rental_id=rental.id, renter_id=renter.pk, now=after(13))
     agent.sync(after(100))
     lie = agent.observed(placement_id, ObservedState.COLLECTING, run=1, age_ms=98_000)
     agent.sync(after(100), placements=[lie], intervals=[agent.count(placement_id, 0, 98_000)])

@@ -3,7 +3,7 @@ import pytest
 from marketplace.placements import queries
 from marketplace.placements.actions.extend_funding import PlacementEnding, extend_funding
 from marketplace.placements.actions.observe import observe
-from marketplace.placements.actions.request_stop import request_stop
+from marketplace.placements.actions.request_end import request_end
 from marketplace.placements.models import Placement, PlacementEvent
 from protocol.agent import ObservedState, Want
 from tests.marketplace.scene import after, machine, placement, seen
@@ -12,10 +12,10 @@ pytestmark = pytest.mark.django_db
 
 
 def stop(placement_id: object, at: float = 5) -> object:
-    return request_stop(
+    return request_end(
         placement_id=placement_id,  # type: ignore[arg-type]
         reason_code="renter",
-        reason="You stopped it.",
+        reason="You ended it.",
         now=after(at),
     )
 

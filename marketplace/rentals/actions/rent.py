@@ -96,7 +96,7 @@ class Terms:
     funded_until: datetime
 
 
-def start(
+def rent(
     *,
     renter_id: int,
     offer_id: UUID,

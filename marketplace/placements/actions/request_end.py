@@ -11,7 +11,7 @@ from marketplace.placements.models import Placement
 ATTEMPTS_MAX = 6
 
 
-def request_stop(*, placement_id: UUID, reason_code: str, reason: str, now: datetime) -> Placement:
+def request_end(*, placement_id: UUID, reason_code: str, reason: str, now: datetime) -> Placement:
     """Return the placement, COLLECTING from now on; one that already ends is left as it is.
 
     Nothing is billable after ``stop_requested_at``.
@@ -20,10 +20,10 @@ def request_stop(*, placement_id: UUID, reason_code: str, reason: str, now: date
         placement = Placement.objects.get(id=placement_id)
         changes = {"stop_requested_at": now, "reason_code": reason_code, "reason": reason}
         try:
-            apply(placement=placement, event=Event.STOP, now=now, changes=changes)
+            apply(placement=placement, event=Event.END, now=now, changes=changes)
         except NoTransition:
             return placement
         except Overtaken:
             continue
         return placement
-    raise Overtaken(f"Placement {placement_id} moves too often to be stopped.")
+    raise Overtaken(f"Placement {placement_id} moves too often to be ended.")
