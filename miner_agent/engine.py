@@ -11,6 +11,8 @@ from docker.api import APIClient
 from docker.auth import encode_header
 from docker.errors import APIError, DockerException, NotFound
 
+from protocol.agent import RegistryLogin
+
 CALL_DEADLINE_S = 60
 #: a fetch of which nothing is heard for so long is over
 PULL_SILENT_S = 180
@@ -71,18 +73,60 @@ class Engine:
             cdi_folders=tuple(map(str, info.get("CDISpecDirs") or ())),
         )
 
-    def pull(self, repository: str, digest: str) -> Generator[dict[str, Any], None, None]:
-        """Fetch an image as nobody, line by line; to close the iterator gives the fetch up.
+    def image(self, name: str) -> dict[str, Any] | None:
+        """Return what Docker knows of an image, None where it has none of this name.
+
+        :raises EngineUnavailable: when it does not answer.
+        """
+        try:
+            with answers():
+                found: dict[str, Any] = self.api.inspect_image(name)
+        except NotFound:
+            return None
+        return found
+
+    def images(self, *, label: str) -> list[dict[str, Any]]:
+        """Return every image with this label."""
+        with answers():
+            found: list[dict[str, Any]] = self.api.images(filters={"label": label})
+        return found
+
+    def remove_image(self, name: str) -> bool:
+        """Say whether it is gone; Docker keeps what a container was made from."""
+        try:
+            with answers():
+                self.api.remove_image(name)
+        except NotFound:
+            return True
+        except EngineRefused:
+            return False
+        return True
+
+    def digest(self, reference: str, *, login: RegistryLogin | None) -> str:
+        """Return what the registry has under this name for who logs in so; None: for everybody.
+
+        :raises EngineRefused: when it has nothing, or nothing for them.
+        """
+        try:
+            with answers():
+                told = self.api.inspect_distribution(reference, auth_config=_login(login))
+        except NotFound as error:
+            raise EngineRefused(str(error)) from error
+        return str(told["Descriptor"]["digest"])
+
+    def pull(
+        self, repository: str, digest: str, *, login: RegistryLogin | None
+    ) -> Generator[dict[str, Any], None, None]:
+        """Fetch an image, line by line; to close the iterator gives the fetch up.
 
         The library's own pull waits for ever.
         """
         with answers():
             api = self.api
-            # An empty log-in: without it the client would send the host's own.
             response = api._post(
                 api._url("/images/create"),
                 params={"fromImage": repository, "tag": digest},
-                headers={"X-Registry-Auth": encode_header({})},
+                headers={"X-Registry-Auth": encode_header(_login(login))},
                 stream=True,
                 timeout=(CALL_DEADLINE_S, PULL_SILENT_S),
             )
@@ -98,6 +142,13 @@ class Engine:
         with answers():
             parts = self.api.version().get("Components") or ()
         return next((str(part["Version"]) for part in parts if part["Name"] == "runc"), "")
+
+
+def _login(login: RegistryLogin | None) -> dict[str, str]:
+    """Return the log-in as Docker takes it; without an empty one the host's own would be sent."""
+    if login is None:
+        return {}
+    return {"username": login.username, "password": login.password}
 
 
 @contextmanager

@@ -1,19 +1,15 @@
-"""This will find the image of a rental: fetched for it without the host's rights, or allowed."""
+"""This will find the image of a placement: fetched for it without the host's rights, or allowed."""
 
 import io
 import json
 import logging
-import os
-import shutil
 import socket
 import tarfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from typing import Any
-
-from docker.errors import NotFound
+from uuid import UUID
 
 from miner_agent.domain.container_spec import is_withheld
 from miner_agent.domain.image import (
@@ -27,27 +23,12 @@ from miner_agent.domain.image import (
     registry_host,
     repository,
 )
-from miner_agent.domain.pull import SLOWEST_BYTES_S, Pull
 from miner_agent.domain.registry_answer import registry_answer
 from miner_agent.engine import Engine, EngineRefused, EngineUnavailable, answers
+from miner_agent.fetching import Fetching, PullGivenUp, free_bytes, free_files
+from miner_agent.image_book import ImageBook
+from protocol.agent import RegistryLogin
 from protocol.workload import IMAGE_REFERENCE
-
-#: below the hour that a marketplace gives a start that goes on
-PULL_DEADLINE_S = 3300
-#: at once on this machine; who waits for one keeps nothing but a thread
-PULLS_MOST = 4
-#: each change is a request to the marketplace
-PROGRESS_EVERY_S = 1.0
-#: a fetch that leaves less than this is given up: Docker itself needs a disk that is not full
-KEPT_BYTES = 2 << 30
-#: with less than this, unused images are removed before another one is fetched
-ROOM_BYTES = 10 << 30
-#: the same of files, of which a disk holds only so many
-KEPT_FILES, ROOM_FILES = 100_000, 500_000
-#: as the registry sends it; what it unpacks to is watched on the disk
-IMAGE_BYTES_MOST = 64 << 30
-#: an empty log-in: without it the client would send the host's own
-NOBODY: dict[str, str] = {}
 
 logger = logging.getLogger(__name__)
 
@@ -60,10 +41,6 @@ class ImagePullFailed(Exception):
     """The image could not be fetched."""
 
 
-class PullGivenUp(Exception):
-    """This machine will not go on with a fetch; why, in a few words."""
-
-
 def resolve(host: str) -> Sequence[str]:
     """Return the addresses of a host name; none where nobody knows it."""
     try:
@@ -73,18 +50,6 @@ def resolve(host: str) -> Sequence[str]:
     return [str(address[0]) for *_, address in found]
 
 
-def free_bytes(folder: str) -> int:
-    """Return the room on the disk of this folder."""
-    return shutil.disk_usage(folder).free
-
-
-def free_files(folder: str) -> int:
-    """Return how many more files the disk of this folder can hold."""
-    told = os.statvfs(folder)
-    # Some file systems have no such limit.
-    return told.f_favail if told.f_files else ROOM_FILES
-
-
 class Images:
     """The images that renters may use. The host's other images are not for them."""
 
@@ -92,89 +57,172 @@ class Images:
         self,
         *,
         engine: Engine,
+        book: ImageBook,
         machine: str,
         allowed: Sequence[str] = (),
+        bytes_most: int | None = None,
         resolve: Callable[[str], Sequence[str]] = resolve,
         free_bytes: Callable[[str], int] = free_bytes,
         free_files: Callable[[str], int] = free_files,
     ) -> None:
         self._engine = engine
+        self._book = book
         self._machine = machine
         self._allowed = allowed
+        #: of all images fetched here, as if they shared no layer; None: as the disk has room
+        self._bytes_most = bytes_most
         self._resolve = resolve
-        self._free_bytes = free_bytes
-        self._free_files = free_files
-        self._pulls = threading.BoundedSemaphore(PULLS_MOST)
+        #: what is pinned under it is not removed under it
+        self._removing = threading.RLock()
+        self._fetching = Fetching(
+            engine, make_room=self.remove_unused, free_bytes=free_bytes, free_files=free_files
+        )
 
-    def image(self, reference: str, *, progress: Callable[[str], None]) -> Image:
+    def image(
+        self,
+        reference: str,
+        *,
+        placement_id: UUID,
+        login: RegistryLogin | None = None,
+        progress: Callable[[str], None],
+    ) -> Image:
         """Return the image bare of its wishes, fetching it first where it is not here.
 
-        What the host has not allowed is used only as a registry gives it to everybody, so that a
-        private image in the host's cache stays private.
+        What the host has not allowed is used only as a registry gives it to who logs in so, so that
+        a private image in the host's cache stays private. A reference goes on meaning for the
+        placement what it meant at first, wherever its tag moves.
 
-        :raises ImageUnknown: when no registry gives it to everybody.
+        :raises ImageUnknown: when the registry does not give it to them.
         :raises ImagePullFailed: when the registry cannot be reached or refuses.
         """
         # It becomes a part of the address that Docker is asked at.
         if not IMAGE_REFERENCE.fullmatch(reference):
             raise ImageUnknown(f"The image {reference} is not known: no image can have that name.")
+        pin = self._book.pin_of(placement_id, reference)
+        if pin is not None and pin.image and self._engine.image(pin.image.image_id) is not None:
+            self._used(pin.origin)
+            return pin.image
+        try:
+            origin = self._origin(reference, login, progress) if pin is None else pin.origin
+            # Before the fetch: from here on nothing takes the image away.
+            with self._removing:
+                self._book.pin(placement_id, reference, origin=origin)
+            image = self._bare(self._here(origin, login, progress))
+        except Exception as error:
+            if pin is None:
+                # What could not be had was never used: asked again, its tag may mean another one.
+                self._book.unpin(placement_id, reference=reference)
+            reason = self._reason(reference, error, login)
+            # What a registry says to who logs in may repeat their password.
+            raise reason from (None if login else error)
+        self._book.pin(placement_id, reference, origin=origin, image=image)
+        return image
+
+    def settle(self, placement_id: UUID, reference: str) -> None:
+        """Let go of every other image that the placement was made from."""
+        self._book.keep(placement_id, reference)
+
+    def let_go(self, placement_id: UUID, *, reference: str | None = None) -> None:
+        """Let go of one image of the placement, or of all of them."""
+        self._book.unpin(placement_id, reference=reference)
+
+    def trim(self) -> None:
+        """Remove images made here whose origin is gone, and fetched ones beyond the limit."""
+        with self._removing:
+            pinned = self._book.pinned()
+            for image_id, origin_id in self._made_here():
+                if origin_id not in pinned and self._engine.image(origin_id) is None:
+                    self._engine.remove_image(image_id)
+            if self._bytes_most is not None:
+                self._remove_beyond(self._bytes_most, pinned)
+
+    def remove_unused(self) -> None:
+        """Remove what was fetched or made here and that no placement was made from."""
+        with self._removing:
+            pinned = self._book.pinned()
+            for name in self._book.fetched():
+                if name not in pinned:
+                    self._remove(name)
+            found = [self._engine.image(name) for name in pinned]
+            kept = pinned | {one["Id"] for one in found if one is not None}
+            for image_id, origin_id in self._made_here():
+                if origin_id not in kept:
+                    self._engine.remove_image(image_id)
+
+    def _remove_beyond(self, bytes_most: int, pinned: frozenset[str]) -> None:
+        """Remove what was not used for longest, until the rest is small enough."""
+        sizes = {name: self._size(name) for name in self._book.fetched()}
+        for name, size in sizes.items():
+            if sum(sizes.values()) <= bytes_most:
+                return
+            if name not in pinned and self._remove(name):
+                logger.info("image removed", extra={"image": name, "bytes": size})
+                sizes[name] = 0
+
+    def _origin(
+        self, reference: str, login: RegistryLogin | None, progress: Callable[[str], None]
+    ) -> str:
+        """Return what the reference means now."""
         if is_allowed(reference, patterns=self._allowed):
-            found = self._inspect(reference)
+            found = self._engine.image(reference)
             if found is not None:
-                return self._bare(found)
+                return str(found["Id"])
         else:
             self._refuse_inside(reference)
         progress("asking the registry for the image")
-        try:
-            # By digest: a pull by tag would move the host's own tag of that name.
-            name, digest = repository(reference), self._digest(reference)
-            found = self._inspect(f"{name}@{digest}") or self._pull(name, digest, progress)
-        except (EngineRefused, NotFound) as error:
-            raise _pull_error(reference, str(error)) from error
-        except EngineUnavailable as error:
+        # By digest: a pull by tag would move the host's own tag of that name.
+        return f"{repository(reference)}@{self._engine.digest(reference, login=login)}"
+
+    def _here(
+        self, origin: str, login: RegistryLogin | None, progress: Callable[[str], None]
+    ) -> dict[str, Any]:
+        """Return the origin as Docker has it, fetching it where it may be fetched."""
+        found = self._engine.image(origin)
+        if found is None and "@" in origin:
+            self._used(origin, fetched=True)
+            self._fetching.fetch(origin, login=login, progress=progress)
+            found = self._engine.image(origin)
+            self.trim()
+        if found is None:
+            raise PullGivenUp("it is not on this machine any more")
+        self._used(origin)
+        return found
+
+    def _used(self, name: str, *, fetched: bool = False) -> None:
+        self._book.used(name, now_ms=time.time_ns() // 1_000_000, fetched=fetched)
+
+    def _reason(self, reference: str, error: Exception, login: RegistryLogin | None) -> Exception:
+        """Return what the renter is told of a failure, or the failure itself where it is ours."""
+        if isinstance(error, EngineRefused):
+            return _pull_error(reference, str(error), login)
+        if isinstance(error, PullGivenUp):
+            return ImagePullFailed(f"The image {reference} could not be pulled: {error}.")
+        if isinstance(error, EngineUnavailable) and "timed out" in str(error):
             # A registry that keeps silent looks like an engine that does: only that one is the
             # machine's fault.
-            if "timed out" not in str(error):
-                raise
             self._engine.facts()
-            raise _pull_error(reference, str(error)) from error
-        except PullGivenUp as error:
-            message = f"The image {reference} could not be pulled: {error}."
-            raise ImagePullFailed(message) from error
-        return self._bare(found)
-
-    def trim(self) -> None:
-        """Remove the images made here whose origin is gone."""
-        for image_id, origin_id in self._made_here():
-            if self._inspect(origin_id) is None:
-                self._remove(image_id)
-
-    def remove_unused(self) -> None:
-        """Remove what no container uses: the images made here, and the fetched ones below them."""
-        for image_id, origin_id in self._made_here():
-            if not self._remove(image_id):
-                continue
-            origin = self._inspect(origin_id)
-            # A tag is the host's: nothing is fetched by tag here.
-            if origin is not None and not origin.get("RepoTags"):
-                self._remove(origin_id)
+            return _pull_error(reference, str(error), login)
+        return error
 
     def _made_here(self) -> list[tuple[str, str]]:
         """Return the id and the origin of every image made here."""
-        with answers():
-            label = f"{LABEL_IMAGE}={self._machine}"
-            listed = self._engine.api.images(filters={"label": label})
+        listed = self._engine.images(label=f"{LABEL_IMAGE}={self._machine}")
         return [(one["Id"], one["Labels"][LABEL_ORIGIN]) for one in listed]
 
-    def _remove(self, image_id: str) -> bool:
-        """Say whether it is gone; Docker keeps what a container was made from."""
-        try:
-            with answers():
-                self._engine.api.remove_image(image_id)
-        except NotFound:
-            return True
-        except EngineRefused:
-            return False
+    def _size(self, name: str) -> int:
+        found = self._engine.image(name)
+        return 0 if found is None else int(found["Size"])
+
+    def _remove(self, name: str) -> bool:
+        """Remove an image fetched here, unless a container was made from it; say whether so."""
+        found = self._engine.image(name)
+        if found is not None and not found.get("RepoTags"):
+            made = [made for made, origin in self._made_here() if origin == found["Id"]]
+            # First what containers are made from: while there is one, both stay.
+            if not all(self._engine.remove_image(one) for one in (*made, name)):
+                return False
+        # With a tag it has become the host's own: nothing is fetched by tag here.
+        self._book.forget(name)
         return True
 
     def _refuse_inside(self, reference: str) -> None:
@@ -187,20 +235,6 @@ class Images:
             sentence = f"The image {reference} is not known: {host} is no public registry."
             raise ImageUnknown(sentence)
 
-    def _digest(self, reference: str) -> str:
-        """Return what the registry has under this name for somebody who is not logged in."""
-        with answers():
-            told = self._engine.api.inspect_distribution(reference, auth_config=NOBODY)
-        return str(told["Descriptor"]["digest"])
-
-    def _inspect(self, name: str) -> dict[str, Any] | None:
-        try:
-            with answers():
-                found: dict[str, Any] = self._engine.api.inspect_image(name)
-        except NotFound:
-            return None
-        return found
-
     def _bare(self, found: dict[str, Any]) -> Image:
         config = found["Config"] or {}
         pairs = [line.partition("=") for line in config.get("Env") or ()]
@@ -211,7 +245,7 @@ class Images:
             environment=tuple("".join(pair) for pair in pairs if not is_withheld(pair[0])),
             labels={LABEL_IMAGE: self._machine, LABEL_ORIGIN: found["Id"]},
         )
-        if self._inspect(bare.image_id()) is None:
+        if self._engine.image(bare.image_id()) is None:
             self._load(bare)
         return Image(
             image_id=bare.image_id(),
@@ -232,51 +266,6 @@ class Images:
                 if "error" in line:
                     raise EngineRefused(f"the image could not be prepared: {line['error']}")
 
-    def _pull(self, name: str, digest: str, progress: Callable[[str], None]) -> dict[str, Any]:
-        while not self._pulls.acquire(timeout=PROGRESS_EVERY_S):
-            progress("waiting for other images")
-        try:
-            # It may have come while this one waited.
-            found = self._inspect(f"{name}@{digest}")
-            if found is None:
-                self._fetch(name, digest, progress)
-                found = self._inspect(f"{name}@{digest}")
-        finally:
-            self._pulls.release()
-        if found is None:
-            raise PullGivenUp("Docker lost it after its pull")
-        return found
-
-    def _lacks(self, root: str, room_bytes: int, room_files: int) -> bool:
-        return self._free_bytes(root) < room_bytes or self._free_files(root) < room_files
-
-    def _fetch(self, name: str, digest: str, progress: Callable[[str], None]) -> None:
-        root = self._engine.facts().root
-        if self._lacks(root, ROOM_BYTES, ROOM_FILES):
-            self.remove_unused()
-        deadline = time.monotonic() + PULL_DEADLINE_S
-        pull = Pull()
-        shown_at = 0.0
-        with closing(self._engine.pull(name, digest)) as lines:
-            for line in lines:
-                if "error" in line:
-                    raise EngineRefused(str(line["error"]))
-                pull.note(line)
-                now_s = time.monotonic()
-                if now_s - shown_at > PROGRESS_EVERY_S:
-                    if self._lacks(root, KEPT_BYTES, KEPT_FILES):
-                        raise PullGivenUp("this machine has no room for it")
-                    percent = pull.percent()
-                    progress("pulling" if percent is None else f"pulling {percent} %")
-                    shown_at = now_s
-                if pull.size_bytes() > IMAGE_BYTES_MOST:
-                    raise PullGivenUp(f"it is larger than {IMAGE_BYTES_MOST >> 30} GiB")
-                if pull.is_too_slow(now_s=now_s):
-                    slowest = f"{SLOWEST_BYTES_S // 1000} kB a second"
-                    raise PullGivenUp(f"its registry sent less than {slowest} for minutes")
-                if now_s > deadline:
-                    raise PullGivenUp(f"it took longer than {PULL_DEADLINE_S} s")
-
 
 def _archive(files: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
@@ -288,11 +277,15 @@ def _archive(files: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def _pull_error(reference: str, said: str) -> ImageUnknown | ImagePullFailed:
+def _pull_error(
+    reference: str, said: str, login: RegistryLogin | None
+) -> ImageUnknown | ImagePullFailed:
     """Return what the renter is told; the registry's own words stay on this machine."""
-    logger.info("image not fetched", extra={"image": reference, "said": said[:2000]})
     answer = registry_answer(said)
+    noted = said[:2000] if login is None else answer.sentence
+    logger.info("image not fetched", extra={"image": reference, "said": noted})
     answered = f"the registry answered: {answer.sentence}."
-    if answer.unknown:
-        return ImageUnknown(f"The image {reference} is not known; {answered}")
-    return ImagePullFailed(f"The image {reference} could not be pulled; {answered}")
+    if not answer.unknown:
+        return ImagePullFailed(f"The image {reference} could not be pulled; {answered}")
+    advice = "" if login is None else " Check the user name and the password of its log-in."
+    return ImageUnknown(f"The image {reference} is not known; {answered}{advice}")

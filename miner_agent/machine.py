@@ -19,6 +19,7 @@ from miner_agent.disk import Disks
 from miner_agent.engine import Engine
 from miner_agent.enrolment import Enrolment
 from miner_agent.facts.gpus import read_gpus
+from miner_agent.image_book import ImageBook
 from miner_agent.images import Images
 from miner_agent.journal import Journal
 from miner_agent.keys import make_private_key, read_private_key
@@ -29,6 +30,7 @@ from protocol.signing import public_key_of
 
 #: so much of the machine key names the machine's objects in Docker
 NAME_CHARACTERS = 12
+JOURNAL = "journal.sqlite3"
 NOT_ENROLLED = "This machine is not enrolled; run: berth-agent enroll TOKEN --url URL"
 BRIDGES = Path("/sys/class/net")
 
@@ -99,7 +101,7 @@ class Machine:
 
     def journal(self) -> Journal:
         """Return the journal."""
-        path = self.settings.home / "journal.sqlite3"
+        path = self.settings.home / JOURNAL
         # Renters' environments are in it, and often their passwords.
         path.touch(mode=0o600)
         return Journal(path)
@@ -115,12 +117,22 @@ class Machine:
         """Return the parts that each card is shared in; 1 where nothing can share one."""
         return 1 if mps.missing() else self.settings.gpu_slots
 
+    def images(self, engine: Engine) -> Images:
+        """Return the images of this machine's placements."""
+        return Images(
+            engine=engine,
+            book=ImageBook(self.settings.home / JOURNAL),
+            machine=self.name(),
+            allowed=self.settings.images,
+            bytes_most=self.settings.images_bytes,
+        )
+
     def runtime(self, engine: Engine, kit_path: Path) -> DockerRuntime:
         """Return everything that placements are made of here."""
         home = self.settings.home
         return DockerRuntime(
             engine=Containers(engine, machine=self.name()),
-            images=Images(engine=engine, machine=self.name(), allowed=self.settings.images),
+            images=self.images(engine),
             disks=None if disk.missing() else Disks(home / "disks"),
             doors=Doors(home / "doors"),
             kits=home / "kits",

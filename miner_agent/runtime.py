@@ -157,6 +157,7 @@ class DockerRuntime:
         if self._disks is not None:
             self._disks.remove(placement_id)
         self._doors.remove(placement_id)
+        self._images.let_go(placement_id)
 
     def trim(self, slots_used: frozenset[int]) -> None:
         """Remove networks beyond the pool, kits and images that no placement uses."""
@@ -182,7 +183,9 @@ class DockerRuntime:
                 self._doors.rekey(placement_id, placement.authorized_keys)
                 return self._start(placement, network, made)
         # Outside of the few starts: a slow registry may keep an image back for long.
-        image = self._images.image(placement.workload.image, progress=progress)
+        image = self._images.image(
+            placement.workload.image, placement_id=placement_id, progress=progress
+        )
         progress("starting")
         with self._starts:
             return self._start(placement, network, self._make(placement, network, image))

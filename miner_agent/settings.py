@@ -12,6 +12,7 @@ from miner_agent import enrolment
 from miner_agent.domain.container_spec import OPEN_FILES_MOST
 from miner_agent.domain.gpus import SLOTS_MOST
 from protocol.agent import ADDRESS
+from protocol.workload import IMAGE_REFERENCE
 
 URL_DEFAULT = "http://127.0.0.1:8000"
 NETWORK_DEFAULT = "10.213.0.0/16"
@@ -48,6 +49,10 @@ class Settings:
     images: tuple[str, ...] = ()
     #: parts that each card is shared in by MPS; 1: cards are given away whole
     gpu_slots: int = 1
+    #: what is fetched before anybody asks for it
+    prepull: tuple[str, ...] = ()
+    #: of all fetched images; None: as the disk has room
+    images_bytes: int | None = None
     #: serve rentals also where they have no disk limit or reach this machine's network
     allow_unisolated: bool = False
 
@@ -75,6 +80,7 @@ def read(environment: Mapping[str, str]) -> Settings:
     """
     first, last = _ports(environment.get("BERTH_AGENT_PORTS", PORTS_DEFAULT))
     disk = environment.get("BERTH_AGENT_DISK_BYTES", "")
+    images = environment.get("BERTH_AGENT_IMAGES_BYTES", "")
     home = Path(environment.get("BERTH_AGENT_HOME") or _home_default()).absolute()
     known = enrolment.read(home)
     url, address = (known.marketplace_url, known.address) if known else (URL_DEFAULT, None)
@@ -94,6 +100,8 @@ def read(environment: Mapping[str, str]) -> Settings:
         dns=tuple(environment.get("BERTH_AGENT_DNS", DNS_DEFAULT).split()),
         images=tuple(environment.get("BERTH_AGENT_IMAGES", "").split()),
         gpu_slots=_gpu_slots(environment.get("BERTH_AGENT_GPU_SLOTS", "1")),
+        prepull=_references(environment.get("BERTH_AGENT_PREPULL", "")),
+        images_bytes=_natural("BERTH_AGENT_IMAGES_BYTES", images) if images else None,
         allow_unisolated=_flag(
             "BERTH_AGENT_ALLOW_UNISOLATED", environment.get("BERTH_AGENT_ALLOW_UNISOLATED", "0")
         ),
@@ -154,6 +162,14 @@ def _natural(name: str, text: str) -> int:
     if not text.strip().isdecimal():
         raise BadSetting(f"{name} must be a whole number.")
     return int(text)
+
+
+def _references(text: str) -> tuple[str, ...]:
+    references = tuple(text.split())
+    for reference in references:
+        if not IMAGE_REFERENCE.fullmatch(reference):
+            raise BadSetting(f"BERTH_AGENT_PREPULL names {reference}: no image can have that name.")
+    return references
 
 
 def _network(text: str) -> IPv4Network:

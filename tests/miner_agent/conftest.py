@@ -4,12 +4,15 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.miner_agent import images
+from tests.miner_agent.finder import Finder
 from tests.miner_agent.host import Host
 from tests.miner_agent.market import LoopbackMarket
+from tests.miner_agent.registry import Registry
 
 IMAGE = "berth-test-busybox:agent"
 ENGINE_START_S = 30
@@ -76,3 +79,17 @@ def running_host(host: Host) -> Host:
     if host.process is None or host.process.poll() is not None:
         host.start()
     return host
+
+
+@pytest.fixture
+def registry() -> Iterator[Registry]:
+    registry = Registry()
+    yield registry
+    registry.close()
+
+
+@pytest.fixture
+def finder(engine: None, tmp_path: Path) -> Iterator[Finder]:
+    finder = Finder(tmp_path / "book")
+    yield finder
+    finder.close()

@@ -12,11 +12,14 @@ from typing import Any
 DRIP_BYTES, DRIP_S = 1000, 0.2
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 LOGIN = ("host", "secret")
+TOKEN = "of-somebody"
 INSIDE = "admin_token=of-the-host\n"
 
 
 class Registry:
-    """Repositories below /private/ ask for LOGIN, /broken/ ones fail, /silent/ ones say nothing.
+    """Repositories below /private/ ask for LOGIN, in the way that ``guard`` says.
+
+    /broken/ ones fail, /silent/ ones say nothing, /echo/ ones repeat what they are told.
 
     Layers below /drip/ come a few bytes at a time. What is below /astray/ leads to INSIDE, which
     the host's own network holds for nobody else.
@@ -27,7 +30,11 @@ class Registry:
         self.manifests: dict[str, bytes] = {}
         #: every path that was asked for
         self.asked: list[str] = []
+        #: every log-in that was shown
+        self.shown: set[str] = set()
         self.inside_status = 404
+        #: how it asks for a log-in before it is told anything: not, Basic or Bearer
+        self.guard = ""
         #: the digest of the layer that was pushed last
         self.layer = ""
         self.closed = threading.Event()
@@ -76,9 +83,18 @@ class Registry:
     def answer(self, path: str, login: str) -> tuple[int, str, bytes]:
         """Return status, content type and body."""
         self.asked.append(path)
+        self.shown.add(login)
         given = base64.b64encode(":".join(LOGIN).encode()).decode()
-        if path.startswith("/v2/private/") and login != f"Basic {given}":
+        wanted = f"Bearer {TOKEN}" if self.guard == "Bearer" else f"Basic {given}"
+        unknown = path.startswith("/v2/private/") and login != wanted
+        if unknown or (path == "/v2/" and self.guard and not login):
             return 401, "application/json", _error("UNAUTHORIZED", "authentication required")
+        if path.startswith("/token"):
+            token = TOKEN if login == f"Basic {given}" else "of-nobody"
+            return 200, "application/json", json.dumps({"token": token}).encode()
+        if path.startswith("/v2/echo/"):
+            told = base64.b64decode(login.removeprefix("Basic ")).decode()
+            return 401, "application/json", _error("UNAUTHORIZED", f"not with {told} {login}")
         if path.startswith("/v2/astray/"):
             return 307, "text/plain", b""
         if path == "/inside/":
@@ -97,6 +113,12 @@ class Registry:
             return 200, "application/json", b"{}"
         return 404, "application/json", _error("MANIFEST_UNKNOWN", "manifest unknown")
 
+    def challenge(self) -> str:
+        """Say how to log in."""
+        if self.guard != "Bearer":
+            return 'Basic realm="tests"'
+        return f'Bearer realm="http://{self.name}/token",service="tests"'
+
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         registry = self
 
@@ -110,7 +132,7 @@ class Registry:
                 if status == 307:
                     self.send_header("Location", f"http://{registry.name}/inside/")
                 if status == 401:
-                    self.send_header("WWW-Authenticate", 'Basic realm="tests"')
+                    self.send_header("WWW-Authenticate", registry.challenge())
                 if kind == MANIFEST:
                     self.send_header("Docker-Content-Digest", _digest(body))
                 self.send_header("Docker-Distribution-Api-Version", "registry/2.0")

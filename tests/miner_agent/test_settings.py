@@ -22,7 +22,8 @@ def test_settings_have_defaults() -> None:
     assert settings.port_first < settings.port_last
     assert settings.disk_bytes is None
     assert settings.docker_host is None
-    assert settings.images == ()
+    assert settings.images == settings.prepull == ()
+    assert settings.images_bytes is None
     assert not settings.allow_unisolated
     assert not any(ip_address(server).is_private for server in settings.dns)
 
@@ -57,6 +58,8 @@ def test_settings_are_read() -> None:
             "BERTH_AGENT_DNS": "9.9.9.9 1.1.1.1",
             "BERTH_AGENT_IMAGES": "house/* tool:1",
             "BERTH_AGENT_GPU_SLOTS": "4",
+            "BERTH_AGENT_IMAGES_BYTES": "1000",
+            "BERTH_AGENT_PREPULL": "tool:1 ghcr.io/a/b@sha256:" + 64 * "0",
             "BERTH_AGENT_ALLOW_UNISOLATED": "1",
             "DOCKER_HOST": "unix:///run/other.sock",
         }
@@ -68,6 +71,8 @@ def test_settings_are_read() -> None:
     assert settings.docker_host == "unix:///run/other.sock"
     assert settings.images == ("house/*", "tool:1")
     assert settings.gpu_slots == 4
+    assert settings.images_bytes == 1000
+    assert settings.prepull == ("tool:1", "ghcr.io/a/b@sha256:" + 64 * "0")
     assert settings.allow_unisolated
 
 
@@ -93,6 +98,8 @@ def test_only_a_machine_with_an_outside_address_listens_outside(address: str, bo
         ("BERTH_AGENT_CONTROL_PORT", "ssh"),
         ("BERTH_AGENT_CONTROL_PORT", "0"),
         ("BERTH_AGENT_DISK_BYTES", "10G"),
+        ("BERTH_AGENT_IMAGES_BYTES", "-1"),
+        ("BERTH_AGENT_PREPULL", "tool:1 --all"),
         ("BERTH_AGENT_NETWORK", "8.8.8.0/24"),
         ("BERTH_AGENT_NETWORK", "10.0.0.0/30"),
         ("BERTH_AGENT_NETWORK", "ten"),
