@@ -252,7 +252,8 @@ class Images:
             environment={name: value for name, _, value in pairs},
             entrypoint=tuple(config.get("Entrypoint") or ()),
             command=tuple(config.get("Cmd") or ()),
-            folder=config.get("WorkingDir") or "/",
+            folder=config.get("WorkingDir") or "",
+            user=config.get("User") or "",
         )
 
     def _load(self, bare: BareImage) -> None:

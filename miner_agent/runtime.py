@@ -220,7 +220,7 @@ class DockerRuntime:
         placement_id, workload = placement.placement_id, placement.workload
         environment = session_environment(image=image, environment=workload.environment)
         keys = placement.authorized_keys
-        self._doors.write(placement_id, keys=keys, environment=environment)
+        self._doors.write(placement_id, keys=keys, environment=environment, folder=image.folder)
         self._engine.connect(network)
         place = Place(
             machine=self._machine,

@@ -1,10 +1,13 @@
-/* PID 1 of a rental: prepares what sshd needs in any image, starts it and starts it again when it
- * dies, runs the image's own command as a child, reaps orphans and passes SIGTERM on.
- * Arguments: the command's working folder, NAME=VALUE of variables for it alone, "--", the command.
+/* PID 1 of a container: runs the image's own command as a child, reaps orphans, passes SIGTERM on.
+ * In a rental it also prepares what sshd needs in any image, starts it, starts it again when it
+ * dies, and outlives the command. Elsewhere it ends when the command does, with its status.
+ * Arguments: "rental" or another kind, the command's working folder, whom it runs as in Docker's
+ * words, NAME=VALUE of variables for it alone, "--", the command.
  * Static, because the image may hold no C library. Sends everything to the container's log.
  * Before anything else it gives up, for itself and all that it starts, what Docker's own filter of
  * system calls still lets through and no rental needs. */
 #define _GNU_SOURCE
+#include "account.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdint.h>
@@ -20,7 +23,8 @@
 #include <unistd.h>
 
 #define DOOR "/.access/sshd"
-#define DOOR_CONFIG "/.access-keys/sshd_config"
+#define DOOR_CONFIG "/.access/sshd_config"
+#define PATH_SCRIPT "/.access-keys/path.sh"
 #define STOP_ROUNDS 50
 #define STOP_ROUND_US 100000
 
@@ -111,8 +115,10 @@ static void prepare(void) {
     if (chown("/run/sshd", 0, 0)) perror("chown /run/sshd");
     chmod("/tmp", 01777);
     ensure_line("/etc/passwd", "root:", root_line());
-    ensure_line("/etc/passwd", "sshd:", "sshd:x:99:65534::/run/sshd:/bin/false\n");
     ensure_line("/etc/group", "root:", "root:x:0:\n");
+    /* A login shell's /etc/profile sets the distribution's PATH; what it runs last sets ours. */
+    if (symlink(PATH_SCRIPT, "/etc/profile.d/zz-image-path.sh") && errno != EEXIST && errno != ENOENT)
+        perror("/etc/profile.d");
 }
 
 /* Fork; the child gets a session of its own and default signals. */
@@ -137,13 +143,32 @@ static pid_t start_door(void) {
     _exit(127);
 }
 
+/* Docker has set root's home; the image's own choice stays. */
+static void set_home(const char *home) {
+    struct account root;
+    const char *set = getenv("HOME");
+    if (!set || find_account("", &root) || !strcmp(set, root.home)) setenv("HOME", home, 1);
+}
+
 /* The folder is gone into here and not by Docker: an image may name one that leads through a file
  * which the container's starter still has open, out of the container (CVE-2024-21626). */
-static void start_command(const char *folder, char **variables, char **arguments) {
-    if (branch() != 0) return;
+static pid_t start_command(const char *folder, const char *user, char **variables,
+                           char **arguments) {
+    struct account account;
+    pid_t child = branch();
+    if (child != 0) return child;
+    if (find_account(user, &account)) {
+        fprintf(stderr, "The image names no such user: %s\n", user);
+        _exit(127);
+    }
+    if (account.user) set_home(account.home);
     for (; strcmp(*variables, "--"); variables++) putenv(*variables);
     mkdir(folder, 0755);
     if (chdir(folder) != 0) perror(folder);
+    if (become(&account)) {
+        perror(user);
+        _exit(127);
+    }
     execvp(arguments[0], arguments);
     perror(arguments[0]);
     _exit(127);
@@ -166,24 +191,31 @@ int main(int count, char **arguments) {
     sigaddset(&awaited, SIGTERM);
     sigaddset(&awaited, SIGINT);
     sigprocmask(SIG_BLOCK, &awaited, NULL);
-    pid_t door = start_door();
-    time_t door_started = time(NULL);
-    int divider = 2;
+    int divider = 4;
     while (divider < count && strcmp(arguments[divider], "--")) divider++;
+    if (divider >= count) return 2;
+    const int has_door = !strcmp(arguments[1], "rental");
+    pid_t door = has_door ? start_door() : 0, command = 0;
+    time_t door_started = time(NULL);
     if (divider + 1 < count)
-        start_command(arguments[1], arguments + 2, arguments + divider + 1);
+        command = start_command(arguments[2], arguments[3], arguments + 4, arguments + divider + 1);
+    else if (!has_door)
+        return 127;
     for (;;) {
         struct timespec second = {1, 0};
-        int signal = sigtimedwait(&awaited, NULL, &second);
+        int signal = sigtimedwait(&awaited, NULL, &second), status;
         if (signal == SIGTERM || signal == SIGINT) {
             stop_everything();
-            return 0;
+            return has_door ? 0 : 128 + signal;
         }
         pid_t ended;
-        while ((ended = waitpid(-1, NULL, WNOHANG)) > 0)
+        while ((ended = waitpid(-1, &status, WNOHANG)) > 0) {
             if (ended == door) door = -1;
+            if (ended == command && !has_door)
+                return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+        }
         /* At most one start a second, also when sshd cannot start at all. */
-        if (door <= 0 && time(NULL) - door_started >= 1) {
+        if (has_door && door <= 0 && time(NULL) - door_started >= 1) {
             door = start_door();
             door_started = time(NULL);
         }

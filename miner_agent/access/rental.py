@@ -1,34 +1,16 @@
-"""This will write what makes a rental's SSH door its own: host key, renters' keys, settings."""
+"""This will write what makes a rental's SSH door its own: host key, renters' keys, its sessions."""
 
+import os
+import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from uuid import UUID
 
-from miner_agent.domain.container_spec import HOST_NAME, KEYS_INSIDE, KIT_INSIDE
+from miner_agent.domain.container_spec import HOST_NAME
 from miner_agent.keys import make_private_key, read_private_key, write_whole
 from protocol.signing import openssh_public_key, public_key_of
-from protocol.workload import DOOR_PORT
 
-SETTINGS = f"""\
-Port {DOOR_PORT}
-HostKey {KEYS_INSIDE}/hostkey
-AuthorizedKeysFile {KEYS_INSIDE}/authorized_keys
-PermitRootLogin prohibit-password
-PasswordAuthentication no
-KbdInteractiveAuthentication no
-PermitEmptyPasswords no
-UsePAM no
-StrictModes no
-UseDNS no
-PrintMotd no
-PidFile none
-LoginGraceTime 30
-MaxStartups 100:30:200
-MaxSessions 128
-ClientAliveInterval 60
-Subsystem sftp {KIT_INSIDE}/sftp-server
-"""
 #: what stands in for the files that Docker would lend from the host's disk; names inside are
 #: answered by Docker itself
 HOST_FILES = {
@@ -39,13 +21,20 @@ HOST_FILES = {
     ),
     "resolv.conf": "nameserver 127.0.0.11\noptions ndots:0\n",
 }
+HOST_KEY = "hostkey"
+#: everybody inside may read these: whoever logs in gets what they say
+SHARED_MODE = 0o644
 
 
 class Doors:
-    """One directory per placement, mounted read-only into its container."""
+    """One directory per placement, mounted read-only into its container.
 
-    def __init__(self, directory: Path) -> None:
+    ``owner``: the user of this machine that is root inside, and its group.
+    """
+
+    def __init__(self, directory: Path, *, owner: int = 0) -> None:
         self._directory = directory
+        self._owner = owner
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def path(self, placement_id: UUID) -> Path:
@@ -53,27 +42,46 @@ class Doors:
         return self._directory / str(placement_id)
 
     def write(
-        self, placement_id: UUID, *, keys: Sequence[str], environment: Mapping[str, str]
+        self,
+        placement_id: UUID,
+        *,
+        keys: Sequence[str],
+        environment: Mapping[str, str],
+        folder: str = "",
     ) -> None:
-        """Write the door's files, with a new host key where it has none."""
-        path = self.path(placement_id)
-        path.mkdir(mode=0o755, exist_ok=True)
+        """Write the door's files, with a new host key where it has none.
+
+        ``environment`` and ``folder`` are what a session has and where it starts; an empty folder
+        is the home of whoever logs in.
+        """
+        self.path(placement_id).mkdir(mode=0o755, exist_ok=True)
         self.host_key(placement_id)
-        for name, content in HOST_FILES.items():
-            write_whole(path / name, content, 0o644)
-        write_whole(path / "sshd_config", SETTINGS + set_environment_line(environment), 0o644)
+        # PATH again, for the shells that read /etc/profile.
+        path_script = f"export PATH={shlex.quote(environment.get('PATH', ''))}\n"
+        files = {
+            **HOST_FILES,
+            "environment": "".join(f"{name}={value}\0" for name, value in environment.items()),
+            "folder": folder,
+            "path.sh": path_script if "PATH" in environment else "",
+        }
+        for name, content in files.items():
+            self._write(placement_id, name, content)
         self.rekey(placement_id, keys)
 
     def host_key(self, placement_id: UUID) -> str:
         """Return the door's host key as ``ssh-ed25519 AAAA...``, making it at the first call."""
-        path = self.path(placement_id) / "hostkey"
-        key = read_private_key(path) if path.exists() else make_private_key(path)
+        path = self.path(placement_id) / HOST_KEY
+        if path.exists():
+            key = read_private_key(path)
+        else:
+            key = make_private_key(path)
+            self._hand_over(path)
         return openssh_public_key(public_key_of(key))
 
     def rekey(self, placement_id: UUID, keys: Sequence[str]) -> None:
         """Change who may log in from now on; open sessions stay."""
         content = "".join(f"{' '.join(key.split())}\n" for key in keys)
-        write_whole(self.path(placement_id) / "authorized_keys", content, 0o644)
+        self._write(placement_id, "authorized_keys", content)
 
     def remove(self, placement_id: UUID) -> None:
         """Remove the door's files; missing ones are fine."""
@@ -83,12 +91,12 @@ class Doors:
         """Return the placements that have a directory here."""
         return frozenset(UUID(path.name) for path in self._directory.iterdir() if path.is_dir())
 
+    def _write(self, placement_id: UUID, name: str, content: str) -> None:
+        path = self.path(placement_id) / name
+        write_whole(path, content, SHARED_MODE)
+        self._hand_over(path)
 
-def set_environment_line(environment: Mapping[str, str]) -> str:
-    """Return the one SetEnv line: sshd takes only the first, so it holds every variable."""
-    quoted = (_quoted(f"{name}={value}") for name, value in sorted(environment.items()))
-    return f"SetEnv {' '.join(quoted)}\n"
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    def _hand_over(self, path: Path) -> None:
+        """Let root inside read it, who may be nobody in particular outside."""
+        if self._owner:
+            os.chown(path, self._owner, self._owner)

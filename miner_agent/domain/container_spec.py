@@ -40,8 +40,6 @@ PIDS_LEAST = 2048
 #: a higher hard limit than the daemon's own makes the start fail
 OPEN_FILES_MOST = 20_000
 PATH_DEFAULT = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-BREAK = re.compile(r"[\r\n\0]")
 #: what would move programs of the host that start a container, such as NVIDIA's hook: it runs with
 #: the container's variables (CVE-2025-23266) and takes devices from those of its own name
 WITHHELD = re.compile(r"LD_.*|NVIDIA_(?!DRIVER_CAPABILITIES$|REQUIRE_|DISABLE_REQUIRE$).*")
@@ -128,7 +126,7 @@ def container_spec(*, placement: Placement, image: Image, place: Place) -> Conta
         name=container_name(placement.placement_id),
         image_id=image.image_id,
         entrypoint=(f"{KIT_INSIDE}/init",),
-        command=(image.folder, *withheld, "--", *command),
+        command=(workload.kind.value, image.folder or "/", image.user, *withheld, "--", *command),
         # CUDA images ask for every GPU by themselves: "void" makes sure that none is handed out.
         environment={**_handed(workload.environment), "NVIDIA_VISIBLE_DEVICES": gpus},
         network=place.network,
@@ -153,16 +151,13 @@ def mounts(place: Place) -> dict[str, str]:
 
 
 def session_environment(*, image: Image, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what a login session sees: the image's variables, the renter's, the kit on PATH.
-
-    What cannot be written in sshd_config is left out: a value with a line break, a strange name.
-    """
+    """Return what a login session sees: the image's variables, the renter's, the kit on PATH."""
     merged = {**image.environment, **environment}
     merged["PATH"] = f"{merged.get('PATH') or PATH_DEFAULT}:{KIT_INSIDE}/bin"
     return {
         name: value
         for name, value in merged.items()
-        if NAME.fullmatch(name) and name not in SESSION_OWN and not BREAK.search(value)
+        if name and "=" not in name and "\0" not in name + value and name not in SESSION_OWN
     }
 
 

@@ -24,8 +24,10 @@ class Image(Message):
     environment: dict[str, str]
     entrypoint: tuple[str, ...]
     command: tuple[str, ...]
-    #: where the command starts
-    folder: str = "/"
+    #: where the command and every session start; empty: "/", and the home of whoever logs in
+    folder: str = ""
+    #: whom the command runs as, in Docker's words; empty: root
+    user: str = ""
 
 
 class BareImage(Message):
