@@ -1,0 +1,72 @@
+"""This will mount files as file systems, and let go of them whatever a crash has left."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from miner_agent.command import CommandFailed, run
+
+MOUNTS = Path("/proc/self/mountinfo")
+MKFS_OPTIONS = "lazy_itable_init=1,lazy_journal_init=1,nodiscard"
+
+
+def make_file_system(file: Path, *, size_bytes: int, owner: int = 0) -> None:
+    """Reserve a file of this size and put an empty ext4 into it.
+
+    :raises CommandFailed: when there is no room for it.
+    """
+    run(["fallocate", "-l", str(size_bytes), str(file)], deadline_s=600)
+    options = f"{MKFS_OPTIONS},root_owner={owner}:{owner}"
+    run(["mkfs.ext4", "-q", "-F", "-m", "0", "-E", options, str(file)], deadline_s=600)
+
+
+def mount(file: Path, target: Path, *, options: str) -> None:
+    """Mount the file unless something is mounted there already.
+
+    :raises CommandFailed: when it cannot be mounted.
+    """
+    if not is_mounted(target):
+        run(["mount", "-o", f"loop,{options}", str(file), str(target)])
+
+
+def unmount(target: Path) -> None:
+    """Unmount everything that is mounted there, one over the other; nothing is fine.
+
+    :raises CommandFailed: when it is in use.
+    """
+    while is_mounted(target):
+        run(["umount", str(target)])
+
+
+def is_mounted(target: Path) -> bool:
+    """Say whether something is mounted exactly there."""
+    return str(target) in (point for point, _ in mount_points())
+
+
+def let_go(file: Path) -> None:
+    """Unmount the file wherever it is mounted and free the devices that it has.
+
+    :raises CommandFailed: when it is in use.
+    """
+    for device in _devices(file):
+        for target in [point for point, source in mount_points() if source == device]:
+            run(["umount", target])
+        try:
+            # Unmounting frees the device by itself; a mere leftover of a crash needs this.
+            run(["losetup", "-d", device])
+        except CommandFailed:
+            if device in _devices(file):
+                raise
+
+
+def mount_points() -> Iterator[tuple[str, str]]:
+    """Yield (mount point, source) of every mount, the newest last."""
+    for line in MOUNTS.read_text().splitlines():
+        fields, _, rest = line.partition(" - ")
+        yield fields.split()[4].replace("\\040", " "), rest.split()[1]
+
+
+def _devices(file: Path) -> list[str]:
+    if not file.exists():
+        return []
+    lines = run(["losetup", "-j", str(file)]).splitlines()
+    return [line.partition(":")[0] for line in lines]
