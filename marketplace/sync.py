@@ -1,41 +1,33 @@
 """This will answer the agents' one call, as a bare ASGI application beside Django."""
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
-from django.db import transaction
-from pydantic import ValidationError
-
-from marketplace.domain import nonce
+from marketplace import reports
 from marketplace.domain.problem import Refused
+from marketplace.gathering import Gathering
 from marketplace.held_syncs import HeldSyncs
 from marketplace.machines import queries as machine_queries
-from marketplace.machines.actions.authenticate import MachineUnknown, authenticate
-from marketplace.machines.actions.heartbeat import heartbeat
-from marketplace.metering.actions.record import record
-from marketplace.offers.actions.refresh import refresh
-from marketplace.placements import queries as placement_queries
-from marketplace.placements.actions.observe import observe
-from marketplace.sync_limits import LargeBodies, SyncRate
-from marketplace.telemetry.actions import record as telemetry
-from marketplace.verification.queries import validator_keys
+from marketplace.machines.actions.authenticate import MachineUnknown, Signed, check_signature
+from marketplace.sync_limits import LargeBodies
 from marketplace.watch import in_thread
 from protocol import paths
-from protocol.agent import ProblemReply, SyncReply, SyncRequest
-from protocol.message import holds_nul
-
-logger = logging.getLogger(__name__)
+from protocol.agent import ProblemReply, SyncRequest
 
 BODY_BYTES_MAX = 4 << 20
 #: a sync of a machine that is not enrolled is read no further; most others are smaller anyway
 BODY_BYTES_UNKNOWN_MAX = 64 << 10
 BODY_S_MAX = 20.0
+#: what comes within so long is written down together, and so many syncs at most: their machines
+#: are locked as long as that takes
+GATHER_S, AT_ONCE_MAX = 0.05, 100
+#: what held calls are told when something changed is read for all that are woken together
+ANSWER_S = 0.01
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -53,20 +45,18 @@ class BodyTooSlow(Refused):
     sentence = "The sync did not arrive within 20 seconds."
 
 
-class SyncMalformed(Refused):
-    code = "invalid"
-    status = 422
-
-
 class MethodWrong(Refused):
     code = "invalid"
     status = 405
     sentence = "A sync is a POST."
 
 
-held_syncs = HeldSyncs(machine_queries.changed_revisions)
-sync_rate = SyncRate()
-large_bodies = LargeBodies()
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A sync that was taken in and waits for something new."""
+
+    machine_id: UUID
+    request: SyncRequest
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,66 +66,56 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
             raise MethodWrong
         headers = _headers(scope)
         body = await _body(receive, headers)
-        machine_id, request = await in_thread(
-            lambda: take_in(headers=headers, body=body, now=_now())
-        )()
-        await _hold(machine_id, request, receive)
-        reply = await in_thread(lambda: answer(machine_id=machine_id, now=_now()))()
-        await _respond(send, 200, reply.model_dump_json().encode())
+        taken = await taking_in.put(await _signed(headers, body))
+        if isinstance(taken, _Held):
+            await _hold(taken, receive)
+            taken = await answering.put(taken.machine_id)
+        await _respond(send, 200, taken)
     except Refused as refused:
         await _respond(send, refused.status, problem(refused))
     except ConnectionAbortedError:
         return
 
 
-def take_in(*, headers: Mapping[str, str], body: bytes, now: datetime) -> tuple[UUID, SyncRequest]:
-    """Accept a signed report: heartbeat, intervals, observed placements; return who sent what.
-
-    :raises Refused: when it is not signed by an enrolled machine, malformed or one too many.
-    """
-    sender = authenticate(headers=headers, method="POST", path=paths.AGENT_SYNC, body=body, now=now)
-    machine_id = sender.machine_id
-    sync_rate.take(machine_id, now)
-    if holds_nul(body):
-        raise SyncMalformed("The sync is malformed: a text may hold no NUL character.")
-    try:
-        request = SyncRequest.model_validate_json(body)
-    except ValidationError as error:
-        raise SyncMalformed(f"The sync is malformed: {error.errors()[0]['msg']}.") from None
-    with transaction.atomic():
-        # First: it refuses what was taken in before, and locks the machine (actions/lock.py).
-        heartbeat(
-            machine_id=machine_id, request=request, sent_at_ms=sender.signed.sent_at_ms, now=now
+async def _signed(headers: Mapping[str, str], body: bytes) -> reports.Report:
+    def check() -> Signed:
+        return check_signature(
+            headers=headers, method="POST", path=paths.AGENT_SYNC, body=body, now=_now()
         )
-        if request.intervals:
-            # Before the states: a placement that ends with this report is charged in full.
-            record(
-                machine_id=machine_id,
-                machine_key=sender.signed.machine_key,
-                observed=request.placements,
-                intervals=request.intervals,
-                now=now,
-            )
-        if request.placements:
-            observe(machine_id=machine_id, observed=request.placements, now=now)
-        if request.hardware is not None:
-            refresh(machine_id=machine_id, now=now)
-        telemetry.record(
-            machine_id=machine_id, usage=request.usage, incidents=request.incidents, now=now
-        )
-    return machine_id, request
+
+    # A small one is checked sooner than a thread is asked to.
+    large = len(body) > BODY_BYTES_UNKNOWN_MAX
+    return reports.Report(signed=await in_thread(check)() if large else check(), body=body)
 
 
-def answer(*, machine_id: UUID, now: datetime) -> SyncReply:
-    """Return what the machine shall do now, with a nonce that dates its next word."""
-    revision = placement_queries.revision(machine_id)
-    return SyncReply(
-        nonce=nonce.issue(secret=settings.SECRET_KEY.encode(), machine_id=str(machine_id), now=now),
-        server_time_ms=int(now.timestamp() * 1000),
-        revision=revision,
-        desired=placement_queries.desired(machine_id, now),
-        validators=tuple(validator_keys()),
+def _take_in(some: Sequence[reports.Report]) -> list[_Held | bytes | Exception]:
+    now = _now()
+    outcomes = reports.take_in(reports=some, now=now)
+    taken = [one for one in outcomes if isinstance(one, reports.Taken)]
+    replies = reports.answer(
+        machine_ids={one.machine_id for one in taken if not one.request.hold_s}, now=now
     )
+    return [
+        one
+        if isinstance(one, Exception)
+        else _Held(one.machine_id, one.request)
+        if one.request.hold_s
+        else replies[one.machine_id].model_dump_json().encode()
+        for one in outcomes
+    ]
+
+
+def _answer(machine_ids: Sequence[UUID]) -> list[bytes | Exception]:
+    replies = reports.answer(machine_ids=set(machine_ids), now=_now())
+    return [replies[machine_id].model_dump_json().encode() for machine_id in machine_ids]
+
+
+held_syncs = HeldSyncs(machine_queries.changed_revisions)
+large_bodies = LargeBodies()
+taking_in: Gathering[reports.Report, _Held | bytes] = Gathering(
+    _take_in, every_s=GATHER_S, at_once_max=AT_ONCE_MAX
+)
+answering: Gathering[UUID, bytes] = Gathering(_answer, every_s=ANSWER_S, at_once_max=AT_ONCE_MAX)
 
 
 def problem(refused: Refused) -> bytes:
@@ -144,11 +124,10 @@ def problem(refused: Refused) -> bytes:
     return reply.model_dump_json().encode()
 
 
-async def _hold(machine_id: UUID, request: SyncRequest, receive: Receive) -> None:
-    if request.hold_s == 0:
-        return
+async def _hold(held: _Held, receive: Receive) -> None:
+    above, at_most_s = held.request.revision, held.request.hold_s
     waiting = asyncio.ensure_future(
-        held_syncs.wait(machine_id, above=request.revision, at_most_s=request.hold_s)
+        held_syncs.wait(held.machine_id, above=above, at_most_s=at_most_s)
     )
     leaving = asyncio.ensure_future(_left(receive))
     try:

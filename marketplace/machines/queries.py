@@ -31,6 +31,12 @@ def is_enrolled(machine_key: str) -> bool:
     return Machine.objects.filter(machine_key=machine_key).exists()
 
 
+def ids_by_key(machine_keys: Collection[str]) -> dict[str, UUID]:
+    """Return the machine of each key, in hex, that is enrolled here."""
+    rows = Machine.objects.filter(machine_key__in=machine_keys).order_by("id")
+    return dict(rows.values_list("machine_key", "id"))
+
+
 def newest_revisions(machine_ids: list[UUID]) -> dict[UUID, int]:
     """Return the revision of each of the machines, for one server's held-open syncs at once."""
     return dict(

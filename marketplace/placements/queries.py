@@ -14,16 +14,24 @@ from protocol.workload import Workload
 
 
 def desired(machine_id: UUID, now: datetime) -> tuple[DesiredPlacement, ...]:
-    """Return what the machine shall run or end, in one query.
+    """Return what the machine shall run or end."""
+    return desired_by_machine([machine_id], now).get(machine_id, ())
+
+
+def desired_by_machine(
+    machine_ids: Collection[UUID], now: datetime
+) -> dict[UUID, tuple[DesiredPlacement, ...]]:
+    """Return what each of the machines shall run or end, in one query; those missing: nothing.
 
     What ended without the machine's word that nothing is left of it stays listed with want=end
     until it says so, so that nothing leaks.
     """
     # What is live is not gone, by constraint: to ask for that too would read all the past.
-    listed = Placement.objects.filter(machine_id=machine_id, gone_at__isnull=True).order_by(
-        "created_at", "id"
-    )
-    return tuple(_desired(placement, now) for placement in listed)
+    listed = Placement.objects.filter(machine_id__in=machine_ids, gone_at__isnull=True)
+    found: dict[UUID, list[DesiredPlacement]] = {}
+    for placement in listed.order_by("created_at", "id"):
+        found.setdefault(placement.machine_id, []).append(_desired(placement, now))
+    return {machine_id: tuple(desired) for machine_id, desired in found.items()}
 
 
 def live(machine_id: UUID) -> QuerySet[Placement]:

@@ -1,11 +1,14 @@
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from functools import partial
 
+import pytest
 from django.db import transaction
 
-from marketplace.machines.actions.heartbeat import SyncReplayed, heartbeat
+from marketplace import reports
+from marketplace.machines.actions.authenticate import Signed
 from marketplace.machines.models import Machine
-from marketplace.placements.actions.observe import observe
+from marketplace.placements.actions import sweep
 from marketplace.placements.actions.request_end import request_end
 from marketplace.placements.models import Placement
 from protocol.agent import ObservedPlacement, ObservedState
@@ -16,11 +19,15 @@ Race = Callable[[list[Callable[[], object]]], list[object]]
 ROUNDS = 20
 
 
-def sync(on: Machine, reported: Sequence[ObservedPlacement], *, sent_at_ms: int) -> None:
-    """Take one report in, as marketplace/sync.py does: all of it in one transaction."""
-    with transaction.atomic():
-        heartbeat(machine_id=on.id, request=sync_request(), sent_at_ms=sent_at_ms, now=after(61))
-        observe(machine_id=on.id, observed=reported, now=after(61))
+def report(on: Machine, told: Sequence[ObservedPlacement], *, sent_at_ms: int) -> reports.Report:
+    signed = Signed(machine_key=on.machine_key, sent_at_ms=sent_at_ms)
+    return reports.Report(
+        signed=signed, body=sync_request(placements=told).model_dump_json().encode()
+    )
+
+
+def sync(some: Sequence[reports.Report]) -> list[str]:
+    return [type(one).__name__ for one in reports.take_in(reports=some, now=after(61))]
 
 
 def test_a_sync_and_a_stop_at_once_never_wait_for_each_other(race: Race) -> None:
@@ -32,7 +39,7 @@ def test_a_sync_and_a_stop_at_once_never_wait_for_each_other(race: Race) -> None
         stop = partial(request_end, reason_code="renter", reason="", now=after(61))
         calls: list[Callable[[], object]] = [partial(stop, placement_id=it.id) for it in placements]
         told = [seen(it.id, ObservedState.COLLECTING, exit_code=0) for it in placements]
-        outcomes = race([*calls, partial(sync, on, told, sent_at_ms=2 + number)])
+        outcomes = race([*calls, partial(sync, [report(on, told, sent_at_ms=2 + number)])])
         assert [one for one in outcomes if isinstance(one, Exception)] == []
         for it in placements:
             assert Placement.objects.get(id=it.id).state == "collecting"
@@ -40,6 +47,31 @@ def test_a_sync_and_a_stop_at_once_never_wait_for_each_other(race: Race) -> None
 
 def test_of_the_same_sync_twice_at_once_one_is_taken(race: Race) -> None:
     on = machine()
-    outcomes = race([partial(sync, on, [], sent_at_ms=2)] * 8)
-    assert outcomes.count(None) == 1
-    assert sum(isinstance(one, SyncReplayed) for one in outcomes) == 7
+    outcomes = race([partial(sync, [report(on, [], sent_at_ms=2)])] * 8)
+    assert outcomes.count(["Taken"]) == 1
+    assert outcomes.count(["SyncReplayed"]) == 7
+
+
+def test_many_machines_syncs_sweeps_and_stops_at_once_never_wait_for_each_other(
+    race: Race, caplog: pytest.LogCaptureFixture
+) -> None:
+    machines = [machine(of=hardware(cpus=64)) for _ in range(4)]
+    for number in range(ROUNDS):
+        placements = [placement(on, ram_bytes=1) for on in machines]
+        told = [
+            report(on, [seen(it.id, ObservedState.PREPARING)], sent_at_ms=2 + number)
+            for on, it in zip(machines, placements, strict=True)
+        ]
+        stop = partial(request_end, reason_code="renter", reason="", now=after(61))
+        outcomes = race(
+            [
+                # Two processes that got other halves, each in another order, and one replay.
+                partial(sync, [told[3], told[0], told[1]]),
+                partial(sync, [told[1], told[2], told[0]]),
+                *(partial(stop, placement_id=it.id) for it in placements[:2]),
+                transaction.atomic(partial(sweep._put_off, timedelta(0))),
+            ]
+        )
+        assert [one for one in outcomes if isinstance(one, Exception)] == []
+        assert all("Taken" in one or "SyncReplayed" in one for one in outcomes[:2])
+    assert "one by one" not in caplog.text

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import bittensor_core
 
-from marketplace import sync
+from marketplace import reports
 from marketplace.accounts.models import User
 from marketplace.domain.placement import ENDED
 from marketplace.domain.problem import Refused
@@ -34,6 +34,7 @@ from protocol.agent import SyncReply
 from protocol.message import canonical_bytes
 from protocol.validator import SignedVerdict, Verdict, VerdictState
 from tests.faults.world import BEGIN_MS, HOUR_MS, InvariantBroken, World
+from tests.marketplace.reporting import take_in
 
 if TYPE_CHECKING:
     from tests.faults.machine import Machine
@@ -127,13 +128,14 @@ class Market:
         if not self.up:
             return
         try:
-            machine_id, request = sync.take_in(headers=headers, body=body, now=self.world.now)
+            taken = take_in(headers=headers, body=body, now=self.world.now)
         except SyncReplayed:
             # Whoever brings it a second time is not the machine, and gets the answer instead of it.
             return
         except Refused as refused:
             answer(Refusal(refused.code))
             return
+        machine_id, request = taken.machine_id, taken.request
         until_ms = self.world.now_ms + (HOLD_MS if request.hold_s else 0)
         self._held = [one for one in self._held if one.machine_id != machine_id or one.call >= call]
         self._held.append(Held(machine_id, call, request.revision, until_ms, answer))
@@ -151,7 +153,8 @@ class Market:
         waiting, self._held = self._held, []
         for held in waiting:
             if held.until_ms <= now_ms or newest[held.machine_id] > held.revision:
-                held.answer(sync.answer(machine_id=held.machine_id, now=self.world.now))
+                told = reports.answer(machine_ids=[held.machine_id], now=self.world.now)
+                held.answer(told[held.machine_id])
             else:
                 self._held.append(held)
 

@@ -22,7 +22,7 @@ from marketplace.watch import in_thread
 from protocol import paths
 from protocol.agent import ObservedState, SyncReply
 from protocol.signing import public_key_of, request_bytes, sign
-from tests.marketplace import scene
+from tests.marketplace import reporting, scene
 from tests.marketplace.rentals.market import Market, give_key
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"s" * 32)
@@ -50,7 +50,7 @@ def enrolled() -> Machine:
 
 def take_in(told: dict[str, Any], *, sent_at_ms: int = NOW_MS) -> None:
     body = json.dumps(QUIET | told).encode()
-    sync.take_in(headers=headers(body, sent_at_ms=sent_at_ms), body=body, now=scene.NOW)
+    reporting.take_in(headers=headers(body, sent_at_ms=sent_at_ms), body=body, now=scene.NOW)
 
 
 @pytest.mark.django_db

@@ -1,13 +1,16 @@
 """This will store the intervals that a machine signed and count what may be billed of them."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 
+from marketplace import many_rows
 from marketplace.domain import door as doors
 from marketplace.domain import nonce
 from marketplace.domain.intervals import Bounds, Stretch, billable
@@ -31,83 +34,133 @@ logger = logging.getLogger(__name__)
 INTERVALS_FREE, INTERVAL_S = 100, 5
 #: a machine's clock may run ahead of ours by one part in so many, and a minute
 DRIFT_PART, DRIFT = 100, timedelta(minutes=1)
+#: the columns of a meter that an interval moves
+COUNTED = ("signed_ms", "proven_ms", "proven_until")
 
 
-def record(
-    *,
-    machine_id: UUID,
-    machine_key: str,
-    observed: Sequence[ObservedPlacement],
-    intervals: Sequence[SignedInterval],
-    now: datetime,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What one machine sent in one sync."""
+
+    machine_id: UUID
+    machine_key: str
+    observed: Sequence[ObservedPlacement]
+    intervals: Sequence[SignedInterval]
+
+
+@dataclass(slots=True)
+class _Chain:
+    """One placement's intervals on their way to be stored."""
+
+    meter: Meter
+    machine_key: str
+    #: what the machine tells of the placement in the same sync; None: nothing
+    told: ObservedPlacement | None
+    stopped_at: datetime | None
+    #: the newest that is stored; None: none is
+    previous: Interval | None
+    unbroken_from_age_ms: int
+    rows: list[SignedIntervalRow] = field(default_factory=list)
+
+
+def record(*, sent: Sequence[Sent], now: datetime) -> None:
     """Store each interval that continues its placement's chain; repeat as often as you like.
 
     One that does not is refused alone, and the machine is never told that it is stored. Nor is one
     that comes sooner than time passes: the machine sends it again. Once a meter is closed nothing
     counts any more, so nothing is kept, and the machine hears that it may forget it.
+
+    However many machines sent something, they are read and written together. Call it in a
+    transaction that locked the placements (actions/lock.py of them): meters come after these.
     """
-    told = {placement.placement_id: placement for placement in observed}
-    by_placement: dict[UUID, list[SignedInterval]] = {}
+    by_placement: dict[tuple[UUID, UUID], list[SignedInterval]] = {}
+    for one in sent:
+        for signed in one.intervals:
+            key = one.machine_id, signed.interval.placement_id
+            by_placement.setdefault(key, []).append(signed)
+    senders = {one.machine_id: one for one in sent}
+    with transaction.atomic(savepoint=False):
+        meters = _locked({placement_id for _, placement_id in by_placement})
+        last = _last_rows([meter for meter in meters if meter.closed_at is None])
+        chains = []
+        for meter in meters:
+            machine_id = meter.placement.machine_id
+            intervals = by_placement.get((machine_id, meter.placement_id))
+            if intervals is None:
+                # Another machine's: it says nothing about this one's placements.
+                continue
+            intervals.sort(key=lambda signed: signed.interval.sequence)
+            if meter.closed_at is not None:
+                _forget(meter.placement, intervals)
+                continue
+            chain = _chain(meter, senders[machine_id], last.get(meter.placement_id))
+            _continue(chain, intervals, now)
+            chains.append(chain)
+        _write([chain for chain in chains if chain.rows])
+
+
+def _locked(placement_ids: Collection[UUID]) -> list[Meter]:
+    meters = Meter.objects.select_for_update(of=("self",)).select_related("placement")
+    unread = ("placement__workload", "placement__authorized_keys", "placement__gpu_uuids")
+    return list(meters.filter(placement_id__in=placement_ids).defer(*unread).order_by("id"))
+
+
+def _last_rows(meters: Sequence[Meter]) -> dict[UUID, SignedIntervalRow]:
+    """Return the newest interval of each meter's placement: the one below what comes next."""
+    newest = SignedIntervalRow.objects.filter(sequence=F("placement__next_sequence") - 1)
+    ids = [meter.placement_id for meter in meters if meter.placement.next_sequence]
+    found = newest.filter(placement_id__in=ids).order_by("id") if ids else ()
+    return {row.placement_id: row for row in found}
+
+
+def _chain(meter: Meter, sender: Sent, last: SignedIntervalRow | None) -> _Chain:
+    told = (one for one in sender.observed if one.placement_id == meter.placement_id)
+    return _Chain(
+        meter=meter,
+        machine_key=sender.machine_key,
+        told=next(told, None),
+        stopped_at=_stopped_at(meter.placement),
+        previous=SignedInterval.model_validate(last.signed).interval if last else None,
+        unbroken_from_age_ms=last.unbroken_from_age_ms if last else 0,
+    )
+
+
+def _continue(chain: _Chain, intervals: Sequence[SignedInterval], now: datetime) -> None:
+    refusals: list[tuple[SignedInterval, BrokenChain]] = []
     for signed in intervals:
-        by_placement.setdefault(signed.interval.placement_id, []).append(signed)
-    for placement_id, chain in by_placement.items():
-        chain.sort(key=lambda signed: signed.interval.sequence)
-        _record_chain(machine_id, machine_key, placement_id, told, chain, now)
+        previous = chain.previous
+        if previous is not None and signed.interval.sequence <= previous.sequence:
+            continue
+        try:
+            check_next(signed, machine_key=chain.machine_key, previous=previous)
+        except BrokenChain as error:
+            refusals.append((signed, error))
+            continue
+        if not _has_passed(chain.meter, signed.interval, now):
+            break
+        if not _continues(signed.interval, previous):
+            chain.unbroken_from_age_ms = signed.interval.from_age_ms
+        chain.previous = signed.interval
+        _store(chain, signed, _billable(chain, signed.interval, now), now)
+    _tell_refused(chain.meter.placement, _refused(refusals, chain.previous))
 
 
-def _record_chain(
-    machine_id: UUID,
-    machine_key: str,
-    placement_id: UUID,
-    told: Mapping[UUID, ObservedPlacement],
-    chain: Sequence[SignedInterval],
-    now: datetime,
-) -> None:
-    with transaction.atomic():
-        meter = (
-            Meter.objects.select_for_update(of=("self",))
-            .select_related("placement")
-            .filter(placement_id=placement_id, placement__machine_id=machine_id)
-            .first()
-        )
-        if meter is None:
-            return
-        if meter.closed_at is not None:
-            _forget(meter.placement, chain)
-            return
-        stopped_at = _stopped_at(meter.placement)
-        last = _last_row(placement_id)
-        previous = SignedInterval.model_validate(last.signed).interval if last else None
-        unbroken_from_age_ms = last.unbroken_from_age_ms if last else 0
-        refusals: list[tuple[SignedInterval, BrokenChain]] = []
-        for signed in chain:
-            if previous is not None and signed.interval.sequence <= previous.sequence:
-                continue
-            try:
-                check_next(signed, machine_key=machine_key, previous=previous)
-            except BrokenChain as error:
-                refusals.append((signed, error))
-                continue
-            if not _has_passed(meter, signed.interval, now):
-                break
-            if not _continues(signed.interval, previous):
-                unbroken_from_age_ms = signed.interval.from_age_ms
-            previous = signed.interval
-            stretch = _billable(
-                meter,
-                previous,
-                unbroken_from_age_ms,
-                told.get(placement_id),
-                machine_id,
-                stopped_at,
-                now,
-            )
-            _store(meter, signed, unbroken_from_age_ms, stretch, now)
-        if previous is not None:
-            Placement.objects.filter(id=placement_id).update(next_sequence=previous.sequence + 1)
-        _tell_refused(meter.placement, _refused(refusals, previous))
-        meter.save(update_fields=["signed_ms", "proven_ms", "proven_until"])
+def _write(chains: Sequence[_Chain]) -> None:
+    SignedIntervalRow.objects.bulk_create([row for chain in chains for row in chain.rows])
+    many_rows.update(
+        Meter,
+        {
+            chain.meter.id: {name: getattr(chain.meter, name) for name in COUNTED}
+            for chain in chains
+        },
+    )
+    many_rows.update(
+        Placement,
+        {
+            chain.meter.placement_id: {"next_sequence": chain.rows[-1].sequence + 1}
+            for chain in chains
+        },
+    )
 
 
 def _forget(placement: Placement, chain: Sequence[SignedInterval]) -> None:
@@ -152,10 +205,6 @@ def _tell_refused(placement: Placement, refused: RefusedInterval | None) -> None
         desire.bump(machine_id=placement.machine_id)
 
 
-def _last_row(placement_id: UUID) -> SignedIntervalRow | None:
-    return SignedIntervalRow.objects.filter(placement_id=placement_id).order_by("-sequence").first()
-
-
 def _stopped_at(placement: Placement) -> datetime | None:
     """Return when its end was asked for or told, whichever came first; None: it goes on.
 
@@ -178,30 +227,21 @@ def _continues(interval: Interval, previous: Interval | None) -> bool:
     )
 
 
-def _billable(
-    meter: Meter,
-    interval: Interval,
-    unbroken_from_age_ms: int,
-    told: ObservedPlacement | None,
-    machine_id: UUID,
-    stopped_at: datetime | None,
-    now: datetime,
-) -> Stretch | None:
-    placement = meter.placement
+def _billable(chain: _Chain, interval: Interval, now: datetime) -> Stretch | None:
+    placement, told = chain.meter.placement, chain.told
     same_run = told is not None and told.run == interval.run
+    secret, machine_id = settings.SECRET_KEY.encode(), str(placement.machine_id)
     return billable(
         # An interval's nonce is older than its end, so its last seconds are proven by the next one.
-        from_age_ms=unbroken_from_age_ms,
+        from_age_ms=chain.unbroken_from_age_ms,
         to_age_ms=interval.to_age_ms,
         age_ms=told.age_ms if told is not None and same_run else None,
         received_at=now,
-        nonce_at=nonce.issued_at(
-            interval.nonce, secret=settings.SECRET_KEY.encode(), machine_id=str(machine_id)
-        ),
+        nonce_at=nonce.issued_at(interval.nonce, secret=secret, machine_id=machine_id),
         bounds=Bounds(
             door=_door(placement, now),
-            proven_until=meter.proven_until,
-            stop_requested_at=stopped_at,
+            proven_until=chain.meter.proven_until,
+            stop_requested_at=chain.stopped_at,
             funded_until=placement.funded_until,
         ),
     )
@@ -216,21 +256,18 @@ def _door(placement: Placement, now: datetime) -> Stretch | None:
     return doors.proven(placement.door, stop_at=stop_at)
 
 
-def _store(
-    meter: Meter,
-    signed: SignedInterval,
-    unbroken_from_age_ms: int,
-    stretch: Stretch | None,
-    now: datetime,
-) -> None:
-    SignedIntervalRow.objects.create(
-        placement_id=meter.placement_id,
-        sequence=signed.interval.sequence,
-        signed=signed.model_dump(mode="json"),
-        unbroken_from_age_ms=unbroken_from_age_ms,
-        received_at=now,
-        billable_from=stretch.start if stretch else None,
-        billable_to=stretch.end if stretch else None,
+def _store(chain: _Chain, signed: SignedInterval, stretch: Stretch | None, now: datetime) -> None:
+    meter = chain.meter
+    chain.rows.append(
+        SignedIntervalRow(
+            placement_id=meter.placement_id,
+            sequence=signed.interval.sequence,
+            signed=signed.model_dump(mode="json"),
+            unbroken_from_age_ms=chain.unbroken_from_age_ms,
+            received_at=now,
+            billable_from=stretch.start if stretch else None,
+            billable_to=stretch.end if stretch else None,
+        )
     )
     meter.signed_ms += signed.interval.to_age_ms - signed.interval.from_age_ms
     if stretch is not None:

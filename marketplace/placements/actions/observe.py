@@ -1,20 +1,22 @@
 """This will take in what a machine says about its placements."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
-from marketplace.domain.placement import (
-    ENDED,
-    Event,
-    NoTransition,
-    PlacementState,
+from marketplace.domain.placement import ENDED, TABLE, Event, PlacementState
+from marketplace.domain.report import (
+    Report,
+    Step,
+    accepted_deadline,
+    judge,
+    preparing_deadline,
 )
-from marketplace.domain.report import Report, accepted_deadline, judge, preparing_deadline
 from marketplace.machines.actions import desire, lock
 from marketplace.placements.actions import free
 from marketplace.placements.actions.transition import Overtaken, apply
@@ -25,34 +27,59 @@ from protocol.workload import PlacementKind
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a report says of a placement that is not known yet."""
+
+    placement: Placement
+    details: Mapping[str, Any]
+    #: None: it ended, or stays as it is
+    step: Step | None
+
+
 def observe(*, machine_id: UUID, observed: Sequence[ObservedPlacement], now: datetime) -> None:
     """Move each placement as its machine reports; the same report twice changes nothing.
 
     Placements of other machines and unknown ones are ignored. One that something else moves at
     the same moment is left to the machine's next report.
     """
-    known = {
-        placement.id: placement
-        for placement in Placement.objects.filter(
-            machine_id=machine_id, id__in=[one.placement_id for one in observed]
-        ).order_by("id")
-    }
-    for one in observed:
-        placement = known.get(one.placement_id)
-        # GONE is reported until it is desired no more: an old one is the usual case.
-        if placement is None or placement.gone_at is not None:
-            continue
+    follow(found=news(told={machine_id: observed}, now=now), now=now)
+
+
+def news(*, told: Mapping[UUID, Sequence[ObservedPlacement]], now: datetime) -> list[News]:
+    """Return what machines' reports, by machine, change, in one query however many they are."""
+    ids = [one.placement_id for observed in told.values() for one in observed]
+    if not ids:
+        return []
+    # GONE is reported until it is desired no more: an old one is the usual case.
+    listed = Placement.objects.filter(id__in=ids, gone_at=None).order_by("id")
+    known = {placement.id: placement for placement in listed.defer("workload", "authorized_keys")}
+    found = []
+    for machine_id, observed in told.items():
+        for one in observed:
+            placement = known.get(one.placement_id)
+            if placement is None or placement.machine_id != machine_id:
+                continue
+            new = _news(placement, one, now)
+            if new.step is not None or new.details:
+                found.append(new)
+    return found
+
+
+def follow(*, found: Iterable[News], now: datetime) -> None:
+    """Do what follows from the news."""
+    for new in found:
         try:
-            _observe_one(placement, one, now)
+            _follow(new, now)
         except Overtaken:
-            logger.info("Report overtaken", extra={"placement_id": placement.id})
+            logger.info("Report overtaken", extra={"placement_id": new.placement.id})
 
 
-def _observe_one(placement: Placement, one: ObservedPlacement, now: datetime) -> None:
+def _news(placement: Placement, one: ObservedPlacement, now: datetime) -> News:
     details = _details(placement, one, now)
     if placement.state in ENDED:
-        _note_gone(placement, details, now)
-        return
+        ended = {name: value for name, value in details.items() if name == "gone_at"}
+        return News(placement, ended, None)
     step = judge(
         Report(
             observed=one.state,
@@ -65,15 +92,24 @@ def _observe_one(placement: Placement, one: ObservedPlacement, now: datetime) ->
         funded_until=placement.funded_until,
         now=now,
     )
-    changes = details | _moments(placement, step.event, now)
+    moves = (PlacementState(placement.state), step.event) in TABLE
+    return News(placement, details, step if moves else None)
+
+
+def _follow(new: News, now: datetime) -> None:
+    placement, step = new.placement, new.step
+    if placement.state in ENDED:
+        _note_gone(placement, now)
+        return
+    if step is None:
+        _write(placement, new.details)
+        return
+    changes = dict(new.details) | _moments(placement, step.event, now)
     if step.blame is not None:
         changes["blame"] = step.blame
     if step.code and (step.event is Event.FAIL or not placement.reason_code):
         changes |= {"reason_code": step.code, "reason": step.sentence}
-    try:
-        apply(placement=placement, event=step.event, now=now, changes=changes)
-    except NoTransition:
-        _write(placement, details)
+    apply(placement=placement, event=step.event, now=now, changes=changes)
 
 
 def _details(placement: Placement, one: ObservedPlacement, now: datetime) -> dict[str, Any]:
@@ -110,10 +146,8 @@ def _moments(placement: Placement, event: Event, now: datetime) -> dict[str, dat
     return {}
 
 
-def _note_gone(placement: Placement, details: Mapping[str, Any], now: datetime) -> None:
+def _note_gone(placement: Placement, now: datetime) -> None:
     """Close an ended placement, such as a swept one, once the machine has nothing left of it."""
-    if "gone_at" not in details:
-        return
     not_gone = Placement.objects.filter(id=placement.id, gone_at__isnull=True)
     with transaction.atomic():
         lock.lock(machine_id=placement.machine_id)
@@ -123,5 +157,4 @@ def _note_gone(placement: Placement, details: Mapping[str, Any], now: datetime) 
 
 
 def _write(placement: Placement, details: Mapping[str, Any]) -> None:
-    if details:
-        Placement.objects.filter(id=placement.id, state=placement.state).update(**details)
+    Placement.objects.filter(id=placement.id, state=placement.state).update(**details)

@@ -1,7 +1,7 @@
-"""This will take in a machine's reading and what went wrong on it."""
+"""This will take in machines' readings and what went wrong on them."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -19,13 +19,16 @@ KEPT = timedelta(days=30)
 
 
 def record(
-    *, machine_id: UUID, usage: Usage | None, incidents: Sequence[Incident], now: datetime
+    *, usage: Mapping[UUID, Usage], incidents: Mapping[UUID, Sequence[Incident]], now: datetime
 ) -> None:
-    """Keep both; an incident that is told twice is kept once."""
-    if usage is not None:
-        _keep(machine_id, usage, now)
-    if incidents:
-        _note(machine_id, incidents, now)
+    """Keep both, by machine; an incident that is told twice is kept once.
+
+    However many machines tell a reading, these are one statement.
+    """
+    if usage:
+        _keep(usage, now)
+    for machine_id, told in incidents.items():
+        _note(machine_id, told, now)
 
 
 def forget_incidents(*, now: datetime) -> None:
@@ -33,15 +36,17 @@ def forget_incidents(*, now: datetime) -> None:
     models.Incident.objects.filter(told_at__lt=now - KEPT).delete()
 
 
-def _keep(machine_id: UUID, usage: Usage, now: datetime) -> None:
-    reading = models.Reading(
-        machine_id=machine_id,
-        slot=slot_of(now),
-        at=now,
-        content=usage.model_dump(mode="json", exclude_defaults=True),
-    )
+def _keep(usage: Mapping[UUID, Usage], now: datetime) -> None:
     models.Reading.objects.bulk_create(
-        [reading],
+        [
+            models.Reading(
+                machine_id=machine_id,
+                slot=slot_of(now),
+                at=now,
+                content=one.model_dump(mode="json", exclude_defaults=True),
+            )
+            for machine_id, one in usage.items()
+        ],
         update_conflicts=True,
         unique_fields=["machine", "slot"],
         update_fields=["at", "content"],

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from marketplace import sync
+from marketplace import reports
 from marketplace.accounts.actions import add_ssh_key
 from marketplace.accounts.models import User
 from marketplace.domain.placement import PlacementState
@@ -34,6 +34,7 @@ from protocol.hardware import Resources
 from protocol.receipts import GENESIS, Interval, SignedInterval, digest, sign_interval
 from protocol.signing import public_key_of, request_bytes, sign
 from tests.marketplace import scene
+from tests.marketplace.reporting import take_in
 
 ALICES_KEY = (
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHVqPHVPv3bVtVhUTaUfDqBTbCjWEtFEqPHfrdHHvUmK alice"
@@ -64,8 +65,8 @@ class Agent:
             paths.HEADER_SENT_AT: str(sent_at_ms),
             paths.HEADER_SIGNATURE: sign(self.private, signed),
         }
-        machine_id, _ = sync.take_in(headers=headers, body=body, now=now)
-        reply = sync.answer(machine_id=machine_id, now=now)
+        machine_id = take_in(headers=headers, body=body, now=now).machine_id
+        reply = reports.answer(machine_ids=[machine_id], now=now)[machine_id]
         self.nonce = reply.nonce
         return reply
 

@@ -1,0 +1,146 @@
+"""Many machines' syncs are taken in together, and each as if it were alone."""
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+
+from marketplace import reports
+from marketplace.machines.actions.authenticate import MachineUnknown, Signed
+from marketplace.machines.actions.heartbeat import SyncReplayed
+from marketplace.machines.models import Machine, UptimeDay
+from marketplace.placements.actions import transition
+from marketplace.placements.models import Placement
+from protocol.agent import ObservedState
+from tests.marketplace.scene import after, machine, placement, seen
+
+pytestmark = pytest.mark.django_db
+Counted = Callable[[int], AbstractContextManager[object]]
+
+
+def report(on: Machine, *, sent_at_ms: int = 2, **told: Any) -> reports.Report:
+    body = json.dumps({"agent_version": "1", "boot_id": "boot-1", **told}, default=str).encode()
+    signed = Signed(machine_key=on.machine_key, sent_at_ms=sent_at_ms)
+    return reports.Report(signed=signed, body=body)
+
+
+def running(it: Placement) -> dict[str, Any]:
+    return seen(it.id, ObservedState.RUNNING, run=1).model_dump(mode="json")
+
+
+def take_in(*some: reports.Report, at: float = 1) -> list[reports.Outcome]:
+    return reports.take_in(reports=some, now=after(at))
+
+
+def states() -> list[str]:
+    return list(Placement.objects.order_by("created_at", "id").values_list("state", flat=True))
+
+
+@pytest.mark.parametrize("count", [1, 6])
+def test_machines_that_tell_nothing_new_cost_no_query_of_their_own(
+    count: int, django_assert_num_queries: Counted
+) -> None:
+    machines = [machine() for _ in range(count)]
+    told = [(on, running(placement(on))) for on in machines]
+    take_in(*(report(on, placements=[one]) for on, one in told))
+    with django_assert_num_queries(6):
+        # By key; begin; lock; write; their placements; end.
+        take_in(*(report(on, placements=[one], sent_at_ms=3) for on, one in told))
+    with django_assert_num_queries(3):
+        replies = reports.answer(machine_ids=[on.id for on in machines], now=after(2))
+    assert [len(replies[on.id].desired) for on in machines] == [1] * count
+
+
+def test_uptime_of_many_is_added_together(django_assert_num_queries: Counted) -> None:
+    machines = [machine() for _ in range(3)]
+    with django_assert_num_queries(6):
+        take_in(*(report(on) for on in machines), at=61)
+    take_in(*(report(on, sent_at_ms=3) for on in machines), at=130)
+    assert [day.up_ms for day in UptimeDay.objects.all()] == [130_000] * 3
+
+
+def test_each_is_refused_for_itself() -> None:
+    on, other, stranger = machine(), machine(), Machine(machine_key="00" * 32)
+    outcomes = take_in(
+        report(stranger), report(on, sent_at_ms=1), report(other, boot_id=7), report(on)
+    )
+    assert isinstance(outcomes[0], MachineUnknown)
+    assert isinstance(outcomes[1], SyncReplayed)
+    assert isinstance(outcomes[2], reports.SyncMalformed)
+    assert isinstance(outcomes[3], reports.Taken)
+    other.refresh_from_db()
+    assert other.sent_at_ms == 1
+
+
+def test_a_machines_second_report_is_taken_in_after_its_first() -> None:
+    on = machine()
+    it = placement(on)
+    first = report(on, placements=[seen(it.id, ObservedState.PREPARING).model_dump(mode="json")])
+    second = report(on, placements=[running(it)], sent_at_ms=3)
+    outcomes = take_in(first, second, first)
+    assert [type(outcome) for outcome in outcomes] == [reports.Taken, reports.Taken, SyncReplayed]
+    assert states() == ["running"]
+
+
+def test_a_machine_says_nothing_about_anothers_placement() -> None:
+    on, other = machine(), machine()
+    it = placement(on)
+    take_in(report(other, placements=[running(it)]), report(on))
+    assert states() == ["offered"]
+
+
+@pytest.fixture
+def broken_by(monkeypatch: pytest.MonkeyPatch) -> Callable[[Machine, Exception], None]:
+    """Let what a machine's report moves break."""
+    whole = transition.advance
+
+    def arrange(on: Machine, error: Exception) -> None:
+        def advance(*arguments: Any) -> Any:
+            if Machine.objects.filter(id=on.id, boot_id="breaks").exists():
+                raise error
+            return whole(*arguments)
+
+        monkeypatch.setattr(transition, "advance", advance)
+
+    return arrange
+
+
+def test_a_report_that_breaks_spoils_no_other_and_is_not_taken_in(
+    broken_by: Callable[[Machine, Exception], None],
+) -> None:
+    on, bad = machine(), machine()
+    broken_by(bad, ZeroDivisionError())
+    breaking = report(bad, placements=[running(placement(bad))], boot_id="breaks")
+    good = report(on, placements=[running(placement(on))])
+    outcomes = take_in(breaking, good)
+    assert isinstance(outcomes[0], ZeroDivisionError)
+    assert isinstance(outcomes[1], reports.Taken)
+    assert states() == ["offered", "running"]
+    bad.refresh_from_db()
+    assert (bad.sent_at_ms, bad.boot_id) == (1, "boot-1")
+
+
+def test_who_broke_something_is_taken_in_alone_until_it_goes_well(
+    broken_by: Callable[[Machine, Exception], None], django_assert_num_queries: Counted
+) -> None:
+    on, bad = machine(), machine()
+    broken_by(bad, ZeroDivisionError())
+    told = [running(placement(bad))]
+    take_in(report(bad, placements=told, boot_id="breaks"), report(on))
+    with django_assert_num_queries(1 + 2 * 4):
+        take_in(report(bad, sent_at_ms=3), report(on, sent_at_ms=3))
+    with django_assert_num_queries(1 + 4):
+        take_in(report(bad, sent_at_ms=4), report(on, sent_at_ms=4))
+
+
+def test_a_database_that_is_away_is_not_asked_for_each(
+    broken_by: Callable[[Machine, Exception], None],
+) -> None:
+    machines = [machine() for _ in range(3)]
+    broken_by(machines[0], OperationalError())
+    first = report(machines[0], placements=[running(placement(machines[0]))], boot_id="breaks")
+    outcomes = take_in(first, *(report(on) for on in machines[1:]))
+    assert [type(outcome) for outcome in outcomes] == [OperationalError] * 3
