@@ -5,7 +5,7 @@ simulation on virtual time.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -18,13 +18,16 @@ from miner_agent.counting import Counting
 from miner_agent.domain import last_word
 from miner_agent.domain.placement import Placement, dies_too_often, is_funded, report
 from miner_agent.domain.reconcile import Action, Container, Step, is_same_run, reconcile
+from miner_agent.domain.reply import Malformed
 from miner_agent.engine import EngineRefused, EngineUnavailable
 from miner_agent.journal import CORE, SLOT, Journal
 from miner_agent.retries import PortMoved, Retries, reason
 from miner_agent.runtime import CannotRun, Runtime
 from protocol.agent import (
+    DESIRED_MOST,
     SYNC_HOLD_S_MAX,
     DesiredPlacement,
+    ObservedPlacement,
     ObservedState,
     Problem,
     SyncReply,
@@ -72,6 +75,8 @@ class Agent:
         self._problem: Problem | None = None
         self._containers: dict[UUID, Container] = {}
         self._retries = Retries(clock)
+        #: desired in a way that nobody can read, and nothing of them is here
+        self._malformed: dict[UUID, Problem] = {}
 
     def request(
         self, *, hold_s: int = SYNC_HOLD_S_MAX, hardware: Hardware | None = None
@@ -83,6 +88,10 @@ class Agent:
             report(placement, boot_id=boot_id, boot_ms=boot_ms)
             for placement in self._journal.placements().values()
         )
+        refused = tuple(
+            ObservedPlacement(placement_id=one, state=ObservedState.GONE, problem=said)
+            for one, said in self._malformed.items()
+        )
         newest = self._journal.newest_unsent()
         intervals = self._journal.unsent(most=INTERVALS_PER_SYNC)
         return SyncRequest(
@@ -91,20 +100,26 @@ class Agent:
             nonce=self._journal.fact("nonce"),
             revision=int(self._journal.fact("revision") or 0),
             hold_s=hold_s,
-            placements=last_word.in_order(placements, sent=intervals, newest=newest),
+            placements=(
+                *last_word.in_order(placements, sent=intervals, newest=newest),
+                *refused,
+            )[:DESIRED_MOST],
             intervals=intervals,
             hardware=hardware,
             problem=self._problem,
         )
 
-    def apply(self, reply: SyncReply) -> None:
+    def apply(self, reply: SyncReply, malformed: Sequence[Malformed] = ()) -> None:
         """Take over what the marketplace desires.
+
+        What is ``malformed`` is desired too, only nobody can say how.
 
         :raises StaleReply: when its revision is below the newest seen; nothing is changed.
         """
         if reply.revision < int(self._journal.fact("revision") or 0):
             raise StaleReply(f"Revision {reply.revision} is older than what was applied.")
         known = self._journal.placements()
+        self._malformed = self._set_aside(malformed, known)
         for desired in reply.desired:
             if known.pop(desired.placement_id, None) is None:
                 funding = self._funding(desired)
@@ -174,6 +189,22 @@ class Agent:
                 self._give_up(placement.placement_id, "lease_ended", message)
         for action in self.plan():
             self.perform(action)
+
+    def _set_aside(
+        self, malformed: Sequence[Malformed], known: dict[UUID, Placement]
+    ) -> dict[UUID, Problem]:
+        """Return what is refused; what is here already goes on as it was desired before."""
+        refused = {}
+        for one in malformed:
+            logger.warning(
+                "placement cannot be read",
+                extra={"placement": str(one.id), "error": one.problem.message},
+            )
+            if known.pop(one.id, None) is None:
+                refused[one.id] = one.problem
+            elif one.ends:
+                self._journal.change(one.id, want=Want.END)
+        return refused
 
     def _look(self) -> dict[UUID, Container]:
         try:

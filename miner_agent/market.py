@@ -1,5 +1,6 @@
 """This will carry the agent's signed requests to the marketplace."""
 
+import asyncio
 import ssl
 from typing import Protocol
 
@@ -8,7 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import ValidationError
 
 from miner_agent.clock import Clock
-from protocol.agent import EnrolReply, EnrolRequest, ProblemReply, SyncReply, SyncRequest
+from miner_agent.domain.reply import Heard, ReplyMalformed, read
+from protocol.agent import EnrolReply, EnrolRequest, ProblemReply, SyncRequest
 from protocol.paths import (
     AGENT_ENROL,
     AGENT_SYNC,
@@ -21,7 +23,12 @@ from protocol.signing import public_key_of, request_bytes, sign
 CONNECT_DEADLINE_S = 5.0
 #: on top of the time for which the marketplace may hold a request
 ANSWER_DEADLINE_S = 15.0
-ANSWER_BYTES_MOST = 8 << 20
+#: some hundred placements with all that the protocol lets each of them be told
+ANSWER_BYTES_MOST = 64 << 20
+#: on top of the time for which it may be held: nobody keeps the agent by a byte a second
+WHOLE_DEADLINE_S = 60.0
+#: of a refusal that is shown to a person
+DETAIL_MOST = 1000
 #: how the marketplace refuses a signed time that is too far from its own
 CLOCK_SKEW = "clock_skew"
 
@@ -34,14 +41,14 @@ class MarketRefused(Exception):
     """The marketplace answered with a reason why not."""
 
     def __init__(self, problem: ProblemReply) -> None:
-        super().__init__(problem.detail)
+        super().__init__(problem.detail[:DETAIL_MOST])
         self.code = problem.code
 
 
 class Market(Protocol):
     """What the agent asks of the marketplace."""
 
-    async def sync(self, request: SyncRequest) -> SyncReply:
+    async def sync(self, request: SyncRequest) -> Heard:
         """Send what is observed and return what is desired."""
         ...
 
@@ -55,7 +62,10 @@ class HttpMarket:
         self._clock = clock
         self._sent_at_ms = 0
         self._client = httpx.AsyncClient(
-            base_url=url.rstrip("/"), verify=ssl.create_default_context()
+            base_url=url.rstrip("/"),
+            verify=ssl.create_default_context(),
+            # A kilobyte may unpack to a gigabyte.
+            headers={"Accept-Encoding": "identity"},
         )
 
     async def close(self) -> None:
@@ -74,7 +84,7 @@ class HttpMarket:
         except ValidationError as error:
             raise MarketUnreachable("The marketplace's answer cannot be read.") from error
 
-    async def sync(self, request: SyncRequest) -> SyncReply:
+    async def sync(self, request: SyncRequest) -> Heard:
         """Send what is observed and return what is desired.
 
         :raises MarketRefused: when the marketplace does not accept the request.
@@ -83,9 +93,9 @@ class HttpMarket:
         content = request.model_dump_json().encode()
         body = await self._post(AGENT_SYNC, content, hold_s=request.hold_s)
         try:
-            return SyncReply.model_validate_json(body)
-        except ValidationError as error:
-            raise MarketUnreachable("The marketplace's answer cannot be read.") from error
+            return await asyncio.to_thread(read, body)
+        except ReplyMalformed as error:
+            raise MarketUnreachable(str(error)) from error
 
     async def _post(self, path: str, body: bytes, *, hold_s: int) -> bytes:
         sent_at_ms = self._rising_ms()
@@ -100,19 +110,22 @@ class HttpMarket:
         }
         timeout = httpx.Timeout(hold_s + ANSWER_DEADLINE_S, connect=CONNECT_DEADLINE_S)
         try:
-            async with self._client.stream(
-                "POST", path, content=body, headers=headers, timeout=timeout
-            ) as response:
-                answer = b""
-                async for chunk in response.aiter_bytes():
+            async with (
+                asyncio.timeout(hold_s + WHOLE_DEADLINE_S),
+                self._client.stream(
+                    "POST", path, content=body, headers=headers, timeout=timeout
+                ) as response,
+            ):
+                answer = bytearray()
+                async for chunk in response.aiter_raw():
                     answer += chunk
                     if len(answer) > ANSWER_BYTES_MOST:
                         raise MarketUnreachable("The marketplace's answer is too long.")
         except (httpx.HTTPError, OSError) as error:
             raise MarketUnreachable(f"The marketplace does not answer: {error}") from error
         if response.status_code == 200:
-            return answer
-        refusal = _refusal(response.status_code, answer)
+            return bytes(answer)
+        refusal = _refusal(response.status_code, bytes(answer))
         if isinstance(refusal, MarketRefused) and refusal.code == CLOCK_SKEW:
             # The clock was wrong; once it is set, it counts and not what it said before.
             self._sent_at_ms = 0

@@ -12,9 +12,10 @@ from miner_agent.agent import Agent, StaleReply
 from miner_agent.domain.backoff import delay_ms
 from miner_agent.domain.placement import fingerprint
 from miner_agent.domain.reconcile import Action, Step
+from miner_agent.domain.reply import Heard
 from miner_agent.engine import EngineRefused, EngineUnavailable
 from miner_agent.market import Market, MarketRefused, MarketUnreachable
-from protocol.agent import SYNC_HOLD_S_MAX, Problem, SyncReply, SyncRequest
+from protocol.agent import SYNC_HOLD_S_MAX, Problem, SyncRequest
 from protocol.hardware import Hardware
 
 logger = logging.getLogger(__name__)
@@ -79,12 +80,12 @@ class Supervisor:
                 hold_s=hold_s, hardware=hardware if hardware != self._told else None
             )
             try:
-                reply = await self._exchange(request)
-                if reply is None:
+                heard = await self._exchange(request)
+                if heard is None:
                     # At once: an interval needs the newest nonce to be worth money.
                     hold_s = 0
                     continue
-                await asyncio.to_thread(self._agent.apply, reply)
+                await asyncio.to_thread(self._agent.apply, heard.reply, heard.placements)
                 self._told = hardware
             except (MarketUnreachable, MarketRefused, StaleReply) as error:
                 failures += 1
@@ -96,7 +97,7 @@ class Supervisor:
             failures, hold_s = 0, SYNC_HOLD_S_MAX
             self._work.set()
 
-    async def _exchange(self, request: SyncRequest) -> SyncReply | None:
+    async def _exchange(self, request: SyncRequest) -> Heard | None:
         """Return the reply, or None when something changed while the call was held open.
 
         A call that asks for its answer at once is never given up: where something changes more

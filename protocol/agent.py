@@ -7,8 +7,8 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field
 
-from protocol.hardware import Hardware
-from protocol.message import Counter, Message, Milliseconds
+from protocol.hardware import GPUS_MOST, Hardware, Text
+from protocol.message import NO_CONTROL, Counter, Message, Milliseconds, shown
 from protocol.receipts import SignedInterval
 from protocol.signing import Digest, MachineKey, machine_key_of, openssh_public_key
 from protocol.usage import INCIDENTS_MOST, Incident, Usage
@@ -24,11 +24,17 @@ from protocol.workload import (
 
 #: seconds that the marketplace holds a sync open at most
 SYNC_HOLD_S_MAX = 25
+#: placements, volumes and keys of one machine, in a request as in a reply
+DESIRED_MOST = 1000
+#: characters of what a person is told
+SENTENCE_MOST, PROGRESS_MOST = 1000, 200
+#: that may log in to one rental
+KEYS_MOST = 256
 #: a host name or IP address. People paste it into a shell and programs give it to ssh, so it can be
 #: neither an option nor a command.
 ADDRESS = re.compile(r"^[0-9A-Za-z:][0-9A-Za-z.:_-]{0,252}$")
 Address = Annotated[str, Field(pattern=ADDRESS.pattern)]
-PublicKeyLine = Annotated[str, Field(min_length=16, max_length=2000)]
+PublicKeyLine = Annotated[str, Field(min_length=16, max_length=2000, pattern=NO_CONTROL)]
 #: "ssh-ed25519 AAAA..." of a rental's own door. Renters paste it into a shell, so it is a key and
 #: nothing beside it, written as we write keys.
 HostKeyLine = Annotated[
@@ -42,7 +48,7 @@ class Problem(Message):
     """Why something was refused or failed: a stable code and one plain sentence."""
 
     code: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{2,63}$")]
-    message: Annotated[str, Field(max_length=1000)]
+    message: Annotated[str, shown(most=SENTENCE_MOST), Field(max_length=SENTENCE_MOST)]
 
 
 EnrolmentToken = Annotated[str, Field(min_length=8, max_length=200)]
@@ -108,8 +114,8 @@ class DesiredPlacement(Message):
     resets: Counter = 0
     #: sent until the image is on the machine; None: everybody may fetch it
     registry_login: RegistryLogin | None = None
-    gpu_uuids: tuple[str, ...] = ()
-    authorized_keys: tuple[PublicKeyLine, ...] = ()
+    gpu_uuids: Annotated[tuple[Text, ...], Field(max_length=GPUS_MOST)] = ()
+    authorized_keys: Annotated[tuple[PublicKeyLine, ...], Field(max_length=KEYS_MOST)] = ()
     #: end it by yourself when this much time passes without a newer reply, stopped or not; None:
     #: already ended
     run_for_ms: Milliseconds | None = None
@@ -145,7 +151,7 @@ class ObservedPlacement(Message):
     placement_id: UUID
     state: ObservedState
     #: one line for people: "pulling 43 %"
-    progress: Annotated[str, Field(max_length=200)] = ""
+    progress: Annotated[str, shown(most=PROGRESS_MOST), Field(max_length=PROGRESS_MOST)] = ""
     #: set where the machine refused it or it failed; the state is then COLLECTING or GONE
     problem: Problem | None = None
     run: Counter = 0
@@ -183,9 +189,9 @@ class SyncRequest(Message):
     revision: Annotated[int, Field(ge=0, lt=1 << 63)] = 0
     #: 0: answer at once
     hold_s: Annotated[int, Field(ge=0, le=SYNC_HOLD_S_MAX)] = SYNC_HOLD_S_MAX
-    placements: Annotated[tuple[ObservedPlacement, ...], Field(max_length=1000)] = ()
+    placements: Annotated[tuple[ObservedPlacement, ...], Field(max_length=DESIRED_MOST)] = ()
     intervals: Annotated[tuple[SignedInterval, ...], Field(max_length=1000)] = ()
-    volumes: Annotated[tuple[ObservedVolume, ...], Field(max_length=1000)] = ()
+    volumes: Annotated[tuple[ObservedVolume, ...], Field(max_length=DESIRED_MOST)] = ()
     #: set when the hardware differs from what was last told
     hardware: Hardware | None = None
     #: why this machine can start nothing now: docker_unavailable
@@ -197,17 +203,20 @@ class SyncRequest(Message):
 
 
 class SyncReply(Message):
+    """What is desired of a machine. An agent refuses an item that it cannot read, and only that."""
+
     version: Literal[1] = 1
-    nonce: str
-    server_time_ms: int
+    #: given back with the next sync
+    nonce: Annotated[str, Field(max_length=200, pattern=NO_CONTROL)]
+    server_time_ms: Milliseconds
     #: rises with every change of what is desired; a reply below the newest seen is refused
-    revision: int
-    desired: tuple[DesiredPlacement, ...] = ()
+    revision: Annotated[int, Field(ge=0, lt=1 << 63)]
+    desired: Annotated[tuple[DesiredPlacement, ...], Field(max_length=DESIRED_MOST)] = ()
     #: "ssh-ed25519 AAAA..." of the validators that may log in to the agent's own SSH door
-    validators: tuple[PublicKeyLine, ...] = ()
-    volumes: tuple[DesiredVolume, ...] = ()
+    validators: Annotated[tuple[PublicKeyLine, ...], Field(max_length=DESIRED_MOST)] = ()
+    volumes: Annotated[tuple[DesiredVolume, ...], Field(max_length=DESIRED_MOST)] = ()
     #: "ssh-ed25519 AAAA..." of the gateways that may reach replicas through that door
-    gateways: tuple[PublicKeyLine, ...] = ()
+    gateways: Annotated[tuple[PublicKeyLine, ...], Field(max_length=DESIRED_MOST)] = ()
 
 
 class ProblemReply(Message):

@@ -10,6 +10,8 @@ from protocol.message import Message
 Count = Annotated[int, Field(ge=0, le=4096)]
 Bytes = Annotated[int, Field(ge=0, le=1 << 50)]
 Text = Annotated[str, Field(max_length=200)]
+#: units that can be rented of one machine
+GPUS_MOST = 64
 
 
 class CountOf(Message):
@@ -79,4 +81,4 @@ class Hardware(Message):
     disk_bytes: Bytes
     docker_version: Text
     storage_driver: Text
-    gpus: Annotated[tuple[Gpu, ...], Field(max_length=64)] = ()
+    gpus: Annotated[tuple[Gpu, ...], Field(max_length=GPUS_MOST)] = ()

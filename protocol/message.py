@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 VERSION = 1
 #: what a 32-bit column of a database holds
@@ -12,11 +12,28 @@ Counter = Annotated[int, Field(ge=0, le=(1 << 31) - 1)]
 #: an age, or a time since 1970: up to 139 years, so that no date runs over when it is added to one
 Milliseconds = Annotated[int, Field(ge=0, le=1 << 42)]
 
+#: patterns: one line that a log, a terminal or a shell shows as it is; what a program can be given
+NO_CONTROL, NO_NUL = r"^[^\x00-\x1f\x7f]*$", r"^[^\x00]*$"
+
 
 class Message(BaseModel):
     """A message between two programs: frozen, and an unknown field is refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_bytes="base64")
+
+
+def shown(*, most: int) -> BeforeValidator:
+    """Return what makes a text fit to be shown: cut, and a blank for what cannot be printed.
+
+    Such texts quote what came from outside, and what they tell of must not get lost with them.
+    """
+
+    def cut(text: object) -> object:
+        if not isinstance(text, str):
+            return text
+        return "".join(one if one.isprintable() else " " for one in text[:most])
+
+    return BeforeValidator(cut)
 
 
 def holds_nul(body: bytes) -> bool:

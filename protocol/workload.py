@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, model_validator
 
 from protocol.hardware import Bytes, Resources
-from protocol.message import Message
+from protocol.message import NO_CONTROL, NO_NUL, Message
 from protocol.signing import Digest
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -25,8 +25,9 @@ PORTS_MOST = 16
 VOLUMES_MOST = 8
 INPUTS_MOST = 256
 OUTPUTS_MOST = 1024
-#: names and values together; the kernel hands a program not much more
-ENVIRONMENT_BYTES_MOST = 256 << 10
+#: the command, and the environment's names and values, together; the kernel hands a program not
+#: much more, and a machine's whole reply has to fit into what its agent reads
+HANDED_BYTES_MOST = 256 << 10
 #: where a job finds its inputs and leaves its outputs
 INPUT_FOLDER, OUTPUT_FOLDER = "/input", "/output"
 #: what a volume may not cover: the machine's own mounts, and what makes a system
@@ -108,14 +109,18 @@ class Workload(Message):
     """What runs: an image, its environment and the resources it may use."""
 
     kind: PlacementKind = PlacementKind.RENTAL
-    image: Annotated[str, Field(min_length=1, max_length=500)]
+    image: Annotated[str, Field(min_length=1, max_length=500, pattern=NO_CONTROL)]
     #: empty: the image's own command
     command: Annotated[
-        tuple[Annotated[str, Field(max_length=4096)], ...], Field(max_length=256)
+        tuple[Annotated[str, Field(max_length=4096, pattern=NO_NUL)], ...], Field(max_length=256)
     ] = ()
     #: often holds passwords: never logged, shown by no repr
     environment: Annotated[
-        dict[str, Annotated[str, Field(max_length=32_768)]], Field(max_length=512, repr=False)
+        dict[
+            Annotated[str, Field(pattern=NO_NUL)],
+            Annotated[str, Field(max_length=32_768, pattern=NO_NUL)],
+        ],
+        Field(max_length=512, repr=False),
     ] = Field(default_factory=dict)
     resources: Resources
     #: TCP ports inside that the machine publishes beside the SSH door; of rentals only
@@ -150,9 +155,10 @@ class Workload(Message):
             raise ValueError("Only a job has inputs and outputs.")
         if _are_nested([file.path for file in self.inputs]):
             raise ValueError("Name each input once, and none as the folder of another one.")
-        size = sum(len(name) + len(value) for name, value in self.environment.items())
-        if size > ENVIRONMENT_BYTES_MOST:
-            raise ValueError(f"The environment is at most {ENVIRONMENT_BYTES_MOST} bytes in all.")
+        handed = (*self.command, *self.environment, *self.environment.values())
+        if sum(len(text.encode()) for text in handed) > HANDED_BYTES_MOST:
+            most = f"{HANDED_BYTES_MOST >> 10} KiB"
+            raise ValueError(f"The command and the environment are at most {most} in all.")
         return self
 
 

@@ -9,8 +9,9 @@ from uuid import UUID
 import pytest
 
 from miner_agent.domain.placement import Placement
+from miner_agent.domain.reply import Heard
 from miner_agent.supervisor import GATHER_S, Supervisor
-from protocol.agent import ObservedState, SyncReply, SyncRequest
+from protocol.agent import ObservedState, SyncRequest
 from tests.miner_agent.world import MemoryRuntime, World
 
 DEADLINE_S = 30
@@ -24,10 +25,10 @@ class WorldMarket:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    async def sync(self, request: SyncRequest) -> SyncReply:
+    async def sync(self, request: SyncRequest) -> Heard:
         while request.hold_s and request.revision >= self._world.revision:
             await asyncio.sleep(0.01)
-        return self._world.reply()
+        return Heard(self._world.reply())
 
 
 async def test_slow_images_keep_no_other_rental_from_its_start_or_its_end(tmp_path: Path) -> None:
@@ -92,7 +93,7 @@ class FarMarket(WorldMarket):
         self._journal = world.journal
         self._placement_id = placement_id
 
-    async def sync(self, request: SyncRequest) -> SyncReply:
+    async def sync(self, request: SyncRequest) -> Heard:
         self._journal.change(self._placement_id, progress=f"pulling {next(self._changes)}")
         self._agent.changed()
         # The answer is there only after the change was noticed; a call that waits is given up.
