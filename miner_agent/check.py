@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from miner_agent import disk, firewall
+from miner_agent import disk, firewall, remap
 from miner_agent.access import kit
 from miner_agent.domain.runc import open_holes
 from miner_agent.engine import EngineUnavailable
@@ -39,7 +39,19 @@ def check(machine: Machine) -> tuple[Result, ...]:
         results.append(Result(passed=False, sentence=sentence))
     else:
         sentence = f"Docker Engine {engine.version} answers."
-        results += [Result(passed=True, sentence=sentence), _runc(runc)]
+        results += [
+            Result(passed=True, sentence=sentence),
+            _runc(runc),
+            _isolates(
+                remap.missing(engine.root_inside),
+                holds="Root of rentals has no rights on this machine: userns-remap is on",
+                lacks="Root of rentals is root of this machine if it ever gets out",
+                needed=isolation_needed,
+            ),
+        ]
+        if wants := remap.unusable(engine.root_inside):
+            sentence = f"Rentals cannot start: {'; '.join(wants)}."
+            results.append(Result(passed=False, sentence=sentence))
         disks_want = disk.missing(engine.storage_driver)
     results += [
         _isolates(

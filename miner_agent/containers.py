@@ -20,6 +20,7 @@ from miner_agent.domain.container_spec import (
     NetworkSpec,
 )
 from miner_agent.domain.reconcile import Container
+from miner_agent.domain.root_inside import Ids
 from miner_agent.engine import Engine, EngineRefused, answers
 
 REMOVE_WAIT_S = 20
@@ -59,6 +60,10 @@ class Containers:
             placement_id = UUID(one["Labels"][LABEL_PLACEMENT])
             found[placement_id] = _container(placement_id, state)
         return found
+
+    def root_inside(self) -> Ids:
+        """Return whom root inside a container acts as on this machine."""
+        return self._engine.facts().root_inside
 
     def find(self, name: str, placement_id: UUID) -> Container | None:
         """Return one container, None where there is none that could be started."""

@@ -11,6 +11,7 @@ from docker.api import APIClient
 from docker.auth import encode_header
 from docker.errors import APIError, DockerException, NotFound
 
+from miner_agent.domain.root_inside import UNMAPPED, Ids, root_inside
 from protocol.agent import RegistryLogin
 
 CALL_DEADLINE_S = 60
@@ -36,6 +37,10 @@ class EngineFacts:
     root: str
     #: where Docker reads specifications of devices; empty: it cannot
     cdi_folders: tuple[str, ...] = ()
+    #: whom root inside a container acts as on this machine
+    root_inside: Ids = UNMAPPED
+    #: names of the runtimes that start containers
+    runtimes: tuple[str, ...] = ()
 
 
 class Engine:
@@ -66,11 +71,17 @@ class Engine:
         """
         with answers():
             info: dict[str, Any] = self.api.info()
+        root = str(info.get("DockerRootDir", ""))
         return EngineFacts(
             version=str(info.get("ServerVersion", "")),
             storage_driver=str(info.get("Driver", "")),
-            root=str(info.get("DockerRootDir", "")),
             cdi_folders=tuple(map(str, info.get("CDISpecDirs") or ())),
+            root=root,
+            root_inside=root_inside(
+                security_options=tuple(map(str, info.get("SecurityOptions") or ())),
+                docker_root=root,
+            ),
+            runtimes=tuple(sorted(info.get("Runtimes") or ())),
         )
 
     def image(self, name: str) -> dict[str, Any] | None:

@@ -146,6 +146,10 @@ class DockerRuntime:
             raise CannotRun("no_capacity", f"The disk could not be made: {error}") from error
         except EngineRefused as error:
             raise CannotRun("start_failed", f"Docker could not start it: {error}") from error
+        except PermissionError as error:
+            # Only root can give files to the user that Docker maps root inside to.
+            message = "This machine's agent has to run as root, for Docker maps users here."
+            raise CannotRun("start_failed", message) from error
 
     def rekey(self, placement: Placement) -> None:
         """Write the authorized keys; sshd reads them at the next login."""
@@ -220,7 +224,13 @@ class DockerRuntime:
         placement_id, workload = placement.placement_id, placement.workload
         environment = session_environment(image=image, environment=workload.environment)
         keys = placement.authorized_keys
-        self._doors.write(placement_id, keys=keys, environment=environment, folder=image.folder)
+        self._doors.write(
+            placement_id,
+            keys=keys,
+            environment=environment,
+            folder=image.folder,
+            root_inside=self._engine.root_inside(),
+        )
         self._engine.connect(network)
         place = Place(
             machine=self._machine,

@@ -12,7 +12,7 @@ from pathlib import Path
 import docker
 from docker.errors import DockerException
 
-from scripts import engine_traces
+from scripts import engine_traces, subordinate_ids
 from scripts.engine_traces import run_folder
 from scripts.lock import Locked, locked
 from scripts.system_packages import find_program
@@ -23,6 +23,8 @@ LOCK = Path("/run")
 START_S_MAX = 60
 #: where something listens: systemd may be starting the engine at this very call
 ANSWER_S_MAX = 30
+#: layers, of all images together: one slow registry must not hold the others back
+DOWNLOADS_MOST = 64
 
 
 class NoEngine(Exception):
@@ -64,10 +66,12 @@ def _own(folder: Path) -> Iterator[str]:
     folder.mkdir(parents=True, exist_ok=True)
     engine_traces.remember(folder)
     try:
-        process = start(folder)
+        refusal = subordinate_ids.refusal(folder)
+        mapping = f"without userns-remap, as {refusal}" if refusal else "with userns-remap"
+        process = start(folder, maps_users=refusal is None)
         try:
             version = wait_until_answering(process, folder / "dockerd.log")
-            yield f"Docker Engine {version} was started for this and will be stopped"
+            yield f"Docker Engine {version} was started for this, {mapping}, and will be stopped"
         finally:
             stop(process)
     finally:
@@ -78,15 +82,14 @@ def _own(folder: Path) -> Iterator[str]:
 def answering_version() -> str | None:
     """Return the version of the engine that answers at DOCKER_HOST or the usual socket."""
     try:
-        client = docker.from_env(timeout=ANSWER_S_MAX)
-    except DockerException:
-        return None
-    try:
-        return str(client.version()["Version"])
+        with contextlib.closing(_client()) as client:
+            return str(client.version()["Version"])
     except (DockerException, OSError):
         return None
-    finally:
-        client.close()
+
+
+def _client() -> docker.DockerClient:
+    return docker.from_env(timeout=ANSWER_S_MAX)
 
 
 def refuse_where_impossible() -> None:
@@ -119,8 +122,8 @@ def _somebody_listens() -> bool:
         return asking.connect_ex(str(SOCKET)) == 0
 
 
-def start(folder: Path) -> subprocess.Popen[bytes]:
-    """Start dockerd with everything it keeps in ``folder``."""
+def start(folder: Path, *, maps_users: bool) -> subprocess.Popen[bytes]:
+    """Start dockerd with everything it keeps in ``folder``, as docs/hosting.md wants it."""
     program = find_program("dockerd")
     assert program is not None
     command = [
@@ -129,7 +132,13 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
         f"--exec-root={run_folder(folder)}",
         f"--pidfile={engine_traces.process_file(folder)}",
         f"--host=unix://{SOCKET}",
+        # Rentals outlive its restart.
+        "--live-restore",
+        f"--max-concurrent-downloads={DOWNLOADS_MOST}",
     ]
+    if maps_users:
+        subordinate_ids.add()
+        command.append(f"--userns-remap={subordinate_ids.USER}:{subordinate_ids.GROUP}")
     # A pid file of a killed engine would stop the next one where the number is in use again.
     engine_traces.process_file(folder).unlink(missing_ok=True)
     SOCKET.unlink(missing_ok=True)
@@ -156,9 +165,18 @@ def wait_until_answering(process: subprocess.Popen[bytes], log: Path) -> str:
     raise NoEngine(f"dockerd did not start (see {log}): {last[0]}")
 
 
+def end_containers() -> None:
+    """Kill what runs: with live-restore it would outlive the engine."""
+    with contextlib.suppress(DockerException, OSError), contextlib.closing(_client()) as client:
+        for container in client.containers.list():
+            with contextlib.suppress(DockerException):
+                container.kill()
+
+
 def stop(process: subprocess.Popen[bytes]) -> None:
     """End the engine and everything it started."""
     if process.poll() is None:
+        end_containers()
         process.terminate()
     try:
         process.wait(engine_traces.STOP_S_MAX)

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from scripts import firewall_rules, mounts
+from scripts import firewall_rules, mounts, subordinate_ids
 from scripts.ending import end
 
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
@@ -29,7 +29,11 @@ def remember(folder: Path) -> None:
     note = _note(folder)
     if note.exists():
         return
-    state = {"rules": firewall_rules.read(), "forwarding": FORWARDING.read_text().strip()}
+    state = {
+        "rules": firewall_rules.read(),
+        "forwarding": FORWARDING.read_text().strip(),
+        "subordinate_ids": subordinate_ids.had(),
+    }
     note.parent.mkdir(mode=0o711, exist_ok=True)
     # In one step: half a note would be taken for the whole.
     draft = note.with_suffix(".draft")
@@ -56,6 +60,7 @@ def remove(folder: Path) -> None:
         mounts.unmount_below(used)
     firewall_rules.remove_added_by_docker(state["rules"])
     FORWARDING.write_text(state["forwarding"])
+    subordinate_ids.remove_added(state["subordinate_ids"])
     if Path("/sys/class/net", BRIDGE).exists():
         subprocess.run(["ip", "link", "delete", BRIDGE], check=False, timeout=10)
     shutil.rmtree(run_folder(folder), ignore_errors=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import UUID
 
 from miner_agent.domain.container_spec import HOST_NAME
+from miner_agent.domain.root_inside import UNMAPPED, Ids
 from miner_agent.keys import make_private_key, read_private_key, write_whole
 from protocol.signing import openssh_public_key, public_key_of
 
@@ -27,14 +28,10 @@ SHARED_MODE = 0o644
 
 
 class Doors:
-    """One directory per placement, mounted read-only into its container.
+    """One directory per placement, mounted read-only into its container."""
 
-    ``owner``: the user of this machine that is root inside, and its group.
-    """
-
-    def __init__(self, directory: Path, *, owner: int = 0) -> None:
+    def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._owner = owner
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def path(self, placement_id: UUID) -> Path:
@@ -48,14 +45,20 @@ class Doors:
         keys: Sequence[str],
         environment: Mapping[str, str],
         folder: str = "",
+        root_inside: Ids = UNMAPPED,
     ) -> None:
         """Write the door's files, with a new host key where it has none.
 
         ``environment`` and ``folder`` are what a session has and where it starts; an empty folder
         is the home of whoever logs in.
+
+        :raises PermissionError: when only root could give the host key to ``root_inside``.
         """
         self.path(placement_id).mkdir(mode=0o755, exist_ok=True)
         self.host_key(placement_id)
+        # Only its owner may read it; everything else is open to all inside.
+        if root_inside != UNMAPPED:
+            os.chown(self.path(placement_id) / HOST_KEY, *root_inside)
         # PATH again, for the shells that read /etc/profile.
         path_script = f"export PATH={shlex.quote(environment.get('PATH', ''))}\n"
         files = {
@@ -71,11 +74,7 @@ class Doors:
     def host_key(self, placement_id: UUID) -> str:
         """Return the door's host key as ``ssh-ed25519 AAAA...``, making it at the first call."""
         path = self.path(placement_id) / HOST_KEY
-        if path.exists():
-            key = read_private_key(path)
-        else:
-            key = make_private_key(path)
-            self._hand_over(path)
+        key = read_private_key(path) if path.exists() else make_private_key(path)
         return openssh_public_key(public_key_of(key))
 
     def rekey(self, placement_id: UUID, keys: Sequence[str]) -> None:
@@ -92,11 +91,4 @@ class Doors:
         return frozenset(UUID(path.name) for path in self._directory.iterdir() if path.is_dir())
 
     def _write(self, placement_id: UUID, name: str, content: str) -> None:
-        path = self.path(placement_id) / name
-        write_whole(path, content, SHARED_MODE)
-        self._hand_over(path)
-
-    def _hand_over(self, path: Path) -> None:
-        """Let root inside read it, who may be nobody in particular outside."""
-        if self._owner:
-            os.chown(path, self._owner, self._owner)
+        write_whole(self.path(placement_id) / name, content, SHARED_MODE)

@@ -38,8 +38,12 @@ class Host:
             "BERTH_AGENT_NETWORK": network,
             # The tests' registry is on the loopback, where only allowed images are asked for.
             "BERTH_AGENT_IMAGES": "berth-test-* 127.0.0.1:*/open/* 127.0.0.1:*/broken/*",
+            # An engine that somebody else runs here may map no users.
+            "BERTH_AGENT_ALLOW_UNISOLATED": "0" if maps_users() else "1",
         }
         self.process: subprocess.Popen[bytes] | None = None
+        #: what a client of its doors is started with, where they are in another network
+        self.inside: list[str] = []
         make_key(self.key)
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -117,7 +121,7 @@ class Host:
 
     def ssh(self, seen: ObservedPlacement, command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*self.client(seen), "root@127.0.0.1", command],
+            [*self.inside, *self.client(seen), "root@127.0.0.1", command],
             capture_output=True,
             text=True,
             timeout=60,
@@ -143,6 +147,18 @@ def free_ports(count: int) -> int:
             for one in sockets:
                 one.close()
     raise AssertionError("There are no free ports.")
+
+
+def maps_users() -> bool:
+    """Say whether root inside has no rights outside; False also where no engine answers."""
+    asked = subprocess.run(
+        ["docker", "info", "-f", "{{.SecurityOptions}}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return "name=userns" in asked.stdout
 
 
 def docker(*arguments: str) -> str:

@@ -1,59 +1,18 @@
 """Docker that goes away and comes back: the agent waits, says so and goes on."""
 
 import os
-import shutil
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from protocol.agent import ObservedState
-from scripts import mounts
 from tests.miner_agent import images
 from tests.miner_agent.host import Host
 from tests.miner_agent.market import LoopbackMarket
+from tests.miner_agent.own_engine import OwnEngine
 
 IMAGE = "berth-test-away:1"
-START_S = 60
-
-
-class OwnEngine:
-    """A Docker Engine beside the machine's, in a network of its own, which a test may end."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        # Sockets have short paths only.
-        self.run = Path("/run") / f"berth-test-{os.getpid()}"
-        self.address = f"unix://{self.run}/docker.sock"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        self.run.mkdir(exist_ok=True)
-        command = [
-            *("unshare", "--net", "sh", "-c", 'ip link set lo up && exec dockerd "$@"', "sh"),
-            *("--data-root", str(self.folder / "data"), "--exec-root", str(self.run / "exec")),
-            *("--pidfile", str(self.run / "pid"), "--host", self.address),
-        ]
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
-        deadline = time.monotonic() + START_S
-        while self.ask("info").returncode != 0:
-            assert self.process.poll() is None, (self.folder / "log").read_text()[-2000:]
-            assert time.monotonic() < deadline, "Docker Engine did not start in time."
-            time.sleep(0.1)
-
-    def stop(self) -> None:
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait(timeout=40)
-            self.process = None
-
-    def ask(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["docker", "-H", self.address, *words], capture_output=True, text=True, check=False
-        )
 
 
 @pytest.fixture
@@ -61,12 +20,7 @@ def own_engine(tmp_path: Path) -> Iterator[OwnEngine]:
     engine = OwnEngine(tmp_path)
     engine.start()
     yield engine
-    if engine.process is None:
-        engine.start()
-    engine.stop()
-    for used in (tmp_path, engine.run):
-        mounts.unmount_below(used)
-    shutil.rmtree(engine.run)
+    engine.remove()
 
 
 @pytest.fixture
@@ -76,6 +30,7 @@ def machine(own_engine: OwnEngine, tmp_path: Path) -> Iterator[Host]:
     network = f"10.216.{os.getpid() % 250}.0/24"
     host = Host(tmp_path, market, image=IMAGE, network=network)
     host.environment["DOCKER_HOST"] = own_engine.address
+    host.environment["BERTH_AGENT_ALLOW_UNISOLATED"] = "1"
     images.make(IMAGE, engine=own_engine.address)
     host.enroll()
     yield host

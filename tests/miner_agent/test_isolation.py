@@ -16,6 +16,7 @@ from tests.miner_agent.market import LoopbackMarket
 def enrolled(image: str, tmp_path: Path) -> Host:
     market = LoopbackMarket()
     host = Host(tmp_path, market, image=image, network=f"10.218.{os.getpid() % 250}.0/24")
+    host.environment["BERTH_AGENT_ALLOW_UNISOLATED"] = "0"
     host.enroll()
     market.close()
     return host

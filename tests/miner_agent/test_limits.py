@@ -11,7 +11,7 @@ from tests.miner_agent.host import MIB, Host, docker
 from tests.miner_agent.test_rental import Rental
 
 #: what is memory, or shows the kernel's own state; everything else would be somebody's disk
-KERNEL = {"tmpfs", "proc", "devpts", "mqueue", "sysfs", "cgroup", "cgroup2"}
+KERNEL = {"tmpfs", "devtmpfs", "proc", "devpts", "mqueue", "sysfs", "cgroup", "cgroup2"}
 WISHES = (
     "VOLUME /data /more",
     "LABEL proxy.host=evil",
