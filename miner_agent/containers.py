@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,12 +20,16 @@ from miner_agent.domain.container_spec import (
     ContainerSpec,
     NetworkSpec,
 )
+from miner_agent.domain.gpus import GpuAccess
 from miner_agent.domain.reconcile import Container
 from miner_agent.domain.root_inside import Ids
 from miner_agent.engine import Engine, EngineRefused, answers
+from miner_agent.gpu_access import GpuUnavailable
 
 REMOVE_WAIT_S = 20
 PORT_TAKEN = re.compile(r"port is already allocated|address already in use")
+#: NVIDIA's hook or Docker's own way to devices said no
+GPU_REFUSED = re.compile(r"select device driver|nvidia-container|CDI device", re.IGNORECASE)
 
 
 class PortTaken(Exception):
@@ -98,6 +103,7 @@ class Containers:
         """Start a container that was made.
 
         :raises PortTaken: when its port on the machine cannot be had.
+        :raises GpuUnavailable: when its GPUs cannot.
         """
         try:
             with answers():
@@ -105,6 +111,8 @@ class Containers:
         except EngineRefused as error:
             if PORT_TAKEN.search(str(error)):
                 raise PortTaken(str(error)) from error
+            if GPU_REFUSED.search(str(error)):
+                raise GpuUnavailable(str(error)) from error
             raise
 
     def remove(self, name: str) -> None:
@@ -211,7 +219,13 @@ def _made(found: dict[str, Any]) -> Made:
 
 def _create_arguments(api: Any, spec: ContainerSpec, labels: dict[str, str]) -> dict[str, Any]:
     host_config = api.create_host_config(
-        binds={outside: {"bind": path, "mode": "ro"} for outside, path in spec.mounts.items()},
+        binds={
+            **{outside: {"bind": path, "mode": "ro"} for outside, path in spec.mounts.items()},
+            **{
+                outside: {"bind": path, "mode": "rw"}
+                for outside, path in spec.gpus.writable.items()
+            },
+        },
         cap_drop=["ALL"],
         cap_add=list(spec.capabilities),
         security_opt=["no-new-privileges:true"],
@@ -253,9 +267,15 @@ def _create_arguments(api: Any, spec: ContainerSpec, labels: dict[str, str]) -> 
     }
 
 
+def _binds(mounts: Mapping[str, str], *, mode: str) -> dict[str, dict[str, str]]:
+    return {outside: {"bind": inside, "mode": mode} for outside, inside in mounts.items()}
+
+
 def _device_requests(spec: ContainerSpec) -> list[Any] | None:
     """Ask for exactly these GPUs; a mere count would always hand out the first ones."""
-    if not spec.gpu_uuids:
+    devices = list(spec.gpus.devices)
+    if not devices:
         return None
-    uuids = list(spec.gpu_uuids)
-    return [DeviceRequest(driver="nvidia", device_ids=uuids, capabilities=[["gpu"]])]
+    if spec.gpus.access is GpuAccess.CDI:
+        return [DeviceRequest(driver=GpuAccess.CDI, device_ids=devices)]
+    return [DeviceRequest(driver=GpuAccess.NVIDIA, device_ids=devices, capabilities=[["gpu"]])]

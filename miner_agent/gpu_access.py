@@ -1,31 +1,59 @@
-"""This will find out who puts cards into containers here: Docker by itself, or NVIDIA's hook."""
+"""This will find out how a container gets its GPUs here: from Docker itself, or NVIDIA's hook."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from miner_agent.domain.gpus import GpuAccess, names_device
+from miner_agent.domain.gpus import GpuAccess, GpuGrant, card_of, devices, is_part, names_device
 from miner_agent.engine import Engine
+from miner_agent.mps import Mps, MpsFailed
+from protocol.hardware import Gpu
 
 SPECIFICATION_BYTES_MOST = 4 << 20
 ENDINGS = (".yaml", ".json")
 
 
+class GpuUnavailable(Exception):
+    """This machine cannot put its GPUs into a container; what it answered is for the host."""
+
+
 class GpuDoor:
-    """Asked before each container with GPUs: a host changes drivers while we run."""
+    """Asked before each container is made: a host changes drivers while we run."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(
+        self, engine: Engine, *, mps: Mps, units: Callable[[], Sequence[Gpu]] = tuple
+    ) -> None:
         self._engine = engine
+        self._mps = mps
+        self._units = units
 
-    def access(self, cards: Sequence[str]) -> GpuAccess:
-        """Return how these cards or slices can be had: Docker's own way where it knows them all."""
-        facts = self._engine.facts()
-        specifications = [text for folder in facts.cdi_folders for text in _read(Path(folder))]
-        if cards and all(
-            any(names_device(text, uuid=card) for text in specifications) for card in cards
-        ):
-            return GpuAccess.CDI
+    def open(self, gpu_uuids: Sequence[str]) -> GpuGrant:
+        """Return how a container gets these units, after their sharing service runs.
+
+        :raises GpuUnavailable: when the service cannot be started.
+        """
+        if not gpu_uuids:
+            return GpuGrant()
+        access = self._access({card_of(unit) for unit in gpu_uuids})
+        try:
+            share = self._mps.share(gpu_uuids, vram_bytes=self._part_bytes(gpu_uuids))
+        except MpsFailed as error:
+            raise GpuUnavailable(str(error)) from error
+        granted = GpuGrant(access=access, devices=devices(gpu_uuids, access=access))
+        if share is None:
+            return granted
+        told = {"environment": share.environment, "writable": share.mounts}
+        return granted.model_copy(update=told)
+
+    def _access(self, cards: set[str]) -> GpuAccess:
+        folders = self._engine.facts().cdi_folders
+        specifications = [text for folder in folders for text in _read(Path(folder))]
+        known = (any(names_device(text, uuid=card) for text in specifications) for card in cards)
         # Docker looks for the hook when it starts, and tells nobody: a start will say.
-        return GpuAccess.NVIDIA
+        return GpuAccess.CDI if all(known) else GpuAccess.NVIDIA
+
+    def _part_bytes(self, gpu_uuids: Sequence[str]) -> int:
+        parts = {unit for unit in gpu_uuids if is_part(unit)}
+        return min((unit.vram_bytes for unit in self._units() if unit.uuid in parts), default=0)
 
 
 def _read(folder: Path) -> list[str]:

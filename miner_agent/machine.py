@@ -19,13 +19,15 @@ from miner_agent.disk import Disks
 from miner_agent.engine import Engine
 from miner_agent.enrolment import Enrolment
 from miner_agent.facts.gpus import read_gpus
+from miner_agent.gpu_access import GpuDoor
 from miner_agent.image_book import ImageBook
 from miner_agent.images import Images
 from miner_agent.journal import Journal
 from miner_agent.keys import make_private_key, read_private_key
+from miner_agent.mps import Mps
 from miner_agent.runtime import DockerRuntime
 from miner_agent.settings import Settings, open_files_most
-from protocol.hardware import Hardware
+from protocol.hardware import Gpu, Hardware
 from protocol.signing import public_key_of
 
 #: so much of the machine key names the machine's objects in Docker
@@ -127,6 +129,14 @@ class Machine:
             bytes_most=self.settings.images_bytes,
         )
 
+    def units(self) -> tuple[Gpu, ...]:
+        """Return every GPU, or part of one, that can be given away now."""
+        return read_gpus(slots=self.gpu_slots())
+
+    def mps(self) -> Mps:
+        """Return the services that share cards."""
+        return Mps(self.settings.home / "mps", slots=self.gpu_slots())
+
     def runtime(self, engine: Engine, kit_path: Path) -> DockerRuntime:
         """Return everything that placements are made of here."""
         home = self.settings.home
@@ -141,6 +151,7 @@ class Machine:
             network=self.settings.network,
             bind_address=self.settings.bind_address,
             open_files_most=open_files_most(),
+            gpus=GpuDoor(engine, mps=self.mps(), units=self.units),
             dns=self.settings.dns,
             guard=None if firewall.missing() else firewall.ensure,
             allow_unisolated=self.settings.allow_unisolated,
@@ -163,7 +174,7 @@ class Machine:
             cores=facts.usable_cores(),
             memory_bytes=facts.memory_bytes(facts.MEMORY_INFO.read_text()),
             disk_bytes=self.disk_bytes(engine),
-            gpu_uuids=lambda: frozenset(gpu.uuid for gpu in read_gpus(slots=self.gpu_slots())),
+            gpu_uuids=lambda: frozenset(unit.uuid for unit in self.units()),
         )
 
     def agent(self, engine: Engine, journal: Journal, kit_path: Path) -> Agent:
@@ -183,6 +194,7 @@ class Machine:
         finally:
             # Also where the journal is broken: what is here carries the machine's name.
             self.runtime(engine, self.settings.home).remove_all()
+            self.mps().remove()
             # Another agent's rentals on the same machine keep their rules.
             if not firewall.missing() and not list(BRIDGES.glob("berth-*")):
                 firewall.remove()

@@ -1,5 +1,6 @@
 """This will make and remove everything a placement has on this machine, idempotently."""
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,12 +25,17 @@ from miner_agent.domain.image import Image
 from miner_agent.domain.placement import Placement
 from miner_agent.domain.reconcile import Container
 from miner_agent.engine import EngineRefused
+from miner_agent.gpu_access import GpuDoor, GpuUnavailable
 from miner_agent.images import ImagePullFailed, Images, ImageUnknown
 
 #: dockerd serialises more starts than that
 STARTS_MOST = 8
 #: networks kept for the next rental: making one takes longer than anything else Docker does
 POOL_NETWORKS = 4
+#: what Docker said is the host's business
+NO_GPU = "This machine could not hand out its GPUs: rent another one; its host has to look."
+
+logger = logging.getLogger(__name__)
 
 
 class CannotRun(Exception):
@@ -100,6 +106,7 @@ class DockerRuntime:
         network: IPv4Network,
         bind_address: str,
         open_files_most: int,
+        gpus: GpuDoor,
         dns: tuple[str, ...] = (),
         guard: Callable[[], None] | None = None,
         allow_unisolated: bool = False,
@@ -114,6 +121,7 @@ class DockerRuntime:
         self._network = network
         self._bind_address = bind_address
         self._open_files_most = open_files_most
+        self._gpus = gpus
         self._dns = dns
         #: puts the firewall's rules in force; None where this process cannot
         self._guard = guard
@@ -144,6 +152,9 @@ class DockerRuntime:
             raise CannotRun("image_pull_failed", str(error)) from error
         except DiskFailed as error:
             raise CannotRun("no_capacity", f"The disk could not be made: {error}") from error
+        except GpuUnavailable as error:
+            logger.warning("GPU not handed out", extra={"error": str(error)})
+            raise CannotRun("gpu_unavailable", NO_GPU) from error
         except EngineRefused as error:
             raise CannotRun("start_failed", f"Docker could not start it: {error}") from error
         except PermissionError as error:
@@ -203,6 +214,8 @@ class DockerRuntime:
             # The engine may have come after the agent, and somebody may have flushed the rules.
             if self._guard is not None:
                 self._guard()
+            # What shares a card may have ended with the machine.
+            self._gpus.open(placement.gpu_uuids)
             self._engine.start(name)
             found = self._engine.find(name, placement_id)
         if found is None or not found.running:
@@ -222,7 +235,10 @@ class DockerRuntime:
 
     def _make(self, placement: Placement, network: NetworkSpec, image: Image) -> Made:
         placement_id, workload = placement.placement_id, placement.workload
-        environment = session_environment(image=image, environment=workload.environment)
+        gpus = self._gpus.open(placement.gpu_uuids)
+        environment = session_environment(
+            image=image, environment={**workload.environment, **gpus.environment}
+        )
         keys = placement.authorized_keys
         self._doors.write(
             placement_id,
@@ -240,6 +256,7 @@ class DockerRuntime:
             keys=str(self._doors.path(placement_id)),
             open_files_most=self._open_files_most,
             dns=self._dns,
+            gpus=gpus,
         )
         spec = container_spec(placement=placement, image=image, place=place)
         return self._engine.make(spec, placement_id=placement_id)

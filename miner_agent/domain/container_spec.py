@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from ipaddress import IPv4Network
 
+from miner_agent.domain.gpus import GpuAccess, GpuGrant
 from miner_agent.domain.image import Image
 from miner_agent.domain.placement import Placement
 from miner_agent.domain.resources import slot_subnet
@@ -75,7 +76,7 @@ class ContainerSpec(Message):
     shared_memory_bytes: int
     pids_most: int
     open_files_most: int
-    gpu_uuids: tuple[str, ...]
+    gpus: GpuGrant = GpuGrant()
     dns: tuple[str, ...] = ()
 
 
@@ -90,6 +91,7 @@ class Place(Message):
     keys: str
     open_files_most: int = OPEN_FILES_MOST
     dns: tuple[str, ...] = ()
+    gpus: GpuGrant = GpuGrant()
 
 
 def container_name(placement_id: object) -> str:
@@ -118,7 +120,9 @@ def container_spec(*, placement: Placement, image: Image, place: Place) -> Conta
         raise ValueError("The placement holds no port or no cores.")
     workload = placement.workload
     memory_bytes = workload.resources.ram.capacity
-    gpus = ",".join(placement.gpu_uuids) or "void"
+    gpus = place.gpus
+    # NVIDIA's hook reads the names; where Docker itself hands them out it shall do nothing.
+    visible = ",".join(gpus.devices) if gpus.access is GpuAccess.NVIDIA else ""
     merged = {**image.environment, **workload.environment}
     withheld = (f"{name}={value}" for name, value in merged.items() if is_withheld(name))
     command = workload.command or image.entrypoint + image.command
@@ -128,7 +132,11 @@ def container_spec(*, placement: Placement, image: Image, place: Place) -> Conta
         entrypoint=(f"{KIT_INSIDE}/init",),
         command=(workload.kind.value, image.folder or "/", image.user, *withheld, "--", *command),
         # CUDA images ask for every GPU by themselves: "void" makes sure that none is handed out.
-        environment={**_handed(workload.environment), "NVIDIA_VISIBLE_DEVICES": gpus},
+        environment={
+            **_handed(workload.environment),
+            **gpus.environment,
+            "NVIDIA_VISIBLE_DEVICES": visible or "void",
+        },
         network=place.network,
         port_inside=DOOR_PORT,
         port=placement.port,
@@ -139,7 +147,7 @@ def container_spec(*, placement: Placement, image: Image, place: Place) -> Conta
         shared_memory_bytes=max(64 << 20, memory_bytes // 2),
         pids_most=max(PIDS_LEAST, PIDS_PER_CORE * len(placement.cores)),
         open_files_most=min(OPEN_FILES_MOST, place.open_files_most),
-        gpu_uuids=placement.gpu_uuids,
+        gpus=gpus,
         dns=place.dns,
     )
 

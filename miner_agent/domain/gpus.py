@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pydantic import Field
+
 from protocol.hardware import Gpu, Sharing
+from protocol.message import Message
 
 #: NVIDIA allows 48 clients of one MPS server (CUDA MPS documentation, Limitations, read 2026-11-21)
 SLOTS_MOST = 16
@@ -20,6 +23,17 @@ class GpuAccess(StrEnum):
     NVIDIA = "nvidia"
     #: Docker itself, from a specification under /etc/cdi or /var/run/cdi
     CDI = "cdi"
+
+
+class GpuGrant(Message):
+    """How a container gets its GPUs; the default is: none."""
+
+    access: GpuAccess = GpuAccess.NVIDIA
+    #: what Docker is asked for
+    devices: tuple[str, ...] = ()
+    #: what a part by MPS needs to reach its service: variables, and host paths to paths inside
+    environment: dict[str, str] = Field(default_factory=dict)
+    writable: dict[str, str] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,7 @@ class Host:
             "disk_bytes": 64 * MIB,
             "kind": PlacementKind.RENTAL,
             "run_for_ms": 600_000,
+            "gpu_uuids": (),
         }
         wanted.update(changes)
         placement = DesiredPlacement(
@@ -101,8 +102,10 @@ class Host:
                     cpus=int(str(wanted["cpus"])),
                     ram_bytes=int(str(wanted["ram_bytes"])),
                     disk_bytes=int(str(wanted["disk_bytes"])),
+                    gpus=len(wanted["gpu_uuids"]),
                 ),
             ),
+            gpu_uuids=wanted["gpu_uuids"],
             authorized_keys=(self.key.with_suffix(".pub").read_text().strip(),),
             run_for_ms=int(str(wanted["run_for_ms"])),
         )

@@ -15,6 +15,7 @@ from miner_agent.domain.container_spec import (
     network_spec,
     session_environment,
 )
+from miner_agent.domain.gpus import GpuAccess, GpuGrant
 from miner_agent.domain.image import Image
 from miner_agent.domain.intervals import ended_age, is_due, stretches
 from miner_agent.domain.placement import Placement, is_funded
@@ -157,10 +158,20 @@ def test_a_renter_cannot_choose_gpus_by_an_environment_variable() -> None:
             }
         }
     )
-    greedy = PLACEMENT.model_copy(update={"workload": workload, "gpu_uuids": ("GPU-1", "GPU-2")})
-    spec = container_spec(placement=greedy, image=IMAGE, place=PLACE)
+    greedy = PLACEMENT.model_copy(update={"workload": workload})
+    granted = GpuGrant(devices=("GPU-1", "GPU-2"))
+    spec = container_spec(
+        placement=greedy, image=IMAGE, place=PLACE.model_copy(update={"gpus": granted})
+    )
     assert spec.environment == {"NVIDIA_VISIBLE_DEVICES": "GPU-1,GPU-2"}
-    assert spec.gpu_uuids == ("GPU-1", "GPU-2")
+    assert spec.gpus == granted
+
+
+def test_nvidias_hook_does_nothing_where_docker_itself_hands_out_the_gpus() -> None:
+    granted = GpuGrant(access=GpuAccess.CDI, devices=("nvidia.com/gpu=GPU-1",))
+    place = PLACE.model_copy(update={"gpus": granted})
+    spec = container_spec(placement=PLACEMENT, image=IMAGE, place=place)
+    assert spec.environment["NVIDIA_VISIBLE_DEVICES"] == "void"
 
 
 @pytest.mark.parametrize(
