@@ -5,6 +5,7 @@ simulation on virtual time.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
@@ -35,6 +36,7 @@ from protocol.agent import (
     Want,
 )
 from protocol.hardware import Hardware
+from protocol.usage import Incident, Usage
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +81,12 @@ class Agent:
         self._malformed: dict[UUID, Problem] = {}
 
     def request(
-        self, *, hold_s: int = SYNC_HOLD_S_MAX, hardware: Hardware | None = None
+        self,
+        *,
+        hold_s: int = SYNC_HOLD_S_MAX,
+        hardware: Hardware | None = None,
+        usage: Usage | None = None,
+        incidents: Sequence[Incident] = (),
     ) -> SyncRequest:
         """Return what the marketplace is told now."""
         boot_id, boot_ms = self._clock.boot_id(), self._clock.boot_ms()
@@ -107,6 +114,8 @@ class Agent:
             intervals=intervals,
             hardware=hardware,
             problem=self._problem,
+            usage=usage,
+            incidents=tuple(incidents),
         )
 
     def apply(self, reply: SyncReply, malformed: Sequence[Malformed] = ()) -> None:
@@ -148,6 +157,21 @@ class Agent:
         taken = {int(core) for core in self._journal.claimed(CORE)}
         return tuple(core for core in self._acceptance.cores if core not in taken)
 
+    def states(self) -> dict[str, int]:
+        """Return how many placements are in each state."""
+        return dict(Counter(one.state.value for one in self._journal.placements().values()))
+
+    def seen(self) -> tuple[tuple[Placement, Container], ...]:
+        """Return each placement whose run is in a container, as the newest look showed it."""
+        containers, journal = self._containers, self._journal.placements()
+        return tuple(
+            (placement, container)
+            for placement_id, container in containers.items()
+            if (placement := journal.get(placement_id)) is not None
+            and placement.run is not None
+            and placement.run.token == container.token
+        )
+
     def plan(self) -> tuple[Action, ...]:
         """Look at the machine and return what has to be done and may be tried now.
 
@@ -164,18 +188,22 @@ class Agent:
         )
         return tuple(action for action in actions if self._retries.is_due(action.placement_id))
 
-    def perform(self, action: Action) -> None:
-        """Do one action; it may block. What fails, for whatever reason, is tried again later."""
+    def perform(self, action: Action) -> bool:
+        """Do one action and say whether it is done; it may block.
+
+        What fails, for whatever reason, is tried again later.
+        """
         try:
             self._perform(action)
         except Interrupted:
-            return
+            return False
         except Exception as error:
             # One placement's defect must neither take the others down nor keep a core busy.
             if self._retries.failed(action.placement_id, error):
                 self._report(action, error)
-            return
+            return False
         self._retries.succeeded(action.placement_id)
+        return True
 
     def count(self) -> None:
         """Close an interval of every run that has gone uncounted for 10 s."""

@@ -201,6 +201,8 @@ def _container(placement_id: UUID, state: dict[str, Any]) -> Container:
         token=state["StartedAt"],
         exit_code=None if running else int(state["ExitCode"]),
         lasted_ms=lasted_ms,
+        pid=int(state.get("Pid") or 0),
+        oom_killed=not running and bool(state.get("OOMKilled")),
     )
 
 

@@ -16,6 +16,7 @@ from miner_agent.engine import Engine, EngineRefused, EngineUnavailable
 from miner_agent.enrolment import Enrolment
 from miner_agent.machine import Machine
 from miner_agent.market import HttpMarket, MarketRefused, MarketUnreachable
+from miner_agent.metrics import Endpoint, Metrics
 from miner_agent.route import local_address
 from miner_agent.supervisor import Supervisor
 from protocol.agent import EnrolmentToken, EnrolRequest
@@ -150,11 +151,34 @@ async def _serve(machine: Machine, engine: Engine, stop: asyncio.Event, *, ephem
             answers=_answers(machine, engine, agent),
         )
         leaving.callback(door.close)
+        telemetry, metrics = machine.telemetry(agent), Metrics()
+        leaving.callback(telemetry.close)
         supervisor = Supervisor(
-            agent=agent, market=market, hardware=lambda: machine.hardware(engine)
+            agent=agent,
+            market=market,
+            hardware=lambda: machine.hardware(engine),
+            telemetry=telemetry,
+            metrics=metrics,
         )
+        metrics.show(usage=lambda: telemetry.newest, states=agent.states)
+        _open_endpoint(metrics, settings.metrics, leaving)
         logger.info("agent runs")
         await _work(supervisor, agent, stop)
+
+
+def _open_endpoint(
+    metrics: Metrics, where: tuple[str, int] | None, leaving: contextlib.AsyncExitStack
+) -> None:
+    """Let Prometheus ask; a machine whose port is taken works on without."""
+    if where is None:
+        return
+    try:
+        endpoint = Endpoint(metrics, host=where[0], port=where[1])
+    except OSError as error:
+        detail = f"No metrics at {where[0]}:{where[1]}: {error}"
+        logger.warning("metrics are not shown", extra={"detail": detail})
+        return
+    leaving.callback(endpoint.close)
 
 
 def _answers(machine: Machine, engine: Engine, agent: Agent) -> Answers:

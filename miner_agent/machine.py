@@ -18,15 +18,19 @@ from miner_agent.containers import Containers
 from miner_agent.disk import Disks
 from miner_agent.engine import Engine
 from miner_agent.enrolment import Enrolment
+from miner_agent.facts.cards import Cards
 from miner_agent.facts.gpus import read_gpus
+from miner_agent.facts.kernel_log import KernelLog
 from miner_agent.gpu_access import GpuDoor
 from miner_agent.image_book import ImageBook
 from miner_agent.images import Images
+from miner_agent.incident_journal import IncidentJournal
 from miner_agent.journal import Journal
 from miner_agent.keys import make_private_key, read_private_key
 from miner_agent.mps import Mps
 from miner_agent.runtime import DockerRuntime
 from miner_agent.settings import Settings, open_files_most
+from miner_agent.telemetry import Telemetry
 from protocol.hardware import Gpu, Hardware
 from protocol.signing import public_key_of
 
@@ -107,6 +111,19 @@ class Machine:
         # Renters' environments are in it, and often their passwords.
         path.touch(mode=0o600)
         return Journal(path)
+
+    def telemetry(self, agent: Agent) -> Telemetry:
+        """Return what looks at how everything here does."""
+        path = self.settings.home / "incidents.sqlite3"
+        path.touch(mode=0o600)
+        return Telemetry(
+            journal=IncidentJournal(path),
+            clock=self.clock,
+            seen=agent.seen,
+            disk=self.settings.home,
+            cards=Cards(),
+            log=KernelLog(),
+        )
 
     def hardware(self, engine: Engine) -> Hardware:
         """Return what this machine offers."""

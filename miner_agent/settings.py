@@ -18,6 +18,7 @@ URL_DEFAULT = "http://127.0.0.1:8000"
 NETWORK_DEFAULT = "10.213.0.0/16"
 PORTS_DEFAULT = "20000-20999"
 CONTROL_PORT_DEFAULT = "20022"
+METRICS_DEFAULT = "127.0.0.1:9464"
 #: public ones: the host's own are often inside his network, where the firewall lets nobody, and
 #: know names that are no renter's business
 DNS_DEFAULT = "1.1.1.1 8.8.8.8"
@@ -55,6 +56,8 @@ class Settings:
     images_bytes: int | None = None
     #: serve rentals also where they have no disk limit or reach this machine's network
     allow_unisolated: bool = False
+    #: where Prometheus may ask, (host, port); None: nowhere
+    metrics: tuple[str, int] | None = None
 
     def __post_init__(self) -> None:
         if self.address is not None and not ADDRESS.fullmatch(self.address):
@@ -102,6 +105,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         gpu_slots=_gpu_slots(environment.get("BERTH_AGENT_GPU_SLOTS", "1")),
         prepull=_references(environment.get("BERTH_AGENT_PREPULL", "")),
         images_bytes=_natural("BERTH_AGENT_IMAGES_BYTES", images) if images else None,
+        metrics=_metrics(environment.get("BERTH_AGENT_METRICS", METRICS_DEFAULT)),
         allow_unisolated=_flag(
             "BERTH_AGENT_ALLOW_UNISOLATED", environment.get("BERTH_AGENT_ALLOW_UNISOLATED", "0")
         ),
@@ -136,6 +140,15 @@ def _ports(text: str) -> tuple[int, int]:
     if numbers[0] > numbers[1]:
         raise BadSetting("BERTH_AGENT_PORTS must go from the lower to the higher port.")
     return numbers
+
+
+def _metrics(text: str) -> tuple[str, int] | None:
+    if not text:
+        return None
+    host, separator, port = text.rpartition(":")
+    if not separator or not host:
+        raise BadSetting("BERTH_AGENT_METRICS must look like 127.0.0.1:9464, or be empty.")
+    return host.strip("[]"), _port("BERTH_AGENT_METRICS", port)
 
 
 def _port(name: str, text: str) -> int:

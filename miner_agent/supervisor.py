@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
 from uuid import UUID
 
 from miner_agent.agent import Agent, StaleReply
@@ -15,8 +17,10 @@ from miner_agent.domain.reconcile import Action, Step
 from miner_agent.domain.reply import Heard
 from miner_agent.engine import EngineRefused, EngineUnavailable
 from miner_agent.market import Market, MarketRefused, MarketUnreachable
+from miner_agent.metrics import Metrics
 from protocol.agent import SYNC_HOLD_S_MAX, Problem, SyncRequest
 from protocol.hardware import Hardware
+from protocol.usage import USAGE_EVERY_S, Incident, Usage
 
 logger = logging.getLogger(__name__)
 
@@ -33,13 +37,44 @@ THREADS_MOST = OTHERS_MOST + 8
 GATHER_S = 0.02
 
 
+class Telemetry(Protocol):
+    """What is told beside the placements: ``telemetry.py``."""
+
+    def look(self) -> None:
+        """Read everything once; it may block."""
+        ...
+
+    def take(self) -> Usage | None:
+        """Return the newest reading once."""
+        ...
+
+    def untold(self) -> tuple[Incident, ...]:
+        """Return the incidents that the marketplace has not confirmed."""
+        ...
+
+    def told(self, told: Sequence[Incident]) -> None:
+        """Drop the incidents of a sync that was answered."""
+        ...
+
+
 class Supervisor:
     """Tasks around one agent; it can be cancelled at any moment."""
 
-    def __init__(self, *, agent: Agent, market: Market, hardware: Callable[[], Hardware]) -> None:
+    def __init__(
+        self,
+        *,
+        agent: Agent,
+        market: Market,
+        hardware: Callable[[], Hardware],
+        telemetry: Telemetry | None = None,
+        metrics: Metrics | None = None,
+    ) -> None:
         self._agent = agent
         self._market = market
         self._hardware = hardware
+        #: None: nothing is told but placements
+        self._telemetry = telemetry
+        self._metrics = metrics or Metrics()
         self._told: Hardware | None = None
         self._changed = asyncio.Event()
         self._work = asyncio.Event()
@@ -57,6 +92,8 @@ class Supervisor:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._sync_for_ever())
                 group.create_task(self._work_for_ever())
+                if self._telemetry is not None:
+                    group.create_task(self._read_for_ever(self._telemetry))
         finally:
             # Threads cannot be stopped: wait for the step they are in, so that none runs on unseen.
             await asyncio.gather(*self._busy.values(), return_exceptions=True)
@@ -76,9 +113,7 @@ class Supervisor:
                     # The look at the containers reports it; what was told before stays true.
                     logger.warning("hardware not read", extra={"error": str(error)})
             self._changed.clear()
-            request = self._agent.request(
-                hold_s=hold_s, hardware=hardware if hardware != self._told else None
-            )
+            request = await self._request(hold_s, hardware if hardware != self._told else None)
             try:
                 heard = await self._exchange(request)
                 if heard is None:
@@ -86,9 +121,13 @@ class Supervisor:
                     hold_s = 0
                     continue
                 await asyncio.to_thread(self._agent.apply, heard.reply, heard.placements)
+                if self._telemetry is not None:
+                    await asyncio.to_thread(self._telemetry.told, request.incidents)
                 self._told = hardware
+                self._metrics.synced(answered=True)
             except (MarketUnreachable, MarketRefused, StaleReply) as error:
                 failures += 1
+                self._metrics.synced(answered=False)
                 logger.warning("sync failed", extra={"error": str(error), "failures": failures})
                 pause_ms = delay_ms(failures=failures, jitter_ppm=random.randrange(1_000_000))  # noqa: S311
                 await asyncio.sleep(pause_ms / 1000)
@@ -96,6 +135,23 @@ class Supervisor:
                 continue
             failures, hold_s = 0, SYNC_HOLD_S_MAX
             self._work.set()
+
+    async def _request(self, hold_s: int, hardware: Hardware | None) -> SyncRequest:
+        if self._telemetry is None:
+            return self._agent.request(hold_s=hold_s, hardware=hardware)
+        incidents = await asyncio.to_thread(self._telemetry.untold)
+        return self._agent.request(
+            hold_s=hold_s, hardware=hardware, usage=self._telemetry.take(), incidents=incidents
+        )
+
+    async def _read_for_ever(self, telemetry: Telemetry) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(telemetry.look)
+            except Exception:
+                # Numbers are worth less than the placements that go on without them.
+                logger.exception("usage not read")
+            await asyncio.sleep(USAGE_EVERY_S)
 
     async def _exchange(self, request: SyncRequest) -> Heard | None:
         """Return the reply, or None when something changed while the call was held open.
@@ -130,7 +186,9 @@ class Supervisor:
             self._work.clear()
             pause_s = LOOK_S
             try:
+                began = time.monotonic()
                 actions = await asyncio.to_thread(self._agent.plan)
+                self._metrics.looked(time.monotonic() - began)
                 for action in actions:
                     self._start(action)
                 await asyncio.to_thread(self._agent.count)
@@ -153,19 +211,21 @@ class Supervisor:
             self._busy[action.placement_id] = task
 
     async def _perform(self, action: Action) -> None:
+        began, done = time.monotonic(), False
         try:
             if action.step is Step.BRING_UP:
                 loop = asyncio.get_running_loop()
-                await loop.run_in_executor(self._starters, self._agent.perform, action)
+                done = await loop.run_in_executor(self._starters, self._agent.perform, action)
             else:
                 async with self._others:
-                    await asyncio.to_thread(self._agent.perform, action)
+                    done = await asyncio.to_thread(self._agent.perform, action)
         except Exception:
             # The step has postponed itself; what is left is a journal that cannot be written.
             logger.exception(
                 "placement step crashed", extra={"placement": str(action.placement_id)}
             )
         finally:
+            self._metrics.performed(action.step, time.monotonic() - began, done=done)
             del self._busy[action.placement_id]
             self._work.set()
 

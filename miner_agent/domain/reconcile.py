@@ -20,6 +20,10 @@ class Container:
     exit_code: int | None = None
     #: how long this start lasted in ms, where it has ended and the engine knows
     lasted_ms: int | None = None
+    #: its first process as the machine numbers it; 0: it does not run
+    pid: int = 0
+    #: it ended because its memory was used up
+    oom_killed: bool = False
 
 
 class Step(StrEnum):

@@ -37,6 +37,7 @@ PLANTED = [
     ("asyncssh", "validator/planted.py", "import asyncssh"),
     ("paramiko", "validator/planted.py", "import paramiko"),
     ("paramiko", "marketplace/rentals/planted.py", "import paramiko"),
+    ("prometheus", "miner_agent/planted.py", "import prometheus_client"),
     ("stripe", "marketplace/payments/planted.py", "import stripe"),
     ("bittensor", "validator/planted.py", "import bittensor"),
 ]

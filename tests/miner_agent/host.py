@@ -26,7 +26,7 @@ class Host:
         self.image = image
         self.key = home / "renter_key"
         first = free_ports(12)
-        self.control_port = first
+        self.control_port, self.metrics_port = first, first + 11
         self.environment = {
             **os.environ,
             "BERTH_AGENT_HOME": str(home / "agent"),
@@ -36,6 +36,7 @@ class Host:
             "BERTH_AGENT_PORTS": f"{first + 1}-{first + 10}",
             "BERTH_AGENT_DISK_BYTES": str(4096 * MIB),
             "BERTH_AGENT_NETWORK": network,
+            "BERTH_AGENT_METRICS": f"127.0.0.1:{first + 11}",
             # The tests' registry is on the loopback, where only allowed images are asked for.
             "BERTH_AGENT_IMAGES": "berth-test-* 127.0.0.1:*/open/* 127.0.0.1:*/broken/*",
             # An engine that somebody else runs here may map no users.

@@ -26,6 +26,7 @@ from protocol.paths import (
 )
 from protocol.receipts import SignedInterval, check_next
 from protocol.signing import request_bytes, verify
+from protocol.usage import Incident, Usage
 
 TOKEN = "one-time-token"
 SYNC_HOLD_S = 25
@@ -49,6 +50,9 @@ class LoopbackMarket:
         self.applied = 0
         #: why the agent said that it can start nothing
         self.problem: Problem | None = None
+        #: every reading and every incident that came, as often as it came
+        self.readings: list[Usage] = []
+        self.incidents: list[Incident] = []
         self.failures: list[str] = []
         self.silent = False
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -113,6 +117,8 @@ class LoopbackMarket:
             self.syncs += 1
             self.applied = request.revision
             self.problem = request.problem
+            self.readings += [request.usage] if request.usage is not None else []
+            self.incidents += request.incidents
             for signed in request.intervals:
                 self._store(signed)
             for placement in request.placements:

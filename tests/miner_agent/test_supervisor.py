@@ -3,15 +3,18 @@
 import asyncio
 import itertools
 import threading
+from collections.abc import Sequence
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
 from miner_agent.domain.placement import Placement
 from miner_agent.domain.reply import Heard
+from miner_agent.market import MarketUnreachable
 from miner_agent.supervisor import GATHER_S, Supervisor
 from protocol.agent import ObservedState, SyncRequest
+from protocol.usage import Incident, IncidentBlame, IncidentKind
 from tests.miner_agent.world import MemoryRuntime, World
 
 DEADLINE_S = 30
@@ -134,3 +137,63 @@ def hold_starts(runtime: MemoryRuntime, done: threading.Event) -> None:
         return start(placement, progress=progress)
 
     runtime.bring_up = slow
+
+
+class Told:
+    """Numbers and incidents that a test has made up."""
+
+    def __init__(self, incident: Incident) -> None:
+        self.untold_now, self.heard, self.looks = (incident,), [], 0
+
+    def look(self) -> None:
+        self.looks += 1
+        raise RuntimeError("no numbers to-day")
+
+    def take(self) -> None:
+        return None
+
+    def untold(self) -> tuple[Incident, ...]:
+        return self.untold_now
+
+    def told(self, told: Sequence[Incident]) -> None:
+        self.heard += told
+
+
+async def test_an_incident_counts_as_told_once_a_reply_came_whatever_the_numbers_do(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path / "journal")
+    incident = Incident(
+        incident_id=uuid4(),
+        at_ms=1,
+        kind=IncidentKind.DISK_ERROR,
+        blame=IncidentBlame.MACHINE,
+        sentence="x",
+    )
+    telemetry, sent = Told(incident), []
+
+    class HeardLate(WorldMarket):
+        async def sync(self, request: SyncRequest) -> Heard:
+            sent.append(request.incidents)
+            if len(sent) == 1:
+                raise MarketUnreachable("not yet")
+            assert telemetry.heard == [] or len(sent) > 2
+            return await super().sync(request)
+
+    supervisor = Supervisor(
+        agent=world.agent,
+        market=HeardLate(world),
+        hardware=lambda: None,
+        telemetry=telemetry,
+    )
+    running = asyncio.create_task(supervisor.run())
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            while not telemetry.heard:
+                await asyncio.sleep(0.01)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert sent[:2] == [(incident,), (incident,)]
+    assert telemetry.heard[0] == incident
+    assert telemetry.looks == 1

@@ -86,7 +86,8 @@ def test_the_page_takes_the_same_queries_however_many_machines(
     host: Client, market: Market, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     more_offers(market, 5)
-    # session, user; machines, standings, newest scores, earnings by machine; earned; balance
+    # session, user; machines, standings, newest scores, earnings by machine; incidents; earned;
+    # balance
     with django_assert_num_queries(9):
         page = host.get("/host/")
     assert len(page.context["machines"]) == 6
