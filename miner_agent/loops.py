@@ -6,17 +6,16 @@ from pathlib import Path
 from miner_agent.command import CommandFailed, run
 
 MOUNTS = Path("/proc/self/mountinfo")
-MKFS_OPTIONS = "lazy_itable_init=1,lazy_journal_init=1,nodiscard"
+MKFS_OPTIONS = "lazy_itable_init=1,lazy_journal_init=1,nodiscard,root_owner=0:0"
 
 
-def make_file_system(file: Path, *, size_bytes: int, owner: int = 0) -> None:
+def make_file_system(file: Path, *, size_bytes: int) -> None:
     """Reserve a file of this size and put an empty ext4 into it.
 
     :raises CommandFailed: when there is no room for it.
     """
     run(["fallocate", "-l", str(size_bytes), str(file)], deadline_s=600)
-    options = f"{MKFS_OPTIONS},root_owner={owner}:{owner}"
-    run(["mkfs.ext4", "-q", "-F", "-m", "0", "-E", options, str(file)], deadline_s=600)
+    run(["mkfs.ext4", "-q", "-F", "-m", "0", "-E", MKFS_OPTIONS, str(file)], deadline_s=600)
 
 
 def mount(file: Path, target: Path, *, options: str) -> None:
@@ -26,6 +25,15 @@ def mount(file: Path, target: Path, *, options: str) -> None:
     """
     if not is_mounted(target):
         run(["mount", "-o", f"loop,{options}", str(file), str(target)])
+
+
+def bind(source: Path, target: Path, *, options: str) -> None:
+    """Let a folder be seen in a second place too, unless something is mounted there already.
+
+    :raises CommandFailed: when it cannot be mounted.
+    """
+    if not is_mounted(target):
+        run(["mount", "-o", f"bind,{options}", str(source), str(target)])
 
 
 def unmount(target: Path) -> None:

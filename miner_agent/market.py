@@ -1,6 +1,7 @@
 """This will carry the agent's signed requests to the marketplace."""
 
 import asyncio
+import hashlib
 import ssl
 from typing import Protocol
 
@@ -18,7 +19,7 @@ from protocol.paths import (
     HEADER_SENT_AT,
     HEADER_SIGNATURE,
 )
-from protocol.signing import public_key_of, request_bytes, sign
+from protocol.signing import public_key_of, request_text, sign
 
 CONNECT_DEADLINE_S = 5.0
 #: on top of the time for which the marketplace may hold a request
@@ -58,7 +59,6 @@ class HttpMarket:
 
     def __init__(self, *, url: str, key: Ed25519PrivateKey, clock: Clock) -> None:
         self._key = key
-        self._machine_key = public_key_of(key)
         self._clock = clock
         self._sent_at_ms = 0
         self._client = httpx.AsyncClient(
@@ -99,15 +99,10 @@ class HttpMarket:
 
     async def _post(self, path: str, body: bytes, *, hold_s: int) -> bytes:
         sent_at_ms = self._rising_ms()
-        signed = request_bytes(
-            method="POST", path=path, sender=self._machine_key, sent_at_ms=sent_at_ms, body=body
+        digest = hashlib.sha256(body).hexdigest()
+        headers = {"Content-Type": "application/json"} | signed_headers(
+            self._key, method="POST", path=path, sent_at_ms=sent_at_ms, digest=digest
         )
-        headers = {
-            "Content-Type": "application/json",
-            HEADER_MACHINE: self._machine_key,
-            HEADER_SENT_AT: str(sent_at_ms),
-            HEADER_SIGNATURE: sign(self._key, signed),
-        }
         timeout = httpx.Timeout(hold_s + ANSWER_DEADLINE_S, connect=CONNECT_DEADLINE_S)
         try:
             async with (
@@ -125,7 +120,7 @@ class HttpMarket:
             raise MarketUnreachable(f"The marketplace does not answer: {error}") from error
         if response.status_code == 200:
             return bytes(answer)
-        refusal = _refusal(response.status_code, bytes(answer))
+        refusal = refusal_of(response.status_code, bytes(answer))
         if isinstance(refusal, MarketRefused) and refusal.code == CLOCK_SKEW:
             # The clock was wrong; once it is set, it counts and not what it said before.
             self._sent_at_ms = 0
@@ -137,7 +132,23 @@ class HttpMarket:
         return self._sent_at_ms
 
 
-def _refusal(status: int, answer: bytes) -> MarketRefused | MarketUnreachable:
+def signed_headers(
+    key: Ed25519PrivateKey, *, method: str, path: str, sent_at_ms: int, digest: str
+) -> dict[str, str]:
+    """Return what proves that this machine sends a body of this sha256 now."""
+    sender = public_key_of(key)
+    signed = request_text(
+        method=method, path=path, sender=sender, sent_at_ms=sent_at_ms, digest=digest
+    )
+    return {
+        HEADER_MACHINE: sender,
+        HEADER_SENT_AT: str(sent_at_ms),
+        HEADER_SIGNATURE: sign(key, signed),
+    }
+
+
+def refusal_of(status: int, answer: bytes) -> MarketRefused | MarketUnreachable:
+    """Return what an answer that is no success means."""
     try:
         return MarketRefused(ProblemReply.model_validate_json(answer))
     except ValidationError:

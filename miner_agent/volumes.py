@@ -11,6 +11,7 @@ from uuid import UUID
 from miner_agent import loops
 from miner_agent.command import CommandFailed
 from miner_agent.domain import volume as rules
+from miner_agent.domain.root_inside import UNMAPPED, Ids
 from miner_agent.domain.volume import Volume
 from miner_agent.store import Store
 from protocol.agent import ObservedVolume, Problem
@@ -43,11 +44,9 @@ class Volumes:
     Journalled before they are made, and removed only when that is asked for.
     """
 
-    def __init__(self, *, path: Path | str, directory: Path, owner: int = 0) -> None:
+    def __init__(self, *, path: Path | str, directory: Path) -> None:
         self._store = Store(path, tables=TABLES)
         self._directory = directory
-        #: who root inside of a placement is outside
-        self._owner = owner
         self._lock = threading.RLock()
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -93,7 +92,7 @@ class Volumes:
                 )
         return changed
 
-    def attach(self, placement_id: UUID, volume_id: UUID) -> Path:
+    def attach(self, placement_id: UUID, volume_id: UUID, *, root_inside: Ids = UNMAPPED) -> Path:
         """Mount the volume for this placement and return the folder that it gets; idempotent.
 
         :raises VolumeUnknown: when it is not here or shall go.
@@ -115,7 +114,7 @@ class Volumes:
             files = target / FILES
             if not files.exists():
                 files.mkdir(mode=0o755)
-                os.chown(files, self._owner, self._owner)
+                os.chown(files, *root_inside)
             return files
 
     def detach(self, placement_id: UUID, *, kept: Collection[UUID] = ()) -> None:
@@ -158,7 +157,7 @@ class Volumes:
             part = file.with_suffix(".part")
             self._drop(part)
             try:
-                loops.make_file_system(part, size_bytes=volume.size_bytes, owner=self._owner)
+                loops.make_file_system(part, size_bytes=volume.size_bytes)
             except CommandFailed as error:
                 self._drop(part)
                 message = f"The volume could not be made: {error}"[:1000]

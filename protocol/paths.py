@@ -5,6 +5,10 @@ AGENT_API = "/api/agent/v1"
 
 AGENT_ENROL = f"{AGENT_API}/enrol"
 AGENT_SYNC = f"{AGENT_API}/sync"
+#: GET: a job's input
+AGENT_BLOB = f"{AGENT_API}/blobs/{{digest}}"
+#: PUT: what a job left; the same again is fine
+AGENT_PLACEMENT_BLOB = f"{AGENT_API}/placements/{{placement_id}}/blobs/{{digest}}"
 
 VALIDATOR_REGISTER = f"{API}/validator/register"
 VALIDATOR_TARGETS = f"{API}/validator/targets"

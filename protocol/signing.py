@@ -78,6 +78,13 @@ def machine_key_of(openssh: str) -> str:
 def request_bytes(*, method: str, path: str, sender: str, sent_at_ms: int, body: bytes) -> bytes:
     """Return the text that a machine signs for one HTTP request."""
     digest = hashlib.sha256(body).hexdigest()
+    return request_text(
+        method=method, path=path, sender=sender, sent_at_ms=sent_at_ms, digest=digest
+    )
+
+
+def request_text(*, method: str, path: str, sender: str, sent_at_ms: int, digest: str) -> bytes:
+    """Return the same where the body is known by its sha256 only: it may be larger than memory."""
     return f"berth-agent/1\n{method}\n{path}\n{sender}\n{sent_at_ms}\n{digest}".encode()
 
 

@@ -1,5 +1,6 @@
 """A small marketplace on the loopback: it speaks the agent's protocol and remembers everything."""
 
+import hashlib
 import json
 import threading
 import time
@@ -18,6 +19,7 @@ from protocol.agent import (
     Want,
 )
 from protocol.paths import (
+    AGENT_API,
     AGENT_ENROL,
     AGENT_SYNC,
     HEADER_MACHINE,
@@ -27,6 +29,7 @@ from protocol.paths import (
 from protocol.receipts import SignedInterval, check_next
 from protocol.signing import request_bytes, verify
 from protocol.usage import Incident, Usage
+from protocol.workload import JobFile
 
 TOKEN = "one-time-token"
 SYNC_HOLD_S = 25
@@ -55,6 +58,9 @@ class LoopbackMarket:
         self.incidents: list[Incident] = []
         self.failures: list[str] = []
         self.silent = False
+        #: files of jobs by their sha256, and those that each placement left
+        self.blobs: dict[str, bytes] = {}
+        self.left: dict[str, dict[str, bytes]] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -152,15 +158,40 @@ class LoopbackMarket:
         count = len(self.chains.get(desired.placement_id, ()))
         return desired.model_copy(update={"next_sequence": count})
 
-    def answer(self, path: str, headers, body: bytes) -> tuple[int, bytes]:
+    def give(self, path: str, content: bytes) -> JobFile:
+        """Keep an input of a job."""
+        digest = hashlib.sha256(content).hexdigest()
+        self.blobs[digest] = content
+        return JobFile(path=path, digest=digest, size_bytes=len(content))
+
+    def outputs(self, placement_id: UUID) -> dict[str, bytes]:
+        """Return what a job left, by its path."""
+        left = self.left[str(placement_id)]
+        return {one.path: left[one.digest] for one in self.observed[placement_id].outputs}
+
+    def _blob(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        digest = path.rpartition("/")[2]
+        if method == "GET":
+            if digest not in self.blobs:
+                return 404, _problem(404, "blob_unknown", "There is no such file.")
+            return 200, self.blobs[digest]
+        if hashlib.sha256(body).hexdigest() != digest:
+            return 422, _problem(422, "digest_differs", "These bytes have another sha256.")
+        placement_id = path.removeprefix(f"{AGENT_API}/placements/").partition("/")[0]
+        self.left.setdefault(placement_id, {})[digest] = body
+        return 204, b""
+
+    def answer(self, path: str, headers, body: bytes, *, method: str = "POST") -> tuple[int, bytes]:
         sender, sent_at_ms = headers[HEADER_MACHINE], int(headers[HEADER_SENT_AT])
         signed = request_bytes(
-            method="POST", path=path, sender=sender, sent_at_ms=sent_at_ms, body=body
+            method=method, path=path, sender=sender, sent_at_ms=sent_at_ms, body=body
         )
         if not verify(sender, signed, headers[HEADER_SIGNATURE]):
             return 401, _problem(401, "unauthenticated", "The signature does not match.")
         if path == AGENT_ENROL:
             return self._enrol(EnrolRequest.model_validate_json(body))
+        if method != "POST" and not self.silent:
+            return self._blob(method, path, body)
         if path == AGENT_SYNC and not self.silent:
             return self._sync(SyncRequest.model_validate_json(body))
         return 503, _problem(503, "unavailable", "The marketplace is not there.")
@@ -172,9 +203,10 @@ class LoopbackMarket:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                method = {} if self.command == "POST" else {"method": self.command}
                 try:
-                    status, answer = market.answer(self.path, self.headers, body)
+                    status, answer = market.answer(self.path, self.headers, body, **method)
                 except Exception as error:
                     market.failures.append(repr(error))
                     status, answer = 500, _problem(500, "broken", repr(error))
@@ -185,6 +217,8 @@ class LoopbackMarket:
                     self.wfile.write(answer)
                 except (BrokenPipeError, ConnectionResetError):
                     self.close_connection = True
+
+            do_GET = do_PUT = do_POST  # noqa: N815
 
             def log_message(self, *arguments: object) -> None:
                 """Stay quiet."""

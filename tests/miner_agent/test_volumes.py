@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from miner_agent import loops
+from miner_agent.domain.root_inside import Ids
 from miner_agent.volumes import VolumeInUse, Volumes, VolumeUnknown
 from protocol.workload import DesiredVolume, VolumeState
 
@@ -233,12 +234,7 @@ def test_a_host_that_leaves_takes_everything_along(machine: Machine) -> None:
     assert machine.left() == []
 
 
-def test_the_owner_inside_is_the_owner_of_its_files(tmp_path: Path) -> None:
-    machine = Machine(tmp_path)
-    machine.volumes.close()
-    machine.volumes = Volumes(path=tmp_path / "j", directory=machine.directory, owner=231072)
-    try:
-        machine.desire(wanted())
-        assert machine.volumes.attach(ALICE, ONE).stat().st_uid == 231072
-    finally:
-        machine.close()
+def test_root_inside_owns_what_is_in_it(machine: Machine) -> None:
+    machine.desire(wanted())
+    told = machine.volumes.attach(ALICE, ONE, root_inside=Ids(231072, 231073)).stat()
+    assert (told.st_uid, told.st_gid) == (231072, 231073)
