@@ -1,13 +1,15 @@
 """This will look whether this machine can take part, and say what to do where it cannot."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from miner_agent import disk, firewall, remap
 from miner_agent.access import kit
-from miner_agent.domain.runc import open_holes
+from miner_agent.checks import engine as engine_checks
+from miner_agent.checks import gpus as gpu_checks
+from miner_agent.checks import network as network_checks
+from miner_agent.checks import system as system_checks
+from miner_agent.domain.findings import Finding
 from miner_agent.engine import EngineUnavailable
-from miner_agent.facts.gpus import read_gpus
 from miner_agent.machine import Machine, NotEnrolled
 from protocol.address import is_private
 
@@ -16,106 +18,143 @@ class NotIsolated(Exception):
     """Rentals would not be kept apart from this machine; the sentence says what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One thing looked at; ``needed``: without it the agent cannot run."""
-
-    passed: bool
-    sentence: str
-    needed: bool = True
-    #: it keeps rentals apart from this machine
-    isolates: bool = False
-
-
-def check(machine: Machine) -> tuple[Result, ...]:
-    """Look at Docker, the access kit's programs, the limits and the GPUs."""
-    isolation_needed = not machine.settings.allow_unisolated
-    disks_want = disk.missing()
-    results = [_kit()]
+def check(machine: Machine, *, asks: bool = True) -> tuple[Finding, ...]:
+    """Look at everything; ``asks``: also at the marketplace, which may take seconds."""
+    needed = not machine.settings.allow_unisolated
+    docker_root, disks_want = "", disk.missing()
+    cdi_folders: tuple[str, ...] = ()
+    findings = [_kit()]
     try:
-        engine, runc = machine.engine().facts(), machine.engine().runc_version()
+        docker = machine.engine()
+        engine, info = docker.facts(), docker.info()
+        looked = engine_checks.look(machine, docker, info)
     except EngineUnavailable as error:
-        sentence = f"{error}. Start Docker Engine or install it."
-        results.append(Result(passed=False, sentence=sentence))
+        findings.append(_docker(f"{error}.", answers=False))
     else:
-        sentence = f"Docker Engine {engine.version} answers."
-        results += [
-            Result(passed=True, sentence=sentence),
-            _runc(runc),
+        docker_root, cdi_folders = engine.root, engine.cdi_folders
+        disks_want = disk.missing(engine.storage_driver)
+        findings += [
+            _docker(f"Docker Engine {engine.version} answers.", answers=True),
+            *looked,
             _isolates(
+                "userns-remap",
                 remap.missing(engine.root_inside),
                 holds="Root of rentals has no rights on this machine: userns-remap is on",
                 lacks="Root of rentals is root of this machine if it ever gets out",
-                needed=isolation_needed,
+                needed=needed,
             ),
+            *_usable(remap.unusable(engine.root_inside)),
         ]
-        if wants := remap.unusable(engine.root_inside):
-            sentence = f"Rentals cannot start: {'; '.join(wants)}."
-            results.append(Result(passed=False, sentence=sentence))
-        disks_want = disk.missing(engine.storage_driver)
-    results += [
+    findings += [
         _isolates(
+            "disk-limits",
             disks_want,
             holds="Disk limits of rentals hold",
             lacks="Disk limits of rentals do not hold",
-            needed=isolation_needed,
+            needed=needed,
         ),
         _isolates(
+            "firewall",
             firewall.missing(),
             holds="Rentals can be kept off this machine's network",
             lacks="Rentals can reach this machine's network",
-            needed=isolation_needed,
+            needed=needed,
         ),
-        Result(passed=True, sentence=f"{len(read_gpus())} NVIDIA GPUs were found."),
+        *system_checks.look(machine, docker_root=docker_root),
+        *network_checks.look(machine),
+        *gpu_checks.look(cdi_folders),
         _enrolled(machine),
     ]
-    return tuple(results)
+    if asks:
+        findings += network_checks.ask(machine)
+    return tuple(findings)
 
 
-def refuse_unisolated(results: Sequence[Result]) -> None:
+def refuse_unisolated(findings: Sequence[Finding]) -> None:
     """Let a machine serve that keeps rentals apart, or whose host wants it to serve anyway.
 
     :raises NotIsolated: when it does not.
     """
-    broken = [one.sentence for one in results if one.isolates and one.needed and not one.passed]
+    broken = [one.sentence for one in findings if one.isolates and one.needed and not one.passed]
     if broken:
         allow = "Or allow it: BERTH_AGENT_ALLOW_UNISOLATED=1."
         raise NotIsolated(" ".join((*broken, allow)))
 
 
-def _kit() -> Result:
+def _kit() -> Finding:
     missing = kit.missing()
-    if missing:
-        return Result(passed=False, sentence=f"Install these packages: {' '.join(missing)}.")
-    return Result(passed=True, sentence="Everything for the access kit is installed.")
-
-
-def _runc(version: str) -> Result:
-    holes = open_holes(version)
-    if not holes:
-        return Result(passed=True, sentence=f"No known hole of runc {version} is open.")
-    sentence = (
-        f"runc {version} is older than the release that closes {', '.join(holes)}:"
-        " see whether your distribution has mended its package."
+    return Finding(
+        id="access-kit",
+        passed=not missing,
+        actual=(
+            "The access kit cannot be made."
+            if missing
+            else "Everything for the access kit is installed."
+        ),
+        required="the programs that rentals' SSH is made of",
+        why="Renters reach their rentals by it.",
+        fix=f"Install these packages: {' '.join(missing)}.",
     )
-    return Result(passed=False, sentence=sentence, needed=False)
 
 
-def _isolates(wants: Sequence[str], *, holds: str, lacks: str, needed: bool) -> Result:
-    sentence = f"{lacks}: {'; '.join(wants)}." if wants else f"{holds}."
-    return Result(passed=not wants, sentence=sentence, needed=needed, isolates=True)
+def _docker(actual: str, *, answers: bool) -> Finding:
+    return Finding(
+        id="docker",
+        passed=answers,
+        actual=actual,
+        required="a Docker Engine that answers",
+        why="Rentals are its containers.",
+        fix="Start Docker Engine or install it.",
+    )
 
 
-def _enrolled(machine: Machine) -> Result:
+def _isolates(name: str, wants: Sequence[str], *, holds: str, lacks: str, needed: bool) -> Finding:
+    return Finding(
+        id=name,
+        passed=not wants,
+        actual=f"{lacks}:" if wants else f"{holds}.",
+        required=holds[:1].lower() + holds[1:],
+        why="Strangers are root in rentals.",
+        fix=f"{'; '.join(wants)}.",
+        needed=needed,
+        isolates=True,
+    )
+
+
+def _usable(wants: Sequence[str]) -> tuple[Finding, ...]:
+    if not wants:
+        return ()
+    finding = Finding(
+        id="rights",
+        passed=False,
+        actual="Rentals cannot start:",
+        required="root, where Docker maps users",
+        why="Files of rentals have to be given to the mapped users.",
+        fix=f"{'; '.join(wants)}.",
+    )
+    return (finding,)
+
+
+def _enrolled(machine: Machine) -> Finding:
+    problem, passed = "", False
     try:
         enrolled = machine.enrolment()
     except NotEnrolled as error:
-        return Result(passed=False, sentence=str(error), needed=False)
-    given, told = enrolled.address, machine.settings.address
-    sentence = f"This machine is enrolled. Renters are given {given}."
-    if told != given:
-        sentence += f" BERTH_AGENT_ADDRESS says {told}: enroll again to change it."
-    elif is_private(given):
-        sentence += " It is reached from its own network only."
-    passed = told == given and not is_private(given)
-    return Result(passed=passed, sentence=sentence, needed=False)
+        actual = str(error)
+    else:
+        given, told = enrolled.address, machine.settings.address
+        actual = f"This machine is enrolled. Renters are given {given}."
+        passed = told == given and not is_private(given)
+        if told != given:
+            problem = f"BERTH_AGENT_ADDRESS says {told}: enroll again to change it."
+        elif not passed:
+            problem = "It is reached from its own network only."
+    return Finding(
+        id="enrolled",
+        passed=passed,
+        actual=actual,
+        required="enrolled with an address that the internet reaches",
+        why="Renters are sent there.",
+        fix=problem,
+        needed=False,
+    )

@@ -2,9 +2,11 @@
 
 import argparse
 import asyncio
+import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from miner_agent import VERSION, daemon, log
 from miner_agent.access.kit import KitMissing
@@ -61,7 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=VERSION)
     parser.set_defaults(url=None, address=None)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    commands.add_parser("check", help="say what is missing here").set_defaults(perform=_check)
+    check_parser = commands.add_parser("check", help="say what is missing here")
+    check_parser.add_argument("--json", action="store_true", help="for programs: all of it")
+    check_parser.set_defaults(perform=_check)
     enroll = commands.add_parser("enroll", help="make this machine yours with a one-time token")
     enroll.add_argument("token")
     enroll.add_argument("--url", help="of the marketplace; default: BERTH_MARKETPLACE_URL")
@@ -83,11 +87,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check(machine: Machine, options: argparse.Namespace) -> int:
-    results = check(machine)
-    for result in results:
-        mark = "ok  " if result.passed else ("FAIL" if result.needed else "warn")
-        sys.stdout.write(f"{mark}  {result.sentence}\n")
-    return 0 if all(result.passed or not result.needed for result in results) else 1
+    findings = check(machine)
+    if options.json:
+        told = [{**asdict(one), "sentence": one.sentence} for one in findings]
+        sys.stdout.write(f"{json.dumps(told, indent=1)}\n")
+    else:
+        for one in findings:
+            sys.stdout.write(f"{one.mark:4}  {one.sentence}\n")
+            if not one.passed:
+                sys.stdout.write(f"      {one.id}: {one.why} Required: {one.required}.\n")
+    return 0 if all(one.passed or not one.needed for one in findings) else 1
 
 
 def _enroll(machine: Machine, options: argparse.Namespace) -> int:

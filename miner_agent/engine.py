@@ -64,13 +64,28 @@ class Engine:
                 )
             return self._client
 
+    def info(self) -> dict[str, Any]:
+        """Return all that the engine says about itself.
+
+        :raises EngineUnavailable: when it does not answer.
+        """
+        with answers():
+            told: dict[str, Any] = self.api.info()
+        return told
+
+    def labelled(self, label: str) -> set[str]:
+        """Return every value that a container or network here has for this label."""
+        with answers():
+            found = [*self.api.containers(all=True), *self.api.networks()]
+        labels = (one.get("Labels") or {} for one in found)
+        return {str(one[label]) for one in labels if label in one}
+
     def facts(self) -> EngineFacts:
         """Return what the engine says about itself.
 
         :raises EngineUnavailable: when it does not answer.
         """
-        with answers():
-            info: dict[str, Any] = self.api.info()
+        info = self.info()
         root = str(info.get("DockerRootDir", ""))
         return EngineFacts(
             version=str(info.get("ServerVersion", "")),

@@ -112,6 +112,24 @@ class Machine:
         path.touch(mode=0o600)
         return Journal(path)
 
+    def journal_if_any(self) -> Journal | None:
+        """Return the journal, None where this machine never had one."""
+        return self.journal() if (self.settings.home / JOURNAL).exists() else None
+
+    def is_served(self) -> bool:
+        """Say whether an agent works with this state directory."""
+        try:
+            descriptor = os.open(self.settings.home / "lock", os.O_RDONLY)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
     def telemetry(self, agent: Agent) -> Telemetry:
         """Return what looks at how everything here does."""
         path = self.settings.home / "incidents.sqlite3"

@@ -64,6 +64,15 @@ class Cards:
         """Return what each card says of its troubles."""
         return tuple(_health(handle) for handle in self._handles())
 
+    def without_persistence(self) -> tuple[str, ...]:
+        """Return the cards that forget everything while nobody uses them."""
+        off = pynvml.NVML_FEATURE_DISABLED
+        return tuple(
+            _uuid(handle)
+            for handle in self._handles()
+            if _ask(pynvml.nvmlDeviceGetPersistenceMode, handle) == off
+        )
+
     def xids(self) -> tuple[tuple[str, int], ...]:
         """Return (card, Xid) of what was reported since the last call, without waiting.
 
