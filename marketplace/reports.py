@@ -177,7 +177,11 @@ def _take_in_together(some: Sequence[Taken], now: datetime) -> list[Outcome]:
             beats=[Beat(one.machine_id, one.request, one.sent_at_ms) for one in some], now=now
         )
         new = [one for one in some if one.machine_id in new_ids]
-        found = news(told={one.machine_id: one.request.placements for one in new}, now=now)
+        found = news(
+            told={one.machine_id: one.request.placements for one in new},
+            heard={one.machine_id: one.request.revision for one in new},
+            now=now,
+        )
         sent = [
             Sent(one.machine_id, one.machine_key, one.request.placements, one.request.intervals)
             for one in new

@@ -11,6 +11,10 @@ class PlacementState(StrEnum):
     ACCEPTED = "accepted"
     PREPARING = "preparing"
     RUNNING = "running"
+    #: asked to end its container and to keep its files; the machine has not said that it did
+    STOPPING = "stopping"
+    #: only its disk, its ports and its volumes are held; the rest is free for others
+    STOPPED = "stopped"
     COLLECTING = "collecting"
     RELEASED = "released"
     REFUSED = "refused"
@@ -41,15 +45,24 @@ class Event(StrEnum):
     FAIL = "fail"
     #: somebody asked for its end, or its funded time is over
     END = "end"
+    #: somebody asked it to stop and to keep its files
+    STOP = "stop"
+    #: the machine says that it did
+    STOPPED = "stopped"
+    #: somebody asked for a stopped one to run again
+    START = "start"
     #: its deadline passed
     LATE = "late"
 
 
 S = PlacementState
-LIVE = (S.OFFERED, S.ACCEPTED, S.PREPARING, S.RUNNING, S.COLLECTING)
+LIVE = (S.OFFERED, S.ACCEPTED, S.PREPARING, S.RUNNING, S.STOPPING, S.STOPPED, S.COLLECTING)
 ENDED = (S.RELEASED, S.REFUSED, S.FAILED)
+#: nothing but the end of its funded time ends it by itself
+FUNDED = (S.RUNNING, S.STOPPING, S.STOPPED)
 
-#: An agent may be seen late, so a report may skip states; it may never go back.
+#: An agent may be seen late, so a report may skip states; it may never go back. Only START does,
+#: after the machine said that nothing of it runs.
 TABLE: Mapping[tuple[PlacementState, Event], PlacementState] = {
     (S.OFFERED, Event.ACCEPT): S.ACCEPTED,
     (S.OFFERED, Event.PREPARE): S.PREPARING,
@@ -58,6 +71,7 @@ TABLE: Mapping[tuple[PlacementState, Event], PlacementState] = {
     (S.OFFERED, Event.GONE): S.RELEASED,
     (S.OFFERED, Event.FAIL): S.REFUSED,
     (S.OFFERED, Event.END): S.COLLECTING,
+    (S.OFFERED, Event.STOP): S.STOPPING,
     (S.OFFERED, Event.LATE): S.FAILED,
     (S.ACCEPTED, Event.PREPARE): S.PREPARING,
     (S.ACCEPTED, Event.RUN): S.RUNNING,
@@ -65,19 +79,34 @@ TABLE: Mapping[tuple[PlacementState, Event], PlacementState] = {
     (S.ACCEPTED, Event.GONE): S.RELEASED,
     (S.ACCEPTED, Event.FAIL): S.FAILED,
     (S.ACCEPTED, Event.END): S.COLLECTING,
+    (S.ACCEPTED, Event.STOP): S.STOPPING,
     (S.ACCEPTED, Event.LATE): S.FAILED,
     (S.PREPARING, Event.RUN): S.RUNNING,
     (S.PREPARING, Event.COLLECT): S.COLLECTING,
     (S.PREPARING, Event.GONE): S.RELEASED,
     (S.PREPARING, Event.FAIL): S.FAILED,
     (S.PREPARING, Event.END): S.COLLECTING,
+    (S.PREPARING, Event.STOP): S.STOPPING,
     (S.PREPARING, Event.LATE): S.FAILED,
     (S.RUNNING, Event.COLLECT): S.COLLECTING,
     (S.RUNNING, Event.GONE): S.RELEASED,
     (S.RUNNING, Event.FAIL): S.FAILED,
     (S.RUNNING, Event.END): S.COLLECTING,
+    (S.RUNNING, Event.STOP): S.STOPPING,
     # Late here means that the funded time is over, which is nobody's fault.
     (S.RUNNING, Event.LATE): S.COLLECTING,
+    (S.STOPPING, Event.STOPPED): S.STOPPED,
+    (S.STOPPING, Event.COLLECT): S.COLLECTING,
+    (S.STOPPING, Event.GONE): S.RELEASED,
+    (S.STOPPING, Event.FAIL): S.FAILED,
+    (S.STOPPING, Event.END): S.COLLECTING,
+    (S.STOPPING, Event.LATE): S.COLLECTING,
+    (S.STOPPED, Event.START): S.OFFERED,
+    (S.STOPPED, Event.COLLECT): S.COLLECTING,
+    (S.STOPPED, Event.GONE): S.RELEASED,
+    (S.STOPPED, Event.FAIL): S.FAILED,
+    (S.STOPPED, Event.END): S.COLLECTING,
+    (S.STOPPED, Event.LATE): S.COLLECTING,
     (S.COLLECTING, Event.GONE): S.RELEASED,
     (S.COLLECTING, Event.FAIL): S.FAILED,
     (S.COLLECTING, Event.LATE): S.FAILED,
@@ -130,9 +159,10 @@ def deadline(
 
     ``awaits_door``: it has an SSH door that nobody saw from outside yet.
     """
-    if state == S.RUNNING:
+    if state in FUNDED:
         funded = funded_until + timedelta(seconds=deadlines.running_grace_s)
-        return min(funded, now + timedelta(seconds=deadlines.door_s)) if awaits_door else funded
+        waits = awaits_door and state == S.RUNNING
+        return min(funded, now + timedelta(seconds=deadlines.door_s)) if waits else funded
     seconds = {
         S.OFFERED: deadlines.offered_s,
         S.ACCEPTED: deadlines.accepted_s,
@@ -172,4 +202,6 @@ LATE_FAULTS: Mapping[PlacementState, Fault] = {
 #: A renter who is root inside shuts the door as well as a host does, and looks can't tell which.
 DOOR_LATE = Fault(None, "door_late", "Its SSH door could not be reached from outside in time.")
 DOOR_LOST = Fault(None, "door_lost", "Its SSH door could not be reached from outside often enough.")
+#: what is said behind the reason where a late start costs no files
+FILES_KEPT = "It is stopped and its files are kept; start it again."
 ENDED_EARLY = Fault(Blame.MACHINE, "ended_early", "The machine ended it before it was asked to.")

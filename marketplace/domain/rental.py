@@ -13,6 +13,10 @@ class RentalState(StrEnum):
     STARTING = "starting"
     #: the SSH door was seen from outside: seconds cost money
     ACTIVE = "active"
+    #: asked to stop and to keep its files, or a start that came to nothing: free of charge
+    STOPPING = "stopping"
+    #: its files wait for a start, until its lease ends: free of charge
+    STOPPED = "stopped"
     #: asked to end, or ended and not settled yet: its cost may still rise to what was proven
     ENDING = "ending"
     ENDED = "ended"
@@ -25,6 +29,8 @@ LIVE = frozenset(
         RentalState.PREPARING,
         RentalState.STARTING,
         RentalState.ACTIVE,
+        RentalState.STOPPING,
+        RentalState.STOPPED,
         RentalState.ENDING,
     }
 )
@@ -33,6 +39,8 @@ _STATE = {
     PlacementState.OFFERED: RentalState.QUEUED,
     PlacementState.ACCEPTED: RentalState.PREPARING,
     PlacementState.PREPARING: RentalState.PREPARING,
+    PlacementState.STOPPING: RentalState.STOPPING,
+    PlacementState.STOPPED: RentalState.STOPPED,
     PlacementState.COLLECTING: RentalState.ENDING,
     PlacementState.RELEASED: RentalState.ENDED,
     PlacementState.REFUSED: RentalState.FAILED,
@@ -44,7 +52,6 @@ def state_of(
     state: PlacementState,
     *,
     reachable_at: datetime | None,
-    stop_requested_at: datetime | None,
     settled: bool,
 ) -> RentalState:
     """Return the rental's state for its placement's.
@@ -55,7 +62,5 @@ def state_of(
     if state in ENDED and not settled:
         return RentalState.ENDING
     if state == PlacementState.RUNNING:
-        if stop_requested_at is not None:
-            return RentalState.ENDING
         return RentalState.STARTING if reachable_at is None else RentalState.ACTIVE
     return _STATE[state]

@@ -81,6 +81,7 @@ _GOING_ON = {
     ObservedState.ACCEPTED: Event.ACCEPT,
     ObservedState.PREPARING: Event.PREPARE,
     ObservedState.RUNNING: Event.RUN,
+    ObservedState.STOPPED: Event.STOPPED,
 }
 _ENDING = {ObservedState.COLLECTING: Event.COLLECT, ObservedState.GONE: Event.GONE}
 

@@ -6,10 +6,13 @@ from django.db import models
 from django.db.models import Q
 
 from marketplace.domain.door import Door
-from marketplace.domain.placement import LIVE, Blame, PlacementState
+from marketplace.domain.placement import FUNDED, LIVE, Blame, PlacementState
 from marketplace.machines.models import Machine
 from protocol.agent import Want
 from protocol.workload import PlacementKind
+
+#: live states that may be without GPUs, CPUs and memory
+HELD_BACK = (PlacementState.STOPPED, PlacementState.COLLECTING)
 
 
 class Placement(models.Model):
@@ -31,6 +34,28 @@ class Placement(models.Model):
     cpus = models.IntegerField()
     memory_bytes = models.BigIntegerField()
     disk_bytes = models.BigIntegerField()
+    #: its GPUs, CPUs and memory are taken; False: stopped, and only its disk is
+    holds_compute = models.BooleanField(default=True)
+    #: a machine that has not heard of this revision says nothing about its newest stop
+    stop_revision = models.BigIntegerField(default=0)
+    #: how often it ran anew after a stop: then it has files to lose
+    starts = models.PositiveIntegerField(default=0)
+    #: these three are protocol.agent.DesiredPlacement
+    edition = models.PositiveIntegerField(default=0)
+    restarts = models.PositiveIntegerField(default=0)
+    resets = models.PositiveIntegerField(default=0)
+    #: the highest number that a workload of it ever had
+    newest_edition = models.PositiveIntegerField(default=0)
+    #: what runs until the newest edition does; null: no change is under way
+    former_workload = models.JSONField(null=True, blank=True)
+    former_edition = models.PositiveIntegerField(default=0)
+    #: why the newest change could not be made; empty: it was, or there was none
+    change_code = models.CharField(max_length=64, blank=True, default="")
+    change_reason = models.CharField(max_length=1000, blank=True, default="")
+    #: protocol.agent.RegistryLogin, encrypted (registry_login.py); empty: nobody needs one any more
+    registry_login = models.TextField(blank=True, default="")
+    #: protocol.agent.PublishedPort, as the machine told
+    ports = models.JSONField(default=list)
     #: which GPUs it got, kept after its leases are gone
     gpu_uuids = models.JSONField(default=list)
     #: the machine ends it by itself then
@@ -49,6 +74,7 @@ class Placement(models.Model):
     door_looks = models.PositiveBigIntegerField(default=0)
     #: when its door is tried or looked at again while it runs; null: it was never tried
     look_due_at = models.DateTimeField(null=True, blank=True)
+    #: when its stop or its end was asked for: no second after it counts; null: it runs or will
     stop_requested_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     #: the machine said that nothing is left of it
@@ -82,6 +108,10 @@ class Placement(models.Model):
                 name="placement_live_holds", condition=~Q(state__in=LIVE) | Q(freed_at__isnull=True)
             ),
             models.CheckConstraint(
+                name="placement_without_compute_is_stopped",
+                condition=Q(holds_compute=True) | ~Q(state__in=LIVE) | Q(state__in=HELD_BACK),
+            ),
+            models.CheckConstraint(
                 name="placement_live_is_not_gone",
                 condition=~Q(state__in=LIVE) | Q(gone_at__isnull=True),
             ),
@@ -108,7 +138,7 @@ class Placement(models.Model):
             models.Index(
                 name="placement_paid_out",
                 fields=["funded_until"],
-                condition=Q(state=PlacementState.RUNNING, stop_requested_at__isnull=True),
+                condition=Q(state__in=FUNDED),
             ),
             models.Index(
                 name="placement_look_due",

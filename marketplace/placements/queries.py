@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 from marketplace.domain.placement import LIVE, PlacementState
 from marketplace.machines.queries import revision as revision
 from marketplace.placements.models import Placement, PlacementEvent
+from marketplace.placements.registry_login import unseal
 from protocol.agent import DesiredPlacement, Want
 from protocol.workload import Workload
 
@@ -82,15 +83,19 @@ def _watched() -> QuerySet[Placement]:
 
 
 def _desired(placement: Placement, now: datetime) -> DesiredPlacement:
-    runs = placement.want == Want.RUN
     left_ms = (placement.funded_until - now) // timedelta(milliseconds=1)
     return DesiredPlacement(
         placement_id=placement.id,
         want=Want(placement.want),
         workload=Workload.model_validate(placement.workload),
-        gpu_uuids=tuple(placement.gpu_uuids),
+        edition=placement.edition,
+        restarts=placement.restarts,
+        resets=placement.resets,
+        registry_login=unseal(placement.registry_login),
+        # What stopped may be somebody else's GPUs by now.
+        gpu_uuids=tuple(placement.gpu_uuids) if placement.holds_compute else (),
         authorized_keys=tuple(placement.authorized_keys),
-        run_for_ms=max(0, left_ms) if runs else None,
+        run_for_ms=None if placement.want == Want.END else max(0, left_ms),
         next_sequence=placement.next_sequence,
         refused=placement.refused_interval,
     )

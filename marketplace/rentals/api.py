@@ -35,12 +35,11 @@ def create(
     rental = rent.rent(
         renter_id=renter.pk,
         offer_id=payload.offer_id,
-        image=payload.image,
+        parts={"image": payload.image, "environment": payload.environment},
         resources=payload.resources,
         lease_s=payload.lease_s,
         cap_microusd=payload.cap_microusd,
         ssh_key_ids=payload.ssh_key_ids,
-        environment=payload.environment,
         bid_microusd=payload.bid_microusd,
         price_hour_microusd_max=payload.price_hour_microusd_max,
         idempotency_key=idempotency_key or str(uuid4()),

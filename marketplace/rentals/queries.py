@@ -12,6 +12,7 @@ from marketplace.domain.problem import Refused
 from marketplace.domain.rental import RentalState, state_of
 from marketplace.placements.models import Placement
 from marketplace.rentals.models import Rental
+from protocol.agent import PublishedPort
 
 VIEWS_MAX = 100
 #: how an active rental whose door was found shut is doing
@@ -41,6 +42,16 @@ class RentalView:
     placement_id: UUID
     offer_id: UUID
     image: str
+    command: tuple[str, ...]
+    #: rises with every change of what runs
+    edition: int
+    #: a change was asked for and does not run yet
+    changing: bool
+    #: why the newest change could not be made, both empty where it was
+    change_code: str
+    change_reason: str
+    #: in the order in which they were asked for
+    ports: tuple[PublishedPort, ...]
     cpus: int
     gpus: int
     ram_bytes: int
@@ -137,7 +148,6 @@ def _view(rental: Rental) -> RentalView:
     state = state_of(
         PlacementState(placement.state),
         reachable_at=placement.reachable_at,
-        stop_requested_at=placement.stop_requested_at,
         settled=meter.closed_at is not None,
     )
     command = ""
@@ -153,6 +163,12 @@ def _view(rental: Rental) -> RentalView:
         placement_id=placement.id,
         offer_id=rental.offer_id,
         image=placement.workload["image"],
+        command=tuple(placement.workload.get("command", ())),
+        edition=placement.edition,
+        changing=placement.former_workload is not None,
+        change_code=placement.change_code,
+        change_reason=placement.change_reason,
+        ports=tuple(PublishedPort.model_validate(port) for port in placement.ports),
         cpus=placement.cpus,
         gpus=len(placement.gpu_uuids),
         ram_bytes=placement.memory_bytes,

@@ -92,12 +92,11 @@ class Renter:
             lambda: rent(
                 renter_id=self.user.pk,
                 offer_id=offer_id,
-                image="busybox:latest",
+                parts={"image": "busybox:latest"},
                 resources=resources,
                 lease_s=lease_s,
                 cap_microusd=cap,
                 ssh_key_ids=None,
-                environment={},
                 idempotency_key=key,
                 now=self.world.now,
             ),

@@ -211,9 +211,12 @@ def _stopped_at(placement: Placement) -> datetime | None:
     A machine that says that it ended it, yet goes on signing, is paid up to that word.
     """
     moments = [placement.stop_requested_at]
-    if placement.state != PlacementState.RUNNING:
+    if placement.state != PlacementState.RUNNING and placement.running_at is not None:
+        # Of this run: it may have left RUNNING before, by a stop.
         left = PlacementEvent.objects.filter(
-            placement_id=placement.id, old_state=PlacementState.RUNNING
+            placement_id=placement.id,
+            old_state=PlacementState.RUNNING,
+            at__gte=placement.running_at,
         ).order_by("at")
         moments.append(left.values_list("at", flat=True).first())
     return min((moment for moment in moments if moment is not None), default=None)

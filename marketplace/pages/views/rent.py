@@ -112,12 +112,14 @@ def _start(request: MemberRequest, offer_id: UUID, form: RentForm) -> str:
     rental = renting.rent(
         renter_id=request.user.pk,
         offer_id=offer_id,
-        image=form.cleaned_data["image"],
+        parts={
+            "image": form.cleaned_data["image"],
+            "environment": form.cleaned_data["environment"],
+        },
         resources=form.resources(),
         lease_s=form.lease_s(),
         cap_microusd=form.cleaned_data["cap"],
         ssh_key_ids=_key_ids(request, form),
-        environment=form.cleaned_data["environment"],
         price_hour_microusd_max=form.cleaned_data["agreed_hour_microusd"],
         idempotency_key=f"page:{form.cleaned_data['request_key']}",
         now=timezone.now(),

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from marketplace.domain.placement import PlacementState, deadline
+from marketplace.domain.placement import FUNDED, PlacementState, deadline
 from marketplace.domain.problem import Refused
 from marketplace.machines.actions import desire, lock
 from marketplace.placements.models import Placement
@@ -28,15 +28,15 @@ def extend_funding(*, placement_id: UUID, funded_until: datetime, now: datetime)
         machine_id = Placement.objects.values_list("machine_id", flat=True).get(id=placement_id)
         lock.lock(machine_id=machine_id)
         placement = Placement.objects.select_for_update().get(id=placement_id)
-        if placement.want != Want.RUN:
+        if placement.want == Want.END:
             raise PlacementEnding
         if placement.funded_until >= funded_until:
             return placement
         placement.funded_until = funded_until
-        if placement.state == PlacementState.RUNNING and not placement.awaits_door:
-            placement.deadline_at = deadline(
-                PlacementState.RUNNING, now=now, funded_until=funded_until
-            )
+        state = PlacementState(placement.state)
+        runs = state is PlacementState.RUNNING
+        if state in FUNDED and not (runs and placement.awaits_door):
+            placement.deadline_at = deadline(state, now=now, funded_until=funded_until)
         placement.save(update_fields=["funded_until", "deadline_at"])
         desire.bump(machine_id=placement.machine_id)
     return placement

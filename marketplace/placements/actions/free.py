@@ -25,13 +25,29 @@ def free(*, placement: Placement, now: datetime, silent_since: datetime | None =
             ended = ended.filter(machine__last_seen_at__lt=silent_since)
         if not ended.update(freed_at=now):
             return False
-        Lease.objects.filter(placement_id=placement.id).delete()
+        # Nothing starts what has ended, so this is as it stays.
+        if Placement.objects.filter(id=placement.id, holds_compute=True).exists():
+            free_compute(placement=placement)
         reserve.release(
             machine_id=placement.machine_id,
-            cpus=placement.cpus,
-            memory_bytes=placement.memory_bytes,
+            cpus=0,
+            memory_bytes=0,
             disk_bytes=placement.disk_bytes,
-            gpus=len(placement.gpu_uuids),
         )
     placement.freed_at = now
     return True
+
+
+def free_compute(*, placement: Placement) -> None:
+    """Give back its GPUs, CPUs and memory, which are the next one's from now on.
+
+    Call it in the transaction that notes that they are no longer held, behind the machine's lock.
+    """
+    Lease.objects.filter(placement_id=placement.id).delete()
+    reserve.release(
+        machine_id=placement.machine_id,
+        cpus=placement.cpus,
+        memory_bytes=placement.memory_bytes,
+        disk_bytes=0,
+        gpus=len(placement.gpu_uuids),
+    )

@@ -19,6 +19,7 @@ from marketplace.domain.report import (
 )
 from marketplace.machines.actions import desire, lock
 from marketplace.placements.actions import free
+from marketplace.placements.actions.observe_workload import of_workload
 from marketplace.placements.actions.transition import Overtaken, apply
 from marketplace.placements.models import Placement
 from protocol.agent import ObservedPlacement, ObservedState
@@ -37,17 +38,33 @@ class News:
     step: Step | None
 
 
-def observe(*, machine_id: UUID, observed: Sequence[ObservedPlacement], now: datetime) -> None:
+def observe(
+    *,
+    machine_id: UUID,
+    observed: Sequence[ObservedPlacement],
+    now: datetime,
+    revision: int | None = None,
+) -> None:
     """Move each placement as its machine reports; the same report twice changes nothing.
 
+    ``revision``: the newest that the machine had heard of. None: all of them.
     Placements of other machines and unknown ones are ignored. One that something else moves at
     the same moment is left to the machine's next report.
     """
-    follow(found=news(told={machine_id: observed}, now=now), now=now)
+    heard = {} if revision is None else {machine_id: revision}
+    follow(found=news(told={machine_id: observed}, heard=heard, now=now), now=now)
 
 
-def news(*, told: Mapping[UUID, Sequence[ObservedPlacement]], now: datetime) -> list[News]:
-    """Return what machines' reports, by machine, change, in one query however many they are."""
+def news(
+    *,
+    told: Mapping[UUID, Sequence[ObservedPlacement]],
+    heard: Mapping[UUID, int],
+    now: datetime,
+) -> list[News]:
+    """Return what machines' reports, by machine, change, in one query however many they are.
+
+    ``heard``: the newest revision that a machine knew of. A machine that is missing knew of all.
+    """
     ids = [one.placement_id for observed in told.values() for one in observed]
     if not ids:
         return []
@@ -59,6 +76,8 @@ def news(*, told: Mapping[UUID, Sequence[ObservedPlacement]], now: datetime) -> 
         for one in observed:
             placement = known.get(one.placement_id)
             if placement is None or placement.machine_id != machine_id:
+                continue
+            if _is_of_an_earlier_stop(placement, one, heard.get(machine_id)):
                 continue
             new = _news(placement, one, now)
             if new.step is not None or new.details:
@@ -73,6 +92,14 @@ def follow(*, found: Iterable[News], now: datetime) -> None:
             _follow(new, now)
         except Overtaken:
             logger.info("Report overtaken", extra={"placement_id": new.placement.id})
+
+
+def _is_of_an_earlier_stop(
+    placement: Placement, one: ObservedPlacement, revision: int | None
+) -> bool:
+    """Say whether the machine tells of a stop and may have started it again since."""
+    stopped = one.state == ObservedState.STOPPED
+    return stopped and revision is not None and revision < placement.stop_revision
 
 
 def _news(placement: Placement, one: ObservedPlacement, now: datetime) -> News:
@@ -103,6 +130,7 @@ def _follow(new: News, now: datetime) -> None:
         return
     if step is None:
         _write(placement, new.details)
+        _tell_change(placement, new.details)
         return
     changes = dict(new.details) | _moments(placement, step.event, now)
     if step.blame is not None:
@@ -110,11 +138,13 @@ def _follow(new: News, now: datetime) -> None:
     if step.code and (step.event is Event.FAIL or not placement.reason_code):
         changes |= {"reason_code": step.code, "reason": step.sentence}
     apply(placement=placement, event=step.event, now=now, changes=changes)
+    _tell_change(placement, new.details)
 
 
 def _details(placement: Placement, one: ObservedPlacement, now: datetime) -> dict[str, Any]:
     """Return the told columns that differ from what is known."""
     told: dict[str, Any] = {"progress": one.progress, "run": max(one.run, placement.run)}
+    told |= of_workload(placement, one)
     if one.ssh_port is not None:
         told["ssh_port"] = one.ssh_port
     if one.ssh_host_key:
@@ -158,3 +188,9 @@ def _note_gone(placement: Placement, now: datetime) -> None:
 
 def _write(placement: Placement, details: Mapping[str, Any]) -> None:
     Placement.objects.filter(id=placement.id, state=placement.state).update(**details)
+
+
+def _tell_change(placement: Placement, details: Mapping[str, Any]) -> None:
+    """Let the machine know that a change which it could not make is desired no more."""
+    if "edition" in details:
+        desire.bump(machine_id=placement.machine_id)

@@ -7,12 +7,14 @@ from uuid import UUID
 
 from django.db import transaction
 
-from marketplace.domain.matching import OfferTaken, Slice
+from marketplace.domain.matching import Slice
 from marketplace.domain.placement import PlacementState, deadline
 from marketplace.machines.actions import desire, reserve
-from marketplace.machines.models import Gpu, Machine
-from marketplace.placements.models import Lease, Placement, PlacementEvent
-from protocol.agent import Want
+from marketplace.machines.models import Machine
+from marketplace.placements.actions.lease import free_gpus, lease
+from marketplace.placements.models import Placement, PlacementEvent
+from marketplace.placements.registry_login import seal
+from protocol.agent import RegistryLogin, Want
 from protocol.workload import Workload
 
 logger = logging.getLogger(__name__)
@@ -26,6 +28,7 @@ def place(
     authorized_keys: Sequence[str],
     funded_until: datetime,
     now: datetime,
+    registry_login: RegistryLogin | None = None,
 ) -> Placement:
     """Return the new placement, OFFERED to its machine.
 
@@ -42,7 +45,7 @@ def place(
             disk_bytes=asked.disk_bytes,
             gpus=asked.gpus,
         )
-        gpu_uuids = _free_gpus(machine_id, asked.gpus)
+        gpu_uuids = free_gpus(machine_id, asked.gpus)
         placement = Placement.objects.create(
             id=placement_id,
             machine_id=machine_id,
@@ -51,6 +54,7 @@ def place(
             want=Want.RUN,
             workload=workload.model_dump(mode="json"),
             authorized_keys=list(authorized_keys),
+            registry_login=seal(registry_login),
             cpus=asked.cpus,
             memory_bytes=asked.memory_bytes,
             disk_bytes=asked.disk_bytes,
@@ -60,33 +64,10 @@ def place(
             created_at=now,
             ssh_host=Machine.objects.values_list("address", flat=True).get(id=machine_id),
         )
-        _lease(placement)
+        lease(machine_id=machine_id, placement_id=placement_id, gpu_uuids=gpu_uuids)
         PlacementEvent.objects.create(
             placement=placement, at=now, event="place", new_state=PlacementState.OFFERED
         )
         desire.bump(machine_id=machine_id)
     logger.info("Placement offered", extra={"placement_id": placement_id, "machine": machine_id})
     return placement
-
-
-def _free_gpus(machine_id: UUID, count: int) -> list[str]:
-    if not count:
-        return []
-    leased = Lease.objects.filter(machine_id=machine_id).values("gpu_uuid")
-    found = list(
-        Gpu.objects.filter(machine_id=machine_id)
-        .exclude(uuid__in=leased)
-        .order_by("uuid", "id")
-        .values_list("uuid", flat=True)[:count]
-    )
-    if len(found) < count:
-        raise OfferTaken("Somebody else took these GPUs meanwhile.")
-    return found
-
-
-def _lease(placement: Placement) -> None:
-    # The reservation above serialises a machine; the unique constraint is the last guard.
-    Lease.objects.bulk_create(
-        Lease(machine_id=placement.machine_id, placement=placement, gpu_uuid=uuid)
-        for uuid in placement.gpu_uuids
-    )

@@ -14,11 +14,12 @@ ATTEMPTS_MAX = 6
 def request_end(*, placement_id: UUID, reason_code: str, reason: str, now: datetime) -> Placement:
     """Return the placement, COLLECTING from now on; one that already ends is left as it is.
 
-    Nothing is billable after ``stop_requested_at``.
+    Nothing is billable after ``stop_requested_at``, which an earlier stop may have set.
     """
     for _ in range(ATTEMPTS_MAX):
         placement = Placement.objects.get(id=placement_id)
-        changes = {"stop_requested_at": now, "reason_code": reason_code, "reason": reason}
+        since = placement.stop_requested_at or now
+        changes = {"stop_requested_at": since, "reason_code": reason_code, "reason": reason}
         try:
             apply(placement=placement, event=Event.END, now=now, changes=changes)
         except NoTransition:

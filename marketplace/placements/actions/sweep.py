@@ -4,11 +4,13 @@ import logging
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from marketplace.domain.placement import (
     DEADLINES,
     DOOR_LATE,
+    FILES_KEPT,
+    FUNDED,
     LEASE_ENDED,
     Event,
     Fault,
@@ -46,7 +48,8 @@ def sweep(*, now: datetime) -> int:
 def _put_off(away: timedelta) -> None:
     """Move on what a machine or a look from outside had to do meanwhile; paid time runs on."""
     waiting = Placement.objects.filter(deadline_at__isnull=False).exclude(
-        state=PlacementState.RUNNING, reachable_at__isnull=False
+        Q(state=PlacementState.RUNNING, reachable_at__isnull=False)
+        | Q(state__in=(PlacementState.STOPPING, PlacementState.STOPPED))
     )
     # Locked in the order in which a sync moves its placements: neither waits for the other.
     ids = list(waiting.select_for_update().order_by("id").values_list("id", flat=True))
@@ -72,12 +75,13 @@ def _end_late(now: datetime) -> int:
 
 def _late(placement: Placement, now: datetime) -> tuple[Event, dict[str, object]]:
     state = PlacementState(placement.state)
-    if state is PlacementState.RUNNING and placement.awaits_door and now < placement.funded_until:
-        return Event.FAIL, _told(DOOR_LATE)
-    if state is PlacementState.RUNNING:
+    awaits_door = state is PlacementState.RUNNING and placement.awaits_door
+    if awaits_door and now < placement.funded_until:
+        return _failed(placement, Event.FAIL, DOOR_LATE, now)
+    if state in FUNDED:
         return Event.LATE, {
             # Nothing was paid for beyond this moment, however late the sweep is.
-            "stop_requested_at": placement.funded_until,
+            "stop_requested_at": placement.stop_requested_at or placement.funded_until,
             "reason_code": LEASE_ENDED,
             "reason": "The paid time is over.",
         }
@@ -90,7 +94,20 @@ def _late(placement: Placement, now: datetime) -> tuple[Event, dict[str, object]
     # A stop keeps its own reason: that the machine never confirmed it is only its blame.
     if placement.reason_code:
         return Event.LATE, {"blame": fault.blame or ""}
-    return Event.LATE, _told(fault)
+    return _failed(placement, Event.LATE, fault, now)
+
+
+def _failed(
+    placement: Placement, event: Event, fault: Fault, now: datetime
+) -> tuple[Event, dict[str, object]]:
+    """Return how a start ends that came to nothing: what has files to lose goes back to its stop.
+
+    Such a door is counted all the same (rentals/doors.py).
+    """
+    if not placement.starts or placement.state == PlacementState.COLLECTING:
+        return event, _told(fault)
+    kept = {"reason": f"{fault.sentence} {FILES_KEPT}", "stop_requested_at": now, "blame": ""}
+    return Event.STOP, _told(fault) | kept
 
 
 def _told(fault: Fault) -> dict[str, object]:

@@ -14,12 +14,19 @@ from marketplace.domain.placement import (
     advance,
     deadline,
 )
+from marketplace.machines import queries as machine_queries
 from marketplace.machines.actions import desire, lock
 from marketplace.placements.actions import free
 from marketplace.placements.models import Placement, PlacementEvent
 from protocol.agent import Want
 
 logger = logging.getLogger(__name__)
+#: what a state that the marketplace itself enters asks of the machine
+WANTS = {
+    PlacementState.OFFERED: Want.RUN,
+    PlacementState.STOPPING: Want.STOP,
+    PlacementState.COLLECTING: Want.END,
+} | dict.fromkeys(ENDED, Want.END)
 
 
 class Overtaken(Exception):
@@ -44,12 +51,16 @@ def apply(
     columns["deadline_at"] = deadline(
         new, now=now, funded_until=placement.funded_until, awaits_door=placement.awaits_door
     )
-    if new == PlacementState.COLLECTING or new in ENDED:
-        columns["want"] = Want.END
+    if new in WANTS:
+        columns["want"] = WANTS[new]
+    if new == PlacementState.STOPPED:
+        columns["holds_compute"] = False
     if new in ENDED:
         columns["ended_at"] = now
+    if columns.get("want") == Want.END:
+        columns["registry_login"] = ""
     with transaction.atomic():
-        if "want" in columns:
+        if "want" in columns or new == PlacementState.STOPPED:
             lock.lock(machine_id=placement.machine_id)
         moved = Placement.objects.filter(
             # An extension or a door seen meanwhile moves these two, and with them what is late.
@@ -72,8 +83,13 @@ def apply(
         )
         if placement.gone_at is not None and new in ENDED:
             free.free(placement=placement, now=now)
+        if new == PlacementState.STOPPED:
+            free.free_compute(placement=placement)
         if "want" in columns:
             desire.bump(machine_id=placement.machine_id)
+        if new == PlacementState.STOPPING:
+            revision = machine_queries.revision(placement.machine_id)
+            Placement.objects.filter(id=placement.id).update(stop_revision=revision)
     logger.info(
         "Placement moved",
         extra={"placement_id": placement.id, "old_state": str(old), "new_state": str(new)},

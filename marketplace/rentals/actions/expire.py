@@ -4,7 +4,7 @@ import logging
 from datetime import datetime, timedelta
 
 from marketplace.domain import pricing
-from marketplace.domain.placement import PlacementState
+from marketplace.domain.placement import FUNDED
 from marketplace.placements.actions import request_end
 from marketplace.rentals.models import Rental
 
@@ -16,8 +16,7 @@ logger = logging.getLogger(__name__)
 def expire(*, now: datetime) -> int:
     """Ask for the end of every rental that is funded no longer; return how many."""
     over = Rental.objects.filter(
-        placement__state=PlacementState.RUNNING,
-        placement__stop_requested_at=None,
+        placement__state__in=FUNDED,
         placement__funded_until__lte=now,
     ).order_by("placement__funded_until", "id")
     done = 0

@@ -17,6 +17,7 @@ from marketplace.placements.actions.extend_funding import extend_funding
 from marketplace.rentals import queries
 from marketplace.rentals.actions.rent import IdempotencyConflict
 from marketplace.rentals.models import Extension, Rental
+from protocol.agent import Want
 
 
 class RentalOver(Refused):
@@ -77,7 +78,7 @@ def extend(
 
 def _extend(rental: Rental, asked: Asked, idempotency_key: str, now: datetime) -> None:
     placement, meter = rental.placement, rental.meter
-    over = placement.stop_requested_at is not None or placement.funded_until <= now
+    over = placement.want == Want.END or placement.funded_until <= now
     if over or placement.state not in LIVE:
         raise RentalOver
     price = meter.price_hour_microusd

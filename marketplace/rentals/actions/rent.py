@@ -1,7 +1,7 @@
 """This will start a rental: hold the money, place the workload, open the meter, or do nothing."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
@@ -13,7 +13,6 @@ from marketplace.accounts import queries as accounts
 from marketplace.domain import pricing
 from marketplace.domain.matching import Slice, check_fits
 from marketplace.domain.money import MicroUsd
-from marketplace.domain.placement import DOOR_LATE, DOOR_LOST
 from marketplace.domain.problem import Refused
 from marketplace.ledger.actions import hold as holds
 from marketplace.machines.actions import lock
@@ -22,14 +21,15 @@ from marketplace.metering.actions.open_meter import open_meter
 from marketplace.offers import queries as offers
 from marketplace.offers.models import Offer
 from marketplace.placements.actions.place import place
+from marketplace.rentals import workload as workloads
+from marketplace.rentals.doors import check_doors
 from marketplace.rentals.models import Rental
+from protocol.agent import RegistryLogin
 from protocol.hardware import Resources
 from protocol.message import canonical_bytes
-from protocol.workload import IMAGE_REFERENCE, PlacementKind, Workload
+from protocol.workload import Workload
 
 CPUS_MIN, MEMORY_BYTES_MIN, DISK_BYTES_MIN = 1, 64 << 20, 256 << 20
-#: so many of a renter's rentals may end within a day because of their doors
-DOORS_LOST_MAX, DOORS_LOST_WITHIN = 5, timedelta(days=1)
 
 
 class SshKeyMissing(Refused):
@@ -38,14 +38,6 @@ class SshKeyMissing(Refused):
     code = "ssh_key_missing"
     status = 409
     sentence = "Add an SSH public key first, so that you can log in."
-
-
-class ImageMalformed(Refused):
-    """No image can have that name."""
-
-    code = "image_unknown"
-    status = 422
-    sentence = "This is no image name; write one such as debian:12 or ghcr.io/name/image:tag."
 
 
 class RequestTooSmall(Refused):
@@ -62,17 +54,6 @@ class IdempotencyConflict(Refused):
     code = "idempotency_conflict"
     status = 409
     sentence = "This idempotency key was used for a different request; use a new key."
-
-
-class DoorsLostMany(Refused):
-    """Too many of the renter's rentals ended because their doors were shut."""
-
-    code = "doors_lost_many"
-    status = 409
-    sentence = (
-        "Too many of your rentals ended within a day because their SSH doors did not answer. "
-        "Check that your image leaves port 22 to the machine, and try again tomorrow."
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,32 +81,27 @@ def rent(
     *,
     renter_id: int,
     offer_id: UUID,
-    image: str,
+    parts: workloads.Parts,
     resources: Resources,
     lease_s: int | None,
     cap_microusd: int | None,
     ssh_key_ids: Sequence[UUID] | None,
-    environment: Mapping[str, str],
     idempotency_key: str,
     now: datetime,
     bid_microusd: int | None = None,
     price_hour_microusd_max: int | None = None,
+    registry_login: RegistryLogin | None = None,
 ) -> Rental:
     """Return the new rental, or the one that this key already started.
 
     :raises Refused: with its own code when anything is in the way; then nothing is held or placed.
     """
-    if not IMAGE_REFERENCE.fullmatch(image):
-        raise ImageMalformed
-    workload = Workload(
-        kind=PlacementKind.RENTAL,
-        image=image,
-        environment=dict(environment),
-        resources=resources,
-    )
+    workload = workloads.new(parts, resources=resources)
     keys = None if ssh_key_ids is None else sorted(map(str, ssh_key_ids))
     limits = Limits(lease_s, cap_microusd, bid_microusd, price_hour_microusd_max)
-    asked = (str(offer_id), astuple(limits), keys)
+    # Of a login only the name: a digest of the password would outlive it.
+    username = registry_login.username if registry_login else ""
+    asked = (str(offer_id), astuple(limits), keys, username)
     digest = hashlib.sha256(canonical_bytes(workload) + repr(asked).encode()).hexdigest()
     if (known := _known(renter_id, idempotency_key, digest)) is not None:
         return known
@@ -136,6 +112,7 @@ def rent(
             workload=workload,
             limits=limits,
             ssh_key_ids=ssh_key_ids,
+            registry_login=registry_login,
             idempotency=(idempotency_key, digest),
             now=now,
         )
@@ -153,6 +130,7 @@ def _start_once(
     workload: Workload,
     limits: Limits,
     ssh_key_ids: Sequence[UUID] | None,
+    registry_login: RegistryLogin | None,
     idempotency: tuple[str, str],
     now: datetime,
 ) -> Rental:
@@ -164,7 +142,7 @@ def _start_once(
         # the room and the money, and its rental is the answer (tests/concurrency).
         if (known := _known(renter_id, *idempotency)) is not None:
             return known
-        _check_doors(renter_id, now)
+        check_doors(renter_id, now)
         offer = offers.rentable(offer_id, now=now)
         _check_room(offer.machine, workload.resources)
         terms = _terms(offer, workload.resources, limits, now)
@@ -174,6 +152,7 @@ def _start_once(
             workload=workload,
             terms=terms,
             keys=_keys(renter_id, ssh_key_ids),
+            registry_login=registry_login,
             limits=limits,
             idempotency=idempotency,
             now=now,
@@ -185,17 +164,6 @@ def _known(renter_id: int, idempotency_key: str, digest: str) -> Rental | None:
     if rental is not None and rental.request_digest != digest:
         raise IdempotencyConflict
     return rental
-
-
-def _check_doors(renter_id: int, now: datetime) -> None:
-    """Whoever shuts a door from inside computes unpaid until looks end it: not again and again."""
-    lost = Rental.objects.filter(
-        renter_id=renter_id,
-        placement__reason_code__in=(DOOR_LATE.code, DOOR_LOST.code),
-        placement__ended_at__gt=now - DOORS_LOST_WITHIN,
-    )
-    if lost.count() >= DOORS_LOST_MAX:
-        raise DoorsLostMany
 
 
 def _check_room(machine: Machine, resources: Resources) -> None:
@@ -263,6 +231,7 @@ def _start(
     workload: Workload,
     terms: Terms,
     keys: tuple[str, ...],
+    registry_login: RegistryLogin | None,
     limits: Limits,
     idempotency: tuple[str, str],
     now: datetime,
@@ -279,6 +248,7 @@ def _start(
         machine_id=offer.machine_id,
         workload=workload,
         authorized_keys=keys,
+        registry_login=registry_login,
         funded_until=terms.funded_until,
         now=now,
     )

@@ -6,6 +6,7 @@ import pytest
 from marketplace.domain.placement import (
     DEADLINES,
     ENDED,
+    FUNDED,
     LATE_FAULTS,
     LIVE,
     TABLE,
@@ -19,55 +20,42 @@ from marketplace.domain.placement import (
 )
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-FUNDED = NOW + timedelta(hours=1)
+FUNDED_UNTIL = NOW + timedelta(hours=1)
 S = PlacementState
 
 #: written out a second time, by hand: one row a state, its columns in the order of Event
 EXPECTED = {
     S.OFFERED: (
-        S.ACCEPTED,
-        S.PREPARING,
-        S.RUNNING,
-        S.COLLECTING,
-        S.RELEASED,
-        S.REFUSED,
-        S.COLLECTING,
-        S.FAILED,
+        *(S.ACCEPTED, S.PREPARING, S.RUNNING, S.COLLECTING, S.RELEASED, S.REFUSED),
+        *(S.COLLECTING, S.STOPPING, None, None, S.FAILED),
     ),
     S.ACCEPTED: (
-        None,
-        S.PREPARING,
-        S.RUNNING,
-        S.COLLECTING,
-        S.RELEASED,
-        S.FAILED,
-        S.COLLECTING,
-        S.FAILED,
+        *(None, S.PREPARING, S.RUNNING, S.COLLECTING, S.RELEASED, S.FAILED),
+        *(S.COLLECTING, S.STOPPING, None, None, S.FAILED),
     ),
     S.PREPARING: (
-        None,
-        None,
-        S.RUNNING,
-        S.COLLECTING,
-        S.RELEASED,
-        S.FAILED,
-        S.COLLECTING,
-        S.FAILED,
+        *(None, None, S.RUNNING, S.COLLECTING, S.RELEASED, S.FAILED),
+        *(S.COLLECTING, S.STOPPING, None, None, S.FAILED),
     ),
     S.RUNNING: (
-        None,
-        None,
-        None,
-        S.COLLECTING,
-        S.RELEASED,
-        S.FAILED,
-        S.COLLECTING,
-        S.COLLECTING,
+        *(None, None, None, S.COLLECTING, S.RELEASED, S.FAILED),
+        *(S.COLLECTING, S.STOPPING, None, None, S.COLLECTING),
     ),
-    S.COLLECTING: (None, None, None, None, S.RELEASED, S.FAILED, None, S.FAILED),
-    S.RELEASED: (None,) * 8,
-    S.REFUSED: (None,) * 8,
-    S.FAILED: (None,) * 8,
+    S.STOPPING: (
+        *(None, None, None, S.COLLECTING, S.RELEASED, S.FAILED),
+        *(S.COLLECTING, None, S.STOPPED, None, S.COLLECTING),
+    ),
+    S.STOPPED: (
+        *(None, None, None, S.COLLECTING, S.RELEASED, S.FAILED),
+        *(S.COLLECTING, None, None, S.OFFERED, S.COLLECTING),
+    ),
+    S.COLLECTING: (
+        *(None, None, None, None, S.RELEASED, S.FAILED),
+        *(None, None, None, None, S.FAILED),
+    ),
+    S.RELEASED: (None,) * len(Event),
+    S.REFUSED: (None,) * len(Event),
+    S.FAILED: (None,) * len(Event),
 }
 
 
@@ -87,14 +75,17 @@ def test_only_these_states_follow_one_another(old: S, new: S) -> None:
     assert (new in allowed) == (new in set(EXPECTED[old]) - {None})
 
 
-def test_no_placement_ever_goes_back() -> None:
+def test_no_placement_ever_goes_back_but_by_a_start_of_what_has_stopped() -> None:
     order = [*LIVE, *ENDED]
-    assert all(order.index(new) > order.index(old) for (old, _), new in TABLE.items())
+    back = {
+        (old, event) for (old, event), new in TABLE.items() if order.index(new) <= order.index(old)
+    }
+    assert back == {(S.STOPPED, Event.START)}
 
 
 @pytest.mark.parametrize("state", LIVE)
 def test_every_live_state_has_a_deadline_and_something_that_follows_it(state: S) -> None:
-    at = deadline(state, now=NOW, funded_until=FUNDED)
+    at = deadline(state, now=NOW, funded_until=FUNDED_UNTIL)
     assert at is not None
     assert at > NOW
     assert (state, Event.LATE) in TABLE
@@ -102,16 +93,17 @@ def test_every_live_state_has_a_deadline_and_something_that_follows_it(state: S)
 
 @pytest.mark.parametrize("state", ENDED)
 def test_no_ended_state_has_a_deadline(state: S) -> None:
-    assert deadline(state, now=NOW, funded_until=FUNDED) is None
+    assert deadline(state, now=NOW, funded_until=FUNDED_UNTIL) is None
 
 
-def test_a_running_placement_is_late_after_its_funded_time_and_grace() -> None:
-    at = deadline(S.RUNNING, now=NOW, funded_until=FUNDED)
-    assert at == FUNDED + timedelta(seconds=DEADLINES.running_grace_s)
+@pytest.mark.parametrize("state", FUNDED)
+def test_what_runs_or_stopped_is_late_after_its_funded_time_and_grace(state: S) -> None:
+    at = deadline(state, now=NOW, funded_until=FUNDED_UNTIL, awaits_door=state is not S.RUNNING)
+    assert at == FUNDED_UNTIL + timedelta(seconds=DEADLINES.running_grace_s)
 
 
 def test_a_running_placement_whose_door_was_not_seen_is_late_sooner() -> None:
-    soon = deadline(S.RUNNING, now=NOW, funded_until=FUNDED, awaits_door=True)
+    soon = deadline(S.RUNNING, now=NOW, funded_until=FUNDED_UNTIL, awaits_door=True)
     assert soon == NOW + timedelta(seconds=DEADLINES.door_s)
     short = deadline(S.RUNNING, now=NOW, funded_until=NOW, awaits_door=True)
     assert short == NOW + timedelta(seconds=DEADLINES.running_grace_s)

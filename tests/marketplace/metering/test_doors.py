@@ -17,7 +17,7 @@ from marketplace.placements.actions.prove_reachable import prove_reachable
 from marketplace.placements.actions.request_end import request_end
 from marketplace.placements.models import Placement
 from marketplace.rentals.actions import end
-from marketplace.rentals.actions.rent import DOORS_LOST_MAX, DoorsLostMany
+from marketplace.rentals.doors import DOORS_LOST_MAX, DoorsLostMany
 from marketplace.rentals.models import Rental
 from protocol.agent import ObservedState
 from tests.marketplace.rentals.market import CPU_HOUR_MICROUSD, Market, Outside, give_key
@@ -176,10 +176,9 @@ def test_a_renter_who_lost_many_doors_within_a_day_is_refused_for_a_while(
     market.end(rental, at=after(2))
     for number in range(DOORS_LOST_MAX):
         lost = market.rent(alice, now=after(10), lease_s=60, idempotency_key=f"lost-{number}")
-        request_end(placement_id=lost.placement_id, reason_code="", reason="", now=after(11))
-        market.end(lost, at=after(12))
         code = ("door_lost", "door_late")[number % 2]
-        Placement.objects.filter(id=lost.placement_id).update(reason_code=code)
+        request_end(placement_id=lost.placement_id, reason_code=code, reason="", now=after(11))
+        market.end(lost, at=after(12))
     with pytest.raises(DoorsLostMany):
         market.rent(alice, now=after(13))
     # The offer itself is gone by then, as its machine was not heard from since.

@@ -40,6 +40,7 @@ ALICES_KEY = (
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHVqPHVPv3bVtVhUTaUfDqBTbCjWEtFEqPHfrdHHvUmK alice"
 )
 CPU_HOUR_MICROUSD = 3_600_000
+PARTS = ("image", "command", "environment", "ports", "runtime")
 
 
 @dataclass
@@ -48,12 +49,14 @@ class Agent:
 
     private: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     nonce: str = ""
+    revision: int = 0
     sent_at_ms: int = 0
     chain: list[SignedInterval] = field(default_factory=list)
 
     def sync(self, now: datetime, **told: Any) -> SyncReply:
         """Report and return the reply, as one call over the network does."""
         content = {"agent_version": "1", "boot_id": "boot-1", "nonce": self.nonce, **told}
+        content.setdefault("revision", self.revision)
         body = json.dumps(content, default=str).encode()
         sent_at_ms = self.sent_at_ms = max(int(now.timestamp() * 1000), self.sent_at_ms + 1)
         key = public_key_of(self.private)
@@ -67,21 +70,23 @@ class Agent:
         }
         machine_id = take_in(headers=headers, body=body, now=now).machine_id
         reply = reports.answer(machine_ids=[machine_id], now=now)[machine_id]
-        self.nonce = reply.nonce
+        self.nonce, self.revision = reply.nonce, reply.revision
         return reply
 
     def observed(self, placement_id: UUID, state: ObservedState, **more: Any) -> dict[str, Any]:
         """Return one placement as the agent reports it."""
         return scene.seen(placement_id, state, **more).model_dump(mode="json")
 
-    def count(self, placement_id: UUID, from_age_ms: int, to_age_ms: int) -> dict[str, Any]:
+    def count(
+        self, placement_id: UUID, from_age_ms: int, to_age_ms: int, *, run: int = 1
+    ) -> dict[str, Any]:
         """Return the next signed interval of the chain."""
         interval = Interval(
             machine_key=public_key_of(self.private),
             placement_id=placement_id,
             sequence=len(self.chain),
             previous=digest(self.chain[-1].interval) if self.chain else GENESIS,
-            run=1,
+            run=run,
             from_age_ms=from_age_ms,
             to_age_ms=to_age_ms,
             nonce=self.nonce,
@@ -129,16 +134,16 @@ class Market:
         asked: dict[str, Any] = {
             "renter_id": renter.pk,
             "offer_id": self.offer.id,
-            "image": "debian:12",
+            "parts": {"image": "debian:12"} | {n: v for n, v in changed.items() if n in PARTS},
             "resources": Resources.of(cpus=1, ram_bytes=scene.GIB, disk_bytes=2 * scene.GIB),
             "lease_s": 3600,
             "cap_microusd": None,
             "ssh_key_ids": None,
-            "environment": {},
             "idempotency_key": str(uuid4()),
             "now": now,
         }
-        return rent.rent(**(asked | changed))
+        others = {name: value for name, value in changed.items() if name not in PARTS}
+        return rent.rent(**(asked | others))
 
     def run(self, rental: Rental, *, at: datetime, door_after_s: float = 1) -> None:
         """Have the machine run it, and its SSH door seen from outside."""
@@ -152,6 +157,16 @@ class Market:
         )
         self.agent.sync(at, placements=[told])
         prove_reachable(now=at + timedelta(seconds=door_after_s), probe=Outside())
+
+    def see(self, *, at: datetime) -> None:
+        """Look at the doors that were not seen yet."""
+        prove_reachable(now=at, probe=Outside())
+
+    def halt(self, rental: Rental, *, at: datetime) -> None:
+        """Have the machine hear that it shall stop, and say that it did."""
+        self.agent.sync(at)
+        told = self.agent.observed(rental.placement_id, ObservedState.STOPPED, run=1)
+        self.agent.sync(at, placements=[told])
 
     def look(self, *, at: datetime, opens: bool = True) -> None:
         """Look at every running door again."""
