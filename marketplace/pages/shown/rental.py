@@ -21,6 +21,8 @@ LABELS = {
     RentalState.PREPARING: ("Preparing", "busy"),
     RentalState.STARTING: ("Opening SSH", "busy"),
     RentalState.ACTIVE: ("Active", "good"),
+    RentalState.STOPPING: ("Stopping", "busy"),
+    RentalState.STOPPED: ("Stopped", "idle"),
     RentalState.ENDING: ("Ending", "busy"),
     RentalState.ENDED: ("Ended", "idle"),
     RentalState.FAILED: ("Failed", "bad"),
@@ -121,6 +123,10 @@ def panel(rental: RentalView) -> RentalPanel:
 def _sentence(rental: RentalView) -> str:
     if rental.state in (RentalState.ENDED, RentalState.FAILED, RentalState.ENDING):
         return rental.reason
+    if rental.state is RentalState.STOPPING:
+        return f"{rental.reason} Nothing is billed until you start it again."
+    if rental.state is RentalState.STOPPED:
+        return f"{rental.reason} Its files are kept until its end, and nothing is billed."
     if rental.shut_at is not None:
         return f"{rental.progress}."
     if rental.state is RentalState.ACTIVE:
