@@ -20,22 +20,16 @@ def update(model: type[models.Model], rows: Mapping[Any, Values]) -> None:
     by_name = {field.name: field for field in model._meta.concrete_fields}
     names = list(next(iter(rows.values())))
     fields = [by_name[name] for name in names] + [model._meta.pk]
-    told = [
-        [
-            field.get_db_prep_save(value, connection)
-            for field, value in zip(fields, [*values.values(), key], strict=True)
-        ]
-        for key, values in rows.items()
-    ]
     quote = connection.ops.quote_name
     table = quote(model._meta.db_table)
     columns = [quote(str(field.column)) for field in fields]
     if connection.vendor == "postgresql":
         # Without a length: a cast to one would cut a longer text silently.
         kinds = [f"{str(field.db_type(connection)).split('(')[0]}[]" for field in fields]
+        told = [[*values.values(), key] for key, values in rows.items()]
         _from_arrays(table, columns, kinds, told)
     else:
-        _one_by_one(table, columns, told)
+        _one_by_one(table, columns, [_prepared(fields, *row) for row in rows.items()])
 
 
 def _from_arrays(
@@ -49,8 +43,25 @@ def _from_arrays(
         cursor.execute(
             f"UPDATE {table} SET {changes} FROM unnest({arrays})"  # noqa: S608
             f" AS told ({', '.join(columns)}) WHERE {table}.{key} = told.{key}",
-            [list(column) for column in zip(*told, strict=True)],
+            [_array(column) for column in zip(*told, strict=True)],
         )
+
+
+def _array(values: Sequence[object]) -> str:
+    """Return the values as PostgreSQL writes an array; psycopg looks through each three times."""
+    return "{" + ",".join("NULL" if value is None else _element(value) for value in values) + "}"
+
+
+def _element(value: object) -> str:
+    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _prepared(fields: Sequence[Any], key: object, values: Values) -> list[object]:
+    told = [*values.values(), key]
+    return [
+        field.get_db_prep_save(value, connection) for field, value in zip(fields, told, strict=True)
+    ]
 
 
 def _one_by_one(table: str, columns: Sequence[str], told: Sequence[Sequence[Any]]) -> None:

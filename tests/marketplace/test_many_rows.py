@@ -16,7 +16,7 @@ LATER = datetime(2027, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 def test_each_row_has_its_own_values_and_the_others_theirs() -> None:
     first, second, other = machine(), machine(), machine()
     told: dict[Any, dict[str, Any]] = {
-        first.id: {"boot_id": 'a "quoted", {one}\\', "online": False, "last_seen_at": LATER},
+        first.id: {"boot_id": 'a "quoted", {one}\\ NULL', "online": False, "last_seen_at": LATER},
         second.id: {"boot_id": "", "online": True, "last_seen_at": LATER},
     }
     many_rows.update(Machine, told)

@@ -34,6 +34,11 @@ logger = logging.getLogger(__name__)
 INTERVALS_FREE, INTERVAL_S = 100, 5
 #: a machine's clock may run ahead of ours by one part in so many, and a minute
 DRIFT_PART, DRIFT = 100, timedelta(minutes=1)
+#: of a placement: what decides about no interval
+UNREAD = (
+    *("workload", "authorized_keys", "gpu_uuids", "deadline_at", "created_at", "accepted_at"),
+    *("running_at", "reachable_at", "look_due_at", "ended_at", "gone_at", "freed_at"),
+)
 #: the columns of a meter that an interval moves
 COUNTED = ("signed_ms", "proven_ms", "proven_until")
 
@@ -101,7 +106,7 @@ def record(*, sent: Sequence[Sent], now: datetime) -> None:
 
 def _locked(placement_ids: Collection[UUID]) -> list[Meter]:
     meters = Meter.objects.select_for_update(of=("self",)).select_related("placement")
-    unread = ("placement__workload", "placement__authorized_keys", "placement__gpu_uuids")
+    unread = [f"placement__{name}" for name in UNREAD]
     return list(meters.filter(placement_id__in=placement_ids).defer(*unread).order_by("id"))
 
 

@@ -26,6 +26,12 @@ from protocol.agent import ObservedPlacement, ObservedState
 from protocol.workload import PlacementKind
 
 logger = logging.getLogger(__name__)
+#: what decides about no report, and costs as much to read as all the rest of one
+UNREAD = (
+    *("workload", "authorized_keys", "gpu_uuids", "created_at", "running_at", "reachable_at"),
+    *("door_open_since", "door_seen_at", "door_missed_at", "door_looks", "look_due_at"),
+    *("stop_requested_at", "refused_interval"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,7 @@ def news(
         return []
     # GONE is reported until it is desired no more: an old one is the usual case.
     listed = Placement.objects.filter(id__in=ids, gone_at=None).order_by("id")
-    known = {placement.id: placement for placement in listed.defer("workload", "authorized_keys")}
+    known = {placement.id: placement for placement in listed.defer(*UNREAD)}
     found = []
     for machine_id, observed in told.items():
         for one in observed:
