@@ -7,8 +7,9 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
-from miner_agent import VERSION, daemon, log
+from miner_agent import VERSION, daemon, log, support_bundle
 from miner_agent.access.kit import KitMissing
 from miner_agent.check import NotIsolated, check
 from miner_agent.disk import DiskFailed
@@ -81,6 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.set_defaults(perform=_run)
     commands.add_parser("status", help="show what runs here").set_defaults(perform=_status)
+    bundle = commands.add_parser("support-bundle", help="pack what helps to find a fault")
+    bundle.add_argument("file", type=Path, help="such as bundle.tar.gz")
+    bundle.set_defaults(perform=_support_bundle)
     uninstall = commands.add_parser("uninstall", help="end every rental, remove all but the key")
     uninstall.set_defaults(perform=_uninstall)
     return parser
@@ -129,6 +133,12 @@ def _status(machine: Machine, options: argparse.Namespace) -> int:
         sys.stdout.write(f"{line}\n")
     sys.stdout.write(f"{len(placements)} placements, revision {journal.fact('revision') or 0}\n")
     journal.close()
+    return 0
+
+
+def _support_bundle(machine: Machine, options: argparse.Namespace) -> int:
+    names = support_bundle.write(machine, options.file)
+    sys.stdout.write(f"{options.file} holds {', '.join(names)}. Look before you send it.\n")
     return 0
 
 

@@ -10,7 +10,13 @@ class CommandFailed(Exception):
     """A system command could not be run, was too slow or said no."""
 
 
-def run(command: Sequence[str], *, deadline_s: float = 60, text: str = "") -> str:
+def run(
+    command: Sequence[str],
+    *,
+    deadline_s: float = 60,
+    text: str = "",
+    characters_most: int = ANSWER_CHARACTERS_MOST,
+) -> str:
     """Return what the command printed; ``text`` is what it reads.
 
     :raises CommandFailed: when it is missing, exceeds its deadline or exits non-zero.
@@ -32,4 +38,4 @@ def run(command: Sequence[str], *, deadline_s: float = 60, text: str = "") -> st
     if result.returncode != 0:
         said = (result.stderr or result.stdout).strip()[-500:]
         raise CommandFailed(f"{' '.join(command[:4])} failed: {said}")
-    return result.stdout[:ANSWER_CHARACTERS_MOST]
+    return result.stdout[:characters_most]
