@@ -42,7 +42,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setenv("NO_PROXY", "*")
     (tmp_path / ".docker").mkdir()
     login = base64.b64encode(f"bob:{PLANTED['registry']}".encode()).decode()
-    auths = {"auths": {"https://registry.example": {"auth": login}}}
+    auths = {"auths": {"https://images.example": {"auth": login}}}
     (tmp_path / ".docker" / "config.json").write_text(json.dumps(auths))
     programs = tmp_path / "programs"
     programs.mkdir()
