@@ -21,6 +21,7 @@ from marketplace.payments.api import router as payments
 from marketplace.rentals.api import router as rentals
 from marketplace.rentals.usage_api import router as usage
 from marketplace.telemetry.api import router as telemetry
+from marketplace.volumes.api import router as volumes
 from protocol.message import holds_nul
 
 
@@ -64,6 +65,7 @@ for router in (
     usage,
     telemetry,
     validator,
+    volumes,
 ):
     api.add_router("", router)
 agent_api.add_router("", agent_router)

@@ -23,6 +23,8 @@ from marketplace.placements.actions.observe import follow, news
 from marketplace.sync_limits import SyncRate
 from marketplace.telemetry.actions import record as telemetry
 from marketplace.verification.queries import validator_keys
+from marketplace.volumes import queries as volume_queries
+from marketplace.volumes.actions.observe import observe as observe_volumes
 from protocol.agent import SyncReply, SyncRequest
 from protocol.message import holds_nul
 
@@ -83,6 +85,7 @@ def answer(*, machine_ids: Collection[UUID], now: datetime) -> dict[UUID, SyncRe
     # Before what is desired: what rises in between is then told once more, and never missed.
     revisions = machine_queries.newest_revisions(list(machine_ids))
     desired = placement_queries.desired_by_machine(machine_ids, now)
+    volumes = volume_queries.desired_by_machine(machine_ids)
     validators = validator_keys()
     secret, server_time_ms = settings.SECRET_KEY.encode(), int(now.timestamp() * 1000)
     return {
@@ -92,6 +95,7 @@ def answer(*, machine_ids: Collection[UUID], now: datetime) -> dict[UUID, SyncRe
             revision=revision,
             desired=desired.get(machine_id, ()),
             validators=validators,
+            volumes=volumes.get(machine_id, ()),
         )
         for machine_id, revision in revisions.items()
     }
@@ -195,6 +199,10 @@ def _take_in_together(some: Sequence[Taken], now: datetime) -> list[Outcome]:
             # Before the states: a placement that ends with this report is charged in full.
             record(sent=sent, now=now)
         follow(found=found, now=now)
+        observe_volumes(
+            told={one.machine_id: one.request.volumes for one in new if one.request.volumes},
+            now=now,
+        )
         for one in new:
             if one.request.hardware is not None:
                 refresh(machine_id=one.machine_id, now=now)

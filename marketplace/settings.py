@@ -51,6 +51,7 @@ INSTALLED_APPS = [
             "marketplace.verification",
             "marketplace.offers",
             "marketplace.placements",
+            "marketplace.volumes",
             "marketplace.metering",
             "marketplace.telemetry",
             "marketplace.rentals",

@@ -10,14 +10,29 @@ from ninja import Header, Query, Router, Status
 from marketplace.accounts.bearer import ApiKeyBearer, caller
 from marketplace.metering import queries as metering
 from marketplace.rentals import queries
-from marketplace.rentals.actions import end, extend, forget, rent
+from marketplace.rentals.actions import (
+    change,
+    end,
+    extend,
+    forget,
+    rent,
+    reset,
+    restart,
+    start,
+    stop,
+)
 from marketplace.rentals.schemas import (
+    ChangeRequest,
     ExtendRequest,
     Receipts,
+    RegistryLoginRequest,
     RentalList,
     RentalReply,
     RentalRequest,
 )
+from marketplace.rentals.workload import Parts
+from marketplace.volumes.actions import claim
+from protocol.agent import RegistryLogin
 
 router = Router(tags=["rentals"], auth=ApiKeyBearer())
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
@@ -35,13 +50,24 @@ def create(
     rental = rent.rent(
         renter_id=renter.pk,
         offer_id=payload.offer_id,
-        parts={"image": payload.image, "environment": payload.environment},
+        parts={
+            "image": payload.image,
+            "environment": payload.environment,
+            "command": tuple(payload.command),
+            "ports": tuple(payload.ports),
+            "runtime": payload.runtime,
+        },
         resources=payload.resources,
         lease_s=payload.lease_s,
         cap_microusd=payload.cap_microusd,
         ssh_key_ids=payload.ssh_key_ids,
         bid_microusd=payload.bid_microusd,
         price_hour_microusd_max=payload.price_hour_microusd_max,
+        volumes=[
+            claim.Asked(name=volume.name, path=volume.path, size_bytes=volume.size_bytes)
+            for volume in payload.volumes
+        ],
+        registry_login=_login(payload.registry_login),
         idempotency_key=idempotency_key or str(uuid4()),
         now=now,
     )
@@ -61,6 +87,48 @@ def index(
 @router.get("/rentals/{rental_id}", response=RentalReply)
 def show(request: HttpRequest, rental_id: UUID) -> RentalReply:
     """Show one of your rentals."""
+    return RentalReply.of(queries.view(rental_id, caller(request).pk, timezone.now()))
+
+
+@router.post("/rentals/{rental_id}/stop", response=RentalReply)
+def stop_rental(request: HttpRequest, rental_id: UUID) -> RentalReply:
+    """Stop a rental and keep its files, ports and volumes: nothing after this call is charged."""
+    now = timezone.now()
+    stop.stop(rental_id=rental_id, renter_id=caller(request).pk, now=now)
+    return RentalReply.of(queries.view(rental_id, caller(request).pk, now))
+
+
+@router.post("/rentals/{rental_id}/start", response=RentalReply)
+def start_rental(request: HttpRequest, rental_id: UUID) -> RentalReply:
+    """Start a stopped rental again, on free GPUs of its machine; its lease is the one it had."""
+    now = timezone.now()
+    start.start(rental_id=rental_id, renter_id=caller(request).pk, now=now)
+    return RentalReply.of(queries.view(rental_id, caller(request).pk, now))
+
+
+@router.post("/rentals/{rental_id}/restart", response=RentalReply)
+def restart_rental(request: HttpRequest, rental_id: UUID) -> RentalReply:
+    """Start a running rental's container anew; its files stay."""
+    restart.restart(rental_id=rental_id, renter_id=caller(request).pk)
+    return RentalReply.of(queries.view(rental_id, caller(request).pk, timezone.now()))
+
+
+@router.post("/rentals/{rental_id}/reset", response=RentalReply)
+def reset_rental(request: HttpRequest, rental_id: UUID) -> RentalReply:
+    """Throw a running rental's files away, but for its volumes, and begin with its image again."""
+    reset.reset(rental_id=rental_id, renter_id=caller(request).pk)
+    return RentalReply.of(queries.view(rental_id, caller(request).pk, timezone.now()))
+
+
+@router.patch("/rentals/{rental_id}", response=RentalReply)
+def change_rental(request: HttpRequest, rental_id: UUID, payload: ChangeRequest) -> RentalReply:
+    """Change what a running rental runs; what ran before goes on until the new one does."""
+    change.change(
+        rental_id=rental_id,
+        renter_id=caller(request).pk,
+        parts=_parts(payload),
+        registry_login=_login(payload.registry_login),
+    )
     return RentalReply.of(queries.view(rental_id, caller(request).pk, timezone.now()))
 
 
@@ -114,3 +182,24 @@ def receipts(
         cost_microusd=rental.meter.charged_microusd,
         next_cursor=page.next_sequence,
     )
+
+
+def _login(payload: RegistryLoginRequest | None) -> RegistryLogin | None:
+    if payload is None:
+        return None
+    return RegistryLogin(username=payload.username, password=payload.password)
+
+
+def _parts(payload: ChangeRequest) -> Parts:
+    parts: Parts = {}
+    if payload.image is not None:
+        parts["image"] = payload.image
+    if payload.environment is not None:
+        parts["environment"] = payload.environment
+    if payload.command is not None:
+        parts["command"] = tuple(payload.command)
+    if payload.ports is not None:
+        parts["ports"] = tuple(payload.ports)
+    if payload.runtime is not None:
+        parts["runtime"] = payload.runtime
+    return parts

@@ -1,6 +1,7 @@
 """This will answer what a renter's rentals are doing and what they cost."""
 
 import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -12,7 +13,7 @@ from marketplace.domain.problem import Refused
 from marketplace.domain.rental import RentalState, state_of
 from marketplace.placements.models import Placement
 from marketplace.rentals.models import Rental
-from protocol.agent import PublishedPort
+from marketplace.volumes.models import Volume
 
 VIEWS_MAX = 100
 #: how an active rental whose door was found shut is doing
@@ -25,6 +26,25 @@ class RentalUnknown(Refused):
     code = "not_found"
     status = 404
     sentence = "You have no such rental."
+
+
+@dataclass(frozen=True, slots=True)
+class RentalPort:
+    """A TCP port that the rental asked for."""
+
+    inside: int
+    #: of the machine's address; None: not published yet
+    outside: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class MountedVolume:
+    """A volume of a rental. An empty name: its renter has deleted it since."""
+
+    id: UUID
+    name: str
+    path: str
+    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +71,8 @@ class RentalView:
     change_code: str
     change_reason: str
     #: in the order in which they were asked for
-    ports: tuple[PublishedPort, ...]
+    ports: tuple[RentalPort, ...]
+    volumes: tuple[MountedVolume, ...]
     cpus: int
     gpus: int
     ram_bytes: int
@@ -89,7 +110,8 @@ def view(rental_id: UUID, renter_id: int, now: datetime) -> RentalView:
 
     :raises RentalUnknown: when there is none.
     """
-    return _view(find(rental_id, renter_id))
+    rental = find(rental_id, renter_id)
+    return _view(rental, _volumes([rental]))
 
 
 def views(
@@ -114,8 +136,9 @@ def views(
         )
     found = list(rentals.order_by("-started_at", "id")[: rows_max + 1])
     page = found[:rows_max]
+    volumes = _volumes(page)
     return Views(
-        items=tuple(_view(rental) for rental in page),
+        items=tuple(_view(rental, volumes) for rental in page),
         next_id=page[-1].id if len(found) > rows_max else None,
     )
 
@@ -143,7 +166,35 @@ def _progress(placement: Placement, state: RentalState) -> str:
     return placement.progress
 
 
-def _view(rental: Rental) -> RentalView:
+def _ports(placement: Placement) -> tuple[RentalPort, ...]:
+    published = {port["inside"]: port["outside"] for port in placement.ports}
+    asked = placement.workload.get("ports", ())
+    return tuple(RentalPort(inside, published.get(inside)) for inside in asked)
+
+
+def _volumes(rentals: Sequence[Rental]) -> dict[UUID, Volume]:
+    """Return the volumes that the rentals have or had, in one query where they have any."""
+    ids = {UUID(mount["volume_id"]) for rental in rentals for mount in _mounts(rental)}
+    found = Volume.objects.filter(id__in=ids).order_by("id") if ids else ()
+    return {volume.id: volume for volume in found}
+
+
+def _mounts(rental: Rental) -> Sequence[dict[str, str]]:
+    mounts: Sequence[dict[str, str]] = rental.placement.workload.get("volumes", ())
+    return mounts
+
+
+def _mounted(mount: Mapping[str, str], volumes: Mapping[UUID, Volume]) -> MountedVolume:
+    volume = volumes.get(UUID(mount["volume_id"]))
+    return MountedVolume(
+        id=UUID(mount["volume_id"]),
+        name=volume.name if volume else "",
+        path=mount["path"],
+        size_bytes=volume.size_bytes if volume else 0,
+    )
+
+
+def _view(rental: Rental, volumes: Mapping[UUID, Volume]) -> RentalView:
     placement, meter = rental.placement, rental.meter
     state = state_of(
         PlacementState(placement.state),
@@ -168,7 +219,8 @@ def _view(rental: Rental) -> RentalView:
         changing=placement.former_workload is not None,
         change_code=placement.change_code,
         change_reason=placement.change_reason,
-        ports=tuple(PublishedPort.model_validate(port) for port in placement.ports),
+        ports=_ports(placement),
+        volumes=tuple(_mounted(mount, volumes) for mount in _mounts(rental)),
         cpus=placement.cpus,
         gpus=len(placement.gpu_uuids),
         ram_bytes=placement.memory_bytes,

@@ -8,31 +8,78 @@ from ninja import Schema
 from pydantic import Field
 
 from marketplace.rentals.queries import RentalView
+from marketplace.volumes.models import NAME
 from protocol.hardware import Resources
 from protocol.receipts import SignedInterval
+from protocol.workload import PORTS_MOST, VOLUMES_MOST, Port
+
+Image = Annotated[str, Field(min_length=1, max_length=500)]
+Command = Annotated[list[Annotated[str, Field(max_length=4096)]], Field(max_length=256)]
+Environment = Annotated[
+    dict[
+        Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")],
+        # No process can have a variable with a NUL in it.
+        Annotated[str, Field(max_length=8192, pattern=r"^[^\x00]*$")],
+    ],
+    Field(max_length=200),
+]
+Ports = Annotated[list[Port], Field(max_length=PORTS_MOST)]
+Runtime = Annotated[str, Field(max_length=63)]
+
+
+class VolumeRequest(Schema):
+    """A volume of yours on this machine, or a new one."""
+
+    name: Annotated[str, Field(pattern=NAME)]
+    #: where it is inside, such as /data
+    path: Annotated[str, Field(max_length=255)]
+    #: of a new one, reserved at once; null: it is there already
+    size_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 50)] | None = None
+
+
+class RegistryLoginRequest(Schema):
+    """Who may fetch a private image: kept encrypted until it is on the machine, then deleted."""
+
+    username: Annotated[str, Field(min_length=1, max_length=255)]
+    password: Annotated[str, Field(min_length=1, max_length=4096, repr=False)]
 
 
 class RentalRequest(Schema):
     offer_id: UUID
-    image: Annotated[str, Field(min_length=1, max_length=500)]
+    image: Image
     resources: Resources
     #: seconds; at least one of lease_s and cap_microusd
     lease_s: Annotated[int, Field(gt=0, le=366 * 86_400)] | None = None
     cap_microusd: Annotated[int, Field(gt=0, le=10**15)] | None = None
     #: null: all your keys
     ssh_key_ids: Annotated[list[UUID], Field(max_length=50)] | None = None
-    environment: Annotated[
-        dict[
-            Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")],
-            # No process can have a variable with a NUL in it.
-            Annotated[str, Field(max_length=8192, pattern=r"^[^\x00]*$")],
-        ],
-        Field(max_length=200),
-    ] = Field(default_factory=dict)
+    environment: Environment = Field(default_factory=dict)
+    #: empty: the image's own
+    command: Command = Field(default_factory=list)
+    #: TCP ports inside that the machine publishes beside the SSH door; it chooses the ports outside
+    ports: Ports = Field(default_factory=list)
+    volumes: Annotated[list[VolumeRequest], Field(max_length=VOLUMES_MOST)] = Field(
+        default_factory=list
+    )
+    registry_login: RegistryLoginRequest | None = None
+    #: what starts the container, such as runsc, where the host has it; empty: the host's choice
+    runtime: Runtime = ""
     #: an hour, instead of the offer's price; only where the offer names a floor for bids
     bid_microusd: Annotated[int, Field(gt=0, le=10**15)] | None = None
     #: refuse with price_raised if an hour costs more by now; null: any price
     price_hour_microusd_max: Annotated[int, Field(ge=0, le=10**15)] | None = None
+
+
+class ChangeRequest(Schema):
+    """What is left out stays as it is; what is named replaces all of it."""
+
+    image: Image | None = None
+    environment: Environment | None = None
+    command: Command | None = None
+    ports: Ports | None = None
+    runtime: Runtime | None = None
+    #: for a private image
+    registry_login: RegistryLoginRequest | None = None
 
 
 class ExtendRequest(Schema):
@@ -51,6 +98,30 @@ class Ssh(Schema):
     command: str
 
 
+class PortReply(Schema):
+    inside: int
+    #: of the machine's address; null: not published yet
+    outside: int | None
+
+
+class VolumeReply(Schema):
+    id: UUID
+    #: empty: you deleted it since
+    name: str
+    path: str
+    size_bytes: int
+
+
+class Change(Schema):
+    """How the newest change is doing."""
+
+    #: the machine has not made it yet; what ran before goes on
+    pending: bool
+    #: why it could not be made, such as image_pull_failed; what ran before goes on. Else empty
+    problem_code: str
+    problem: str
+
+
 class RentalReply(Schema):
     id: UUID
     state: str
@@ -63,6 +134,12 @@ class RentalReply(Schema):
     placement_id: UUID
     offer_id: UUID
     image: str
+    command: list[str]
+    #: rises with every change of image, command, environment, ports or runtime
+    edition: int
+    change: Change
+    ports: list[PortReply]
+    volumes: list[VolumeReply]
     resources: Resources
     price_hour_microusd: int
     worst_total_microusd: int
@@ -96,6 +173,15 @@ class RentalReply(Schema):
             placement_id=view.placement_id,
             offer_id=view.offer_id,
             image=view.image,
+            command=list(view.command),
+            edition=view.edition,
+            change=Change(
+                pending=view.changing,
+                problem_code=view.change_code,
+                problem=view.change_reason,
+            ),
+            ports=[PortReply.from_orm(port) for port in view.ports],
+            volumes=[VolumeReply.from_orm(volume) for volume in view.volumes],
             resources=Resources.of(
                 cpus=view.cpus,
                 ram_bytes=view.ram_bytes,

@@ -1,6 +1,8 @@
 """This will put together what a renter asks to run, or say what is wrong with it."""
 
+from collections.abc import Sequence
 from typing import Any, TypedDict
+from uuid import UUID
 
 from pydantic import ValidationError
 
@@ -51,6 +53,18 @@ def changed(former: Workload, parts: Parts) -> Workload:
     :raises WorkloadInvalid: when a part is out of bounds.
     """
     return _checked(former.model_dump() | dict(parts))
+
+
+def with_volumes(workload: Workload, volume_ids: Sequence[UUID], paths: Sequence[str]) -> Workload:
+    """Return the workload with each volume at its path.
+
+    :raises WorkloadInvalid: when a path is no place for a volume.
+    """
+    mounts = [
+        {"volume_id": volume_id, "path": path}
+        for volume_id, path in zip(volume_ids, paths, strict=True)
+    ]
+    return _checked(workload.model_dump() | {"volumes": mounts}) if mounts else workload
 
 
 def _checked(content: dict[str, Any]) -> Workload:

@@ -24,6 +24,7 @@ from marketplace.placements.actions.place import place
 from marketplace.rentals import workload as workloads
 from marketplace.rentals.doors import check_doors
 from marketplace.rentals.models import Rental
+from marketplace.volumes.actions import claim
 from protocol.agent import RegistryLogin
 from protocol.hardware import Resources
 from protocol.message import canonical_bytes
@@ -77,6 +78,29 @@ class Terms:
     funded_until: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Everything that a renter asks of one offer."""
+
+    offer_id: UUID
+    workload: Workload
+    limits: Limits
+    #: None: all of the renter's
+    ssh_key_ids: Sequence[UUID] | None
+    volumes: Sequence[claim.Asked]
+    registry_login: RegistryLogin | None
+
+    @property
+    def digest(self) -> str:
+        """Return what tells this request from another."""
+        keys = None if self.ssh_key_ids is None else sorted(map(str, self.ssh_key_ids))
+        # Of a login only the name: a digest of the password would outlive it.
+        username = self.registry_login.username if self.registry_login else ""
+        volumes = [astuple(volume) for volume in self.volumes]
+        others = repr((str(self.offer_id), astuple(self.limits), keys, username, volumes))
+        return hashlib.sha256(canonical_bytes(self.workload) + others.encode()).hexdigest()
+
+
 def rent(
     *,
     renter_id: int,
@@ -90,73 +114,47 @@ def rent(
     now: datetime,
     bid_microusd: int | None = None,
     price_hour_microusd_max: int | None = None,
+    volumes: Sequence[claim.Asked] = (),
     registry_login: RegistryLogin | None = None,
 ) -> Rental:
     """Return the new rental, or the one that this key already started.
 
     :raises Refused: with its own code when anything is in the way; then nothing is held or placed.
     """
-    workload = workloads.new(parts, resources=resources)
-    keys = None if ssh_key_ids is None else sorted(map(str, ssh_key_ids))
-    limits = Limits(lease_s, cap_microusd, bid_microusd, price_hour_microusd_max)
-    # Of a login only the name: a digest of the password would outlive it.
-    username = registry_login.username if registry_login else ""
-    asked = (str(offer_id), astuple(limits), keys, username)
-    digest = hashlib.sha256(canonical_bytes(workload) + repr(asked).encode()).hexdigest()
-    if (known := _known(renter_id, idempotency_key, digest)) is not None:
+    asked = Asked(
+        offer_id=offer_id,
+        workload=workloads.new(parts, resources=resources),
+        limits=Limits(lease_s, cap_microusd, bid_microusd, price_hour_microusd_max),
+        ssh_key_ids=ssh_key_ids,
+        volumes=tuple(volumes),
+        registry_login=registry_login,
+    )
+    idempotency = (idempotency_key, asked.digest)
+    if (known := _known(renter_id, *idempotency)) is not None:
         return known
     try:
-        return _start_once(
-            renter_id=renter_id,
-            offer_id=offer_id,
-            workload=workload,
-            limits=limits,
-            ssh_key_ids=ssh_key_ids,
-            registry_login=registry_login,
-            idempotency=(idempotency_key, digest),
-            now=now,
-        )
+        return _rent_once(renter_id, asked, idempotency, now)
     except IntegrityError:
         # The same key came at once for another machine, whose lock is not the one we held.
-        if (known := _known(renter_id, idempotency_key, digest)) is None:
+        if (known := _known(renter_id, *idempotency)) is None:
             raise
         return known
 
 
-def _start_once(
-    *,
-    renter_id: int,
-    offer_id: UUID,
-    workload: Workload,
-    limits: Limits,
-    ssh_key_ids: Sequence[UUID] | None,
-    registry_login: RegistryLogin | None,
-    idempotency: tuple[str, str],
-    now: datetime,
-) -> Rental:
+def _rent_once(renter_id: int, asked: Asked, idempotency: tuple[str, str], now: datetime) -> Rental:
     with transaction.atomic():
         # Everybody locks the machine, then its placements, their meters and the money: start holds
         # the wallet while it waits for a machine that a sync holds otherwise.
-        lock.lock(machine_id=offers.machine_of(offer_id))
+        lock.lock(machine_id=offers.machine_of(asked.offer_id))
         # The same request may have come twice at once: while this one waited, the other one took
         # the room and the money, and its rental is the answer (tests/concurrency).
         if (known := _known(renter_id, *idempotency)) is not None:
             return known
         check_doors(renter_id, now)
-        offer = offers.rentable(offer_id, now=now)
-        _check_room(offer.machine, workload.resources)
-        terms = _terms(offer, workload.resources, limits, now)
-        return _start(
-            renter_id=renter_id,
-            offer=offer,
-            workload=workload,
-            terms=terms,
-            keys=_keys(renter_id, ssh_key_ids),
-            registry_login=registry_login,
-            limits=limits,
-            idempotency=idempotency,
-            now=now,
-        )
+        offer = offers.rentable(asked.offer_id, now=now)
+        _check_room(offer.machine, asked.workload.resources)
+        terms = _terms(offer, asked.workload.resources, asked.limits, now)
+        return _rent(renter_id, asked, offer, terms, idempotency, now)
 
 
 def _known(renter_id: int, idempotency_key: str, digest: str) -> Rental | None:
@@ -224,34 +222,36 @@ def _keys(renter_id: int, ssh_key_ids: Sequence[UUID] | None) -> tuple[str, ...]
     return lines
 
 
-def _start(
-    *,
+def _rent(
     renter_id: int,
+    asked: Asked,
     offer: Offer,
-    workload: Workload,
     terms: Terms,
-    keys: tuple[str, ...],
-    registry_login: RegistryLogin | None,
-    limits: Limits,
     idempotency: tuple[str, str],
     now: datetime,
 ) -> Rental:
     rental_id = uuid4()
+    keys = _keys(renter_id, asked.ssh_key_ids)
     hold = holds.place(
         user_id=renter_id,
         amount_microusd=terms.worst_total_microusd,
         cause=f"rental:{rental_id}:hold",
         now=now,
     )
+    volumes = claim.claim(
+        renter_id=renter_id, machine_id=offer.machine_id, asked=asked.volumes, now=now
+    )
+    paths = [volume.path for volume in asked.volumes]
     placement = place(
         placement_id=uuid4(),
         machine_id=offer.machine_id,
-        workload=workload,
+        workload=workloads.with_volumes(asked.workload, [volume.id for volume in volumes], paths),
         authorized_keys=keys,
-        registry_login=registry_login,
+        registry_login=asked.registry_login,
         funded_until=terms.funded_until,
         now=now,
     )
+    claim.give(volumes=volumes, placement_id=placement.id)
     meter = open_meter(
         placement_id=placement.id,
         host_id=offer.machine.host_id,
@@ -266,8 +266,8 @@ def _start(
         offer=offer,
         placement=placement,
         meter=meter,
-        lease_s=limits.lease_s,
-        cap_microusd=limits.cap_microusd,
+        lease_s=asked.limits.lease_s,
+        cap_microusd=asked.limits.cap_microusd,
         worst_total_microusd=terms.worst_total_microusd,
         idempotency_key=idempotency[0],
         request_digest=idempotency[1],

@@ -1,0 +1,1 @@
+"""Sized folders on a machine that outlive the rentals which use them."""

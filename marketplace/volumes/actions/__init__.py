@@ -1,0 +1,1 @@
+"""The verbs of volumes, one use-case a file."""

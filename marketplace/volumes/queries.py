@@ -1,0 +1,40 @@
+"""This will read volumes for the sync, the rentals and their renters."""
+
+from collections.abc import Collection
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from marketplace.domain.problem import Refused
+from marketplace.volumes.models import Volume
+from protocol.workload import DesiredVolume
+
+
+class VolumeUnknown(Refused):
+    """There is no such volume, or it is somebody else's."""
+
+    code = "not_found"
+    status = 404
+    sentence = "You have no such volume."
+
+
+def of_renter(renter_id: int) -> QuerySet[Volume]:
+    """Return the renter's volumes with their machines and placements, by machine and name.
+
+    One that is being deleted is listed until it is gone, as its name is taken until then.
+    """
+    found = Volume.objects.filter(renter_id=renter_id).select_related("machine", "placement")
+    return found.order_by("machine_id", "name", "id")
+
+
+def desired_by_machine(machine_ids: Collection[UUID]) -> dict[UUID, tuple[DesiredVolume, ...]]:
+    """Return the volumes that each machine shall have or remove, in one query."""
+    found: dict[UUID, list[DesiredVolume]] = {}
+    for volume in Volume.objects.filter(machine_id__in=machine_ids).order_by("created_at", "id"):
+        desired = DesiredVolume(
+            volume_id=volume.id,
+            size_bytes=volume.size_bytes,
+            remove=volume.removed_at is not None,
+        )
+        found.setdefault(volume.machine_id, []).append(desired)
+    return {machine_id: tuple(desired) for machine_id, desired in found.items()}
