@@ -140,6 +140,8 @@ class Deadlines:
     #: beyond the funded time
     running_grace_s: int = 120
     collecting_s: int = 300
+    #: from the end of a job's process until all that it left is stored
+    outputs_s: int = 3600
     #: what a silent machine held is offered again after this
     quarantine_s: int = 3600
 

@@ -94,6 +94,8 @@ def judge(report: Report, *, state: PlacementState, funded_until: datetime, now:
     # From COLLECTING on, the end is what was asked for or what the machine already explained.
     if state is PlacementState.COLLECTING and report.problem_code in (None, LEASE_ENDED):
         return Step(event)
+    if report.exited and report.problem_code is None:
+        return Step(event, code="exited", sentence="The job ended by itself.")
     grace = timedelta(seconds=DEADLINES.running_grace_s)
     if now >= funded_until - grace and report.problem_code in (None, LEASE_ENDED):
         return Step(event, code=LEASE_ENDED, sentence="The paid time is over.")
@@ -104,8 +106,6 @@ def judge(report: Report, *, state: PlacementState, funded_until: datetime, now:
             code=report.problem_code,
             sentence=report.problem_sentence,
         )
-    if report.exited:
-        return Step(event, code="exited", sentence="The job ended by itself.")
     return Step(
         Event.FAIL, blame=ENDED_EARLY.blame, code=ENDED_EARLY.code, sentence=ENDED_EARLY.sentence
     )

@@ -25,6 +25,8 @@ class Meter(models.Model):
     signed_ms = models.BigIntegerField(default=0)
     #: milliseconds that count: signed, inside the lease and after the door answered
     proven_ms = models.BigIntegerField(default=0)
+    #: the most milliseconds that ever count; None: the funded time is the bound
+    proven_ms_max = models.BigIntegerField(null=True)
     #: the server's time up to which seconds were counted; None: nothing yet
     proven_until = models.DateTimeField(null=True)
     charged_ms = models.BigIntegerField(default=0)

@@ -90,6 +90,10 @@ class Placement(models.Model):
     ssh_host = models.CharField(max_length=253, blank=True, default="")
     ssh_port = models.PositiveIntegerField(null=True, blank=True)
     ssh_host_key = models.CharField(max_length=500, blank=True, default="")
+    #: of a job's process; null: it did not exit by itself, or not yet
+    exit_code = models.IntegerField(null=True, blank=True)
+    #: protocol.workload.JobFile: what a job left
+    outputs = models.JSONField(default=list)
     #: rises each time its container starts
     run = models.IntegerField(default=0)
     #: the interval sequence expected next: everything below is stored

@@ -9,6 +9,7 @@ from ninja import Header, Query, Router, Status
 
 from marketplace.accounts.bearer import ApiKeyBearer, caller
 from marketplace.metering import queries as metering
+from marketplace.placements.workload import Parts
 from marketplace.rentals import queries
 from marketplace.rentals.actions import (
     change,
@@ -30,7 +31,6 @@ from marketplace.rentals.schemas import (
     RentalReply,
     RentalRequest,
 )
-from marketplace.rentals.workload import Parts
 from marketplace.volumes.actions import claim
 from protocol.agent import RegistryLogin
 

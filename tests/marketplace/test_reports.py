@@ -50,7 +50,7 @@ def test_machines_that_tell_nothing_new_cost_no_query_of_their_own(
     with django_assert_num_queries(6):
         # By key; begin; lock; write; their placements; end.
         take_in(*(report(on, placements=[one], sent_at_ms=3) for on, one in told))
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         replies = reports.answer(machine_ids=[on.id for on in machines], now=after(2))
     assert [len(replies[on.id].desired) for on in machines] == [1] * count
 

@@ -9,10 +9,11 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from marketplace.domain import money
-from marketplace.domain.placement import LIVE
+from marketplace.domain.placement import LIVE, Blame
 from marketplace.ledger.actions import hold as holds
 from marketplace.metering.models import Meter
 from marketplace.placements.models import Placement
+from protocol.workload import PlacementKind
 
 logger = logging.getLogger(__name__)
 #: meters that one tick looks at; the next tick goes on
@@ -22,6 +23,8 @@ METERS_AT_ONCE = 50
 PPM = 1_000_000
 #: the columns that a charge moves
 CHARGED = ("charged_ms", "charged_until", "charged_microusd", "fee_microusd")
+#: A job costs when it is over: then it is known whether its machine broke it off.
+JOBS = Q(placement__kind=PlacementKind.JOB)
 #: as much of an image's name as a statement shows
 IMAGE_LENGTH_MAX = 120
 #: how long after the end a machine that did not say GONE may still send what it signed
@@ -32,7 +35,7 @@ def charge_all(*, now: datetime) -> int:
     """Charge every meter that has proven seconds or whose placement ended; return how many."""
     due = (
         Meter.objects.filter(closed_at=None)
-        .filter(Q(proven_ms__gt=F("charged_ms")) | ~Q(placement__state__in=LIVE))
+        .filter(Q(proven_ms__gt=F("charged_ms")) & ~JOBS | ~Q(placement__state__in=LIVE))
         .order_by("opened_at", "id")
         .values_list("id", "placement__state")[:METERS_MAX]
     )
@@ -105,6 +108,8 @@ def _post(meters: Sequence[Meter], now: datetime) -> None:
     """Post what the meters have proven and not charged, and count it in them."""
     charges = []
     for meter in meters:
+        if _is_broken_off(meter.placement):
+            continue
         total = money.charge(meter.price_hour_microusd, meter.proven_ms)
         fee = total * meter.fee_ppm // PPM
         if total > meter.charged_microusd:
@@ -115,6 +120,11 @@ def _post(meters: Sequence[Meter], now: datetime) -> None:
         meter.fee_microusd = fee
     if charges:
         holds.capture_all(charges=charges, now=now)
+
+
+def _is_broken_off(placement: Placement) -> bool:
+    """Say whether a job came to nothing by its machine's fault, and so costs nothing."""
+    return placement.kind == PlacementKind.JOB and placement.blame == Blame.MACHINE
 
 
 def _charge_of(meter: Meter, total_microusd: int, fee_microusd: int) -> holds.Charge:

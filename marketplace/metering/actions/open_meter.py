@@ -14,6 +14,7 @@ def open_meter(
     price_hour_microusd: int,
     fee_ppm: int,
     now: datetime,
+    proven_ms_max: int | None = None,
 ) -> Meter:
     """Return the meter that charges ``hold_id`` for what the placement proves."""
     return Meter.objects.create(
@@ -22,5 +23,6 @@ def open_meter(
         hold_id=hold_id,
         price_hour_microusd=price_hour_microusd,
         fee_ppm=fee_ppm,
+        proven_ms_max=proven_ms_max,
         opened_at=now,
     )

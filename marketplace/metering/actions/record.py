@@ -27,6 +27,7 @@ from protocol.receipts import (
     check_next,
     digest,
 )
+from protocol.workload import PlacementKind
 
 logger = logging.getLogger(__name__)
 #: Intervals that a placement may have: these, which its restarts use up, and one each INTERVAL_S
@@ -36,7 +37,7 @@ INTERVALS_FREE, INTERVAL_S = 100, 5
 DRIFT_PART, DRIFT = 100, timedelta(minutes=1)
 #: of a placement: what decides about no interval
 UNREAD = (
-    *("workload", "authorized_keys", "gpu_uuids", "deadline_at", "created_at", "accepted_at"),
+    *("workload", "authorized_keys", "gpu_uuids", "deadline_at", "outputs"),
     *("running_at", "reachable_at", "look_due_at", "ended_at", "gone_at", "freed_at"),
 )
 #: the columns of a meter that an interval moves
@@ -146,7 +147,8 @@ def _continue(chain: _Chain, intervals: Sequence[SignedInterval], now: datetime)
         if not _continues(signed.interval, previous):
             chain.unbroken_from_age_ms = signed.interval.from_age_ms
         chain.previous = signed.interval
-        _store(chain, signed, _billable(chain, signed.interval, now), now)
+        stretch = _billable(chain, signed.interval, now)
+        _store(chain, signed, _within(chain.meter, stretch), now)
     _tell_refused(chain.meter.placement, _refused(refusals, chain.previous))
 
 
@@ -245,7 +247,10 @@ def _billable(chain: _Chain, interval: Interval, now: datetime) -> Stretch | Non
         to_age_ms=interval.to_age_ms,
         age_ms=told.age_ms if told is not None and same_run else None,
         received_at=now,
-        nonce_at=nonce.issued_at(interval.nonce, secret=secret, machine_id=machine_id),
+        # A job's end is no secret of its machine's: it said so, and was heard, after it.
+        nonce_at=now
+        if placement.kind == PlacementKind.JOB
+        else nonce.issued_at(interval.nonce, secret=secret, machine_id=machine_id),
         bounds=Bounds(
             door=_door(placement, now),
             proven_until=chain.meter.proven_until,
@@ -256,12 +261,24 @@ def _billable(chain: _Chain, interval: Interval, now: datetime) -> Stretch | Non
 
 
 def _door(placement: Placement, now: datetime) -> Stretch | None:
+    if placement.kind == PlacementKind.JOB:
+        # It has none: what it may cost lies between two words of its machine (ADR 10).
+        return Stretch(placement.accepted_at or placement.created_at, now)
     if placement.door is None:
         return None
     stop_at = placement.stop_requested_at
     if stop_at is None and placement.funded_until <= now:
         stop_at = placement.funded_until
     return doors.proven(placement.door, stop_at=stop_at)
+
+
+def _within(meter: Meter, stretch: Stretch | None) -> Stretch | None:
+    """Return what of the stretch the meter still counts."""
+    if stretch is None or meter.proven_ms_max is None:
+        return stretch
+    left = timedelta(milliseconds=meter.proven_ms_max - meter.proven_ms)
+    counted = Stretch(stretch.start, min(stretch.end, stretch.start + left))
+    return counted if counted.ms > 0 else None
 
 
 def _store(chain: _Chain, signed: SignedInterval, stretch: Stretch | None, now: datetime) -> None:

@@ -155,6 +155,8 @@ def _details(placement: Placement, one: ObservedPlacement, now: datetime) -> dic
         told["ssh_port"] = one.ssh_port
     if one.ssh_host_key:
         told["ssh_host_key"] = one.ssh_host_key
+    if placement.kind == PlacementKind.JOB:
+        told |= _result(one)
     if one.state == ObservedState.GONE:
         told["gone_at"] = now
     if _goes_on(placement, one) and placement.deadline_at and placement.accepted_at:
@@ -167,6 +169,13 @@ def _details(placement: Placement, one: ObservedPlacement, now: datetime) -> dic
             deadline_at=placement.deadline_at, accepted_at=placement.accepted_at, now=now
         )
     return {name: value for name, value in told.items() if getattr(placement, name) != value}
+
+
+def _result(one: ObservedPlacement) -> dict[str, Any]:
+    told: dict[str, Any] = {} if one.exit_code is None else {"exit_code": one.exit_code}
+    if one.outputs:
+        told["outputs"] = [file.model_dump() for file in one.outputs]
+    return told
 
 
 def _goes_on(placement: Placement, one: ObservedPlacement) -> bool:

@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
 
 from marketplace.domain.placement import (
+    DEADLINES,
     ENDED,
     Event,
     PlacementState,
@@ -19,6 +20,7 @@ from marketplace.machines.actions import desire, lock
 from marketplace.placements.actions import free
 from marketplace.placements.models import Placement, PlacementEvent
 from protocol.agent import Want
+from protocol.workload import PlacementKind
 
 logger = logging.getLogger(__name__)
 #: what a state that the marketplace itself enters asks of the machine
@@ -51,7 +53,10 @@ def apply(
     columns["deadline_at"] = deadline(
         new, now=now, funded_until=placement.funded_until, awaits_door=placement.awaits_door
     )
-    if new in WANTS:
+    if placement.kind == PlacementKind.JOB and event is Event.COLLECT:
+        # It ended by itself: to ask for its end would have its outputs thrown away.
+        columns["deadline_at"] = now + timedelta(seconds=DEADLINES.outputs_s)
+    elif new in WANTS:
         columns["want"] = WANTS[new]
     if new == PlacementState.STOPPED:
         columns["holds_compute"] = False

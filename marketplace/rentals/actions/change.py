@@ -8,8 +8,8 @@ from marketplace.domain.problem import Refused
 from marketplace.placements.actions.alter import alter
 from marketplace.placements.models import Placement
 from marketplace.placements.registry_login import seal
+from marketplace.placements.workload import Parts, changed
 from marketplace.rentals import queries
-from marketplace.rentals.workload import Parts, changed
 from protocol.agent import RegistryLogin
 from protocol.workload import Workload
 

@@ -13,9 +13,9 @@ from marketplace.domain.placement import LIVE
 from marketplace.domain.problem import Refused
 from marketplace.ledger.actions import hold as holds
 from marketplace.machines.actions import lock
+from marketplace.metering.actions.begin import IdempotencyConflict
 from marketplace.placements.actions.extend_funding import extend_funding
 from marketplace.rentals import queries
-from marketplace.rentals.actions.rent import IdempotencyConflict
 from marketplace.rentals.models import Extension, Rental
 from protocol.agent import Want
 

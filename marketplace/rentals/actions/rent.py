@@ -3,34 +3,32 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID, uuid4
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from marketplace.accounts import queries as accounts
-from marketplace.domain import pricing
-from marketplace.domain.matching import Slice, check_fits
-from marketplace.domain.money import MicroUsd
 from marketplace.domain.problem import Refused
-from marketplace.ledger.actions import hold as holds
 from marketplace.machines.actions import lock
-from marketplace.machines.models import Machine
-from marketplace.metering.actions.open_meter import open_meter
+from marketplace.metering.actions.begin import (
+    IdempotencyConflict,
+    Limits,
+    Terms,
+    begin,
+    check_room,
+    terms_of,
+)
 from marketplace.offers import queries as offers
 from marketplace.offers.models import Offer
-from marketplace.placements.actions.place import place
-from marketplace.rentals import workload as workloads
+from marketplace.placements import workload as workloads
 from marketplace.rentals.doors import check_doors
 from marketplace.rentals.models import Rental
 from marketplace.volumes.actions import claim
 from protocol.agent import RegistryLogin
 from protocol.hardware import Resources
 from protocol.message import canonical_bytes
-from protocol.workload import Workload
-
-CPUS_MIN, MEMORY_BYTES_MIN, DISK_BYTES_MIN = 1, 64 << 20, 256 << 20
+from protocol.workload import PlacementKind, Workload
 
 
 class SshKeyMissing(Refused):
@@ -39,43 +37,6 @@ class SshKeyMissing(Refused):
     code = "ssh_key_missing"
     status = 409
     sentence = "Add an SSH public key first, so that you can log in."
-
-
-class RequestTooSmall(Refused):
-    """Less than a container needs to start."""
-
-    code = "invalid"
-    status = 422
-    sentence = "Ask for at least 1 CPU, 64 MiB of memory and 256 MiB of disk."
-
-
-class IdempotencyConflict(Refused):
-    """The key was used with another request."""
-
-    code = "idempotency_conflict"
-    status = 409
-    sentence = "This idempotency key was used for a different request; use a new key."
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What bounds the rental, as the renter wrote it. None: not given."""
-
-    lease_s: int | None
-    cap_microusd: int | None
-    #: per hour, where the host takes bids
-    bid_microusd: int | None
-    #: the highest price of an hour that the renter agreed to
-    price_hour_microusd_max: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What the renter agrees to pay."""
-
-    price_hour_microusd: MicroUsd
-    worst_total_microusd: MicroUsd
-    funded_until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +84,7 @@ def rent(
     """
     asked = Asked(
         offer_id=offer_id,
-        workload=workloads.new(parts, resources=resources),
+        workload=workloads.new(PlacementKind.RENTAL, parts, resources=resources),
         limits=Limits(lease_s, cap_microusd, bid_microusd, price_hour_microusd_max),
         ssh_key_ids=ssh_key_ids,
         volumes=tuple(volumes),
@@ -152,8 +113,8 @@ def _rent_once(renter_id: int, asked: Asked, idempotency: tuple[str, str], now: 
             return known
         check_doors(renter_id, now)
         offer = offers.rentable(asked.offer_id, now=now)
-        _check_room(offer.machine, asked.workload.resources)
-        terms = _terms(offer, asked.workload.resources, asked.limits, now)
+        check_room(offer.machine, asked.workload.resources)
+        terms = terms_of(offer, asked.workload.resources, asked.limits, now)
         return _rent(renter_id, asked, offer, terms, idempotency, now)
 
 
@@ -162,56 +123,6 @@ def _known(renter_id: int, idempotency_key: str, digest: str) -> Rental | None:
     if rental is not None and rental.request_digest != digest:
         raise IdempotencyConflict
     return rental
-
-
-def _check_room(machine: Machine, resources: Resources) -> None:
-    asked = Slice.of(resources)
-    if (
-        asked.cpus < CPUS_MIN
-        or asked.memory_bytes < MEMORY_BYTES_MIN
-        or asked.disk_bytes < DISK_BYTES_MIN
-    ):
-        raise RequestTooSmall
-    check_fits(asked, total=machine.total, free=machine.free)
-
-
-def _terms(
-    offer: Offer,
-    resources: Resources,
-    limits: Limits,
-    now: datetime,
-) -> Terms:
-    price = _price_hour(offer, resources, limits.bid_microusd)
-    pricing.check_price(price, at_most_microusd=limits.price_hour_microusd_max)
-    term_ms = pricing.term_ms(
-        price_hour_microusd=price,
-        lease_s=limits.lease_s,
-        cap_microusd=limits.cap_microusd,
-        longest_term_s=offer.longest_term_s,
-    )
-    return Terms(
-        price_hour_microusd=price,
-        worst_total_microusd=pricing.worst_of_term(price, term_ms),
-        funded_until=now + timedelta(milliseconds=term_ms),
-    )
-
-
-def _price_hour(offer: Offer, resources: Resources, bid_microusd: int | None) -> MicroUsd:
-    price = pricing.price_hour(
-        Slice.of(resources),
-        total=offer.machine.total,
-        price_unit_microusd=offer.price_unit_microusd,
-    )
-    if bid_microusd is None:
-        return price
-    if offer.bid_floor_microusd is None:
-        raise pricing.BidsNotTaken
-    floor = pricing.floor_hour(
-        price_hour_microusd=price,
-        price_unit_microusd=offer.price_unit_microusd,
-        floor_unit_microusd=offer.bid_floor_microusd,
-    )
-    return pricing.check_bid(bid_microusd, price_hour_microusd=price, floor_hour_microusd=floor)
 
 
 def _keys(renter_id: int, ssh_key_ids: Sequence[UUID] | None) -> tuple[str, ...]:
@@ -232,39 +143,26 @@ def _rent(
 ) -> Rental:
     rental_id = uuid4()
     keys = _keys(renter_id, asked.ssh_key_ids)
-    hold = holds.place(
-        user_id=renter_id,
-        amount_microusd=terms.worst_total_microusd,
-        cause=f"rental:{rental_id}:hold",
-        now=now,
-    )
     volumes = claim.claim(
         renter_id=renter_id, machine_id=offer.machine_id, asked=asked.volumes, now=now
     )
     paths = [volume.path for volume in asked.volumes]
-    placement = place(
-        placement_id=uuid4(),
-        machine_id=offer.machine_id,
+    meter = begin(
+        renter_id=renter_id,
+        offer=offer,
         workload=workloads.with_volumes(asked.workload, [volume.id for volume in volumes], paths),
-        authorized_keys=keys,
+        terms=terms,
+        keys=keys,
         registry_login=asked.registry_login,
-        funded_until=terms.funded_until,
+        cause=f"rental:{rental_id}:hold",
         now=now,
     )
-    claim.give(volumes=volumes, placement_id=placement.id)
-    meter = open_meter(
-        placement_id=placement.id,
-        host_id=offer.machine.host_id,
-        hold_id=hold.id,
-        price_hour_microusd=terms.price_hour_microusd,
-        fee_ppm=settings.FEE_PPM,
-        now=now,
-    )
+    claim.give(volumes=volumes, placement_id=meter.placement_id)
     return Rental.objects.create(
         id=rental_id,
         renter_id=renter_id,
         offer=offer,
-        placement=placement,
+        placement_id=meter.placement_id,
         meter=meter,
         lease_s=asked.limits.lease_s,
         cap_microusd=asked.limits.cap_microusd,

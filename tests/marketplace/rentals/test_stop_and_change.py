@@ -14,10 +14,10 @@ from marketplace.metering.actions.charge import charge_all
 from marketplace.metering.models import Meter
 from marketplace.placements.actions.alter import NotRunning
 from marketplace.placements.models import Placement
+from marketplace.placements.workload import ImageMalformed, WorkloadInvalid
 from marketplace.rentals import queries
 from marketplace.rentals.actions import change, end, expire, extend, reset, restart, start, stop
 from marketplace.rentals.models import Rental
-from marketplace.rentals.workload import ImageMalformed, WorkloadInvalid
 from protocol.agent import ObservedState, RegistryLogin, SyncReply
 from protocol.hardware import Resources
 from tests.marketplace.rentals.market import CPU_HOUR_MICROUSD, Market, give_key

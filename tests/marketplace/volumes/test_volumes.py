@@ -8,10 +8,10 @@ import pytest
 from marketplace.accounts.models import User
 from marketplace.domain.matching import OfferTaken
 from marketplace.ledger import queries as ledger
+from marketplace.placements.workload import WorkloadInvalid
 from marketplace.rentals import queries as rentals
 from marketplace.rentals.actions import end
 from marketplace.rentals.models import Rental
-from marketplace.rentals.workload import WorkloadInvalid
 from marketplace.volumes import queries
 from marketplace.volumes.actions.claim import (
     VOLUMES_MAX,

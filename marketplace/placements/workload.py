@@ -26,7 +26,7 @@ class WorkloadInvalid(Refused):
 
 
 class Parts(TypedDict, total=False):
-    """What may be asked for when renting and changed later."""
+    """What may be asked for at the start, and of a rental be changed later."""
 
     image: str
     command: tuple[str, ...]
@@ -37,13 +37,13 @@ class Parts(TypedDict, total=False):
     runtime: str
 
 
-def new(parts: Parts, **fixed: Any) -> Workload:
-    """Return a rental's workload; ``fixed`` is what is not changed later: resources, volumes.
+def new(kind: PlacementKind, parts: Parts, **fixed: Any) -> Workload:
+    """Return a workload; ``fixed`` is what is never changed: resources, volumes, a job's inputs.
 
     :raises ImageMalformed: when no image can have that name.
     :raises WorkloadInvalid: when a part is out of bounds.
     """
-    return _checked({"kind": PlacementKind.RENTAL, **parts, **fixed})
+    return _checked({"kind": kind, **parts, **fixed})
 
 
 def changed(former: Workload, parts: Parts) -> Workload:
