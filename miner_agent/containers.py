@@ -20,7 +20,7 @@ from miner_agent.domain.container_spec import (
     ContainerSpec,
     NetworkSpec,
 )
-from miner_agent.domain.gpus import GpuAccess
+from miner_agent.domain.gpus import GpuAccess, GpuGrant
 from miner_agent.domain.reconcile import Container
 from miner_agent.domain.root_inside import Ids
 from miner_agent.engine import Engine, EngineRefused, answers
@@ -250,7 +250,7 @@ def _create_arguments(api: Any, spec: ContainerSpec, labels: dict[str, str]) -> 
         log_config=LogConfig(type="json-file", config={"max-size": "1m", "max-file": "2"}),
         port_bindings={f"{spec.port_inside}/tcp": (spec.bind_address, spec.port)},
         dns=list(spec.dns) or None,
-        device_requests=_device_requests(spec),
+        device_requests=device_requests(spec.gpus),
     )
     host_config["CgroupnsMode"] = "private"
     return {
@@ -273,11 +273,11 @@ def _binds(mounts: Mapping[str, str], *, mode: str) -> dict[str, dict[str, str]]
     return {outside: {"bind": inside, "mode": mode} for outside, inside in mounts.items()}
 
 
-def _device_requests(spec: ContainerSpec) -> list[Any] | None:
+def device_requests(gpus: GpuGrant) -> list[Any] | None:
     """Ask for exactly these GPUs; a mere count would always hand out the first ones."""
-    devices = list(spec.gpus.devices)
+    devices = list(gpus.devices)
     if not devices:
         return None
-    if spec.gpus.access is GpuAccess.CDI:
+    if gpus.access is GpuAccess.CDI:
         return [DeviceRequest(driver=GpuAccess.CDI, device_ids=devices)]
     return [DeviceRequest(driver=GpuAccess.NVIDIA, device_ids=devices, capabilities=[["gpu"]])]

@@ -14,6 +14,7 @@ from miner_agent.agent import Agent
 from miner_agent.check import check, refuse_unisolated
 from miner_agent.engine import Engine, EngineRefused, EngineUnavailable
 from miner_agent.enrolment import Enrolment
+from miner_agent.idle import Idle
 from miner_agent.machine import Machine
 from miner_agent.market import HttpMarket, MarketRefused, MarketUnreachable
 from miner_agent.metrics import Endpoint, Metrics
@@ -139,7 +140,8 @@ async def _serve(machine: Machine, engine: Engine, stop: asyncio.Event, *, ephem
     async with contextlib.AsyncExitStack() as leaving:
         settings, journal = machine.settings, machine.journal()
         leaving.callback(journal.close)
-        agent = machine.agent(engine, journal, await asyncio.to_thread(machine.kit))
+        idle = machine.idle(engine, journal)
+        agent = machine.agent(engine, journal, await asyncio.to_thread(machine.kit), idle)
         market = _market(machine)
         leaving.push_async_callback(market.close)
         if ephemeral:
@@ -148,9 +150,11 @@ async def _serve(machine: Machine, engine: Engine, stop: asyncio.Event, *, ephem
             host=settings.bind_address,
             port=settings.control_port,
             host_key=machine.key_path,
-            answers=_answers(machine, engine, agent),
+            answers=_answers(machine, engine, agent, idle),
         )
         leaving.callback(door.close)
+        # Nobody would make way for a placement while no agent runs.
+        leaving.callback(idle.remove)
         telemetry, metrics = machine.telemetry(agent), Metrics()
         leaving.callback(telemetry.close)
         supervisor = Supervisor(
@@ -159,6 +163,7 @@ async def _serve(machine: Machine, engine: Engine, stop: asyncio.Event, *, ephem
             hardware=lambda: machine.hardware(engine),
             telemetry=telemetry,
             metrics=metrics,
+            chores=(idle.settle,),
         )
         metrics.show(usage=lambda: telemetry.newest, states=agent.states)
         _open_endpoint(metrics, settings.metrics, leaving)
@@ -181,7 +186,7 @@ def _open_endpoint(
     leaving.callback(endpoint.close)
 
 
-def _answers(machine: Machine, engine: Engine, agent: Agent) -> Answers:
+def _answers(machine: Machine, engine: Engine, agent: Agent, idle: Idle) -> Answers:
     async def facts() -> str:
         try:
             hardware = await asyncio.to_thread(machine.hardware, engine)
@@ -189,7 +194,7 @@ def _answers(machine: Machine, engine: Engine, agent: Agent) -> Answers:
             raise NoAnswer("Docker does not answer on this machine.") from error
         return hardware.model_dump_json()
 
-    proofs = Proofs(cores_free=agent.cores_free)
+    proofs = Proofs(cores_free=agent.cores_free, leave=idle.leave, come_back=idle.come_back)
     return Answers(keys=agent.validators, facts=facts, proof=proofs.serve)
 
 

@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,12 +16,15 @@ from miner_agent.agent import Agent
 from miner_agent.clock import MachineClock
 from miner_agent.containers import Containers
 from miner_agent.disk import Disks
+from miner_agent.domain.spare import Share
 from miner_agent.engine import Engine
 from miner_agent.enrolment import Enrolment
 from miner_agent.facts.cards import Cards
 from miner_agent.facts.gpus import read_gpus
 from miner_agent.facts.kernel_log import KernelLog
 from miner_agent.gpu_access import GpuDoor
+from miner_agent.idle import Idle
+from miner_agent.idle_container import DockerIdleContainer
 from miner_agent.image_book import ImageBook
 from miner_agent.images import Images
 from miner_agent.incident_journal import IncidentJournal
@@ -147,7 +150,34 @@ class Machine:
         """Return what this machine offers."""
         told, disk_bytes = engine.facts(), self.disk_bytes(engine)
         return facts.read_hardware(
-            engine=told, disk_bytes=disk_bytes, clock=self.clock, gpu_slots=self.gpu_slots()
+            engine=told,
+            cores=self.cores(),
+            memory_bytes=self.memory_bytes(),
+            disk_bytes=disk_bytes,
+            clock=self.clock,
+            gpu_slots=self.gpu_slots(),
+        )
+
+    def cores(self) -> tuple[int, ...]:
+        """Return the cores that are offered: the first ones stay the host's, as interrupts do."""
+        return facts.usable_cores()[self.settings.keep_cpus :]
+
+    def memory_bytes(self) -> int:
+        """Return the memory that is offered."""
+        total = facts.memory_bytes(facts.MEMORY_INFO.read_text())
+        return max(0, total - self.settings.keep_memory_bytes)
+
+    def idle(self, engine: Engine, journal: Journal) -> Idle:
+        """Return the host's own work."""
+        return Idle(
+            self.settings.idle,
+            container=self._idle_container(engine),
+            journal=journal,
+            offered=lambda: Share(
+                cores=frozenset(self.cores()),
+                gpu_uuids=frozenset(unit.uuid for unit in self.units()),
+                memory_bytes=self.memory_bytes(),
+            ),
         )
 
     def gpu_slots(self) -> int:
@@ -172,9 +202,18 @@ class Machine:
         """Return the services that share cards."""
         return Mps(self.settings.home / "mps", slots=self.gpu_slots())
 
-    def runtime(self, engine: Engine, kit_path: Path) -> DockerRuntime:
-        """Return everything that placements are made of here."""
+    def runtime(
+        self, engine: Engine, kit_path: Path, make_way: Callable[[], None] = lambda: None
+    ) -> DockerRuntime:
+        """Return everything that placements are made of here; each start first has way made."""
         home = self.settings.home
+        guarded = not firewall.missing()
+
+        def before_start() -> None:
+            make_way()
+            if guarded:
+                firewall.ensure()
+
         return DockerRuntime(
             engine=Containers(engine, machine=self.name()),
             images=self.images(engine),
@@ -188,7 +227,7 @@ class Machine:
             open_files_most=open_files_most(),
             gpus=GpuDoor(engine, mps=self.mps(), units=self.units),
             dns=self.settings.dns,
-            guard=None if firewall.missing() else firewall.ensure,
+            guard=before_start,
             allow_unisolated=self.settings.allow_unisolated,
         )
 
@@ -206,17 +245,20 @@ class Machine:
             port_last=self.settings.port_last,
             ports_taken=(self.settings.control_port,),
             network=self.settings.network,
-            cores=facts.usable_cores(),
-            memory_bytes=facts.memory_bytes(facts.MEMORY_INFO.read_text()),
+            cores=self.cores(),
+            memory_bytes=self.memory_bytes(),
             disk_bytes=self.disk_bytes(engine),
             gpu_uuids=lambda: frozenset(unit.uuid for unit in self.units()),
         )
 
-    def agent(self, engine: Engine, journal: Journal, kit_path: Path) -> Agent:
-        """Return the agent itself."""
+    def agent(
+        self, engine: Engine, journal: Journal, kit_path: Path, idle: Idle | None = None
+    ) -> Agent:
+        """Return the agent itself; ``idle`` is what makes way for its placements."""
+        make_way = (lambda: None) if idle is None else idle.make_way
         return Agent(
             journal=journal,
-            runtime=self.runtime(engine, kit_path),
+            runtime=self.runtime(engine, kit_path, make_way),
             clock=self.clock,
             key=self.key(),
             acceptance=self.acceptance(engine),
@@ -230,9 +272,14 @@ class Machine:
             # Also where the journal is broken: what is here carries the machine's name.
             self.runtime(engine, self.settings.home).remove_all()
             self.mps().remove()
+            self._idle_container(engine).remove()
             # Another agent's rentals on the same machine keep their rules.
             if not firewall.missing() and not list(BRIDGES.glob("berth-*")):
                 firewall.remove()
+
+    def _idle_container(self, engine: Engine) -> DockerIdleContainer:
+        gpus = GpuDoor(engine, mps=self.mps(), units=self.units)
+        return DockerIdleContainer(engine, machine=self.name(), gpus=gpus)
 
     def disk_bytes(self, engine: Engine) -> int:
         """Return what placements may use together."""

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, ip_address
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 from miner_agent import enrolment
 from miner_agent.domain.container_spec import OPEN_FILES_MOST
 from miner_agent.domain.gpus import SLOTS_MOST
+from miner_agent.domain.spare import Job
 from protocol.agent import ADDRESS
 from protocol.workload import IMAGE_REFERENCE
 
@@ -56,6 +58,11 @@ class Settings:
     images_bytes: int | None = None
     #: serve rentals also where they have no disk limit or reach this machine's network
     allow_unisolated: bool = False
+    #: what the host keeps of the machine for itself
+    keep_cpus: int = 0
+    keep_memory_bytes: int = 0
+    #: the host's own work on what nobody rents; None: there is none
+    idle: Job | None = None
     #: where Prometheus may ask, (host, port); None: nowhere
     metrics: tuple[str, int] | None = None
 
@@ -105,6 +112,11 @@ def read(environment: Mapping[str, str]) -> Settings:
         gpu_slots=_gpu_slots(environment.get("BERTH_AGENT_GPU_SLOTS", "1")),
         prepull=_references(environment.get("BERTH_AGENT_PREPULL", "")),
         images_bytes=_natural("BERTH_AGENT_IMAGES_BYTES", images) if images else None,
+        keep_cpus=_natural("BERTH_AGENT_KEEP_CPUS", environment.get("BERTH_AGENT_KEEP_CPUS", "0")),
+        keep_memory_bytes=_natural(
+            "BERTH_AGENT_KEEP_MEMORY_BYTES", environment.get("BERTH_AGENT_KEEP_MEMORY_BYTES", "0")
+        ),
+        idle=_idle(environment),
         metrics=_metrics(environment.get("BERTH_AGENT_METRICS", METRICS_DEFAULT)),
         allow_unisolated=_flag(
             "BERTH_AGENT_ALLOW_UNISOLATED", environment.get("BERTH_AGENT_ALLOW_UNISOLATED", "0")
@@ -140,6 +152,18 @@ def _ports(text: str) -> tuple[int, int]:
     if numbers[0] > numbers[1]:
         raise BadSetting("BERTH_AGENT_PORTS must go from the lower to the higher port.")
     return numbers
+
+
+def _idle(environment: Mapping[str, str]) -> Job | None:
+    image = environment.get("BERTH_AGENT_IDLE_IMAGE", "")
+    if not image:
+        return None
+    try:
+        command = shlex.split(environment.get("BERTH_AGENT_IDLE_COMMAND", ""))
+    except ValueError as error:
+        raise BadSetting(f"BERTH_AGENT_IDLE_COMMAND cannot be read: {error}.") from error
+    network = _flag("BERTH_AGENT_IDLE_NETWORK", environment.get("BERTH_AGENT_IDLE_NETWORK", "0"))
+    return Job(image=image, command=tuple(command), network=network)
 
 
 def _metrics(text: str) -> tuple[str, int] | None:

@@ -68,6 +68,7 @@ class Supervisor:
         hardware: Callable[[], Hardware],
         telemetry: Telemetry | None = None,
         metrics: Metrics | None = None,
+        chores: Sequence[Callable[[], None]] = (),
     ) -> None:
         self._agent = agent
         self._market = market
@@ -75,6 +76,8 @@ class Supervisor:
         #: None: nothing is told but placements
         self._telemetry = telemetry
         self._metrics = metrics or Metrics()
+        #: what is done every ten seconds beside all of it
+        self._chores = (*chores, *(() if telemetry is None else (telemetry.look,)))
         self._told: Hardware | None = None
         self._changed = asyncio.Event()
         self._work = asyncio.Event()
@@ -92,8 +95,8 @@ class Supervisor:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._sync_for_ever())
                 group.create_task(self._work_for_ever())
-                if self._telemetry is not None:
-                    group.create_task(self._read_for_ever(self._telemetry))
+                for chore in self._chores:
+                    group.create_task(self._do_for_ever(chore))
         finally:
             # Threads cannot be stopped: wait for the step they are in, so that none runs on unseen.
             await asyncio.gather(*self._busy.values(), return_exceptions=True)
@@ -144,13 +147,13 @@ class Supervisor:
             hold_s=hold_s, hardware=hardware, usage=self._telemetry.take(), incidents=incidents
         )
 
-    async def _read_for_ever(self, telemetry: Telemetry) -> None:
+    async def _do_for_ever(self, chore: Callable[[], None]) -> None:
         while True:
             try:
-                await asyncio.to_thread(telemetry.look)
+                await asyncio.to_thread(chore)
             except Exception:
-                # Numbers are worth less than the placements that go on without them.
-                logger.exception("usage not read")
+                # It is worth less than the placements that go on without it.
+                logger.exception("chore failed")
             await asyncio.sleep(USAGE_EVERY_S)
 
     async def _exchange(self, request: SyncRequest) -> Heard | None:

@@ -27,8 +27,16 @@ FULL = b'{"op":"error","message":"No CPU core is free."}\n'
 class Proofs:
     """The prover's process, started anew for every session."""
 
-    def __init__(self, *, cores_free: Callable[[], Sequence[int]]) -> None:
+    def __init__(
+        self,
+        *,
+        cores_free: Callable[[], Sequence[int]],
+        leave: Callable[[], None] = lambda: None,
+        come_back: Callable[[], None] = lambda: None,
+    ) -> None:
         self._cores_free = cores_free
+        #: ends what else runs on free cores: measured is what a renter would get; both may block
+        self._leave, self._come_back = leave, come_back
         self._running = False
 
     async def serve(self, session: asyncssh.SSHServerProcess[bytes]) -> int:
@@ -40,9 +48,11 @@ class Proofs:
             return 1
         self._running = True
         try:
+            await asyncio.to_thread(self._leave)
             return await _prove(session, cores)
         finally:
             self._running = False
+            await asyncio.to_thread(self._come_back)
 
 
 async def _prove(session: asyncssh.SSHServerProcess[bytes], cores: Sequence[int]) -> int:

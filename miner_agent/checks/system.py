@@ -24,6 +24,12 @@ def look(machine: Machine, *, docker_root: str) -> tuple[Finding, ...]:
         system.kernel(platform.release()),
         system.clock(synchronised=is_synchronised()),
         system.memory(facts.memory_bytes(facts.MEMORY_INFO.read_text())),
+        system.offered(
+            cores=len(machine.cores()),
+            cores_kept=machine.settings.keep_cpus,
+            memory_bytes=machine.memory_bytes(),
+            kept_bytes=machine.settings.keep_memory_bytes,
+        ),
         system.inotify(_inotify()),
         system.loops(there=LOOP_CONTROL.exists(), needed=not machine.settings.allow_unisolated),
         _home(machine),

@@ -2,6 +2,7 @@
 
 import os
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 
 from miner_agent.clock import Clock
@@ -17,17 +18,23 @@ DISK_PERCENT = 80
 
 
 def read_hardware(
-    *, engine: EngineFacts, disk_bytes: int, clock: Clock, gpu_slots: int = 1
+    *,
+    engine: EngineFacts,
+    cores: Sequence[int],
+    memory_bytes: int,
+    disk_bytes: int,
+    clock: Clock,
+    gpu_slots: int = 1,
 ) -> Hardware:
-    """Return what this machine has now; ``disk_bytes`` is what the host sets aside."""
+    """Return what this machine offers now; what the host keeps for himself is left out."""
     return Hardware(
         hostname=platform.node()[:200],
         os=os_name(OS_RELEASE.read_text() if OS_RELEASE.exists() else ""),
         kernel=platform.release()[:200],
         boot_id=clock.boot_id(),
         cpu_model=cpu_model(CPU_INFO.read_text()),
-        cpus=len(usable_cores()),
-        memory_bytes=memory_bytes(MEMORY_INFO.read_text()),
+        cpus=len(cores),
+        memory_bytes=memory_bytes,
         disk_bytes=disk_bytes,
         docker_version=engine.version[:200],
         storage_driver=engine.storage_driver[:200],

@@ -119,3 +119,33 @@ def test_a_setting_that_cannot_be_used_is_named(name: str, value: str) -> None:
 def test_an_address_must_be_a_name_or_an_address(address: str) -> None:
     with pytest.raises(BadSetting, match="BERTH_AGENT_ADDRESS"):
         read({"HOME": "/root", "BERTH_AGENT_ADDRESS": address})
+
+
+def test_metrics_are_on_the_loopback_unless_told_otherwise_or_off() -> None:
+    assert read({"HOME": "/root"}).metrics == ("127.0.0.1", 9464)
+    assert read({"HOME": "/root", "BERTH_AGENT_METRICS": ""}).metrics is None
+    assert read({"HOME": "/root", "BERTH_AGENT_METRICS": "[::1]:1"}).metrics == ("::1", 1)
+
+
+def test_the_hosts_own_work_is_read_as_a_shell_would() -> None:
+    assert read({"HOME": "/root"}).idle is None
+    told = {"BERTH_AGENT_IDLE_IMAGE": "dig:1", "BERTH_AGENT_IDLE_COMMAND": "sh -c 'a b'"}
+    idle = read({"HOME": "/root", **told}).idle
+    assert idle is not None
+    assert (idle.image, idle.command, idle.network) == ("dig:1", ("sh", "-c", "a b"), False)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("BERTH_AGENT_METRICS", "9464"),
+        ("BERTH_AGENT_METRICS", "127.0.0.1:x"),
+        ("BERTH_AGENT_KEEP_CPUS", "-1"),
+        ("BERTH_AGENT_KEEP_MEMORY_BYTES", "1G"),
+        ("BERTH_AGENT_IDLE_COMMAND", "sh -c 'a"),
+        ("BERTH_AGENT_IDLE_NETWORK", "yes"),
+    ],
+)
+def test_what_cannot_be_kept_shown_or_run_is_named(name: str, text: str) -> None:
+    with pytest.raises(BadSetting, match=name):
+        read({"HOME": "/root", "BERTH_AGENT_IDLE_IMAGE": "x", name: text})

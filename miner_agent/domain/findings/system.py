@@ -8,6 +8,7 @@ KERNEL_LEAST = (5, 4)
 GIB = 1 << 30
 MEMORY_LEAST = 2 * GIB
 ROOM_LEAST = 10 * GIB
+OFFERED_LEAST = GIB // 2
 INODES_FREE_PERCENT = 5
 INOTIFY_LEAST = {"max_user_instances": 512, "max_user_watches": 65_536}
 OTHERS = 0o077
@@ -119,6 +120,22 @@ def inotify(found: dict[str, int]) -> Finding:
         why="All rentals share these, and editors stop working without them.",
         fix="" if not low else f"Run: sysctl -w fs.inotify.{low[0]}={INOTIFY_LEAST[low[0]]}",
         needed=False,
+    )
+
+
+def offered(*, cores: int, cores_kept: int, memory_bytes: int, kept_bytes: int) -> Finding:
+    """Judge what is left for renters after what the host keeps."""
+    passed = cores > 0 and memory_bytes >= OFFERED_LEAST
+    return Finding(
+        id="offered",
+        passed=passed,
+        actual=(
+            f"{max(0, cores)} cores and {memory_bytes / GIB:.1f} GiB of memory are offered;"
+            f" {cores_kept} cores and {kept_bytes / GIB:.1f} GiB are kept for this machine."
+        ),
+        required="at least one core and half a GiB to offer",
+        why="A machine that offers nothing is not rented.",
+        fix="Lower BERTH_AGENT_KEEP_CPUS or BERTH_AGENT_KEEP_MEMORY_BYTES.",
     )
 
 

@@ -55,6 +55,12 @@ CASES: list[tuple[Finding, Finding, str, bool]] = [
     (system.clock(synchronised=True), system.clock(synchronised=False), "chrony", False),
     (system.memory(8 * GIB), system.memory(GIB), "1.0 GiB", False),
     (
+        system.offered(cores=3, cores_kept=1, memory_bytes=GIB, kept_bytes=GIB),
+        system.offered(cores=0, cores_kept=4, memory_bytes=GIB, kept_bytes=GIB),
+        "4 cores and 1.0 GiB are kept",
+        True,
+    ),
+    (
         system.room(free_bytes=20 * GIB, where="/x"),
         system.room(free_bytes=GIB, where="/x"),
         "1.0 GiB are free at /x",

@@ -10,9 +10,11 @@ ENGINE = EngineFacts(version="20.10", storage_driver="overlay2", root="/")
 
 
 def test_this_machine_is_described() -> None:
-    hardware = read_hardware(engine=ENGINE, disk_bytes=5, clock=MachineClock())
-    assert hardware.cpus == len(usable_cores()) >= 1
-    assert hardware.memory_bytes > 1 << 26
+    hardware = read_hardware(
+        engine=ENGINE, cores=(1, 3), memory_bytes=7, disk_bytes=5, clock=MachineClock()
+    )
+    assert (hardware.cpus, hardware.memory_bytes) == (2, 7)
+    assert len(usable_cores()) >= 1
     assert hardware.boot_id == MachineClock().boot_id()
     assert (hardware.docker_version, hardware.disk_bytes) == ("20.10", 5)
 
