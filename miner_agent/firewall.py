@@ -1,17 +1,18 @@
 """This will keep rentals off the host, the local network, metadata services and each other.
 
 One wildcard rule set for all bridges named ``berth-*``, installed once: no rental ever runs before
-its rule. Needs Docker's DOCKER-USER chain.
+its rule. Needs Docker's DOCKER-USER chain. Rentals have no IPv6, and what would come by it is lost.
 """
 
 import os
 import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
 
 from miner_agent.command import CommandFailed, run
 
 BRIDGES = "berth-+"
-#: (chain it is called from, own chain)
-HOOKS = (("DOCKER-USER", "BERTH-FORWARD"), ("INPUT", "BERTH-INPUT"))
 SPAM_PORTS = "25,465,587"
 PRIVATE = ("169.254.0.0/16", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
 #: of one rental: the kernel's table of connections is the whole machine's
@@ -25,33 +26,66 @@ FLOOD = (
     " --connlimit-saddr -j DROP".split(),
 )
 KNOWN = ["-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED"]
-RULES: dict[str, tuple[list[str], ...]] = {
-    "BERTH-FORWARD": (
-        [*KNOWN, "-j", "RETURN"],
-        *FLOOD,
-        ["-p", "tcp", "-m", "multiport", "--dports", SPAM_PORTS, "-j", "REJECT"],
-        *(["-d", network, "-j", "REJECT"] for network in PRIVATE),
-        ["-d", "127.0.0.0/8", "-j", "DROP"],
-        ["-d", "224.0.0.0/3", "-j", "DROP"],
-        ["-j", "RETURN"],
-    ),
-    "BERTH-INPUT": (
-        [*KNOWN, "-j", "ACCEPT"],
-        *FLOOD,
-        ["-p", "icmp", "--icmp-type", "echo-request", "-j", "ACCEPT"],
-        ["-j", "REJECT"],
-    ),
-}
+#: there is no such folder where the kernel has no IPv6
+IPV6 = Path("/proc/sys/net/ipv6")
+#: of all rules of a machine that has many
+SAVED_MOST = 4 << 20
 
 
 class FirewallFailed(Exception):
     """The rules could not be installed; the sentence says which."""
 
 
+class Hook(NamedTuple):
+    """One of our chains, by what it is reached and what it holds."""
+
+    program: str
+    table: str
+    caller: str
+    chain: str
+    rules: tuple[list[str], ...]
+
+    def jump(self) -> tuple[str, ...]:
+        """Return the rule that leads from the caller into the chain."""
+        return (self.caller, "-i", BRIDGES, "-j", self.chain)
+
+
+HOOKS = (
+    Hook(
+        *("iptables", "filter", "DOCKER-USER", "BERTH-FORWARD"),
+        rules=(
+            [*KNOWN, "-j", "RETURN"],
+            *FLOOD,
+            ["-p", "tcp", "-m", "multiport", "--dports", SPAM_PORTS, "-j", "REJECT"],
+            *(["-d", network, "-j", "REJECT"] for network in PRIVATE),
+            ["-d", "127.0.0.0/8", "-j", "DROP"],
+            ["-d", "224.0.0.0/3", "-j", "DROP"],
+            ["-j", "RETURN"],
+        ),
+    ),
+    Hook(
+        *("iptables", "filter", "INPUT", "BERTH-INPUT"),
+        rules=(
+            [*KNOWN, "-j", "ACCEPT"],
+            *FLOOD,
+            ["-p", "icmp", "--icmp-type", "echo-request", "-j", "ACCEPT"],
+            ["-j", "REJECT"],
+        ),
+    ),
+    # A sender that is not in the network of the bridge it came by is not the rental.
+    Hook(
+        *("iptables", "raw", "PREROUTING", "BERTH-SOURCE"),
+        rules=(["-m", "rpfilter", "--invert", "-j", "DROP"],),
+    ),
+    Hook(*("ip6tables", "filter", "INPUT", "BERTH-INPUT"), rules=(["-j", "DROP"],)),
+    Hook(*("ip6tables", "filter", "FORWARD", "BERTH-FORWARD"), rules=(["-j", "DROP"],)),
+)
+
+
 def missing() -> tuple[str, ...]:
     """Return what has to be done before this process can install rules, each in a few words."""
     wanted = ["run it as root"] if os.geteuid() != 0 else []
-    if not all(shutil.which(tool) for tool in ("iptables", "iptables-restore")):
+    if not all(shutil.which(tool) for tool in ("iptables", "iptables-save", "iptables-restore")):
         wanted.append("install iptables")
     return tuple(wanted)
 
@@ -71,43 +105,66 @@ def install() -> None:
     :raises FirewallFailed: when the kernel or Docker lacks what a rule needs.
     """
     try:
-        # In one step: while a chain is empty, everything may pass and stay connected.
-        run(["iptables-restore", "-w", "10", "--noflush"], text=_table(), deadline_s=20)
-        for caller, chain in HOOKS:
-            jump = ("-i", BRIDGES, "-j", chain)
-            if not _succeeds("-C", caller, *jump):
-                _iptables("-I", caller, "1", *jump)
+        for program in _programs():
+            # In one step: while a chain is empty, everything may pass and stay connected.
+            run([f"{program}-restore", "-w", "10", "--noflush"], text=_text(program), deadline_s=20)
+        for hook in _hooks():
+            if not _succeeds(hook, "-C", *hook.jump()):
+                _call(hook, "-I", hook.caller, "1", *hook.jump()[1:])
     except CommandFailed as error:
         raise FirewallFailed(str(error)) from error
 
 
 def remove() -> None:
     """Remove every rule that ``install`` made; missing ones are fine."""
-    for caller, chain in HOOKS:
-        while _succeeds("-D", caller, "-i", BRIDGES, "-j", chain):
+    for hook in _hooks():
+        while _succeeds(hook, "-D", *hook.jump()):
             pass
-        _succeeds("-F", chain)
-        _succeeds("-X", chain)
+        _succeeds(hook, "-F", hook.chain)
+        _succeeds(hook, "-X", hook.chain)
 
 
 def is_installed() -> bool:
     """Say whether rentals pass through the rule set."""
-    return all(_succeeds("-C", caller, "-i", BRIDGES, "-j", chain) for caller, chain in HOOKS)
-
-
-def _table() -> str:
-    chains = [f":{chain} - [0:0]" for chain in RULES]
-    rules = [" ".join(("-A", chain, *rule)) for chain, rows in RULES.items() for rule in rows]
-    return "\n".join(("*filter", *chains, *rules, "COMMIT", ""))
-
-
-def _iptables(*arguments: str) -> None:
-    run(["iptables", "-w", "10", *arguments], deadline_s=20)
-
-
-def _succeeds(*arguments: str) -> bool:
     try:
-        _iptables(*arguments)
+        # One look for all hooks, as each rental waits for it.
+        saved = {program: _saved(program) for program in _programs()}
+    except CommandFailed:
+        return False
+    return all(f"-A {' '.join(hook.jump())}" in saved[hook.program] for hook in _hooks())
+
+
+def _hooks() -> Iterator[Hook]:
+    return (hook for hook in HOOKS if hook.program in _programs())
+
+
+def _programs() -> tuple[str, ...]:
+    return ("iptables", "ip6tables") if IPV6.exists() else ("iptables",)
+
+
+def _saved(program: str) -> list[str]:
+    return run([f"{program}-save"], deadline_s=20, characters_most=SAVED_MOST).splitlines()
+
+
+def _text(program: str) -> str:
+    lines: list[str] = []
+    for table in ("filter", "raw"):
+        hooks = [hook for hook in HOOKS if (hook.program, hook.table) == (program, table)]
+        if hooks:
+            lines.append(f"*{table}")
+            lines += [f":{hook.chain} - [0:0]" for hook in hooks]
+            lines += [" ".join(("-A", hook.chain, *one)) for hook in hooks for one in hook.rules]
+            lines.append("COMMIT")
+    return "\n".join((*lines, ""))
+
+
+def _call(hook: Hook, *arguments: str) -> None:
+    run([hook.program, "-w", "10", "-t", hook.table, *arguments], deadline_s=20)
+
+
+def _succeeds(hook: Hook, *arguments: str) -> bool:
+    try:
+        _call(hook, *arguments)
     except CommandFailed:
         return False
     return True

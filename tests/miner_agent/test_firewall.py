@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from miner_agent.firewall import CONNECTIONS_MOST, PRIVATE
 from tests.miner_agent.host import REPOSITORY
 
@@ -11,7 +13,7 @@ from tests.miner_agent.host import REPOSITORY
 def rules_after(*steps: str) -> str:
     """Return every rule of an empty network in which Docker's chain is there, after the steps."""
     script = "\n".join(("from miner_agent import firewall", *steps))
-    shell = 'iptables -N DOCKER-USER && "$0" -c "$1" && iptables -S'
+    shell = 'iptables -N DOCKER-USER; "$0" -c "$1" && iptables-save && echo IPv6 && ip6tables-save'
     done = subprocess.run(
         ["unshare", "--net", "sh", "-c", shell, sys.executable, script],
         cwd=REPOSITORY,
@@ -21,7 +23,9 @@ def rules_after(*steps: str) -> str:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    # Counters and comments differ from one reading to the next.
+    lines = [line.partition(" [")[0] for line in done.stdout.splitlines()]
+    return "\n".join(line for line in lines if not line.startswith("#"))
 
 
 def test_rentals_pass_through_rules_that_keep_them_off_the_hosts_network() -> None:
@@ -30,6 +34,14 @@ def test_rentals_pass_through_rules_that_keep_them_off_the_hosts_network() -> No
     assert "-A INPUT -i berth-+ -j BERTH-INPUT" in rules
     for network in PRIVATE:
         assert f"-A BERTH-FORWARD -d {network} -j REJECT" in rules
+    assert "-A PREROUTING -i berth-+ -j BERTH-SOURCE" in rules
+
+
+def test_nothing_of_a_rental_passes_by_ipv6() -> None:
+    rules = rules_after("firewall.ensure()").partition("IPv6")[2].splitlines()
+    for caller, chain in (("INPUT", "BERTH-INPUT"), ("FORWARD", "BERTH-FORWARD")):
+        assert f"-A {caller} -i berth-+ -j {chain}" in rules
+        assert [rule for rule in rules if rule.startswith(f"-A {chain}")] == [f"-A {chain} -j DROP"]
 
 
 def test_installing_twice_is_installing_once() -> None:
@@ -38,9 +50,12 @@ def test_installing_twice_is_installing_once() -> None:
     )
 
 
-def test_rules_that_somebody_flushed_come_back() -> None:
-    flush = "from miner_agent.command import run; run(['iptables', '-F'])"
-    rules = rules_after("firewall.ensure()", flush, "firewall.ensure()")
+@pytest.mark.parametrize(
+    "flush", ["iptables -F", "iptables -t raw -F", "ip6tables -F", "ip6tables -F INPUT"]
+)
+def test_rules_that_somebody_flushed_come_back(flush: str) -> None:
+    flushing = f"from miner_agent.command import run; run({flush.split()})"
+    rules = rules_after("firewall.ensure()", flushing, "firewall.ensure()")
     assert rules == rules_after("firewall.ensure()")
 
 
@@ -64,7 +79,8 @@ ip link set inside netns $rental
 enter="nsenter -t $rental -n"
 $enter ip address add 10.9.0.2/24 dev inside && $enter ip link set inside up
 $enter ip route add default via 10.9.0.1
-$enter "$0" -c "$1" "$2"
+$enter ip address add 203.0.113.5/32 dev inside
+$enter "$0" -c "$1" "$2" "$4"
 kill $rental
 cat /proc/sys/net/netfilter/nf_conntrack_count
 """
@@ -72,15 +88,16 @@ SEND = """
 import socket, sys
 for port in range(2000, 2000 + int(sys.argv[1])):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-        one.bind(("0.0.0.0", port))
+        one.bind((sys.argv[2], port))
         one.sendto(b"x", ("198.51.100.9", 9))
 """
 
 
-def connections_after(count: int, tmp_path: Path) -> int:
+def connections_after(count: int, tmp_path: Path, *, source: str = "10.9.0.2") -> int:
     """Return the connections that the machine keeps after a rental began so many at once."""
+    words = (SEND, str(count), str(tmp_path / "up"), source)
     done = subprocess.run(
-        ["unshare", "--net", "sh", "-ec", FLOOD, sys.executable, SEND, str(count), tmp_path / "up"],
+        ["unshare", "--net", "sh", "-ec", FLOOD, sys.executable, *words],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
@@ -94,3 +111,7 @@ def connections_after(count: int, tmp_path: Path) -> int:
 def test_a_rental_has_its_share_of_the_machines_connections(tmp_path: Path) -> None:
     assert 1000 <= connections_after(1000, tmp_path) < 1100
     assert connections_after(5 * CONNECTIONS_MOST, tmp_path) <= CONNECTIONS_MOST + 100
+
+
+def test_a_rental_sends_in_no_other_name_than_its_own(tmp_path: Path) -> None:
+    assert connections_after(10, tmp_path, source="203.0.113.5") == 0
