@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from miner_agent import disk, firewall, remap
+from miner_agent import disk, firewall, kernel_tables, remap
 from miner_agent.access import kit
 from miner_agent.checks import engine as engine_checks
 from miner_agent.checks import gpus as gpu_checks
@@ -60,6 +60,7 @@ def check(machine: Machine, *, asks: bool = True) -> tuple[Finding, ...]:
             lacks="Rentals can reach this machine's network",
             needed=needed,
         ),
+        _tables(),
         *system_checks.look(machine, docker_root=docker_root),
         *network_checks.look(machine),
         *gpu_checks.look(cdi_folders),
@@ -105,6 +106,20 @@ def _docker(actual: str, *, answers: bool) -> Finding:
         required="a Docker Engine that answers",
         why="Rentals are its containers.",
         fix="Start Docker Engine or install it.",
+    )
+
+
+def _tables() -> Finding:
+    # How many files can be watched is a finding of its own.
+    wants = [want for want in kernel_tables.missing() if "inotify" not in want]
+    return Finding(
+        id="kernel-tables",
+        passed=not wants,
+        actual=f"The kernel's shared tables are {'narrow' if wants else 'wide enough'}.",
+        required="room for terminals and asynchronous requests of many rentals",
+        why="One rental could use up a table for all.",
+        fix=f"Run: {'; '.join(wants)}. `berth-agent run` does it.",
+        needed=False,
     )
 
 

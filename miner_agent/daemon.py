@@ -7,7 +7,7 @@ import signal
 
 from pydantic import TypeAdapter, ValidationError
 
-from miner_agent import VERSION, enrolment, firewall
+from miner_agent import VERSION, enrolment, firewall, kernel_tables
 from miner_agent.access.door import Answers, NoAnswer, open_door
 from miner_agent.access.proof import Proofs
 from miner_agent.agent import Agent
@@ -82,6 +82,7 @@ async def run(machine: Machine, *, ephemeral: bool) -> None:
     machine.enrolment()
     with machine.alone():
         engine = machine.engine()
+        widths_before = kernel_tables.widen()
         results = check(machine, asks=False)
         refuse_unisolated(results)
         for result in results:
@@ -93,7 +94,11 @@ async def run(machine: Machine, *, ephemeral: bool) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        await _serve(machine, engine, stop, ephemeral=ephemeral)
+        try:
+            await _serve(machine, engine, stop, ephemeral=ephemeral)
+        finally:
+            if ephemeral:
+                kernel_tables.write(widths_before)
 
 
 async def _protect(engine: Engine) -> None:
