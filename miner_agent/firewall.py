@@ -44,10 +44,12 @@ class Hook(NamedTuple):
     caller: str
     chain: str
     rules: tuple[list[str], ...]
+    #: what comes from rentals; "-o": what goes to them
+    direction: str = "-i"
 
     def jump(self) -> tuple[str, ...]:
         """Return the rule that leads from the caller into the chain."""
-        return (self.caller, "-i", BRIDGES, "-j", self.chain)
+        return (self.caller, self.direction, BRIDGES, "-j", self.chain)
 
 
 HOOKS = (
@@ -71,6 +73,16 @@ HOOKS = (
             ["-p", "icmp", "--icmp-type", "echo-request", "-j", "ACCEPT"],
             ["-j", "REJECT"],
         ),
+    ),
+    # Only what Docker publishes; where forwarding was on before it, its own rules let all in.
+    Hook(
+        *("iptables", "filter", "DOCKER-USER", "BERTH-ARRIVAL"),
+        rules=(
+            [*KNOWN, "-j", "RETURN"],
+            ["-m", "conntrack", "--ctstate", "DNAT", "-j", "RETURN"],
+            ["-j", "DROP"],
+        ),
+        direction="-o",
     ),
     # A sender that is not in the network of the bridge it came by is not the rental.
     Hook(

@@ -11,6 +11,7 @@ import pytest
 from tests.miner_agent import images
 from tests.miner_agent.finder import Finder
 from tests.miner_agent.host import Host
+from tests.miner_agent.lab import Lab, lab
 from tests.miner_agent.market import LoopbackMarket
 from tests.miner_agent.registry import Registry
 
@@ -93,3 +94,10 @@ def finder(engine: None, tmp_path: Path) -> Iterator[Finder]:
     finder = Finder(tmp_path / "book")
     yield finder
     finder.close()
+
+
+@pytest.fixture(scope="session")
+def tenants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Two tenants of one machine that is alone in its network."""
+    with lab(tmp_path_factory.mktemp("lab")) as made:
+        yield made

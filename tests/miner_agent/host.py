@@ -43,13 +43,13 @@ class Host:
             "BERTH_AGENT_ALLOW_UNISOLATED": "0" if maps_users() else "1",
         }
         self.process: subprocess.Popen[bytes] | None = None
-        #: what a client of its doors is started with, where they are in another network
+        #: what its programs and its doors' clients are started with, to be in another network
         self.inside: list[str] = []
         make_key(self.key)
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "miner_agent", *arguments],
+            [*self.inside, sys.executable, "-m", "miner_agent", *arguments],
             cwd=REPOSITORY,
             env=self.environment,
             capture_output=True,
@@ -65,7 +65,7 @@ class Host:
     def start(self, *arguments: str) -> None:
         with (self.home / "agent.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "miner_agent", "run", *arguments],
+                [*self.inside, sys.executable, "-m", "miner_agent", "run", *arguments],
                 cwd=REPOSITORY,
                 env=self.environment,
                 stdout=log,

@@ -1,8 +1,8 @@
 """A Docker Engine beside the machine's, in a network of its own, which a test may end."""
 
-import os
 import shutil
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -17,12 +17,11 @@ class OwnEngine:
 
     def __init__(self, folder: Path, *options: str) -> None:
         self.folder, self.options = folder, options
-        self.run = Path("/run") / f"berth-test-{os.getpid()}"
+        self.run = Path(tempfile.mkdtemp(prefix="berth-test-", dir="/run"))
         self.address = f"unix://{self.run}/docker.sock"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        self.run.mkdir(exist_ok=True)
         command = [
             *("unshare", "--net", "sh", "-c", IN_OWN_NETWORK, "sh"),
             *("--data-root", str(self.folder / "data"), "--exec-root", str(self.run / "exec")),

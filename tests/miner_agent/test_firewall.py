@@ -35,6 +35,7 @@ def test_rentals_pass_through_rules_that_keep_them_off_the_hosts_network() -> No
     for network in PRIVATE:
         assert f"-A BERTH-FORWARD -d {network} -j REJECT" in rules
     assert "-A PREROUTING -i berth-+ -j BERTH-SOURCE" in rules
+    assert "-A DOCKER-USER -o berth-+ -j BERTH-ARRIVAL" in rules
 
 
 def test_nothing_of_a_rental_passes_by_ipv6() -> None:
