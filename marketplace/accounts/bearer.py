@@ -20,6 +20,12 @@ class ApiKeyBearer(HttpBearer):
         return queries.user_of_api_key(token, timezone.now())
 
 
+def viewer_id(request: HttpRequest) -> int | None:
+    """Return who sends a request that anybody may send; None: nobody that is known here."""
+    user = ApiKeyBearer()(request)
+    return user.pk if isinstance(user, User) else None
+
+
 def caller(request: HttpRequest) -> User:
     """Return the person that ApiKeyBearer let in."""
     return cast(User, request.auth)  # type: ignore[attr-defined]

@@ -27,6 +27,13 @@ class MachineOffline(Refused):
     status = 409
 
 
+class BelowMinimum(Refused):
+    """The host rents out no slice that small."""
+
+    code = "below_minimum"
+    status = 409
+
+
 #: no validator vouches for a machine with GPUs, for want of a proof
 GPUS_UNPROVEN = "GPUs are not proven yet, so they cannot be rented."
 
@@ -78,6 +85,17 @@ def check_fits(asked: Slice, *, total: Slice, free: Slice) -> None:
         raise ExceedsMachine(f"This machine does not have that much: {', '.join(missing)}.")
     if missing := asked.exceeds(free):
         raise OfferTaken(f"Somebody else took it meanwhile; not enough left: {', '.join(missing)}.")
+
+
+def check_minimum(asked: Slice, *, cpus_min: int, gpus_min: int) -> None:
+    """Accept a request of at least the smallest slice that the host rents out.
+
+    :raises BelowMinimum: when it is smaller.
+    """
+    if asked.gpus < gpus_min or asked.cpus < cpus_min:
+        gpus = [f"{gpus_min} GPU{'s' * (gpus_min > 1)}"] if gpus_min else []
+        least = " and ".join([*gpus, f"{cpus_min} CPU{'s' * (cpus_min > 1)}"])
+        raise BelowMinimum(f"This host rents out at least {least} at once.")
 
 
 def check_rentable(*, online: bool, verified: bool) -> None:

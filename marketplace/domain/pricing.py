@@ -163,13 +163,18 @@ def term_ms(
     if lease_s is None and cap_microusd is None:
         raise LimitMissing
     if lease_s is not None and lease_s > longest_term_s:
-        raise TermTooLong(f"This host rents for {longest_term_s // 3600} hours at most.")
+        raise TermTooLong(f"This host rents for {_in_words(longest_term_s)} at most.")
     bound_ms = (longest_term_s if lease_s is None else lease_s) * 1000
     if cap_microusd is not None:
         bound_ms = affordable_ms(price_hour_microusd, cap_microusd, at_most_ms=bound_ms)
     if bound_ms < TERM_MS_MIN:
         raise TermTooShort
     return bound_ms
+
+
+def _in_words(seconds: int) -> str:
+    """Return ``3 hours`` or, below two hours, ``90 minutes``."""
+    return f"{seconds // 3600} hours" if seconds >= 7200 else f"{seconds // 60} minutes"
 
 
 def bound_by(

@@ -1,17 +1,19 @@
 """This will serve the search for offers, and a host's terms, over the REST API."""
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Self, cast
 from uuid import UUID
 
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Query, Router, Schema
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
-from marketplace.accounts.bearer import ApiKeyBearer, caller
+from marketplace.accounts.bearer import ApiKeyBearer, caller, viewer_id
 from marketplace.domain.offer_query import Cursor, OfferQuery, OfferSort
 from marketplace.offers import queries
 from marketplace.offers.actions import set_price
+from marketplace.offers.models import Offer
 
 router = Router(tags=["offers"], auth=None)
 Whole = Annotated[int, Field(ge=0, le=1 << 50)]
@@ -60,7 +62,15 @@ class OfferReply(Schema):
     price_asked_hour_microusd: int | None
     #: the least bid for an hour of the smallest slice; null: this host takes no bids
     bid_floor_microusd: int | None
+    #: of a rental that begins now
     longest_term_s: int
+    #: the fewest that may be rented at once
+    cpus_min: int
+    gpus_min: int
+    #: no rental that begins now may run beyond it; null: the host named no such moment
+    closes_at: datetime | None
+    #: only those whom its host named see it
+    private: bool
     listed: bool
     verified: bool
     #: why nobody vouches for it, where that is so of all machines of its kind; else empty
@@ -77,6 +87,13 @@ class OfferPage(Schema):
     next_cursor: str | None
 
 
+class Maintenance(Schema):
+    """When the host works on the machine."""
+
+    begins_at: AwareDatetime
+    ends_at: AwareDatetime
+
+
 class Terms(Schema):
     """A term that is left out stays as it is."""
 
@@ -85,12 +102,48 @@ class Terms(Schema):
     #: the lowest price that you accept; nothing is interrupted for it yet; null: take no bids
     bid_floor_microusd: Whole | None = None
     longest_term_s: Annotated[int, Field(ge=1, le=366 * 86_400)] | None = None
+    #: the fewest that may be rented at once
+    cpus_min: Annotated[int, Field(ge=1, le=4096)] | None = None
+    gpus_min: Annotated[int, Field(ge=0, le=64)] | None = None
+    #: the machine is for rent until then; null: for as long as it is listed
+    ends_at: AwareDatetime | None = None
+    #: what runs ends when it begins, and nothing is rented that would run into it; null: none
+    maintenance: Maintenance | None = None
+    #: e-mail addresses of those who alone see and rent it; null: everybody does
+    guests: Annotated[list[Annotated[str, Field(max_length=254)]], Field(max_length=100)] | None = (
+        None
+    )
     listed: bool | None = None
+
+
+class HostOfferReply(OfferReply):
+    """An offer as its host sees it."""
+
+    ends_at: datetime | None
+    maintenance: Maintenance | None
+    #: null: everybody sees it
+    guests: list[str] | None
+    #: as the host set it; a closing shortens it for renters
+    longest_term_set_s: int
+
+    @classmethod
+    def of_offer(cls, offer: Offer, now: datetime) -> Self:
+        """Return the reply for the host's own offer."""
+        seen = OfferReply.from_orm(queries.row_of(offer, now=now)).dict()
+        begins, ends = offer.maintenance_from, offer.maintenance_until
+        window = Maintenance(begins_at=begins, ends_at=ends) if begins and ends else None
+        return cls(
+            **seen,
+            ends_at=offer.ends_at,
+            maintenance=window,
+            guests=queries.guests(offer) if offer.private else None,
+            longest_term_set_s=offer.longest_term_s,
+        )
 
 
 @router.get("/offers", response=OfferPage)
 def search(request: HttpRequest, filters: Query[Filters]) -> OfferPage:
-    """Find what is for rent; anyone may look."""
+    """Find what is for rent; anyone may look, and with an API key sees private offers too."""
     page = queries.search(
         OfferQuery(
             words=tuple(filters.q.split()[:20]),
@@ -107,6 +160,7 @@ def search(request: HttpRequest, filters: Query[Filters]) -> OfferPage:
             rows_max=filters.limit,
         ),
         now=timezone.now(),
+        viewer_id=viewer_id(request),
     )
     return OfferPage(
         items=[OfferReply.from_orm(row) for row in page.items],
@@ -123,17 +177,38 @@ def show(request: HttpRequest, offer_id: UUID, asked: Query[Asked]) -> OfferRepl
         memory_bytes_min=asked.ram_bytes_min,
         disk_bytes_min=asked.disk_bytes_min,
     )
-    return OfferReply.from_orm(queries.row(offer_id, now=timezone.now(), asked=wanted.asked))
+    found = queries.row(
+        offer_id, now=timezone.now(), asked=wanted.asked, viewer_id=viewer_id(request)
+    )
+    return OfferReply.from_orm(found)
 
 
-@router.patch("/host/machines/{machine_id}/offer", response=OfferReply, auth=ApiKeyBearer())
-def set_terms(request: HttpRequest, machine_id: UUID, payload: Terms) -> OfferReply:
+@router.get("/host/machines/{machine_id}/offer", response=HostOfferReply, auth=ApiKeyBearer())
+def show_terms(request: HttpRequest, machine_id: UUID) -> HostOfferReply:
+    """Show your machine's terms."""
+    offer = queries.of_host(caller(request).pk).filter(machine_id=machine_id).first()
+    if offer is None:
+        raise queries.OfferUnknown(set_price.NOT_YOURS)
+    return HostOfferReply.of_offer(offer, timezone.now())
+
+
+@router.patch("/host/machines/{machine_id}/offer", response=HostOfferReply, auth=ApiKeyBearer())
+def set_terms(request: HttpRequest, machine_id: UUID, payload: Terms) -> HostOfferReply:
     """Set your machine's terms; running rentals keep theirs."""
     now = timezone.now()
     offer = set_price.set_price(
         host_id=caller(request).pk,
         machine_id=machine_id,
         now=now,
-        **payload.dict(exclude_unset=True),
+        **_terms(payload),
     )
-    return OfferReply.from_orm(queries.row_of(offer, now=now))
+    return HostOfferReply.of_offer(offer, now)
+
+
+def _terms(payload: Terms) -> set_price.Terms:
+    told = payload.dict(exclude_unset=True)
+    if "maintenance" in told:
+        window = told.pop("maintenance") or {"begins_at": None, "ends_at": None}
+        told["maintenance_from"] = window["begins_at"]
+        told["maintenance_until"] = window["ends_at"]
+    return cast(set_price.Terms, told)

@@ -3,8 +3,9 @@
 from uuid import uuid4
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
+from marketplace.domain.opening import Opening
 from marketplace.machines.models import Machine
 
 #: sorts after every measured value
@@ -21,6 +22,16 @@ class Offer(models.Model):
     #: the least bid of an hour that the host accepts, for the smallest slice; None: no bids
     bid_floor_microusd = models.BigIntegerField(null=True, blank=True)
     longest_term_s = models.IntegerField()
+    #: the fewest that may be rented at once
+    cpus_min = models.PositiveIntegerField(default=1)
+    gpus_min = models.PositiveIntegerField(default=0)
+    #: no rental may run beyond it; null: the host named no end
+    ends_at = models.DateTimeField(null=True, blank=True)
+    #: the host works on the machine inside [from, until), and nothing may run then
+    maintenance_from = models.DateTimeField(null=True, blank=True)
+    maintenance_until = models.DateTimeField(null=True, blank=True)
+    #: only its guests see and rent it
+    private = models.BooleanField(default=False)
     #: False: the host took it off the market
     listed = models.BooleanField(default=True)
     # What follows is derived; actions/refresh.py writes it and can redo it at any time.
@@ -42,7 +53,12 @@ class Offer(models.Model):
                 & Q(price_cpu_hour_microusd__gt=0)
                 & Q(bid_floor_microusd__gte=0)
                 & Q(longest_term_s__gt=0),
-            )
+            ),
+            models.CheckConstraint(
+                name="offer_maintenance_is_a_window",
+                condition=Q(maintenance_from__isnull=True, maintenance_until__isnull=True)
+                | Q(maintenance_from__lt=F("maintenance_until")),
+            ),
         ]
         indexes = [
             models.Index(
@@ -59,7 +75,28 @@ class Offer(models.Model):
         return f"offer of {self.machine_id}"
 
     @property
+    def opening(self) -> Opening:
+        """Return when its host wants the machine back."""
+        return Opening(self.ends_at, self.maintenance_from, self.maintenance_until)
+
+    @property
     def price_unit_microusd(self) -> int:
         """Return the price of an hour of a GPU, or of a CPU where the machine has no GPU."""
         has_gpus = self.machine.gpus_total > 0
         return self.price_gpu_hour_microusd if has_gpus else self.price_cpu_hour_microusd
+
+
+class Guest(models.Model):
+    """Somebody who may see and rent a private offer, whether they have signed up yet or not."""
+
+    offer = models.ForeignKey(Offer, on_delete=models.CASCADE, related_name="guests")
+    #: in lower case, as accounts have them
+    email = models.EmailField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="guest_once_an_offer", fields=["offer", "email"])
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} at {self.offer_id}"

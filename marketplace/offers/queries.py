@@ -6,11 +6,12 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
+from marketplace.accounts.models import User
 from marketplace.domain.matching import GPUS_UNPROVEN, Slice, check_rentable
 from marketplace.domain.offer_query import Cursor, OfferQuery, OfferSort
 from marketplace.domain.pricing import price_hour
 from marketplace.domain.problem import Refused
-from marketplace.offers.models import UNMEASURED, Offer
+from marketplace.offers.models import UNMEASURED, Guest, Offer
 from marketplace.verification import queries as verification
 
 
@@ -46,7 +47,15 @@ class OfferRow:
     price_asked_hour_microusd: int | None
     #: None: this host takes no bids
     bid_floor_microusd: int | None
+    #: of a rental that begins now
     longest_term_s: int
+    #: the fewest that may be rented at once
+    cpus_min: int
+    gpus_min: int
+    #: no rental that begins now may run beyond it; None: the host named no such moment
+    closes_at: datetime | None
+    #: only those whom its host named see it
+    private: bool
     listed: bool
     verified: bool
     #: why nobody vouches for it, where that is so of all machines of its kind
@@ -68,10 +77,13 @@ class OfferPage:
 _SORT_COLUMN = {OfferSort.PRICE: "price_hour_microusd", OfferSort.VALUE: "value_microusd"}
 
 
-def search(query: OfferQuery, *, now: datetime) -> OfferPage:
-    """Return one page of the listed offers of online machines that match, in one query."""
+def search(query: OfferQuery, *, now: datetime, viewer_id: int | None = None) -> OfferPage:
+    """Return one page of the listed offers of online machines that match, in one query.
+
+    ``viewer_id``: who looks, and so sees the private ones that they may rent. None: nobody known.
+    """
     column = _SORT_COLUMN[query.sort]
-    found = _matching(query, now)
+    found = _matching(query, now).filter(_open(now), _seen_by(viewer_id))
     if query.cursor is not None:
         key, last_id = query.cursor.key, query.cursor.offer_id
         found = found.filter(Q(**{f"{column}__gt": key}) | Q(**{column: key, "id__gt": last_id}))
@@ -84,12 +96,14 @@ def search(query: OfferQuery, *, now: datetime) -> OfferPage:
     )
 
 
-def row(offer_id: UUID, *, now: datetime, asked: Slice | None = None) -> OfferRow:
+def row(
+    offer_id: UUID, *, now: datetime, asked: Slice | None = None, viewer_id: int | None = None
+) -> OfferRow:
     """Return one listed offer, online or not, with the price of what is ``asked`` for.
 
-    :raises OfferUnknown: when there is none.
+    :raises OfferUnknown: when there is none that ``viewer_id`` may see.
     """
-    offer = Offer.objects.select_related("machine").filter(id=offer_id, listed=True).first()
+    offer = _listed(offer_id, viewer_id)
     if offer is None:
         raise OfferUnknown
     return row_of(offer, now=now, asked=asked)
@@ -106,20 +120,27 @@ def machine_of(offer_id: UUID) -> UUID:
     return machine_id
 
 
-def rentable(offer_id: UUID, *, now: datetime) -> Offer:
+def rentable(offer_id: UUID, *, now: datetime, renter_id: int | None = None) -> Offer:
     """Return a listed offer, with its machine, that may be rented now.
 
-    :raises OfferUnknown: when there is none.
+    :raises OfferUnknown: when there is none that ``renter_id`` may rent.
+    :raises OfferClosed: when its host wants the machine back now.
     :raises MachineOffline: when its machine is silent.
     :raises MachineUnverified: when no validator vouches for the machine.
     """
-    offer = Offer.objects.select_related("machine").filter(id=offer_id, listed=True).first()
+    offer = _listed(offer_id, renter_id)
     if offer is None:
         raise OfferUnknown
+    offer.opening.check_open(now)
     check_rentable(
         online=offer.machine.online, verified=verification.is_verified(offer.machine_id, now)
     )
     return offer
+
+
+def guests(offer: Offer) -> list[str]:
+    """Return who alone sees a private offer, beside its host."""
+    return list(offer.guests.order_by("email", "id").values_list("email", flat=True))
 
 
 def of_host(host_id: int) -> QuerySet[Offer]:
@@ -155,7 +176,11 @@ def row_of(offer: Offer, *, now: datetime, asked: Slice | None = None) -> OfferR
         if asked is None
         else price_hour(asked, total=machine.total, price_unit_microusd=offer.price_unit_microusd),
         bid_floor_microusd=offer.bid_floor_microusd,
-        longest_term_s=offer.longest_term_s,
+        longest_term_s=offer.opening.longest_s(offer.longest_term_s, begins_at=now, now=now),
+        cpus_min=offer.cpus_min,
+        gpus_min=offer.gpus_min,
+        closes_at=offer.opening.closes_at(now),
+        private=offer.private,
         listed=offer.listed,
         verified=verified,
         unverified_reason=GPUS_UNPROVEN if machine.gpus_total and not verified else "",
@@ -163,6 +188,25 @@ def row_of(offer: Offer, *, now: datetime, asked: Slice | None = None) -> OfferR
         cpu_hash_rate=offer.cpu_hash_rate,
         value_microusd=None if offer.value_microusd == UNMEASURED else offer.value_microusd,
     )
+
+
+def _listed(offer_id: UUID, viewer_id: int | None) -> Offer | None:
+    listed = Offer.objects.select_related("machine").filter(id=offer_id, listed=True)
+    return listed.filter(_seen_by(viewer_id)).first()
+
+
+def _seen_by(viewer_id: int | None) -> Q:
+    everybody = Q(private=False)
+    if viewer_id is None:
+        return everybody
+    emails = User.objects.filter(id=viewer_id).values("email")
+    invited = Guest.objects.filter(email__in=emails).values("offer_id")
+    return everybody | Q(machine__host_id=viewer_id) | Q(id__in=invited)
+
+
+def _open(now: datetime) -> Q:
+    worked_on = Q(maintenance_from__lte=now, maintenance_until__gt=now)
+    return (Q(ends_at=None) | Q(ends_at__gt=now)) & (Q(maintenance_from=None) | ~worked_on)
 
 
 def _matching(query: OfferQuery, now: datetime) -> QuerySet[Offer]:

@@ -14,6 +14,7 @@ from marketplace.domain.rental import RentalState, state_of
 from marketplace.placements.models import Placement
 from marketplace.rentals.models import Rental
 from marketplace.volumes.models import Volume
+from protocol.agent import Want
 
 VIEWS_MAX = 100
 #: how an active rental whose door was found shut is doing
@@ -85,6 +86,8 @@ class RentalView:
     #: a look from outside found its SSH door shut, and none found it open since; None: it is open
     shut_at: datetime | None
     ends_at: datetime
+    #: its host works on the machine from then on, which ends it sooner; None: not so
+    maintenance_at: datetime | None
     #: None until the last charge is posted and the rest of the hold is back
     ended_at: datetime | None
     billed_ms: int
@@ -156,7 +159,7 @@ def find(rental_id: UUID, renter_id: int) -> Rental:
 
 def _rentals(renter_id: int) -> QuerySet[Rental]:
     return Rental.objects.filter(renter_id=renter_id, forgotten_at=None).select_related(
-        "placement", "meter"
+        "placement", "meter", "offer"
     )
 
 
@@ -164,6 +167,13 @@ def _progress(placement: Placement, state: RentalState) -> str:
     if state == RentalState.ACTIVE and placement.door_missed_at is not None:
         return SHUT
     return placement.progress
+
+
+def _maintenance_at(rental: Rental) -> datetime | None:
+    begins = rental.offer.maintenance_from
+    if begins is None or rental.placement.want == Want.END:
+        return None
+    return begins if rental.started_at < begins < rental.placement.funded_until else None
 
 
 def _ports(placement: Placement) -> tuple[RentalPort, ...]:
@@ -232,6 +242,7 @@ def _view(rental: Rental, volumes: Mapping[UUID, Volume]) -> RentalView:
         active_at=placement.reachable_at,
         shut_at=placement.door_missed_at if state == RentalState.ACTIVE else None,
         ends_at=placement.funded_until,
+        maintenance_at=_maintenance_at(rental),
         ended_at=placement.ended_at if meter.closed_at is not None else None,
         billed_ms=meter.charged_ms,
         ssh_host=placement.ssh_host,

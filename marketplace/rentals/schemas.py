@@ -147,6 +147,8 @@ class RentalReply(Schema):
     started_at: datetime
     active_at: datetime | None
     ends_at: datetime
+    #: its host works on the machine from then on, which ends it sooner; null: not so
+    maintenance_at: datetime | None
     ended_at: datetime | None
     billed_ms: int
     ssh: Ssh | None
@@ -194,6 +196,7 @@ class RentalReply(Schema):
             started_at=view.started_at,
             active_at=view.active_at,
             ends_at=view.ends_at,
+            maintenance_at=view.maintenance_at,
             ended_at=view.ended_at,
             billed_ms=view.billed_ms,
             ssh=ssh,

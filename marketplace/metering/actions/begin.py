@@ -11,11 +11,10 @@ from uuid import uuid4
 from django.conf import settings
 
 from marketplace.domain import pricing
-from marketplace.domain.matching import Slice, check_fits
+from marketplace.domain.matching import Slice, check_fits, check_minimum
 from marketplace.domain.money import MicroUsd
 from marketplace.domain.problem import Refused
 from marketplace.ledger.actions import hold as holds
-from marketplace.machines.models import Machine
 from marketplace.metering.actions.open_meter import open_meter
 from marketplace.metering.models import Meter
 from marketplace.offers.models import Offer
@@ -105,10 +104,11 @@ def begin(
     )
 
 
-def check_room(machine: Machine, resources: Resources) -> None:
+def check_room(offer: Offer, resources: Resources) -> None:
     """Accept what a container needs and the machine has left.
 
     :raises RequestTooSmall: when no container starts with so little.
+    :raises BelowMinimum: when the host rents out no slice that small.
     :raises ExceedsMachine: when the machine never has that much.
     :raises OfferTaken: when too little is left of it.
     """
@@ -119,7 +119,8 @@ def check_room(machine: Machine, resources: Resources) -> None:
         or asked.disk_bytes < DISK_BYTES_MIN
     ):
         raise RequestTooSmall
-    check_fits(asked, total=machine.total, free=machine.free)
+    check_minimum(asked, cpus_min=offer.cpus_min, gpus_min=offer.gpus_min)
+    check_fits(asked, total=offer.machine.total, free=offer.machine.free)
 
 
 def terms_of(offer: Offer, resources: Resources, limits: Limits, now: datetime) -> Terms:
@@ -133,7 +134,7 @@ def terms_of(offer: Offer, resources: Resources, limits: Limits, now: datetime) 
         price_hour_microusd=price,
         lease_s=limits.lease_s,
         cap_microusd=limits.cap_microusd,
-        longest_term_s=offer.longest_term_s,
+        longest_term_s=offer.opening.longest_s(offer.longest_term_s, begins_at=now, now=now),
     )
     return Terms(
         price_hour_microusd=price,

@@ -1,13 +1,18 @@
 """This will let a host set the terms of a machine."""
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TypedDict, Unpack
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+
 from marketplace.domain.problem import Refused
 from marketplace.offers.actions import refresh
-from marketplace.offers.models import Offer
+from marketplace.offers.models import Guest, Offer
 from marketplace.offers.queries import OfferUnknown
 
 logger = logging.getLogger(__name__)
@@ -15,6 +20,8 @@ PRICE_HOUR_MICROUSD_MIN = 1
 PRICE_HOUR_MICROUSD_MAX = 1_000_000_000
 TERM_S_MAX = 366 * 24 * 3600
 NOT_YOURS = "There is no such machine of yours."
+#: where None is a term and not "as it is"
+EMPTY_IS_NONE = ("bid_floor_microusd", "ends_at", "maintenance_from", "maintenance_until")
 PRICE_FIRST = "Name the price of a GPU-hour to put this machine on the market."
 
 
@@ -27,13 +34,23 @@ class TermsInvalid(Refused):
 
 
 class Terms(TypedDict, total=False):
-    """What a host may set; a term that is left out, or None, stays as it is."""
+    """What a host may set; one that is left out, or None where it does not say so, stays."""
 
     price_gpu_hour_microusd: int | None
     price_cpu_hour_microusd: int | None
     #: None takes no bids
     bid_floor_microusd: int | None
     longest_term_s: int | None
+    #: the fewest that may be rented at once
+    cpus_min: int | None
+    gpus_min: int | None
+    #: None: it has no end
+    ends_at: datetime | None
+    #: both None: there is none
+    maintenance_from: datetime | None
+    maintenance_until: datetime | None
+    #: e-mail addresses of those who alone see and rent it. None: everybody does
+    guests: Sequence[str] | None
     listed: bool | None
 
 
@@ -44,24 +61,66 @@ def set_price(*, host_id: int, machine_id: UUID, now: datetime, **terms: Unpack[
     :raises TermsInvalid: when a term is out of bounds, or GPUs come on the market without a price.
     """
     _check(terms)
-    changes = {
+    offers = Offer.objects.filter(machine_id=machine_id, machine__host_id=host_id)
+    changes: dict[str, object] = {
         name: term
         for name, term in terms.items()
-        if term is not None or name == "bid_floor_microusd"
+        if name != "guests" and (term is not None or name in EMPTY_IS_NONE)
     }
-    offers = Offer.objects.filter(machine_id=machine_id, machine__host_id=host_id)
+    if "guests" in terms:
+        changes["private"] = terms["guests"] is not None
+    _check_opening(terms, now)
     unlisted = offers.filter(listed=False, machine__gpus_total__gt=0)
     # The price that an unlisted machine has may be one that its host never saw.
     if terms.get("listed") and terms.get("price_gpu_hour_microusd") is None and unlisted.exists():
         raise TermsInvalid(PRICE_FIRST)
-    if changes and not offers.update(**changes):
-        raise OfferUnknown(NOT_YOURS)
+    with transaction.atomic():
+        offer = offers.select_for_update(of=("self",)).select_related("machine").first()
+        if offer is None:
+            raise OfferUnknown(NOT_YOURS)
+        _check_slice(terms, offer)
+        if changes:
+            offers.update(**changes)
+        if "guests" in terms:
+            _invite(offer, terms["guests"] or ())
     refresh.refresh(machine_id=machine_id, now=now)
-    offer = offers.first()
-    if offer is None:
-        raise OfferUnknown(NOT_YOURS)
+    offer = offers.select_related("machine").get()
     logger.info("Terms set", extra={"machine_id": machine_id, "host_id": host_id})
     return offer
+
+
+def _invite(offer: Offer, emails: Sequence[str]) -> None:
+    wanted = {email.strip().lower() for email in emails}
+    offer.guests.exclude(email__in=wanted).delete()
+    Guest.objects.bulk_create(
+        [Guest(offer=offer, email=email) for email in sorted(wanted)], ignore_conflicts=True
+    )
+
+
+def _check_opening(terms: Terms, now: datetime) -> None:
+    ends_at = terms.get("ends_at")
+    if ends_at is not None and ends_at <= now:
+        raise TermsInvalid("The end date lies in the past; name a later one.")
+    begins, ends = terms.get("maintenance_from"), terms.get("maintenance_until")
+    if (begins is None) is not (ends is None):
+        raise TermsInvalid("Say both when the maintenance begins and when it ends.")
+    if begins is not None and ends is not None and not (begins < ends and now < ends):
+        raise TermsInvalid("The maintenance has to end after it begins, and after now.")
+    for email in terms.get("guests") or ():
+        try:
+            validate_email(email.strip())
+        except ValidationError:
+            raise TermsInvalid(f"{email[:100]!r} is no e-mail address.") from None
+
+
+def _check_slice(terms: Terms, offer: Offer) -> None:
+    machine = offer.machine
+    cpus_min, gpus_min = terms.get("cpus_min") or 0, terms.get("gpus_min") or 0
+    if cpus_min > machine.cpus_total or gpus_min > machine.gpus_total:
+        raise TermsInvalid(
+            f"The smallest slice cannot be more than the machine has:"
+            f" {machine.cpus_total} CPUs and {machine.gpus_total} GPUs."
+        )
 
 
 def _check(terms: Terms) -> None:
@@ -74,5 +133,8 @@ def _check(terms: Terms) -> None:
     if any(price is not None and price not in bounds for price in prices):
         raise TermsInvalid
     longest_term_s = terms.get("longest_term_s")
+    cpus_min, gpus_min = terms.get("cpus_min"), terms.get("gpus_min")
+    if (cpus_min is not None and cpus_min < 1) or (gpus_min is not None and gpus_min < 0):
+        raise TermsInvalid("The smallest slice has at least one CPU.")
     if longest_term_s is not None and not 1 <= longest_term_s <= TERM_S_MAX:
         raise TermsInvalid

@@ -22,7 +22,7 @@ def offers(request: HttpRequest) -> HttpResponse:
         return render(request, _template(request), {"form": form, "problems": problems(form)})
     cursor = request.GET.get("cursor", "")
     try:
-        page = queries.search(form.query(cursor), now=timezone.now())
+        page = queries.search(form.query(cursor), now=timezone.now(), viewer_id=request.user.pk)
     except CursorInvalid:
         return redirect("/offers/")
     address = request.GET.copy()

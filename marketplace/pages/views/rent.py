@@ -33,7 +33,7 @@ CHANGED = "The most that it can cost is now {total}. Rent again if that is fine.
 @members_only
 def rent(request: MemberRequest, offer_id: UUID) -> HttpResponse:
     """Show the form, price it again, or start the rental."""
-    offer = _offer(offer_id)
+    offer = _offer(request, offer_id)
     form, shown = _form(request, offer)
     if request.method == "POST" and request.POST.get("intent") == "quote":
         if getattr(request, "htmx", None):
@@ -47,7 +47,7 @@ def rent(request: MemberRequest, offer_id: UUID) -> HttpResponse:
                 problem = refused.detail
                 field = "public_key" if isinstance(refused, SshKeyMalformed) else None
                 # Its host may have changed it since it was read above: show what holds now.
-                offer = _offer(offer_id)
+                offer = _offer(request, offer_id)
                 shown = _quote(request, form, offer)
         form.add_error(field, problem)
     context = {
@@ -61,9 +61,9 @@ def rent(request: MemberRequest, offer_id: UUID) -> HttpResponse:
     )
 
 
-def _offer(offer_id: UUID) -> offers.OfferRow:
+def _offer(request: MemberRequest, offer_id: UUID) -> offers.OfferRow:
     try:
-        return offers.row(offer_id, now=timezone.now())
+        return offers.row(offer_id, now=timezone.now(), viewer_id=request.user.pk)
     except offers.OfferUnknown as refused:
         raise Http404(refused.detail) from None
 

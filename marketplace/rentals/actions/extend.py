@@ -88,7 +88,9 @@ def _extend(rental: Rental, asked: Asked, idempotency_key: str, now: datetime) -
         price_hour_microusd=price,
         lease_s=lease_s,
         cap_microusd=cap_microusd,
-        longest_term_s=rental.offer.longest_term_s,
+        longest_term_s=rental.offer.opening.longest_s(
+            rental.offer.longest_term_s, begins_at=rental.started_at, now=now
+        ),
     )
     funded_until = rental.started_at + timedelta(milliseconds=term_ms)
     if funded_until <= placement.funded_until:

@@ -112,8 +112,8 @@ def _rent_once(renter_id: int, asked: Asked, idempotency: tuple[str, str], now: 
         if (known := _known(renter_id, *idempotency)) is not None:
             return known
         check_doors(renter_id, now)
-        offer = offers.rentable(asked.offer_id, now=now)
-        check_room(offer.machine, asked.workload.resources)
+        offer = offers.rentable(asked.offer_id, now=now, renter_id=renter_id)
+        check_room(offer, asked.workload.resources)
         terms = terms_of(offer, asked.workload.resources, asked.limits, now)
         return _rent(renter_id, asked, offer, terms, idempotency, now)
 
