@@ -62,10 +62,12 @@ class Host:
         result = self.command("enroll", TOKEN)
         assert result.returncode == 0, result.stderr
 
-    def start(self, *arguments: str) -> None:
+    def start(self, *arguments: str, program: str = "") -> None:
+        """Start the agent, or what the program's text makes of it."""
+        what = ["-c", program] if program else ["-m", "miner_agent", "run", *arguments]
         with (self.home / "agent.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*self.inside, sys.executable, "-m", "miner_agent", "run", *arguments],
+                [*self.inside, sys.executable, *what],
                 cwd=REPOSITORY,
                 env=self.environment,
                 stdout=log,

@@ -9,21 +9,31 @@ BUSYBOX = Path("/bin/busybox")
 CHANGES = ("ENV PATH=/usr/bin:/bin FROM_IMAGE=one", 'CMD ["sleep","100000"]')
 
 
+def add_busybox(archive: tarfile.TarFile) -> None:
+    """Put the static busybox and a link for each of its programs into the archive."""
+    applets = subprocess.run([BUSYBOX, "--list"], capture_output=True, text=True, check=True)
+    archive.add(BUSYBOX, "bin/busybox")
+    for applet in applets.stdout.split():
+        if applet != "busybox":
+            link = tarfile.TarInfo(f"bin/{applet}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            archive.addfile(link)
+
+
+def add_file(archive: tarfile.TarFile, path: str, content: bytes, *, mode: int = 0o644) -> None:
+    """Put one file into the archive."""
+    entry = tarfile.TarInfo(path)
+    entry.size, entry.mode = len(content), mode
+    archive.addfile(entry, io.BytesIO(content))
+
+
 def content(**files: str) -> bytes:
     """Return the image's files as a tar archive; ``files`` are in the folder /data."""
-    applets = subprocess.run([BUSYBOX, "--list"], capture_output=True, text=True, check=True)
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        archive.add(BUSYBOX, "bin/busybox")
-        for applet in applets.stdout.split():
-            if applet != "busybox":
-                link = tarfile.TarInfo(f"bin/{applet}")
-                link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-                archive.addfile(link)
+        add_busybox(archive)
         for name, text in files.items():
-            entry = tarfile.TarInfo(f"data/{name}")
-            entry.size = len(text)
-            archive.addfile(entry, io.BytesIO(text.encode()))
+            add_file(archive, f"data/{name}", text.encode())
     return buffer.getvalue()
 
 
