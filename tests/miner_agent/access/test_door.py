@@ -45,7 +45,7 @@ class Visit:
 @pytest.fixture
 async def visit(running_host: Host) -> Visit:
     key = asyncssh.generate_private_key("ssh-ed25519")
-    running_host.market.admit("ssh-ed25519 not-a-key", key.export_public_key().decode())
+    running_host.market.admit("ssh-ed25519 not-a-key", key.export_public_key().decode().strip())
     market = running_host.market
     revision = market.revision
     await asyncio.to_thread(market.wait_until, lambda: market.applied >= revision)
