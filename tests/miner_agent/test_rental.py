@@ -137,5 +137,5 @@ def test_the_end_of_a_rental_removes_kits_that_no_other_uses(rental: Rental) -> 
     market.end(other.placement_id)
     market.wait_for(other.placement_id, ObservedState.GONE)
     market.drop(other.placement_id)
-    assert not old.exists()
+    market.wait_until(lambda: not old.exists())
     assert rental.run("test -x /.access/sshd && echo there") == "there"

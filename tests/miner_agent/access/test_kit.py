@@ -1,5 +1,6 @@
 """The access kit and a rental's door, as files."""
 
+import hashlib
 import stat
 import subprocess
 from pathlib import Path
@@ -29,6 +30,46 @@ def test_a_kit_is_built_once_and_holds_every_program(built: Path) -> None:
         assert (built / program).stat().st_mode & stat.S_IXOTH
 
 
+def test_the_same_parts_give_the_same_bytes(built: Path, tmp_path: Path) -> None:
+    again = build(tmp_path)
+    assert again.name == built.name
+    assert contents(again) == contents(built)
+    assert "session.so" in {path.name for path in contents(again)}
+
+
+def contents(kit: Path) -> dict[Path, tuple[int, bytes]]:
+    """Return the mode and the bytes of everything in a kit."""
+    return {
+        path.relative_to(kit): (path.stat().st_mode, path.read_bytes() if path.is_file() else b"")
+        for path in kit.rglob("*")
+    }
+
+
+def test_a_kit_that_is_there_needs_nothing_to_build_one(
+    built: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kit, "COMPILERS", ())
+    assert kit.missing() == ("musl-tools",)
+    assert build(built.parent) == built
+    with pytest.raises(KitMissing, match="musl-tools"):
+        build(built.parent / "other")
+
+
+def test_another_library_makes_another_kit_and_says_of_what(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = next(built.glob("lib/libcrypto.so.*"))
+    newer = tmp_path / known.name
+    newer.write_bytes(known.read_bytes() + b"a security update")
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
+    other = build(tmp_path / "kits")
+    assert other.name != built.name
+    assert (other / "lib" / newer.name).read_bytes() == newer.read_bytes()
+    parts = (other / kit.PARTS).read_text()
+    assert hashlib.sha256(parts.encode()).hexdigest().startswith(other.name)
+    assert f"{hashlib.sha256(newer.read_bytes()).hexdigest()} {newer}\n" in parts
+
+
 def test_every_library_that_a_program_of_the_kit_needs_is_inside(built: Path) -> None:
     for program in ("sshd", "sftp-server", "bin/scp", "bin/rsync"):
         needed = subprocess.run(
@@ -37,6 +78,7 @@ def test_every_library_that_a_program_of_the_kit_needs_is_inside(built: Path) ->
             text=True,
             check=True,
         )
+        assert ("session.so" in needed.stdout.split()) is (program == "sshd")
         for library in needed.stdout.split():
             assert (built / "lib" / library).exists(), f"{program} needs {library}"
 

@@ -89,7 +89,7 @@ def test_a_session_goes_on_through_the_agents_death_and_a_new_kit(
         market.end(other.placement_id)
         market.wait_for(other.placement_id, ObservedState.GONE)
         market.drop(other.placement_id)
-        assert set(kits.iterdir()) == {first}
+        market.wait_until(lambda: set(kits.iterdir()) == {first})
         assert stream.goes_on()
     now = market.wait_for(placement_id, ObservedState.RUNNING)
     assert (now.run, now.ssh_port, now.ssh_host_key) == (seen.run, seen.ssh_port, seen.ssh_host_key)
