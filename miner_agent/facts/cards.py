@@ -17,7 +17,8 @@ from protocol.usage import CardUsage, GpuUsage
 SHARE = "/"
 #: what slows a card down because of heat
 HOT = 0x20 | 0x40
-NANO_PER_MICRO = 1000
+#: in one look
+XIDS_MOST = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,10 @@ class Cards:
         if self._events is None and not self._listen():
             return ()
         found = []
-        while (event := _ask(pynvml.nvmlEventSetWait_v2, self._events, 0)) is not None:
+        for _ in range(XIDS_MOST):
+            event = _ask(pynvml.nvmlEventSetWait_v2, self._events, 0)
+            if event is None:
+                break
             found.append((_uuid(event.device), int(event.eventData)))
         return tuple(found)
 
