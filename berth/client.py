@@ -22,6 +22,7 @@ from berth.shapes import (
     SshKey,
     Statement,
     TopUp,
+    Usage,
 )
 from protocol.hardware import Resources
 from protocol.paths import API
@@ -154,6 +155,10 @@ class Client:
     def forget(self, rental_id: str) -> None:
         """Remove an ended rental from the lists."""
         self._delete(f"/rentals/{rental_id}")
+
+    def usage(self, rental_id: str) -> Usage:
+        """Return what the rental used in the last hour, and what went wrong for it."""
+        return _read(Usage, self._get(f"/rentals/{rental_id}/usage"))
 
     def receipts(self, rental_id: str) -> Iterator[Receipts]:
         """Yield the rental's signed intervals page by page; check them with receipts.Check."""

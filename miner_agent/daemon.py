@@ -170,6 +170,7 @@ async def _serve(machine: Machine, engine: Engine, stop: asyncio.Event, *, ephem
             metrics=metrics,
             chores=(idle.settle,),
         )
+        engine.pulled = lambda seconds, done: metrics.pulled(seconds, done=done)
         metrics.show(usage=lambda: telemetry.newest, states=agent.states)
         _open_endpoint(metrics, settings.metrics, leaving)
         logger.info("agent runs")

@@ -2,7 +2,8 @@
 
 import re
 import threading
-from collections.abc import Generator, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +51,8 @@ class Engine:
         self._docker_host = docker_host or SOCKET
         self._lock = threading.Lock()
         self._client: APIClient | None = None
+        #: told of each fetch that ended: its seconds, and whether it came to its end
+        self.pulled: Callable[[float, bool], None] = lambda seconds, done: None
 
     @property
     def api(self) -> Any:
@@ -147,6 +150,16 @@ class Engine:
 
         The library's own pull waits for ever.
         """
+        began, done = time.monotonic(), False
+        try:
+            yield from self._pull(repository, digest, login)
+            done = True
+        finally:
+            self.pulled(time.monotonic() - began, done)
+
+    def _pull(
+        self, repository: str, digest: str, login: RegistryLogin | None
+    ) -> Generator[dict[str, Any], None, None]:
         with answers():
             api = self.api
             response = api._post(

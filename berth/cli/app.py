@@ -11,7 +11,19 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from berth.cli import doctor, keys, login, money, offers, output, receipts, rentals, ssh, up
+from berth.cli import (
+    doctor,
+    keys,
+    login,
+    money,
+    offers,
+    output,
+    receipts,
+    rentals,
+    ssh,
+    up,
+    usage,
+)
 from berth.problem import CannotReach, Refused
 
 EXIT_REFUSED = 1
@@ -96,6 +108,7 @@ app.command("login")(login.login)
 app.command("offers")(offers.offers)
 app.command("up")(up.up)
 app.command("ps")(rentals.ps)
+app.command("usage")(usage.usage)
 app.command("ssh")(ssh.ssh)
 app.command("end")(rentals.end)
 app.command("extend")(rentals.extend)

@@ -21,6 +21,34 @@ MACHINE = Ed25519PrivateKey.from_private_bytes(b"m" * 32)
 DOOR = Ed25519PrivateKey.from_private_bytes(b"d" * 32)
 
 
+#: what one rental of two cores does, and what its machine calls a misfortune
+USAGE: dict[str, Any] = {
+    "points": [
+        {
+            "at": "2026-03-01T12:00:00Z",
+            "cpu_milli": 1500,
+            "memory_bytes": 1 << 30,
+            "disk_used_bytes": 2 << 30,
+            "disk_bytes": 8 << 30,
+            "received_bytes_s": 2 << 20,
+            "sent_bytes_s": 1 << 10,
+            "gpus": [{"uuid": "GPU-1", "busy_percent": 93, "memory_bytes": 5 << 30}],
+        }
+    ],
+    "incidents": [
+        {
+            "at": "2026-03-01T11:59:00Z",
+            "kind": "out_of_memory",
+            "blame": "renter",
+            "placement_id": None,
+            "gpu_uuid": "",
+            "count": 2,
+            "sentence": "A process\x1b[2J was ended.",
+        }
+    ],
+}
+
+
 class Refusal(Exception):
     """A problem+json answer."""
 
@@ -192,6 +220,8 @@ class Market:
             rental.update(state="ending", script=["ended"])
         elif parts[1:] == ["extend"]:
             rental["worst_total_microusd"] = seen.body.get("cap_microusd", 80_000)
+        elif parts[1:] == ["usage"]:
+            return 200, USAGE
         elif parts[1:] == ["receipts"]:
             return 200, self._receipts(parts[0], int(seen.query["cursor"]))
         elif rental["script"]:

@@ -200,6 +200,17 @@ def test_without_a_key_the_person_is_told_to_log_in(terminal: Terminal, market: 
     assert "berth login" in ran.err
 
 
+def test_what_a_rental_uses_is_shown_in_words_that_steer_no_terminal(
+    terminal: Terminal, market: Market
+) -> None:
+    rental = terminal.berth(*UP).json
+    shown = terminal.berth("usage", rental["id"][:8]).out
+    for words in ("1.50 cores", "2 GiB of 8 GiB", "2 MiB/s in, 1 KiB/s out", "93 % busy, 5 GiB"):
+        assert words in shown
+    assert "A process [2J was ended. (2 times) [most likely: renter]" in shown
+    assert terminal.berth("usage", rental["id"], "--json").json["points"][0]["cpu_milli"] == 1500
+
+
 def test_receipts_are_saved_and_checked_offline(terminal: Terminal, market: Market) -> None:
     rental = market.add_rental()
     file = terminal.home / "receipts.json"
