@@ -1,9 +1,11 @@
-"""This will accept a desired placement: everything it needs is claimed before Docker is touched."""
+"""This will take in what is desired: everything it needs is claimed before Docker is touched."""
 
 from collections.abc import Callable, Collection, Mapping
 from ipaddress import IPv4Network
 
-from miner_agent.domain.placement import Placement
+from miner_agent.domain.claims import CORE, PORT, SLOT
+from miner_agent.domain.fitness import Unfit, check_change, check_fit
+from miner_agent.domain.placement import Placement, Refusal, is_as_wished
 from miner_agent.domain.resources import (
     NoCapacity,
     check_bytes,
@@ -11,9 +13,9 @@ from miner_agent.domain.resources import (
     choose_port,
     choose_slot,
 )
-from miner_agent.journal import CORE, GPU, PORT, SLOT, ClaimTaken, Journal
+from miner_agent.journal import ClaimTaken, Journal
 from protocol.agent import DesiredPlacement, ObservedState, Problem, Want
-from protocol.workload import PlacementKind
+from protocol.workload import DOOR_PORT, PlacementKind, Workload
 
 #: of a machine that leaves the counting to its marketplace
 UNLIMITED = 1 << 50
@@ -45,101 +47,217 @@ class Acceptance:
         self._ports_taken = set(ports_taken)
 
     def accept(
-        self, desired: DesiredPlacement, *, funding: Mapping[str, object], journal: Journal
+        self, desired: DesiredPlacement, *, changes: Mapping[str, object], journal: Journal
     ) -> Placement:
         """Journal the placement with its claims, or as gone with the reason why it cannot run.
 
-        ``funding`` says until when, empty that it shall end. It is part of the same write: a look
-        or a kill between two writes would find a placement whose time is over
+        ``changes`` say what is wanted and until when. They are part of the same write: a look or a
+        kill between two writes would find a placement whose time is over
         (tests/miner_agent/test_kill_points.py).
         """
-        refused = Placement(
+        placement = Placement(
             placement_id=desired.placement_id,
             want=Want.END,
             state=ObservedState.GONE,
             workload=desired.workload,
+            edition=desired.edition,
+            resets=desired.resets,
         )
-        if not funding:
-            journal.insert(refused, {})
-            return refused
         try:
-            return self._claim(desired, funding, journal)
-        except (NoCapacity, ClaimTaken) as error:
-            problem = Problem(code="no_capacity", message=f"This machine has no room: {error}")
-        except Unfit as error:
-            problem = Problem(code="start_failed", message=str(error))
-        refused = refused.model_copy(update={"problem": problem})
-        journal.insert(refused, {})
-        return refused
+            if changes["want"] is not Want.END:
+                return self._claim(placement, desired, changes, journal)
+        except (NoCapacity, ClaimTaken, Unfit) as error:
+            placement = placement.model_copy(update={"problem": _problem(error)})
+        journal.insert(placement)
+        return placement
 
-    def move_port(self, placement: Placement, *, journal: Journal) -> None:
-        """Choose another port, because a foreign program listens on the placement's.
+    def revise(
+        self,
+        placement: Placement,
+        desired: DesiredPlacement,
+        *,
+        changes: Mapping[str, object],
+        journal: Journal,
+    ) -> Placement:
+        """Journal ``changes``, a new workload, and what it needs where it is to run.
+
+        A change that cannot be is noted as refused, and what ran before goes on. What is stopped
+        and has no room to run stays stopped with its problem. What never ran ends with its own.
+        """
+        changed = placement.model_copy(update=changes)
+        if is_as_wished(changed, desired):
+            changed = changed.model_copy(update={"refused": None})
+        elif not _is_refused(changed, desired):
+            try:
+                revised = self._with_workload(changed, desired, journal)
+                return _write(placement, self._with_room(revised, desired, journal), journal)
+            except (NoCapacity, ClaimTaken, Unfit) as error:
+                if placement.current is None:
+                    ended = {"want": Want.END, "problem": _problem(error)}
+                    return _write(placement, changed.model_copy(update=ended), journal)
+                refused = Refusal(
+                    edition=desired.edition, resets=desired.resets, problem=_problem(error)
+                )
+                changed = changed.model_copy(update={"refused": refused})
+        try:
+            return _write(placement, self._with_room(changed, desired, journal), journal)
+        except (NoCapacity, ClaimTaken, Unfit) as error:
+            waits = {"problem": _problem(error)}
+            return _write(placement, changed.model_copy(update=waits), journal)
+
+    def move_port(self, placement: Placement, port: int | None, *, journal: Journal) -> None:
+        """Choose another one for ``port``, because a foreign program listens there; None: for all.
 
         Where none is left the placement ends with ``port_unavailable``.
         """
-        if placement.port is not None:
-            self._ports_taken.add(placement.port)
+        lost = {port} if port is not None else set(placement.ports.values())
+        self._ports_taken |= lost
+        kept = {inside: one for inside, one in placement.ports.items() if one not in lost}
+        moved = placement.model_copy(update={"ports": kept})
         try:
-            journal.move_port(placement.placement_id, self._free_port(journal))
+            ports = self._ports(moved, tuple(placement.ports), journal)
         except NoCapacity as error:
             problem = Problem(code="port_unavailable", message=str(error))
             journal.change(placement.placement_id, want=Want.END, problem=problem)
+        else:
+            journal.change(placement.placement_id, ports=ports)
+
+    def avoid(self, port: int | None) -> None:
+        """Give this port to nobody any more: a foreign program listens there."""
+        if port is not None:
+            self._ports_taken.add(port)
 
     def _claim(
-        self, desired: DesiredPlacement, funding: Mapping[str, object], journal: Journal
+        self,
+        placement: Placement,
+        desired: DesiredPlacement,
+        changes: Mapping[str, object],
+        journal: Journal,
     ) -> Placement:
-        resources = desired.workload.resources
-        if desired.workload.kind is not PlacementKind.RENTAL:
-            raise Unfit("This version of the agent runs rentals only.")
         if desired.next_sequence > 0:
-            raise Unfit("This machine has lost its journal of this placement.")
-        if resources.ram.capacity < 1:
-            # Docker reads nothing as no limit at all.
-            raise Unfit("A rental without memory cannot run.")
-        if resources.gpu.count != len(desired.gpu_uuids):
-            raise Unfit("The number of GPUs differs from the list of GPUs.")
-        missing = set(desired.gpu_uuids) - self._gpu_uuids()
+            raise Unfit("start_failed", "This machine has lost its journal of this placement.")
+        wanted = placement.model_copy(
+            update={
+                **changes,
+                "state": ObservedState.ACCEPTED,
+                "restarted": desired.restarts,
+            }
+        )
+        accepted = self._with_room(self._with_workload(wanted, desired, journal), desired, journal)
+        journal.insert(accepted)
+        return accepted
+
+    def _with_workload(
+        self, placement: Placement, desired: DesiredPlacement, journal: Journal
+    ) -> Placement:
+        """Return the placement with the desired workload, its ports and its part of the disk."""
+        workload = desired.workload
+        check_fit(desired)
+        check_change(placement, desired)
+        others = _others(placement, journal)
+        held = sum(_disk_bytes(one) for one in others)
+        asked = workload.resources.hard_disk.capacity
+        check_bytes("disk", asked=asked, free=self._disk_bytes - held)
+        return placement.model_copy(
+            update={
+                "workload": workload,
+                "edition": desired.edition,
+                "resets": desired.resets,
+                "refused": None,
+                "coming": None,
+                "ports": self._ports(placement, _insides(workload), journal),
+            }
+        )
+
+    def _with_room(
+        self, placement: Placement, desired: DesiredPlacement, journal: Journal
+    ) -> Placement:
+        """Return the placement with what running takes, if it is to run."""
+        if placement.want is not Want.RUN:
+            return placement
+        resources = placement.workload.resources
+        # Of a refused change nothing is taken, so what runs keeps its own.
+        keeps = placement.has_room and _is_refused(placement, desired)
+        gpu_uuids = placement.gpu_uuids if keeps else desired.gpu_uuids
+        if len(gpu_uuids) != resources.gpu.count:
+            raise Unfit("start_failed", "The number of GPUs differs from the list of GPUs.")
+        missing = set(gpu_uuids) - self._gpu_uuids()
         if missing:
             raise NoCapacity(f"it has no GPU {', '.join(sorted(missing))}.")
-        self._check_room(desired, journal)
-        taken_cores = {int(core) for core in journal.claimed(CORE)}
-        taken_slots = {int(slot) for slot in journal.claimed(SLOT)}
-        placement = Placement(
-            placement_id=desired.placement_id,
-            want=Want.RUN,
-            state=ObservedState.ACCEPTED,
-            workload=desired.workload,
-            gpu_uuids=desired.gpu_uuids,
-            authorized_keys=desired.authorized_keys,
-            port=self._free_port(journal),
-            slot=choose_slot(network=self._network, taken=taken_slots),
-            cores=choose_cores(count=resources.cpu.count, usable=self.cores, taken=taken_cores),
-        ).model_copy(update=funding)
-        claims = {
-            PORT: (placement.port,),
-            SLOT: (placement.slot,),
-            CORE: placement.cores,
-            GPU: placement.gpu_uuids,
-        }
-        journal.insert(placement, claims)
-        return placement
+        held = sum(_memory_bytes(one) for one in _others(placement, journal))
+        asked = resources.ram.capacity
+        check_bytes("memory", asked=asked, free=self._memory_bytes - held)
+        mine = placement.cores[: resources.cpu.count]
+        taken = {int(core) for core in journal.claimed(CORE)}
+        more = resources.cpu.count - len(mine)
+        cores = mine + (
+            choose_cores(count=more, usable=self.cores, taken=taken) if more or not mine else ()
+        )
+        updates: dict[str, object] = {"cores": cores, "gpu_uuids": gpu_uuids}
+        if placement.slot is None and placement.kind is not PlacementKind.JOB:
+            slots = {int(slot) for slot in journal.claimed(SLOT)}
+            updates["slot"] = choose_slot(network=self._network, taken=slots)
+        if placement.state is ObservedState.STOPPED:
+            updates |= {"state": ObservedState.PREPARING, "problem": None}
+        return placement.model_copy(update=updates)
 
-    def _check_room(self, desired: DesiredPlacement, journal: Journal) -> None:
-        held = [
-            placement.workload.resources
-            for placement in journal.placements().values()
-            if placement.state is not ObservedState.GONE
-        ]
-        asked = desired.workload.resources
-        memory_bytes = self._memory_bytes - sum(one.ram.capacity for one in held)
-        disk_bytes = self._disk_bytes - sum(one.hard_disk.capacity for one in held)
-        check_bytes("memory", asked=asked.ram.capacity, free=memory_bytes)
-        check_bytes("disk", asked=asked.hard_disk.capacity, free=disk_bytes)
-
-    def _free_port(self, journal: Journal) -> int:
+    def _ports(
+        self, placement: Placement, insides: Collection[int], journal: Journal
+    ) -> dict[int, int]:
+        """Return a port of the machine for each one inside: the one that it has, or a free one."""
+        known = {**(placement.current.ports if placement.current else {}), **placement.ports}
         taken = {int(port) for port in journal.claimed(PORT)} | self._ports_taken
-        return choose_port(first=self._port_first, last=self._port_last, taken=taken)
+        ports: dict[int, int] = {}
+        for inside in insides:
+            port = known.get(inside)
+            if port is None or port in self._ports_taken:
+                port = choose_port(first=self._port_first, last=self._port_last, taken=taken)
+            taken.add(port)
+            ports[inside] = port
+        return ports
 
 
-class Unfit(Exception):
-    """The placement cannot run on this machine at all."""
+def _insides(workload: Workload) -> tuple[int, ...]:
+    return (DOOR_PORT, *workload.ports) if workload.kind is PlacementKind.RENTAL else ()
+
+
+def _others(placement: Placement, journal: Journal) -> list[Placement]:
+    return [
+        one
+        for one in journal.placements().values()
+        if one.placement_id != placement.placement_id and one.state is not ObservedState.GONE
+    ]
+
+
+def _disk_bytes(placement: Placement) -> int:
+    parts = (placement, placement.current)
+    return max(part.workload.resources.hard_disk.capacity for part in parts if part)
+
+
+def _memory_bytes(placement: Placement) -> int:
+    parts = (placement, placement.current)
+    return max(
+        (part.workload.resources.ram.capacity for part in parts if part and part.cores), default=0
+    )
+
+
+def _is_refused(placement: Placement, desired: DesiredPlacement) -> bool:
+    refused = placement.refused
+    return refused is not None and (refused.edition, refused.resets) == (
+        desired.edition,
+        desired.resets,
+    )
+
+
+def _problem(error: NoCapacity | ClaimTaken | Unfit) -> Problem:
+    if isinstance(error, Unfit):
+        return Problem(code=error.code, message=str(error))
+    return Problem(code="no_capacity", message=f"This machine has no room: {error}")
+
+
+def _write(before: Placement, after: Placement, journal: Journal) -> Placement:
+    """Write only what differs: steps of the same placement write meanwhile."""
+    names = [
+        name for name in Placement.model_fields if getattr(before, name) != getattr(after, name)
+    ]
+    return journal.change(before.placement_id, **{name: getattr(after, name) for name in names})

@@ -14,16 +14,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from miner_agent import VERSION
 from miner_agent.acceptance import Acceptance
 from miner_agent.clock import Clock
-from miner_agent.containers import PortTaken
 from miner_agent.counting import Counting
 from miner_agent.domain import last_word
-from miner_agent.domain.placement import Placement, dies_too_often, is_funded, report
-from miner_agent.domain.reconcile import Action, Container, Step, is_same_run, reconcile
+from miner_agent.domain.claims import CORE
+from miner_agent.domain.placement import Placement, is_funded, report
+from miner_agent.domain.reconcile import STARTS, Action, Container, Step, reconcile
 from miner_agent.domain.reply import Malformed
 from miner_agent.engine import EngineRefused, EngineUnavailable
-from miner_agent.journal import CORE, SLOT, Journal
-from miner_agent.retries import PortMoved, Retries, reason
-from miner_agent.runtime import CannotRun, Runtime
+from miner_agent.journal import Journal
+from miner_agent.retries import Retries, reason
+from miner_agent.runtime import Runtime
+from miner_agent.steps import Interrupted, Steps
 from protocol.agent import (
     DESIRED_MOST,
     SYNC_HOLD_S_MAX,
@@ -37,14 +38,11 @@ from protocol.agent import (
 )
 from protocol.hardware import Hardware
 from protocol.usage import Incident, Usage
+from protocol.workload import PlacementKind
 
 logger = logging.getLogger(__name__)
 
 INTERVALS_PER_SYNC = 500
-
-
-class Interrupted(Exception):
-    """What was being done is not wanted any more."""
 
 
 class StaleReply(Exception):
@@ -69,13 +67,22 @@ class Agent:
         self._clock = clock
         self._counting = Counting(journal=journal, clock=clock, key=key)
         self._acceptance = acceptance
+        self._steps = Steps(
+            journal=journal,
+            runtime=runtime,
+            clock=clock,
+            counting=self._counting,
+            acceptance=acceptance,
+            changed=lambda: self.changed(),
+            is_stopping=lambda: self.stopping,
+        )
         #: called whenever the marketplace should be told something
         self.changed = changed
         #: set when the process is about to end: long steps give up
         self.stopping = False
         #: why this machine can start nothing now
         self._problem: Problem | None = None
-        self._containers: dict[UUID, Container] = {}
+        self._containers: tuple[Container, ...] = ()
         self._retries = Retries(clock)
         #: desired in a way that nobody can read, and nothing of them is here
         self._malformed: dict[UUID, Problem] = {}
@@ -129,11 +136,14 @@ class Agent:
             raise StaleReply(f"Revision {reply.revision} is older than what was applied.")
         known = self._journal.placements()
         self._malformed = self._set_aside(malformed, known)
+        self._steps.logins = {
+            desired.placement_id: desired.registry_login
+            for desired in reply.desired
+            if desired.registry_login is not None
+        }
         for desired in reply.desired:
             if known.pop(desired.placement_id, None) is None:
-                funding = self._funding(desired)
-                self._acceptance.accept(desired, funding=funding, journal=self._journal)
-                logger.info("placement accepted", extra={"placement": str(desired.placement_id)})
+                self._accept(desired)
             else:
                 self._update(desired)
         for placement in known.values():
@@ -163,11 +173,11 @@ class Agent:
 
     def seen(self) -> tuple[tuple[Placement, Container], ...]:
         """Return each placement whose run is in a container, as the newest look showed it."""
-        containers, journal = self._containers, self._journal.placements()
+        journal = self._journal.placements()
         return tuple(
             (placement, container)
-            for placement_id, container in containers.items()
-            if (placement := journal.get(placement_id)) is not None
+            for container in self._containers
+            if (placement := journal.get(container.placement_id)) is not None
             and placement.run is not None
             and placement.run.token == container.token
         )
@@ -180,13 +190,13 @@ class Agent:
         self._end_unfunded()
         nonce = self._journal.fact("nonce")
         self._containers = self._look()
-        self._counting.saw_running(self._containers.values(), nonce=nonce)
+        self._counting.saw_running(self._containers, nonce=nonce)
         traces = self._runtime.traces()
         # The journal is read last: what is there was journalled before it was made.
         actions = reconcile(
             journal=self._journal.placements(), containers=self._containers, traces=traces
         )
-        return tuple(action for action in actions if self._retries.is_due(action.placement_id))
+        return tuple(action for action in actions if self._retries.is_due(action))
 
     def perform(self, action: Action) -> bool:
         """Do one action and say whether it is done; it may block.
@@ -194,15 +204,15 @@ class Agent:
         What fails, for whatever reason, is tried again later.
         """
         try:
-            self._perform(action)
+            self._steps.perform(action)
         except Interrupted:
             return False
         except Exception as error:
             # One placement's defect must neither take the others down nor keep a core busy.
-            if self._retries.failed(action.placement_id, error):
+            if self._retries.failed(action, error):
                 self._report(action, error)
             return False
-        self._retries.succeeded(action.placement_id)
+        self._retries.succeeded(action)
         return True
 
     def count(self) -> None:
@@ -213,8 +223,8 @@ class Agent:
     def end_all(self, *, message: str) -> None:
         """End every placement and remove what they have; what cannot be removed now stays noted."""
         for placement in self._journal.placements().values():
-            if placement.want is Want.RUN:
-                self._give_up(placement.placement_id, "lease_ended", message)
+            if placement.want is not Want.END:
+                self._steps.give_up(placement.placement_id, "lease_ended", message)
         for action in self.plan():
             self.perform(action)
 
@@ -234,9 +244,9 @@ class Agent:
                 self._journal.change(one.id, want=Want.END)
         return refused
 
-    def _look(self) -> dict[UUID, Container]:
+    def _look(self) -> tuple[Container, ...]:
         try:
-            found = dict(self._runtime.containers())
+            found = tuple(self._runtime.containers())
         except (EngineUnavailable, EngineRefused) as error:
             self._note(Problem(code="docker_unavailable", message=str(error)[:1000]))
             raise EngineUnavailable(str(error)) from error
@@ -249,88 +259,34 @@ class Agent:
         if changed:
             self.changed()
 
-    def _perform(self, action: Action) -> None:
-        placement = self._journal.find(action.placement_id)
-        if action.step is Step.REMOVE:
-            self._remove(action.placement_id, placement)
-        elif placement is None or placement.want is Want.END:
-            return
-        elif action.step is Step.REKEY:
-            self._runtime.rekey(placement)
-            self._journal.change(action.placement_id, written_keys=placement.authorized_keys)
-        else:
-            self._bring_up(placement)
-
-    def _bring_up(self, placement: Placement) -> None:
-        placement_id = placement.placement_id
-        # The plan may be older than a start that has just succeeded: look again.
-        container = self._runtime.find(placement_id)
-        if placement.state is ObservedState.RUNNING and is_same_run(placement, container):
-            return
-        placement = self._counting.end_lost_run(placement, container)
-        if dies_too_often(placement, wall_ms=self._clock.wall_ms()):
-            self._give_up(placement_id, "start_failed", "The container ended again and again.")
-            return
-        if placement.run is not None and container is None:
-            message = "Its container is gone from this machine, and its files with it."
-            self._give_up(placement_id, "container_lost", message)
-            return
-        self._journal.change(placement_id, state=ObservedState.PREPARING)
-        self.changed()
-        try:
-            running = self._runtime.bring_up(
-                placement, progress=lambda text: self._show(placement_id, text)
-            )
-        except (CannotRun, PortTaken) as error:
-            if placement.run is not None:
-                # The renter's files are in this container: it is waited for, never replaced.
-                raise
-            self._refuse(placement, error)
-            return
-        self._counting.start_run(placement, running)
-        logger.info("placement runs", extra={"placement": str(placement_id)})
-        self.changed()
-
-    def _refuse(self, placement: Placement, error: CannotRun | PortTaken) -> None:
-        """Give up what has never run, unless another port may help.
-
-        :raises PortMoved: when it may.
-        """
-        if isinstance(error, CannotRun):
-            self._give_up(placement.placement_id, error.code, str(error))
-            return
-        self._acceptance.move_port(placement, journal=self._journal)
-        raise PortMoved(str(error)) from error
-
-    def _remove(self, placement_id: UUID, placement: Placement | None) -> None:
-        if placement is not None and placement.state is not ObservedState.GONE:
-            nonce = self._journal.fact("nonce")
-            container = self._runtime.find(placement_id)
-            self._counting.saw_running([container] if container else [], nonce=nonce)
-            self._counting.end_run(placement, container)
-            self._journal.change(placement_id, state=ObservedState.COLLECTING, progress="")
-            self.changed()
-        self._runtime.remove(placement_id)
-        if placement is not None and placement.state is not ObservedState.GONE:
-            self._journal.release(placement_id)
-            logger.info("placement gone", extra={"placement": str(placement_id)})
-            self.changed()
-        self._runtime.trim(frozenset(int(slot) for slot in self._journal.claimed(SLOT)))
+    def _accept(self, desired: DesiredPlacement) -> None:
+        changes = self._changes(desired)
+        self._acceptance.accept(desired, changes=changes, journal=self._journal)
+        logger.info("placement accepted", extra={"placement": str(desired.placement_id)})
 
     def _update(self, desired: DesiredPlacement) -> None:
         placement_id = desired.placement_id
         self._journal.confirm(placement_id, next_sequence=desired.next_sequence)
         if desired.refused is not None:
             self._counting.rechain(placement_id, desired.refused, sequence=desired.next_sequence)
-        # A placement that ended here, for whatever reason, never starts again.
-        changes = self._funding(desired) or {"want": Want.END}
-        self._journal.change(placement_id, authorized_keys=desired.authorized_keys, **changes)
+        placement = self._journal.get(placement_id)
+        changes = self._changes(desired)
+        if placement.want is Want.END or changes["want"] is Want.END:
+            # A placement that ended here, for whatever reason, never starts again.
+            self._journal.change(placement_id, want=Want.END)
+            return
+        self._acceptance.revise(placement, desired, changes=changes, journal=self._journal)
 
-    def _funding(self, desired: DesiredPlacement) -> dict[str, object]:
-        """Return until when it is funded, as the journal keeps it; empty: it shall end."""
+    def _changes(self, desired: DesiredPlacement) -> dict[str, object]:
+        """Return what the journal keeps of every reply: what is wanted, for how long, for whom."""
+        is_job = desired.workload.kind is PlacementKind.JOB
         if desired.want is Want.END or desired.run_for_ms is None:
-            return {}
+            return {"want": Want.END}
         return {
+            # What a job would go on with is in its processes: it cannot be stopped and kept.
+            "want": Want.END if is_job and desired.want is Want.STOP else desired.want,
+            "authorized_keys": desired.authorized_keys,
+            "restarts": desired.restarts,
             "funded_until_boot_ms": self._clock.boot_ms() + desired.run_for_ms,
             "funded_until_wall_ms": self._clock.wall_ms() + desired.run_for_ms,
             "funded_boot_id": self._clock.boot_id(),
@@ -346,31 +302,20 @@ class Agent:
                 wall_ms=self._clock.wall_ms(),
             ):
                 continue
-            self._give_up(placement.placement_id, "lease_ended", "The funded time is over.")
-
-    def _give_up(self, placement_id: UUID, code: str, message: str) -> None:
-        problem = Problem(code=code, message=message[:1000])
-        self._journal.change(placement_id, want=Want.END, problem=problem)
-        logger.info("placement ends", extra={"placement": str(placement_id), "code": code})
-        self.changed()
+            self._steps.give_up(placement.placement_id, "lease_ended", "The funded time is over.")
 
     def _report(self, action: Action, error: Exception) -> None:
         """Tell the marketplace of a step that goes on failing."""
         placement = self._journal.find(action.placement_id)
         if placement is None or placement.problem is not None:
             return
-        if action.step is Step.BRING_UP:
-            self._give_up(action.placement_id, *reason(placement, error))
+        if action.step in STARTS:
+            if action.step is not Step.BRING_UP and placement.current is not None:
+                self._steps.refuse_change(placement, *reason(placement, error))
+            else:
+                self._steps.give_up(action.placement_id, *reason(placement, error))
         elif action.step is Step.REMOVE and placement.state is ObservedState.COLLECTING:
             message = "This machine could not remove all of it; its host has to look."
             problem = Problem(code="removal_failed", message=message)
             self._journal.change(action.placement_id, problem=problem)
-            self.changed()
-
-    def _show(self, placement_id: UUID, progress: str) -> None:
-        placement = self._journal.get(placement_id)
-        if self.stopping or placement.want is Want.END:
-            raise Interrupted
-        if placement.progress != progress:
-            self._journal.change(placement_id, progress=progress)
             self.changed()

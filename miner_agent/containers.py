@@ -13,10 +13,11 @@ from docker.types import DeviceRequest, IPAMConfig, IPAMPool, LogConfig, Ulimit
 
 from miner_agent.domain.container_spec import (
     HOST_NAME,
+    LABEL_GENERATION,
     LABEL_MACHINE,
     LABEL_PLACEMENT,
-    LABEL_PORT,
     LABEL_SLOT,
+    NO_NETWORK,
     ContainerSpec,
     NetworkSpec,
 )
@@ -27,13 +28,19 @@ from miner_agent.engine import Engine, EngineRefused, answers
 from miner_agent.gpu_access import GpuUnavailable
 
 REMOVE_WAIT_S = 20
-PORT_TAKEN = re.compile(r"port is already allocated|address already in use")
+#: PID 1 gives the programs inside half of this to end by themselves
+STOP_WAIT_S = 10
+PORT_TAKEN = re.compile(r"(?::(\d+)\D{0,9})?(?:port is already allocated|address already in use)")
 #: NVIDIA's hook or Docker's own way to devices said no
 GPU_REFUSED = re.compile(r"select device driver|nvidia-container|CDI device", re.IGNORECASE)
 
 
 class PortTaken(Exception):
-    """Another program of this machine listens on the port."""
+    """Another program of this machine listens on the port; None: Docker does not say which."""
+
+    def __init__(self, message: str, port: int | None = None) -> None:
+        super().__init__(message)
+        self.port = port
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,49 +58,56 @@ class Containers:
         self._engine = engine
         self._machine = machine
 
-    def all(self) -> dict[UUID, Container]:
-        """Return every container of this machine by its placement."""
+    def all(self) -> tuple[Container, ...]:
+        """Return every container of this machine."""
         with answers():
             listed = self._engine.api.containers(all=True, filters=self._mine())
-        found: dict[UUID, Container] = {}
+        found: list[Container] = []
         for one in listed:
             try:
                 with answers():
                     state = self._engine.api.inspect_container(one["Id"])["State"]
             except NotFound:
                 continue
-            placement_id = UUID(one["Labels"][LABEL_PLACEMENT])
-            found[placement_id] = _container(placement_id, state)
-        return found
+            found.append(_container(one["Labels"], state))
+        return tuple(found)
 
     def root_inside(self) -> Ids:
         """Return whom root inside a container acts as on this machine."""
         return self._engine.facts().root_inside
 
-    def find(self, name: str, placement_id: UUID) -> Container | None:
+    def find(self, name: str) -> Container | None:
         """Return one container, None where there is none that could be started."""
         found = self._inspect(name)
-        return None if found is None else _container(placement_id, found["State"])
+        return None if found is None else _container(found["Config"]["Labels"], found["State"])
 
-    def made(self, name: str, *, port: int) -> Made | None:
-        """Return the container made earlier, None where there is none for this port.
-
-        Nothing else makes a new one, and a port changes only before the first run: a renter's
-        files would be lost with it.
-        """
+    def made(self, name: str) -> Made | None:
+        """Return the container made earlier, None where there is none."""
         found = self._inspect(name)
-        if found is None:
-            return None
-        labels = found["Config"]["Labels"] or {}
-        return _made(found) if labels.get(LABEL_PORT) == str(port) else None
+        return None if found is None else _made(found)
 
-    def make(self, spec: ContainerSpec, *, placement_id: UUID) -> Made:
+    def made_for(self, placement_id: UUID) -> dict[str, tuple[int | None, Made]]:
+        """Return name, generation and place of every container of a placement."""
+        filters = {"label": [*self._mine()["label"], f"{LABEL_PLACEMENT}={placement_id}"]}
+        with answers():
+            listed = self._engine.api.containers(all=True, filters=filters)
+        found = {}
+        for one in listed:
+            try:
+                with answers():
+                    inspected = self._engine.api.inspect_container(one["Id"])
+            except NotFound:
+                continue
+            found[one["Id"]] = (_generation(one["Labels"]), _made(inspected))
+        return found
+
+    def make(self, spec: ContainerSpec, *, placement_id: UUID, generation: int) -> Made:
         """Create the container in place of any other of its name."""
         self.remove(spec.name)
         labels = {
             LABEL_MACHINE: self._machine,
             LABEL_PLACEMENT: str(placement_id),
-            LABEL_PORT: str(spec.port),
+            LABEL_GENERATION: str(generation),
         }
         with answers():
             self._engine.api.create_container(**_create_arguments(self._engine.api, spec, labels))
@@ -109,11 +123,20 @@ class Containers:
             with answers():
                 self._engine.api.start(name)
         except EngineRefused as error:
-            if PORT_TAKEN.search(str(error)):
-                raise PortTaken(str(error)) from error
+            taken = PORT_TAKEN.search(str(error))
+            if taken is not None:
+                raise PortTaken(str(error), int(taken[1]) if taken[1] else None) from error
             if GPU_REFUSED.search(str(error)):
                 raise GpuUnavailable(str(error)) from error
             raise
+
+    def stop(self, name: str) -> None:
+        """Let a container end, by force if it takes long; one that is not there is fine."""
+        try:
+            with answers():
+                self._engine.api.stop(name, timeout=STOP_WAIT_S)
+        except NotFound:
+            return
 
     def remove(self, name: str) -> None:
         """Remove a container and wait until it is gone; one that is not there is fine."""
@@ -142,9 +165,12 @@ class Containers:
     def connect(self, spec: NetworkSpec) -> None:
         """Make the slot's network where it is missing; Docker allows doubles, so look first."""
         with answers():
-            same = [one for one in self._networks() if one["Name"] == spec.name]
-            for extra in same[1:]:
-                self._engine.api.remove_network(extra["Id"])
+            there = [one for one in self._networks() if one["Labels"][LABEL_SLOT] == str(spec.slot)]
+            same = [one for one in there if one["Name"] == spec.name]
+            # The slot's network for another kind of placement has the same addresses.
+            for extra in there:
+                if extra not in same[:1]:
+                    self._engine.api.remove_network(extra["Id"])
             if same:
                 return
             self._engine.api.create_network(
@@ -156,6 +182,7 @@ class Containers:
                     "com.docker.network.bridge.name": spec.bridge,
                     "com.docker.network.bridge.enable_icc": "false",
                 },
+                internal=spec.internal,
                 ipam=IPAMConfig(pool_configs=[IPAMPool(subnet=spec.subnet, gateway=spec.gateway)]),
             )
 
@@ -185,20 +212,27 @@ class Containers:
             listed = self._engine.api.networks(filters=self._mine())
         return [one for one in listed if LABEL_SLOT in (one.get("Labels") or {})]
 
-    def _mine(self) -> dict[str, str]:
-        return {"label": f"{LABEL_MACHINE}={self._machine}"}
+    def _mine(self) -> dict[str, list[str]]:
+        return {"label": [f"{LABEL_MACHINE}={self._machine}"]}
 
 
-def _container(placement_id: UUID, state: dict[str, Any]) -> Container:
+def _generation(labels: dict[str, str]) -> int | None:
+    text = labels.get(LABEL_GENERATION, "")
+    return int(text) if text.isdecimal() else None
+
+
+def _container(labels: dict[str, str], state: dict[str, Any]) -> Container:
     running = bool(state["Running"])
     started, finished = _time(state["StartedAt"]), _time(state["FinishedAt"])
     lasted_ms = None
     if not running and started and finished and finished >= started:
         lasted_ms = int((finished - started).total_seconds() * 1000)
     return Container(
-        placement_id=placement_id,
+        placement_id=UUID(labels[LABEL_PLACEMENT]),
+        generation=_generation(labels),
         running=running,
-        token=state["StartedAt"],
+        # Docker's time of a start that never was is in the year 1.
+        token=state["StartedAt"] if started else "",
         exit_code=None if running else int(state["ExitCode"]),
         lasted_ms=lasted_ms,
         pid=int(state.get("Pid") or 0),
@@ -222,11 +256,8 @@ def _made(found: dict[str, Any]) -> Made:
 def _create_arguments(api: Any, spec: ContainerSpec, labels: dict[str, str]) -> dict[str, Any]:
     host_config = api.create_host_config(
         binds={
-            **{outside: {"bind": path, "mode": "ro"} for outside, path in spec.mounts.items()},
-            **{
-                outside: {"bind": path, "mode": "rw"}
-                for outside, path in spec.gpus.writable.items()
-            },
+            **_binds(spec.mounts, mode="ro"),
+            **_binds({**spec.gpus.writable, **spec.writable_mounts}, mode="rw"),
         },
         cap_drop=["ALL"],
         cap_add=list(spec.capabilities),
@@ -248,8 +279,11 @@ def _create_arguments(api: Any, spec: ContainerSpec, labels: dict[str, str]) -> 
         # The agent starts containers itself: after a reboot the disk must be mounted first.
         restart_policy={"Name": "no"},
         log_config=LogConfig(type="json-file", config={"max-size": "1m", "max-file": "2"}),
-        port_bindings={f"{spec.port_inside}/tcp": (spec.bind_address, spec.port)},
-        dns=list(spec.dns) or None,
+        port_bindings={
+            f"{inside}/tcp": (spec.bind_address, outside) for inside, outside in spec.ports.items()
+        },
+        dns=(list(spec.dns) or None) if spec.network != NO_NETWORK else None,
+        runtime=spec.runtime or None,
         device_requests=device_requests(spec.gpus),
     )
     host_config["CgroupnsMode"] = "private"
@@ -261,7 +295,7 @@ def _create_arguments(api: Any, spec: ContainerSpec, labels: dict[str, str]) -> 
         "entrypoint": list(spec.entrypoint),
         "command": list(spec.command) or None,
         "environment": dict(spec.environment),
-        "ports": [spec.port_inside],
+        "ports": list(spec.ports),
         "labels": labels,
         "host_config": host_config,
         # The host's proxy, with its password, is not the renter's business.

@@ -2,15 +2,16 @@
 
 import logging
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from miner_agent.clock import Clock
+from miner_agent.domain.generation import Generation
 from miner_agent.domain.intervals import ended_age, is_due, stretches
 from miner_agent.domain.placement import Placement, Run, deaths
-from miner_agent.domain.reconcile import Container
+from miner_agent.domain.reconcile import Container, current_container
 from miner_agent.journal import Journal
 from miner_agent.runtime import Running
 from protocol.agent import ObservedState, RefusedInterval
@@ -45,10 +46,14 @@ class Counting:
                 if container.running:
                     self._seen[container.placement_id] = (container.token, nonce)
 
-    def start_run(self, placement: Placement, running: Running) -> None:
-        """Note that the container runs: the same start goes on, another one is a new run."""
+    def start_run(self, placement: Placement, running: Running, *, generation: Generation) -> None:
+        """Note that the container runs: the same start goes on, another one is a new run.
+
+        From this write on ``generation`` is what runs, and nothing comes after it.
+        """
         with self._lock:
-            run = self._journal.get(placement.placement_id).run
+            known = self._journal.get(placement.placement_id)
+            run, coming = known.run, known.coming
             if run is None or not run.open or run.token != running.token:
                 run = Run(
                     number=0 if run is None else run.number + 1,
@@ -60,8 +65,11 @@ class Counting:
                 placement.placement_id,
                 state=ObservedState.RUNNING,
                 run=run,
+                current=generation,
+                coming=None if coming == generation else coming,
                 host_key=running.host_key,
                 written_keys=placement.authorized_keys,
+                exit_code=None,
                 progress="",
             )
 
@@ -80,7 +88,7 @@ class Counting:
                 extra={"placement": str(placement_id), "reason": refused.reason},
             )
 
-    def close_due(self, containers: Mapping[UUID, Container]) -> bool:
+    def close_due(self, containers: Collection[Container]) -> bool:
         """Close intervals of the runs that are still going on; say whether there was one."""
         with self._lock:
             due = [
@@ -88,7 +96,7 @@ class Counting:
                 for placement in self._journal.placements().values()
                 if placement.run is not None
                 and placement.state is ObservedState.RUNNING
-                and self._is_due(placement.run, containers.get(placement.placement_id))
+                and self._is_due(placement.run, current_container(placement, containers))
             ]
             for placement, run in due:
                 self._close(placement, run, self._clock.boot_ms() - run.started_ms, ended=False)
@@ -120,6 +128,8 @@ class Counting:
             return self._journal.change(
                 ended.placement_id,
                 died_wall_ms=died,
+                # Whatever start comes next is later than every restart that was asked for by now.
+                restarted=ended.restarts,
                 exit_code=container.exit_code if container is not None and same_start else None,
             )
 

@@ -6,7 +6,7 @@ so the whole root file system is capped whatever file system the machine has.
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from uuid import UUID
 
@@ -14,6 +14,8 @@ from miner_agent.command import CommandFailed, run
 
 STORAGE = "overlay2"
 MOUNTS = Path("/proc/self/mountinfo")
+#: files in a container's directory in which Docker notes which layers it lies on
+LAYER_NOTES = ("link", "lower")
 MKFS_OPTIONS = "lazy_itable_init=1,lazy_journal_init=1,nodiscard,root_owner=0:0"
 #: program -> the package that has it
 TOOLS = {
@@ -41,54 +43,91 @@ def missing(storage_driver: str = STORAGE) -> tuple[str, ...]:
 
 
 class Disks:
-    """The disks of all placements: files ``<placement>.<container>.img`` in one directory."""
+    """The disks of all placements: files ``<placement>.<number>.img`` in one directory.
+
+    A disk outlives its container: the next one made of the same image adopts it.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def mount(self, *, placement_id: UUID, container_id: str, upper: str, size: int) -> None:
-        """Mount the container's disk, making it first where there is none; idempotent.
+    def has(self, placement_id: UUID, number: int) -> bool:
+        """Say whether this disk is here."""
+        return self._image(placement_id, number).exists()
+
+    def make(self, placement_id: UUID, number: int, *, upper: str, size: int) -> None:
+        """Make a disk with what a container that was never started has; idempotent.
 
         :raises DiskFailed: when the machine has no room or a tool fails.
         """
-        target = Path(upper).parent
-        image = self._directory / f"{placement_id}.{container_id[:12]}.img"
+        image = self._image(placement_id, number)
+        if image.exists():
+            return
+        try:
+            for old in self._of(placement_id, number):
+                self._drop(old)
+            self._make(image, Path(upper).parent, size)
+        except CommandFailed as error:
+            raise DiskFailed(str(error)) from error
+
+    def mount(self, placement_id: UUID, number: int, *, upper: str) -> None:
+        """Mount the disk over the directory of a container that does not run; idempotent.
+
+        :raises DiskFailed: when a tool fails.
+        """
+        target, image = Path(upper).parent, self._image(placement_id, number)
         if str(target) in _mounted():
             return
         try:
-            for old in self._of(placement_id):
-                if old != image:
-                    self._drop(old)
-            if not image.exists():
-                self._make(image, target, size)
+            _unmount_everywhere(image)
+            self._adopt(image, target)
             run(["mount", "-o", "loop,nodev", str(image), str(target)])
         except CommandFailed as error:
             raise DiskFailed(str(error)) from error
 
-    def remove(self, placement_id: UUID) -> None:
-        """Unmount and free everything of this placement; what is not there is fine.
+    def unmount(self, upper: str) -> None:
+        """Take the disk from a container that does not run: Docker removes what it finds there.
+
+        :raises DiskFailed: when it is still in use.
+        """
+        target = str(Path(upper).parent)
+        try:
+            # What Docker itself left mounted below goes first.
+            for path in sorted(_mounted(), key=len, reverse=True):
+                if path == target or path.startswith(f"{target}/"):
+                    run(["umount", path])
+        except CommandFailed as error:
+            raise DiskFailed(str(error)) from error
+
+    def remove(self, placement_id: UUID, *, kept: Collection[int] = ()) -> None:
+        """Unmount and free the placement's disks but those kept; what is not there is fine.
 
         :raises DiskFailed: when something is still in use.
         """
         try:
             for file in self._of(placement_id):
-                self._drop(file)
+                if _number(file) not in kept:
+                    self._drop(file)
         except CommandFailed as error:
             raise DiskFailed(str(error)) from error
 
-    def traces(self) -> frozenset[UUID]:
-        """Return the placements that have a disk here."""
-        found = set()
+    def traces(self) -> dict[UUID, frozenset[int]]:
+        """Return the placements that have a disk here, with the numbers of their disks."""
+        found: dict[UUID, set[int]] = {}
         for path in self._directory.iterdir():
             try:
-                found.add(UUID(path.name.partition(".")[0]))
+                found.setdefault(UUID(path.name.partition(".")[0]), set()).add(_number(path))
             except ValueError:
                 continue
-        return frozenset(found)
+        return {placement_id: frozenset(numbers) for placement_id, numbers in found.items()}
 
-    def _of(self, placement_id: UUID) -> list[Path]:
-        return sorted(self._directory.glob(f"{placement_id}.*"))
+    def _image(self, placement_id: UUID, number: int) -> Path:
+        return self._directory / f"{placement_id}.{number}.img"
+
+    def _of(self, placement_id: UUID, number: int | None = None) -> list[Path]:
+        pattern = f"{placement_id}.*" if number is None else f"{placement_id}.{number}.*"
+        return sorted(self._directory.glob(pattern))
 
     def _make(self, image: Path, target: Path, size: int) -> None:
         # Everything happens under another name, so that a file called .img is always whole.
@@ -102,19 +141,48 @@ class Disks:
         copy.rmdir()
         part.rename(image)
 
+    def _adopt(self, image: Path, target: Path) -> None:
+        """Make the disk fit this container: Docker's own notes about its layers are in it too.
+
+        This happens beside the container's directory: once mounted there, a disk is whole.
+        """
+        notes = {name: (target / name).read_bytes() for name in LAYER_NOTES}
+        copy = image.with_suffix(".copy")
+        copy.mkdir(exist_ok=True)
+        run(["mount", "-o", "loop,nodev", str(image), str(copy)])
+        try:
+            for name, content in notes.items():
+                (copy / name).write_bytes(content)
+            # What the kernel had begun there belongs to the layers of the one before.
+            for left in (copy / "work").iterdir():
+                shutil.rmtree(left)
+        except OSError as error:
+            raise DiskFailed(f"The disk could not be prepared: {error}") from error
+        finally:
+            run(["umount", str(copy)])
+        copy.rmdir()
+
     def _drop(self, path: Path) -> None:
         if path.is_dir():
             if str(path) in _mounted():
                 run(["umount", str(path)])
             path.rmdir()
             return
-        for device in _loop_devices(path):
-            for target in _mounted_from(device):
-                run(["umount", target])
-            # Unmounting frees the device by itself; a mere leftover of a crash needs this.
-            if device in _loop_devices(path):
-                run(["losetup", "-d", device])
+        _unmount_everywhere(path)
         path.unlink(missing_ok=True)
+
+
+def _number(file: Path) -> int:
+    return int(file.name.split(".")[1])
+
+
+def _unmount_everywhere(image: Path) -> None:
+    for device in _loop_devices(image):
+        for target in _mounted_from(device):
+            run(["umount", target])
+        # Unmounting frees the device by itself; a mere leftover of a crash needs this.
+        if device in _loop_devices(image):
+            run(["losetup", "-d", device])
 
 
 def _loop_devices(image: Path) -> list[str]:

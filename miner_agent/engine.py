@@ -42,6 +42,8 @@ class EngineFacts:
     root_inside: Ids = UNMAPPED
     #: names of the runtimes that start containers
     runtimes: tuple[str, ...] = ()
+    #: the one that does unless another one is asked for
+    runtime: str = ""
 
 
 class Engine:
@@ -100,6 +102,7 @@ class Engine:
                 docker_root=root,
             ),
             runtimes=tuple(sorted(info.get("Runtimes") or ())),
+            runtime=str(info.get("DefaultRuntime", "")),
         )
 
     def image(self, name: str) -> dict[str, Any] | None:

@@ -9,10 +9,11 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
+from miner_agent.domain.claims import CORE, GPU
 from miner_agent.domain.spare import Job, Share, is_starting, spare
 from miner_agent.engine import EngineRefused, EngineUnavailable
 from miner_agent.gpu_access import GpuUnavailable
-from miner_agent.journal import CORE, GPU, Journal
+from miner_agent.journal import Journal
 
 logger = logging.getLogger(__name__)
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
+from miner_agent.domain.claims import claims
 from miner_agent.domain.placement import Placement
 from protocol.agent import ObservedState
 from protocol.receipts import SignedInterval
@@ -21,9 +22,6 @@ CREATE TABLE IF NOT EXISTS interval(
     content TEXT NOT NULL, PRIMARY KEY (placement, sequence));
 CREATE TABLE IF NOT EXISTS fact(name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
-
-#: what a claim can be about: each value belongs to one placement at most
-PORT, SLOT, CORE, GPU = "port", "slot", "core", "gpu"
 
 
 class ClaimTaken(Exception):
@@ -84,39 +82,26 @@ class Journal:
             ).fetchall()
         return frozenset(value for (value,) in rows)
 
-    def insert(self, placement: Placement, claims: Mapping[str, Sequence[object]]) -> None:
+    def insert(self, placement: Placement) -> None:
         """Write down a new placement together with everything it holds.
 
-        :raises ClaimTaken: when one of the claims belongs to another placement; nothing is written.
+        :raises ClaimTaken: when some of that belongs to another placement; nothing is written.
         """
         with self._transaction():
             self._database.execute(
                 "INSERT INTO placement VALUES (?, ?)",
                 (str(placement.placement_id), placement.model_dump_json()),
             )
-            for kind, values in claims.items():
-                for value in values:
-                    self._claim(kind, value, placement.placement_id)
+            self._hold(placement)
 
     def change(self, placement_id: UUID, **changes: object) -> Placement:
-        """Change some fields of a placement and return it.
+        """Change some fields of a placement, and with them what it holds, and return it.
 
         :raises NoSuchPlacement: when it was forgotten meanwhile.
+        :raises ClaimTaken: when it would hold what is another placement's; nothing is written.
         """
         with self._transaction():
             return self._change(placement_id, changes)
-
-    def move_port(self, placement_id: UUID, port: int) -> Placement:
-        """Give the placement another port instead of the one it holds.
-
-        :raises ClaimTaken: when the port belongs to another placement.
-        """
-        with self._transaction():
-            self._database.execute(
-                "DELETE FROM claim WHERE kind = ? AND placement = ?", (PORT, str(placement_id))
-            )
-            self._claim(PORT, port, placement_id)
-            return self._change(placement_id, {"port": port})
 
     def close_intervals(
         self, placement_id: UUID, signed: Sequence[SignedInterval], **changes: object
@@ -180,18 +165,16 @@ class Journal:
 
     def release(self, placement_id: UUID) -> None:
         """Free what the placement held. Called last, when nothing of it is left on the machine."""
-        with self._transaction():
-            self._database.execute("DELETE FROM claim WHERE placement = ?", (str(placement_id),))
-            self._change(
-                placement_id,
-                {
-                    "state": ObservedState.GONE,
-                    "port": None,
-                    "slot": None,
-                    "cores": (),
-                    "progress": "",
-                },
-            )
+        self.change(
+            placement_id,
+            state=ObservedState.GONE,
+            ports={},
+            slot=None,
+            cores=(),
+            current=None,
+            coming=None,
+            progress="",
+        )
 
     def forget(self, placement_id: UUID) -> None:
         """Remove a placement that is gone and that nobody asks about any more."""
@@ -220,20 +203,27 @@ class Journal:
                 list(facts.items()),
             )
 
-    def _claim(self, kind: str, value: object, placement_id: UUID) -> None:
-        try:
-            self._database.execute(
-                "INSERT INTO claim VALUES (?, ?, ?)", (kind, str(value), str(placement_id))
-            )
-        except sqlite3.IntegrityError as error:
-            raise ClaimTaken(f"{kind} {value}") from error
+    def _hold(self, placement: Placement) -> None:
+        """Let the claims be exactly what the placement holds."""
+        placement_id = str(placement.placement_id)
+        self._database.execute("DELETE FROM claim WHERE placement = ?", (placement_id,))
+        for kind, value in sorted(claims(placement)):
+            try:
+                self._database.execute(
+                    "INSERT INTO claim VALUES (?, ?, ?)", (kind, value, placement_id)
+                )
+            except sqlite3.IntegrityError as error:
+                raise ClaimTaken(f"{kind} {value}") from error
 
     def _change(self, placement_id: UUID, changes: Mapping[str, object]) -> Placement:
-        changed = self.get(placement_id).model_copy(update=dict(changes))
+        before = self.get(placement_id)
+        changed = before.model_copy(update=dict(changes))
         self._database.execute(
             "UPDATE placement SET content = ? WHERE id = ?",
             (changed.model_dump_json(), str(placement_id)),
         )
+        if claims(changed) != claims(before):
+            self._hold(changed)
         return changed
 
     @contextmanager

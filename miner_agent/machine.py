@@ -16,6 +16,7 @@ from miner_agent.agent import Agent
 from miner_agent.clock import MachineClock
 from miner_agent.containers import Containers
 from miner_agent.disk import Disks
+from miner_agent.docker_runtime import DockerRuntime
 from miner_agent.domain.spare import Share
 from miner_agent.engine import Engine
 from miner_agent.enrolment import Enrolment
@@ -31,7 +32,6 @@ from miner_agent.incident_journal import IncidentJournal
 from miner_agent.journal import Journal
 from miner_agent.keys import make_private_key, read_private_key
 from miner_agent.mps import Mps
-from miner_agent.runtime import DockerRuntime
 from miner_agent.settings import Settings, open_files_most
 from miner_agent.telemetry import Telemetry
 from protocol.hardware import Gpu, Hardware
@@ -229,7 +229,13 @@ class Machine:
             dns=self.settings.dns,
             guard=before_start,
             allow_unisolated=self.settings.allow_unisolated,
+            runtimes=lambda: self._runtimes(engine),
         )
+
+    def _runtimes(self, engine: Engine) -> frozenset[str]:
+        """Return what renters may have their containers started with."""
+        told = engine.facts()
+        return frozenset(told.runtimes) & {*self.settings.runtimes, told.runtime}
 
     def kit(self) -> Path:
         """Return the access kit, building it where it is missing.

@@ -56,6 +56,8 @@ class Settings:
     prepull: tuple[str, ...] = ()
     #: of all fetched images; None: as the disk has room
     images_bytes: int | None = None
+    #: what else than Docker's own choice may start containers here
+    runtimes: tuple[str, ...] = ()
     #: serve rentals also where they have no disk limit or reach this machine's network
     allow_unisolated: bool = False
     #: what the host keeps of the machine for itself
@@ -118,6 +120,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         ),
         idle=_idle(environment),
         metrics=_metrics(environment.get("BERTH_AGENT_METRICS", METRICS_DEFAULT)),
+        runtimes=tuple(environment.get("BERTH_AGENT_RUNTIMES", "").split()),
         allow_unisolated=_flag(
             "BERTH_AGENT_ALLOW_UNISOLATED", environment.get("BERTH_AGENT_ALLOW_UNISOLATED", "0")
         ),

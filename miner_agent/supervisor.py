@@ -13,7 +13,7 @@ from uuid import UUID
 from miner_agent.agent import Agent, StaleReply
 from miner_agent.domain.backoff import delay_ms
 from miner_agent.domain.placement import fingerprint
-from miner_agent.domain.reconcile import Action, Step
+from miner_agent.domain.reconcile import STARTS, Action
 from miner_agent.domain.reply import Heard
 from miner_agent.engine import EngineRefused, EngineUnavailable
 from miner_agent.market import Market, MarketRefused, MarketUnreachable
@@ -81,7 +81,7 @@ class Supervisor:
         self._told: Hardware | None = None
         self._changed = asyncio.Event()
         self._work = asyncio.Event()
-        self._busy: dict[UUID, asyncio.Task[None]] = {}
+        self._busy: dict[tuple[UUID, bool], asyncio.Task[None]] = {}
         #: nobody's start waits here: what Docker does at once is limited where it is asked
         self._starters = ThreadPoolExecutor(STARTING_MOST)
         self._others = asyncio.Semaphore(OTHERS_MOST)
@@ -209,14 +209,14 @@ class Supervisor:
 
     def _start(self, action: Action) -> None:
         """Start the action unless the placement is being worked on: then the next look decides."""
-        if action.placement_id not in self._busy:
-            task = asyncio.create_task(self._perform(action))
-            self._busy[action.placement_id] = task
+        lane = (action.placement_id, action.beside)
+        if lane not in self._busy:
+            self._busy[lane] = asyncio.create_task(self._perform(action))
 
     async def _perform(self, action: Action) -> None:
         began, done = time.monotonic(), False
         try:
-            if action.step is Step.BRING_UP:
+            if action.step in STARTS:
                 loop = asyncio.get_running_loop()
                 done = await loop.run_in_executor(self._starters, self._agent.perform, action)
             else:
@@ -229,7 +229,7 @@ class Supervisor:
             )
         finally:
             self._metrics.performed(action.step, time.monotonic() - began, done=done)
-            del self._busy[action.placement_id]
+            del self._busy[action.placement_id, action.beside]
             self._work.set()
 
 

@@ -152,7 +152,9 @@ class ObservedPlacement(Message):
     state: ObservedState
     #: one line for people: "pulling 43 %"
     progress: Annotated[str, shown(most=PROGRESS_MOST), Field(max_length=PROGRESS_MOST)] = ""
-    #: set where the machine refused it or it failed; the state is then COLLECTING or GONE
+    #: set where the machine refused it or it failed; the state is then COLLECTING or GONE, or
+    #: STOPPED where it is to run and the machine has no room for it now: its files are kept, and
+    #: it is tried again
     problem: Problem | None = None
     run: Counter = 0
     #: milliseconds since this run started (still counting after its end); None: not known
@@ -165,7 +167,8 @@ class ObservedPlacement(Message):
     edition: Counter = 0
     restarts: Counter = 0
     resets: Counter = 0
-    #: why the desired edition cannot run; what ran before goes on
+    #: why the desired edition cannot run, or the newest reset cannot be made; what ran before goes
+    #: on, and it is not tried again
     change_problem: Problem | None = None
     #: which edition that is about
     problem_edition: Counter = 0

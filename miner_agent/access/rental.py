@@ -54,7 +54,7 @@ class Doors:
 
         :raises PermissionError: when only root could give the host key to ``root_inside``.
         """
-        self.path(placement_id).mkdir(mode=0o755, exist_ok=True)
+        self.write_files(placement_id)
         self.host_key(placement_id)
         # Only its owner may read it; everything else is open to all inside.
         if root_inside != UNMAPPED:
@@ -62,7 +62,6 @@ class Doors:
         # PATH again, for the shells that read /etc/profile.
         path_script = f"export PATH={shlex.quote(environment.get('PATH', ''))}\n"
         files = {
-            **HOST_FILES,
             "environment": "".join(f"{name}={value}\0" for name, value in environment.items()),
             "folder": folder,
             "path.sh": path_script if "PATH" in environment else "",
@@ -70,6 +69,12 @@ class Doors:
         for name, content in files.items():
             self._write(placement_id, name, content)
         self.rekey(placement_id, keys)
+
+    def write_files(self, placement_id: UUID) -> None:
+        """Write only what stands in for the host's own files, of what nobody logs in to."""
+        self.path(placement_id).mkdir(mode=0o755, exist_ok=True)
+        for name, content in HOST_FILES.items():
+            self._write(placement_id, name, content)
 
     def host_key(self, placement_id: UUID) -> str:
         """Return the door's host key as ``ssh-ed25519 AAAA...``, making it at the first call."""

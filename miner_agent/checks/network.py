@@ -9,8 +9,8 @@ import httpx
 
 from miner_agent import firewall
 from miner_agent.command import CommandFailed, run
+from miner_agent.domain.claims import PORT
 from miner_agent.domain.findings import Finding, network
-from miner_agent.journal import PORT
 from miner_agent.machine import Machine
 
 SOCKETS = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))

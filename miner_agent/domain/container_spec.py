@@ -1,19 +1,21 @@
-"""This will write the hardened container of a rental: what it may do, use and see."""
+"""This will write the hardened container of a placement: what it may do, use and see."""
 
 import re
 from collections.abc import Mapping
 from ipaddress import IPv4Network
+from uuid import UUID
 
+from pydantic import Field
+
+from miner_agent.domain.generation import Generation
 from miner_agent.domain.gpus import GpuAccess, GpuGrant
 from miner_agent.domain.image import Image
-from miner_agent.domain.placement import Placement
 from miner_agent.domain.resources import slot_subnet
 from protocol.message import Message
-from protocol.workload import DOOR_PORT
 
 LABEL_MACHINE = "berth.machine"
 LABEL_PLACEMENT = "berth.placement"
-LABEL_PORT = "berth.port"
+LABEL_GENERATION = "berth.generation"
 LABEL_SLOT = "berth.slot"
 
 #: what root inside needs for chown, useradd, su and sshd; above all not MKNOD and not NET_RAW
@@ -34,6 +36,8 @@ CAPABILITIES = (
 KIT_INSIDE = "/.access"
 KEYS_INSIDE = "/.access-keys"
 HOST_NAME = "rental"
+#: a job's network: it has none
+NO_NETWORK = "none"
 #: files that Docker would otherwise give to the rental from the host's own disk, to write on
 HOST_FILES = ("hosts", "hostname", "resolv.conf")
 PIDS_PER_CORE = 1024
@@ -54,6 +58,8 @@ class NetworkSpec(Message):
     subnet: str
     gateway: str
     slot: int
+    #: nothing leads out of it
+    internal: bool = False
 
 
 class ContainerSpec(Message):
@@ -65,11 +71,15 @@ class ContainerSpec(Message):
     command: tuple[str, ...]
     environment: dict[str, str]
     network: str
-    port_inside: int
-    port: int
+    #: port inside -> port of the machine
+    ports: dict[int, int]
     bind_address: str
     #: host path -> path inside, all read-only
     mounts: dict[str, str]
+    #: the same of what the container may write: volumes and a job's output
+    writable_mounts: dict[str, str] = Field(default_factory=dict)
+    #: what starts the container; empty: Docker's own choice
+    runtime: str = ""
     capabilities: tuple[str, ...] = CAPABILITIES
     cores: tuple[int, ...]
     memory_bytes: int
@@ -92,33 +102,39 @@ class Place(Message):
     open_files_most: int = OPEN_FILES_MOST
     dns: tuple[str, ...] = ()
     gpus: GpuGrant = GpuGrant()
+    #: host path -> path inside of what is this placement's beside its disk
+    read_only: dict[str, str] = Field(default_factory=dict)
+    writable: dict[str, str] = Field(default_factory=dict)
 
 
-def container_name(placement_id: object) -> str:
-    """Return the one name that this placement's container can have."""
-    return f"berth-{placement_id}"
+def container_name(placement_id: UUID, generation: int) -> str:
+    """Return the one name that this container of the placement can have."""
+    return f"berth-{placement_id}-{generation}"
 
 
-def network_spec(*, machine: str, network: IPv4Network, slot: int) -> NetworkSpec:
+def network_spec(
+    *, machine: str, network: IPv4Network, slot: int, internal: bool = False
+) -> NetworkSpec:
     """Return the slot's network; the bridge name is what the firewall's wildcard matches."""
     subnet = slot_subnet(network=network, slot=slot)
     return NetworkSpec(
-        name=f"berth-net-{machine}-{slot}",
+        name=f"berth-net-{machine}-{slot}" + ("-internal" if internal else ""),
         bridge=f"berth-{int(subnet.network_address):08x}",
         subnet=str(subnet),
         gateway=str(subnet.network_address + 1),
         slot=slot,
+        internal=internal,
     )
 
 
-def container_spec(*, placement: Placement, image: Image, place: Place) -> ContainerSpec:
-    """Return the container of a placement that holds its port, slot and cores.
+def container_spec(*, placement_id: UUID, generation: Generation, place: Place) -> ContainerSpec:
+    """Return the container of a generation that holds its cores, ports and network slot.
 
     The image's own command runs as a child of the access kit's PID 1.
     """
-    if placement.port is None or not placement.cores:
-        raise ValueError("The placement holds no port or no cores.")
-    workload = placement.workload
+    if not generation.cores:
+        raise ValueError("The generation holds no cores.")
+    workload, image = generation.workload, generation.image
     memory_bytes = workload.resources.ram.capacity
     gpus = place.gpus
     # NVIDIA's hook reads the names; where Docker itself hands them out it shall do nothing.
@@ -127,7 +143,7 @@ def container_spec(*, placement: Placement, image: Image, place: Place) -> Conta
     withheld = (f"{name}={value}" for name, value in merged.items() if is_withheld(name))
     command = workload.command or image.entrypoint + image.command
     return ContainerSpec(
-        name=container_name(placement.placement_id),
+        name=container_name(placement_id, generation.number),
         image_id=image.image_id,
         entrypoint=(f"{KIT_INSIDE}/init",),
         command=(workload.kind.value, image.folder or "/", image.user, *withheld, "--", *command),
@@ -138,14 +154,15 @@ def container_spec(*, placement: Placement, image: Image, place: Place) -> Conta
             "NVIDIA_VISIBLE_DEVICES": visible or "void",
         },
         network=place.network,
-        port_inside=DOOR_PORT,
-        port=placement.port,
+        ports=generation.ports,
         bind_address=place.bind_address,
         mounts=mounts(place),
-        cores=placement.cores,
+        writable_mounts=place.writable,
+        runtime=workload.runtime,
+        cores=generation.cores,
         memory_bytes=memory_bytes,
         shared_memory_bytes=max(64 << 20, memory_bytes // 2),
-        pids_most=max(PIDS_LEAST, PIDS_PER_CORE * len(placement.cores)),
+        pids_most=max(PIDS_LEAST, PIDS_PER_CORE * len(generation.cores)),
         open_files_most=min(OPEN_FILES_MOST, place.open_files_most),
         gpus=gpus,
         dns=place.dns,
@@ -153,9 +170,9 @@ def container_spec(*, placement: Placement, image: Image, place: Place) -> Conta
 
 
 def mounts(place: Place) -> dict[str, str]:
-    """Return every host path that the rental sees, all read-only, and where."""
+    """Return every host path that the container sees and cannot write, and where."""
     files = {f"{place.keys}/{name}": f"/etc/{name}" for name in HOST_FILES}
-    return {place.kit: KIT_INSIDE, place.keys: KEYS_INSIDE, **files}
+    return {place.kit: KIT_INSIDE, place.keys: KEYS_INSIDE, **files, **place.read_only}
 
 
 def session_environment(*, image: Image, environment: Mapping[str, str]) -> dict[str, str]:

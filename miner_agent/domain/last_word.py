@@ -1,10 +1,16 @@
-"""This will keep GONE a placement's last word: nothing of it is left, and nothing of it unsaid."""
+"""This will keep GONE and STOPPED last words: of what they end nothing is left unsaid."""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from protocol.agent import ObservedPlacement, ObservedState
 from protocol.receipts import SignedInterval
+
+#: the last words, and what is said until everything else was
+BEFORE = {
+    ObservedState.GONE: ObservedState.COLLECTING,
+    ObservedState.STOPPED: ObservedState.RUNNING,
+}
 
 
 def in_order(
@@ -17,11 +23,12 @@ def in_order(
 
     What is gone is COLLECTING while ``newest``, the sequence of its newest unconfirmed interval, is
     not among them: once the marketplace hears GONE it takes no more of it, and nobody is paid.
+    What is stopped goes on as RUNNING so long: from then on somebody else may have what it had.
     """
     brought = {signed.interval.placement_id: signed.interval.sequence for signed in sent}
     return tuple(
-        one.model_copy(update={"state": ObservedState.COLLECTING})
-        if one.state is ObservedState.GONE
+        one.model_copy(update={"state": BEFORE[one.state]})
+        if one.state in BEFORE
         and brought.get(one.placement_id, -1) < newest.get(one.placement_id, -1)
         else one
         for one in placements

@@ -3,10 +3,20 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from protocol.agent import ObservedPlacement, ObservedState, Problem, Want
+from pydantic import Field
+
+from miner_agent.domain.generation import Generation
+from protocol.agent import (
+    DesiredPlacement,
+    ObservedPlacement,
+    ObservedState,
+    Problem,
+    PublishedPort,
+    Want,
+)
 from protocol.message import Message
 from protocol.receipts import GENESIS
-from protocol.workload import Workload
+from protocol.workload import DOOR_PORT, PlacementKind, Workload
 
 #: a container that dies more often within the time is not started again
 DEATHS_MOST = 5
@@ -27,21 +37,47 @@ class Run(Message):
     open: bool = True
 
 
+class Refusal(Message):
+    """A change that cannot be made here; it is not tried again."""
+
+    edition: int
+    resets: int
+    problem: Problem
+
+
 class Placement(Message):
-    """A journal row. ``want`` falls from RUN to END once and never rises again."""
+    """A journal row.
+
+    ``want`` falls to END once and never rises again. What is to run is in ``workload`` and beside
+    it; what its container was made as is ``current``, and what is to take its place is ``coming``.
+    """
 
     placement_id: UUID
     want: Want
     state: ObservedState
     workload: Workload
+    edition: int = 0
+    resets: int = 0
+    #: how often it was asked to start anew, and how many of those are done
+    restarts: int = 0
+    restarted: int = 0
     gpu_uuids: tuple[str, ...] = ()
     authorized_keys: tuple[str, ...] = ()
     #: the keys that the rental's door accepts now
     written_keys: tuple[str, ...] = ()
-    port: int | None = None
-    #: the network slot
+    #: port inside -> port of the machine, the SSH door's included
+    ports: dict[int, int] = Field(default_factory=dict)
+    #: the network slot; None: it has no network, or nothing of the machine now
     slot: int | None = None
+    #: empty: it has nothing of the machine now but its disk and its ports
     cores: tuple[int, ...] = ()
+    #: None: nothing of it ever ran
+    current: Generation | None = None
+    #: its image is here; it was not started yet
+    coming: Generation | None = None
+    #: how many numbers of generations were given away
+    generations: int = 0
+    refused: Refusal | None = None
     host_key: str | None = None
     progress: str = ""
     problem: Problem | None = None
@@ -56,6 +92,75 @@ class Placement(Message):
     #: sequence and ``previous`` of the next interval
     sequence: int = 0
     previous: str = GENESIS
+
+    @property
+    def kind(self) -> PlacementKind:
+        """Return what kind of product it is; that never changes."""
+        return self.workload.kind
+
+    @property
+    def port(self) -> int | None:
+        """Return the port of its SSH door, None where it has none."""
+        return self.ports.get(DOOR_PORT)
+
+    @property
+    def has_room(self) -> bool:
+        """Say whether it holds cores, memory, GPUs and network now."""
+        return bool(self.cores)
+
+
+def is_as_desired(placement: Placement, generation: Generation | None) -> bool:
+    """Say whether a container made so is what is to run now."""
+    return generation is not None and (
+        generation.edition,
+        generation.resets,
+        generation.gpu_uuids,
+        generation.slot,
+        generation.cores,
+        generation.ports,
+    ) == (
+        placement.edition,
+        placement.resets,
+        placement.gpu_uuids,
+        placement.slot,
+        placement.cores,
+        placement.ports,
+    )
+
+
+def is_as_wished(placement: Placement, desired: DesiredPlacement) -> bool:
+    """Say whether what is to run here is what the marketplace desires."""
+    return (placement.edition, placement.resets) == (desired.edition, desired.resets)
+
+
+def keeps_disk(placement: Placement) -> bool:
+    """Say whether what is to run next adopts the disk of what ran last."""
+    current = placement.current
+    return (
+        current is not None
+        and current.workload.image == placement.workload.image
+        and current.resets == placement.resets
+    )
+
+
+def reverted(placement: Placement) -> dict[str, object]:
+    """Return the changes after which exactly what ran last is to run again.
+
+    :raises ValueError: when nothing ever ran.
+    """
+    current = placement.current
+    if current is None:
+        raise ValueError("Nothing of it ever ran.")
+    return {
+        "workload": current.workload,
+        "edition": current.edition,
+        "resets": current.resets,
+        "gpu_uuids": current.gpu_uuids,
+        "slot": current.slot,
+        "cores": current.cores,
+        "ports": current.ports,
+        "coming": None,
+    }
 
 
 def is_funded(placement: Placement, *, boot_id: str, boot_ms: int, wall_ms: int) -> bool:
@@ -81,6 +186,9 @@ def report(placement: Placement, *, boot_id: str, boot_ms: int) -> ObservedPlace
     run = placement.run
     same_boot = run is not None and run.boot_id == boot_id
     shown = placement.state is ObservedState.RUNNING
+    # What runs is told, not what is to run.
+    made = placement.current or placement
+    refused = placement.refused
     return ObservedPlacement(
         placement_id=placement.placement_id,
         state=placement.state,
@@ -88,9 +196,19 @@ def report(placement: Placement, *, boot_id: str, boot_ms: int) -> ObservedPlace
         problem=placement.problem,
         run=0 if run is None else run.number,
         age_ms=max(0, boot_ms - run.started_ms) if run is not None and same_boot else None,
-        ssh_port=placement.port if shown else None,
+        ssh_port=made.ports.get(DOOR_PORT) if shown else None,
         ssh_host_key=placement.host_key if shown else None,
         exit_code=placement.exit_code,
+        ports=tuple(
+            PublishedPort(inside=inside, outside=outside)
+            for inside, outside in sorted(made.ports.items())
+            if inside != DOOR_PORT
+        ),
+        edition=made.edition,
+        restarts=placement.restarted,
+        resets=made.resets,
+        change_problem=None if refused is None else refused.problem,
+        problem_edition=0 if refused is None else refused.edition,
     )
 
 

@@ -1,15 +1,19 @@
 """This will stand in for Docker: it outlives the agent and remembers the truth of what ran when."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from miner_agent.containers import PortTaken
+from miner_agent.domain.generation import Generation
+from miner_agent.domain.image import Image
 from miner_agent.domain.placement import Placement
 from miner_agent.domain.reconcile import Container
 from miner_agent.engine import EngineUnavailable
 from miner_agent.runtime import CannotRun, Running
+from protocol.agent import RegistryLogin
 from protocol.signing import openssh_public_key
+from protocol.workload import DOOR_PORT
 from tests.faults.world import InvariantBroken, World
 
 #: the engine's own share of trouble, per start
@@ -26,8 +30,7 @@ class Killed(BaseException):
 class Box:
     """A container."""
 
-    port: int
-    gpu_uuids: tuple[str, ...]
+    generation: Generation
     token: str = ""
     running: bool = False
     started_wall_ms: int = 0
@@ -49,7 +52,9 @@ class Engine:
 
     world: World
     wall_ms: Callable[[], int]
-    boxes: dict[UUID, Box] = field(default_factory=dict)
+    #: by placement, then by the number of their generation
+    boxes: dict[UUID, dict[int, Box]] = field(default_factory=dict)
+    disks: dict[UUID, set[int]] = field(default_factory=dict)
     doors: set[UUID] = field(default_factory=set)
     lived: dict[UUID, list[Lived]] = field(default_factory=dict)
     #: since when doors are shut, though their containers run on
@@ -59,55 +64,103 @@ class Engine:
     answers: bool = True
     starts: int = 0
 
-    def containers(self) -> Mapping[UUID, Container]:
+    def containers(self) -> Collection[Container]:
         """Return every container with its state as Docker would tell it."""
         self._ask()
-        return {one: self._seen(one, box) for one, box in self.boxes.items()}
+        return tuple(
+            _seen(placement_id, box)
+            for placement_id, boxes in self.boxes.items()
+            for box in boxes.values()
+        )
 
-    def find(self, placement_id: UUID) -> Container | None:
-        """Return one placement's container."""
+    def find(self, placement_id: UUID, generation: int) -> Container | None:
+        """Return one container."""
         self._ask()
-        box = self.boxes.get(placement_id)
-        return None if box is None else self._seen(placement_id, box)
+        box = self.boxes.get(placement_id, {}).get(generation)
+        return None if box is None else _seen(placement_id, box)
 
-    def traces(self) -> frozenset[UUID]:
-        """Return the placements that have a door's directory."""
-        return frozenset(self.doors)
+    def traces(self) -> Mapping[UUID, Collection[int]]:
+        """Return the placements that have a door's directory or disks."""
+        return {one: self.disks.get(one, set()) for one in self.doors | self.disks.keys()}
 
-    def bring_up(self, placement: Placement, *, progress: Callable[[str], None]) -> Running:
-        """Make and start what is missing, with Docker's usual ways to fail."""
-        placement_id = placement.placement_id
+    def fetch(
+        self,
+        placement: Placement,
+        *,
+        login: RegistryLogin | None,
+        progress: Callable[[str], None],
+    ) -> Image:
+        """Fetch an image, with a registry's usual ways to fail."""
         self._ask()
         progress("pulling 50 %")
         if self.world.likely(PULL_FAILS):
             raise CannotRun("image_pull_failed", "The registry does not answer.")
+        image = placement.workload.image
+        return Image(image_id=image, environment={}, entrypoint=(), command=("run",))
+
+    def make(self, placement: Placement, generation: Generation) -> None:
+        """Make what is missing."""
+        self._ask()
+        placement_id, number = placement.placement_id, generation.number
         self.doors.add(placement_id)
         self._touch()
-        if placement.port is None:
-            raise InvariantBroken(f"{placement_id} is brought up without a port")
-        box = self.boxes.setdefault(placement_id, Box(placement.port, placement.gpu_uuids))
+        disks = self.disks.setdefault(placement_id, set())
+        lost = generation == placement.current or generation.adopts
+        if lost and generation.disk not in disks:
+            raise InvariantBroken(f"{placement_id} has lost its disk {generation.disk}")
+        self.boxes.setdefault(placement_id, {}).setdefault(number, Box(generation))
         self._touch()
+        disks.add(generation.disk)
+        self._touch()
+
+    def start(self, placement: Placement, generation: Generation) -> Running:
+        """Start what was made, with Docker's usual ways to fail."""
+        self._ask()
+        placement_id = placement.placement_id
+        box = self.boxes[placement_id][generation.number]
         if not box.running:
             if self.world.likely(PORT_IS_TAKEN):
-                if not box.token:
-                    # Never started: it is made again for another port.
-                    del self.boxes[placement_id]
-                raise PortTaken("bind: address already in use")
+                ports = sorted(generation.ports.values())
+                raise PortTaken("bind: address already in use", self.world.chance.choice(ports))
             if self.world.likely(START_FAILS):
                 raise CannotRun("start_failed", "Docker could not start it.")
             self._start(placement_id, box)
         self._touch()
         return Running(token=box.token, host_key=host_key(placement_id))
 
+    def halt(self, placement_id: UUID, generation: int) -> None:
+        """Let a container end."""
+        self._ask()
+        self._end(placement_id, exit_code=0, number=generation)
+        self._touch()
+
     def rekey(self, placement: Placement) -> None:
         """Write the keys."""
         self._ask()
 
+    def collect(self, placement: Placement) -> None:
+        """Take what a job leaves."""
+        self._ask()
+
+    def tidy(self, placement_id: UUID, *, kept: Collection[Generation]) -> None:
+        """Remove other containers, then other disks."""
+        self._ask()
+        numbers, disks = {one.number for one in kept}, {one.disk for one in kept}
+        for number in sorted(self.boxes.get(placement_id, {}).keys() - numbers):
+            self._end(placement_id, exit_code=137, number=number)
+            del self.boxes[placement_id][number]
+            self._touch()
+        if placement_id in self.disks:
+            self.disks[placement_id] &= disks
+            self._touch()
+
     def remove(self, placement_id: UUID) -> None:
-        """Remove container, then door."""
+        """Remove containers, then disks, then the door."""
         self._ask()
         self._end(placement_id, exit_code=137)
         self.boxes.pop(placement_id, None)
+        self._touch()
+        self.disks.pop(placement_id, None)
         self._touch()
         self.doors.discard(placement_id)
         self._touch()
@@ -130,14 +183,18 @@ class Engine:
 
     def running(self) -> frozenset[UUID]:
         """Return what truly runs now."""
-        return frozenset(one for one, box in self.boxes.items() if box.running)
+        return frozenset(one for one in self.boxes if self._running(one) is not None)
+
+    def here(self) -> frozenset[UUID]:
+        """Return the placements of which anything is here."""
+        return frozenset(self.boxes.keys() | self.disks.keys() | self.doors)
 
     def door_is_open(self, placement_id: UUID, port: int, key: str) -> bool:
         """Say whether this placement's own SSH server answers on the port."""
-        box = self.boxes.get(placement_id)
-        if box is None or not box.running or placement_id in self.shut_since_ms:
+        box = self._running(placement_id)
+        if box is None or placement_id in self.shut_since_ms:
             return False
-        return box.port == port and key == host_key(placement_id)
+        return box.generation.ports.get(DOOR_PORT) == port and key == host_key(placement_id)
 
     def ran_throughout(self, placement_id: UUID, start_ms: float, end_ms: float) -> bool:
         """Say whether the container truly ran during the whole stretch (to a millisecond)."""
@@ -148,21 +205,18 @@ class Engine:
             for lived in reversed(self.lived.get(placement_id, ()))
         )
 
-    def _seen(self, placement_id: UUID, box: Box) -> Container:
-        return Container(
-            placement_id=placement_id,
-            running=box.running,
-            token=box.token,
-            exit_code=box.exit_code,
-            lasted_ms=box.lasted_ms,
-        )
+    def _running(self, placement_id: UUID) -> Box | None:
+        boxes = self.boxes.get(placement_id, {}).values()
+        return next((box for box in boxes if box.running), None)
 
     def _start(self, placement_id: UUID, box: Box) -> None:
         self.on_start(placement_id)
-        for other_id, other in self.boxes.items():
-            if other_id == placement_id or not other.running:
-                continue
-            if other.port == box.port or set(other.gpu_uuids) & set(box.gpu_uuids):
+        if self._running(placement_id) is not None:
+            raise InvariantBroken(f"{placement_id} runs twice")
+        mine = _taken(box.generation)
+        for other_id in self.running():
+            other = self._running(other_id)
+            if other is not None and mine & _taken(other.generation):
                 raise InvariantBroken(f"{placement_id} and {other_id} share a port or a GPU")
         self.starts += 1
         box.token = f"start-{self.starts}"
@@ -171,9 +225,9 @@ class Engine:
         self.lived.setdefault(placement_id, []).append(Lived(self.world.now_ms))
         self.world.note("container started", placement_id)
 
-    def _end(self, placement_id: UUID, *, exit_code: int) -> None:
-        box = self.boxes.get(placement_id)
-        if box is None or not box.running:
+    def _end(self, placement_id: UUID, *, exit_code: int, number: int | None = None) -> None:
+        box = self._running(placement_id)
+        if box is None or number not in (None, box.generation.number):
             return
         box.running, box.exit_code = False, exit_code
         # Docker counts on the wall clock, which may have been set meanwhile.
@@ -190,6 +244,23 @@ class Engine:
     def _touch(self) -> None:
         if self.world.likely(KILLED):
             raise Killed
+
+
+def _seen(placement_id: UUID, box: Box) -> Container:
+    return Container(
+        placement_id=placement_id,
+        generation=box.generation.number,
+        running=box.running,
+        token=box.token,
+        exit_code=box.exit_code,
+        lasted_ms=box.lasted_ms,
+    )
+
+
+def _taken(generation: Generation) -> set[object]:
+    """Return what no other running container of the machine may have."""
+    cores = {("core", core) for core in generation.cores}
+    return cores | set(generation.gpu_uuids) | set(generation.ports.values())
 
 
 def host_key(placement_id: UUID) -> str:

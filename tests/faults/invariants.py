@@ -144,8 +144,8 @@ class Invariants:
         for account in left:
             self._require(account.balance_microusd == 0, f"a hold is left over: {account}")
         for machine in self._machines:
-            boxes = machine.engine.boxes.keys() | machine.engine.doors
-            self._require(not boxes, f"{machine.name} keeps {boxes}")
+            here = machine.engine.here()
+            self._require(not here, f"{machine.name} keeps {here}")
 
     def _ended_stays_ended(self) -> None:
         events = PlacementEvent.objects.filter(id__gt=self._last_event).order_by("id")
@@ -292,7 +292,7 @@ class Invariants:
         odd: dict[tuple[str, UUID], int] = {}
         for machine in self._machines:
             running = machine.engine.running()
-            here = machine.engine.boxes.keys() | machine.engine.doors
+            here = machine.engine.here()
             wanted, awaited = set(), set()
             for held in self._held.values():
                 if held.machine_id == machine.machine_id and held.want == Want.RUN:

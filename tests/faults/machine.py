@@ -84,7 +84,7 @@ class Machine:
         self._told = ("", 0)
         self._failures = 0
         self._gathering = False
-        self._busy: set[UUID] = set()
+        self._busy: set[tuple[UUID, bool]] = set()
         self._looks = 0
 
     def boot_ms(self) -> int:
@@ -198,7 +198,7 @@ class Machine:
 
     def _may_start(self, placement_id: UUID) -> None:
         placement = self.journal.find(placement_id)
-        if placement is None or placement.want is Want.END:
+        if placement is None or placement.want is not Want.RUN:
             raise InvariantBroken(f"{placement_id} starts though the machine knows of its end")
         self.market.may_start(placement_id)
 
@@ -225,8 +225,9 @@ class Machine:
         agent = self._agent()
         try:
             for action in agent.plan():
-                if action.placement_id not in self._busy:
-                    self._busy.add(action.placement_id)
+                lane = (action.placement_id, action.beside)
+                if lane not in self._busy:
+                    self._busy.add(lane)
                     delay = self.world.chance.uniform(50, 3000)
                     self._alive("action", delay, partial(self._perform, action))
             agent.count()
@@ -235,7 +236,7 @@ class Machine:
 
     def _perform(self, action: Action) -> None:
         self._agent().perform(action)
-        self._busy.discard(action.placement_id)
+        self._busy.discard((action.placement_id, action.beside))
         self._look()
 
     def _changed(self) -> None:

@@ -3,7 +3,7 @@
 Each bug here is the function that a plausible mistake would have left; nothing else is replaced.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -122,11 +122,15 @@ def test_a_container_left_behind_is_found(monkeypatch: pytest.MonkeyPatch) -> No
     honest = reconcile._step
 
     def forgetful(
-        placement: Journalled, container: reconcile.Container | None, *, here: bool
+        placement: Journalled,
+        mine: Sequence[reconcile.Container],
+        disks: Collection[int],
+        *,
+        here: bool,
     ) -> reconcile.Step | None:
-        if placement.want is Want.END and container is not None and container.running:
+        if placement.want is Want.END and any(one.running for one in mine):
             return None
-        return honest(placement, container, here=here)
+        return honest(placement, mine, disks, here=here)
 
     assert " is unwanted on " in found(lambda: monkeypatch.setattr(reconcile, "_step", forgetful))
 

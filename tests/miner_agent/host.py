@@ -92,6 +92,10 @@ class Host:
             "kind": PlacementKind.RENTAL,
             "run_for_ms": 600_000,
             "gpu_uuids": (),
+            "command": (),
+            "ports": (),
+            "http_port": None,
+            "runtime": "",
         }
         wanted.update(changes)
         placement = DesiredPlacement(
@@ -101,6 +105,10 @@ class Host:
                 kind=wanted["kind"],
                 image=str(wanted["image"]),
                 environment=wanted["environment"],
+                command=wanted["command"],
+                ports=wanted["ports"],
+                http_port=wanted["http_port"],
+                runtime=wanted["runtime"],
                 resources=Resources.of(
                     cpus=int(str(wanted["cpus"])),
                     ram_bytes=int(str(wanted["ram_bytes"])),

@@ -65,7 +65,7 @@ def test_a_container_that_dies_is_started_again_as_a_new_run(running_host: Host)
     host.ssh(first, "echo kept > /root/file")
     # Its image may be gone by then, and its registry too.
     docker("rmi", image)
-    docker("kill", f"berth-{desired.placement_id}")
+    docker("kill", f"berth-{desired.placement_id}-0")
 
     def runs_again() -> bool:
         seen = market.observed[desired.placement_id]
@@ -136,7 +136,7 @@ def test_a_rental_waits_for_its_port_and_keeps_its_files(running_host: Host) -> 
     desired = host.desire()
     first = market.wait_for(desired.placement_id, ObservedState.RUNNING)
     host.ssh(first, "echo kept > /root/file")
-    name = f"berth-{desired.placement_id}"
+    name = f"berth-{desired.placement_id}-0"
     made = docker("inspect", "-f", "{{.Id}}", name)
     host.stop()
     docker("kill", name)

@@ -23,7 +23,7 @@ def test_a_step_that_goes_on_failing_is_tried_less_and_less_and_then_given_up(
 ) -> None:
     placement_id = world.want()
     world.sync()
-    world.runtime.broken = {"bring_up": error}
+    world.runtime.broken = {"start": error}
     for _ in range(600):
         world.clock.now_ms += 100
         world.work()
@@ -53,13 +53,13 @@ def test_what_cannot_be_removed_is_reported_and_still_tried(world: World) -> Non
     world.runtime.broken = {}
     world.settle()
     assert world.state(placement_id) is ObservedState.GONE
-    assert world.runtime.disks == set()
+    assert world.runtime.disks == {}
 
 
 def test_one_broken_placement_does_not_keep_another_from_starting(world: World) -> None:
     world.want()
     world.sync()
-    world.runtime.broken = {"bring_up": ValueError("a defect")}
+    world.runtime.broken = {"start": ValueError("a defect")}
     world.work()
     world.runtime.broken = {}
     other = world.want()
@@ -92,7 +92,7 @@ def test_a_lost_engine_is_reported_until_it_is_back(world: World, error: Excepti
 def test_a_lost_engine_does_not_count_against_a_placement(world: World) -> None:
     placement_id = world.want()
     world.sync()
-    world.runtime.broken = {"bring_up": EngineUnavailable("nobody there")}
+    world.runtime.broken = {"start": EngineUnavailable("nobody there")}
     for _ in range(30):
         world.clock.now_ms += 31_000
         world.work()
@@ -110,7 +110,7 @@ def test_a_port_that_is_taken_before_the_first_run_is_replaced(world: World) -> 
     placement_id = world.want()
     world.sync()
     port = world.journal.get(placement_id).port
-    world.runtime.broken = {"bring_up": TAKEN}
+    world.runtime.broken = {"start": TAKEN}
     world.work()
     world.runtime.broken = {}
     world.work()
@@ -127,7 +127,7 @@ def test_what_has_run_is_tried_again_with_its_port_and_its_files(
     world.settle()
     before = world.journal.get(placement_id)
     world.runtime.die(placement_id)
-    world.runtime.broken = {"bring_up": error}
+    world.runtime.broken = {"start": error}
     for _ in range(300):
         world.clock.now_ms += 100
         world.work()
@@ -149,7 +149,7 @@ def test_what_has_run_and_cannot_be_started_again_ends_with_the_reason(
     placement_id = world.want()
     world.settle()
     world.runtime.die(placement_id)
-    world.runtime.broken = {"bring_up": error}
+    world.runtime.broken = {"start": error}
     world.settle()
     row = world.journal.get(placement_id)
     assert row.state is ObservedState.GONE
@@ -162,7 +162,8 @@ def test_a_container_that_somebody_removed_does_not_come_back_empty(world: World
     placement_id = world.want()
     world.settle()
     world.runtime.die(placement_id)
-    del world.runtime.found[placement_id]
+    del world.runtime.found[placement_id, 0]
+    world.runtime.disks.clear()
     world.settle()
     row = world.journal.get(placement_id)
     assert row.state is ObservedState.GONE

@@ -73,14 +73,14 @@ def test_it_is_gone_before_a_placement_starts_on_its_cores_and_comes_back_on_the
 ) -> None:
     idle, container = idle_of(world)
     idle.settle()
-    starts = world.runtime.bring_up
+    starts = world.runtime.start
 
-    def start(placement, *, progress):
+    def start(placement, generation):
         idle.make_way()
         assert container.runs_on is None
-        return starts(placement, progress=progress)
+        return starts(placement, generation)
 
-    world.runtime.bring_up = start
+    world.runtime.start = start
     placement_id = world.want()
     world.sync()
     world.work()
@@ -195,6 +195,6 @@ def ended(events: str, container_id: str) -> int:
 
 
 def started(events: str, placement_id: UUID) -> int:
-    container_id = docker("inspect", "-f", "{{.Id}}", f"berth-{placement_id}")
+    container_id = docker("inspect", "-f", "{{.Id}}", f"berth-{placement_id}-0")
     (at,) = (line.split()[0] for line in events.splitlines() if f"start {container_id}" in line)
     return int(at)

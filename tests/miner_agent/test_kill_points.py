@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from miner_agent.journal import PORT, Journal
+from miner_agent.domain.claims import PORT
+from miner_agent.journal import Journal
 from protocol.agent import ObservedState
 from protocol.receipts import check_chain
 from tests.miner_agent.world import Killed, World
@@ -52,14 +53,14 @@ def play(path: Path, *, killed_at: int) -> int:
     placement_id = world.want()
     FragileJournal.moments, FragileJournal.killed_at = 0, killed_at
     live(world, until=ObservedState.RUNNING)
-    assert set(world.runtime.found) == {placement_id}
+    assert world.runtime.running() == {placement_id}
     live(world, until=ObservedState.RUNNING)
     world.end(placement_id)
     live(world, until=ObservedState.GONE)
     FragileJournal.killed_at = -1
     world.settle()
     assert world.runtime.found == {}
-    assert world.runtime.disks == set()
+    assert world.runtime.disks == {}
     assert world.journal.claimed(PORT) == frozenset()
     assert 0 < check_chain(world.chains[placement_id]) <= world.runtime.lived_ms[placement_id]
     world.desired.clear()

@@ -38,7 +38,7 @@ def greedy(host: Host) -> Iterator[Rental]:
 
 
 def container(rental: Rental, what: str) -> str:
-    return docker("inspect", "-f", what, f"berth-{rental.desired.placement_id}")
+    return docker("inspect", "-f", what, f"berth-{rental.desired.placement_id}-0")
 
 
 def test_no_folder_or_file_of_the_host_can_be_written(greedy: Rental) -> None:
@@ -77,7 +77,7 @@ def test_a_dump_of_a_crash_is_not_written_anywhere(greedy: Rental) -> None:
 
 
 def test_names_are_answered_though_the_files_are_ours(greedy: Rental) -> None:
-    name = f"berth-{greedy.desired.placement_id}"
+    name = f"berth-{greedy.desired.placement_id}-0"
     assert "Address" in greedy.run(f"nslookup {name} 127.0.0.11 | tail -n +3")
     assert greedy.run("hostname") == greedy.run("cat /etc/hostname") == "rental"
     assert greedy.run("hostname -i") == "127.0.1.1"

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import pytest
 
 from protocol.agent import ObservedState
-from protocol.workload import PlacementKind
 from tests.miner_agent import images
 from tests.miner_agent.host import Host, docker, free_ports, is_left
 from tests.miner_agent.registry import Registry
@@ -86,13 +85,14 @@ def test_more_memory_than_the_machine_has(running_host: Host) -> None:
 
 def test_no_memory_which_docker_would_read_as_no_limit(running_host: Host) -> None:
     code, message = refused(running_host, ram_bytes=0)
-    assert code == "start_failed"
+    assert code == "workload_refused"
     assert "without memory" in message
 
 
-def test_a_job_on_an_agent_that_runs_rentals_only(running_host: Host) -> None:
-    code, _ = refused(running_host, kind=PlacementKind.JOB)
-    assert code == "start_failed"
+def test_a_runtime_that_the_host_has_not_allowed(running_host: Host) -> None:
+    code, message = refused(running_host, runtime="runsc")
+    assert code == "runtime_unknown"
+    assert "runsc" in message
 
 
 def test_a_token_that_is_not_known(host: Host) -> None:

@@ -23,7 +23,7 @@ def test_the_check_says_that_users_are_mapped(rental: Rental) -> None:
 
 def test_root_inside_is_nobody_outside(tenants: Lab, rental: Rental) -> None:
     assert rental.run("id -u") == "0"
-    name = f"berth-{rental.desired.placement_id}"
+    name = f"berth-{rental.desired.placement_id}-0"
     number = tenants.engine.ask("inspect", "-f", "{{.State.Pid}}", name).stdout.strip()
     assert Path("/proc", number).stat().st_uid == subordinate_ids.FIRST
     first, mapped, count = rental.run("cat /proc/self/uid_map").split()

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from miner_agent.agent import StaleReply
+from miner_agent.domain.claims import CORE, PORT
 from miner_agent.engine import EngineUnavailable
-from miner_agent.journal import CORE, PORT, ClaimTaken
+from miner_agent.journal import ClaimTaken
 from protocol.agent import ObservedState, SyncReply, Want
 from protocol.receipts import check_chain
 from tests.miner_agent.world import Killed, World
@@ -45,7 +46,7 @@ def test_whatever_happens_it_converges_and_every_chain_is_whole(
             world.end(placement_id)
         world.settle()
         assert world.runtime.found == {}
-        assert world.runtime.disks == set()
+        assert world.runtime.disks == {}
         assert world.journal.claimed(PORT) == world.journal.claimed(CORE) == frozenset()
         for placement_id, chain in world.chains.items():
             assert check_chain(chain) <= world.runtime.lived_ms[placement_id]
@@ -74,9 +75,10 @@ def disturb(world: World, step: str, number: int) -> None:
         world.runtime.fault_is_late = step == "late_kill" or number > 1
         world.runtime.fault = Killed() if step == "late_kill" else EngineUnavailable("no answer")
     elif step == "die" and world.runtime.found:
-        world.runtime.die(sorted(world.runtime.found)[number % len(world.runtime.found)])
+        placements = sorted(world.runtime.placements())
+        world.runtime.die(placements[number % len(placements)])
     elif step == "reboot":
-        for one in world.runtime.found:
+        for one in world.runtime.placements():
             world.runtime.die(one)
         world.clock.boot, world.clock.now_ms = f"{world.clock.boot}+", world.clock.now_ms + 60_000
         raise Killed
@@ -92,7 +94,7 @@ def check_rest(world: World) -> None:
             running.add(desired.placement_id)
         else:
             assert row.state is ObservedState.GONE
-    assert set(world.runtime.found) == world.runtime.disks == running
+    assert world.runtime.running() == running
 
 
 def test_a_reply_older_than_the_newest_is_refused(world: World) -> None:
@@ -153,7 +155,7 @@ def test_a_container_that_dies_again_and_again_is_given_up(world: World) -> None
     placement_id = world.want()
     world.settle()
     for _ in range(8):
-        for one in world.runtime.found:
+        for one in world.runtime.placements():
             world.runtime.die(one)
         world.settle()
     row = world.journal.get(placement_id)
@@ -178,7 +180,7 @@ def test_a_claim_belongs_to_one_placement(world: World) -> None:
     row = world.journal.get(placement_id)
     other = row.model_copy(update={"placement_id": uuid4()})
     with pytest.raises(ClaimTaken):
-        world.journal.insert(other, {PORT: (row.port,)})
+        world.journal.insert(other)
     assert world.journal.find(other.placement_id) is None
 
 

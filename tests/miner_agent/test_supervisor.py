@@ -40,7 +40,7 @@ async def test_slow_images_keep_no_other_rental_from_its_start_or_its_end(tmp_pa
     world.sync()
     world.work()
     done = threading.Event()
-    quick = world.runtime.bring_up
+    quick = world.runtime.fetch
     hold_starts(world.runtime, done)
     slow = [world.want() for _ in range(SLOW)]
     supervisor = Supervisor(agent=world.agent, market=WorldMarket(world), hardware=lambda: None)
@@ -52,12 +52,12 @@ async def test_slow_images_keep_no_other_rental_from_its_start_or_its_end(tmp_pa
             while {world.state(one) for one in slow} != {ObservedState.PREPARING}:
                 await asyncio.sleep(0.01)
             other = world.want()
-            slow_starts, world.runtime.bring_up = world.runtime.bring_up, quick
+            slow_starts, world.runtime.fetch = world.runtime.fetch, quick
             while world.journal.find(other) is None:
                 await asyncio.sleep(0.01)
             while world.state(other) is not ObservedState.RUNNING:
                 await asyncio.sleep(0.01)
-            world.runtime.bring_up = slow_starts
+            world.runtime.fetch = slow_starts
             world.end(ends)
             while world.state(ends) is not ObservedState.GONE:
                 await asyncio.sleep(0.01)
@@ -130,13 +130,13 @@ async def test_a_marketplace_far_away_is_heard_while_something_changes_all_the_t
 
 def hold_starts(runtime: MemoryRuntime, done: threading.Event) -> None:
     """Let every start wait for ``done``, as for a registry that sends a byte a minute."""
-    start = runtime.bring_up
+    fetch = runtime.fetch
 
-    def slow(placement: Placement, *, progress: object) -> object:
+    def slow(placement: Placement, *, login: object, progress: object) -> object:
         done.wait(DEADLINE_S)
-        return start(placement, progress=progress)
+        return fetch(placement, login=login, progress=progress)
 
-    runtime.bring_up = slow
+    runtime.fetch = slow
 
 
 class Told:

@@ -2,13 +2,13 @@
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
 from miner_agent.domain.cgroup import GroupUsage
-from miner_agent.domain.reconcile import Container
 from miner_agent.facts.cards import Cards, Health
 from miner_agent.facts.groups import ContainerUsage
 from miner_agent.facts.kernel_log import KernelLog
@@ -212,8 +212,8 @@ def test_a_kill_for_want_of_the_machines_memory_blames_the_machine_alone(machine
 
 def test_a_rental_that_ended_for_want_of_memory_is_told_once(machine: Machine) -> None:
     found = machine.world.runtime.found
-    token = found[machine.rental].token
-    found[machine.rental] = Container(machine.rental, False, token, exit_code=137, oom_killed=True)
+    former = found[machine.rental, 0]
+    found[machine.rental, 0] = replace(former, running=False, exit_code=137, oom_killed=True)
     machine.world.agent.plan()
     (told,) = machine.look()
     assert kinds([told]) == [(IncidentKind.OUT_OF_MEMORY, IncidentBlame.RENTER, machine.rental)]

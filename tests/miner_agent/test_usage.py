@@ -74,6 +74,6 @@ def test_prometheus_is_answered_on_the_loopback(busy: Rental) -> None:
     assert float(shown[f"berth_placement_disk_used_bytes{name}"]) > 20 * MIB
     assert float(shown['berth_agent_placements{state="running"}']) >= 1
     assert float(shown['berth_agent_syncs_total{outcome="answered"}']) >= 1
-    assert float(shown['berth_agent_step_seconds_count{outcome="done",step="bring_up"}']) >= 1
+    assert float(shown['berth_agent_step_seconds_count{outcome="done",step="fetch"}']) >= 1
     assert float(shown["berth_agent_reconcile_seconds_count"]) >= 1
     assert float(shown["berth_machine_memory_bytes"]) > 0

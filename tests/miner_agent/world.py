@@ -1,6 +1,7 @@
 """A machine in memory on virtual time: its agent can be killed between any two of its steps."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from ipaddress import IPv4Network
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -9,21 +10,36 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from miner_agent.acceptance import Acceptance
 from miner_agent.agent import Agent
+from miner_agent.domain.generation import Generation
+from miner_agent.domain.image import Image
 from miner_agent.domain.placement import Placement
 from miner_agent.domain.reconcile import Container
 from miner_agent.journal import Journal
-from miner_agent.runtime import Running
-from protocol.agent import DesiredPlacement, ObservedState, SyncReply, Want
+from miner_agent.runtime import CannotRun, Running
+from protocol.agent import (
+    DesiredPlacement,
+    ObservedPlacement,
+    ObservedState,
+    RegistryLogin,
+    SyncReply,
+    Want,
+)
 from protocol.hardware import Resources
 from protocol.receipts import SignedInterval
 from protocol.signing import openssh_public_key
 from protocol.workload import Workload
 
+GPUS = ("gpu-0", "gpu-1")
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 
 
 class Killed(BaseException):
     """The process dies here."""
+
+
+def resources(cpus: int = 1, *, disk_bytes: int = 1, gpus: int = 0) -> Resources:
+    """Return the request of most placements here."""
+    return Resources.of(cpus=cpus, ram_bytes=1, disk_bytes=disk_bytes, gpus=gpus)
 
 
 class VirtualClock:
@@ -45,66 +61,165 @@ class MemoryRuntime:
 
     def __init__(self, clock: VirtualClock) -> None:
         self.clock = clock
-        self.found: dict[UUID, Container] = {}
-        self.disks: set[UUID] = set()
+        #: by placement and generation
+        self.found: dict[tuple[UUID, int], Container] = {}
+        #: (placement, disk) -> what the renter keeps there
+        self.disks: dict[tuple[UUID, int], str] = {}
         self.starts: dict[UUID, int] = {}
         self.born_ms: dict[UUID, int] = {}
         #: how long each placement's containers have really run in all
         self.lived_ms: dict[UUID, int] = {}
+        #: with what each placement's container was started last
+        self.ran: dict[UUID, Generation] = {}
         self.fault: BaseException | None = None
         self.fault_is_late = False
         #: what each of these calls raises until further notice, and how often it did
         self.broken: dict[str, Exception] = {}
         self.breaks = 0
+        #: images that no registry has, and those whose container does not start
+        self.unknown_images: set[str] = set()
+        self.bad_images: set[str] = set()
 
-    def containers(self) -> Mapping[UUID, Container]:
+    def containers(self) -> Collection[Container]:
         self._break("containers")
-        return dict(self.found)
+        return tuple(self.found.values())
 
-    def find(self, placement_id: UUID) -> Container | None:
-        return self.found.get(placement_id)
+    def find(self, placement_id: UUID, generation: int) -> Container | None:
+        return self.found.get((placement_id, generation))
 
-    def traces(self) -> frozenset[UUID]:
-        return frozenset(self.disks)
+    def traces(self) -> Mapping[UUID, Collection[int]]:
+        placement_ids = {placement_id for placement_id, _ in self.disks}
+        return {
+            one: [disk for placement_id, disk in self.disks if placement_id == one]
+            for one in placement_ids
+        }
 
-    def bring_up(self, placement: Placement, *, progress: Callable[[str], None]) -> Running:
-        self._break("bring_up")
-        placement_id = placement.placement_id
-        self.disks.add(placement_id)
+    def fetch(
+        self,
+        placement: Placement,
+        *,
+        login: RegistryLogin | None,
+        progress: Callable[[str], None],
+    ) -> Image:
+        self._break("fetch")
         self._fail(late=False)
-        found = self.found.get(placement_id)
-        if found is None or not found.running:
+        name = placement.workload.image
+        if name in self.unknown_images:
+            raise CannotRun("image_unknown", f"The image {name} is not known.")
+        return Image(image_id=name, environment={}, entrypoint=(), command=("run",))
+
+    def make(self, placement: Placement, generation: Generation) -> None:
+        placement_id = placement.placement_id
+        key, disk = (placement_id, generation.number), (placement_id, generation.disk)
+        self._fail(late=False)
+        has_run = generation == placement.current
+        if key not in self.found:
+            if (has_run or generation.adopts) and disk not in self.disks:
+                raise CannotRun("container_lost", "Its files are gone.")
+            self.found[key] = Container(
+                placement_id, running=False, token="", generation=generation.number
+            )
+        if not has_run and not generation.adopts:
+            self.disks.setdefault(disk, "")
+
+    def start(self, placement: Placement, generation: Generation) -> Running:
+        self._break("start")
+        placement_id, number = placement.placement_id, generation.number
+        others = [one for one in self.of(placement_id) if one.generation != number]
+        assert not [one for one in others if one.running]
+        found = self.found[placement_id, number]
+        assert (placement_id, generation.disk) in self.disks
+        if not found.running:
+            self._fail(late=False)
+            if generation.image.image_id in self.bad_images:
+                raise CannotRun("start_failed", "Docker could not start it.")
+            self._is_alone(placement_id, generation)
             self.starts[placement_id] = self.starts.get(placement_id, 0) + 1
             token = f"start-{self.starts[placement_id]}"
-            self.found[placement_id] = Container(placement_id, running=True, token=token)
+            found = Container(placement_id, running=True, token=token, generation=number)
+            self.found[placement_id, number] = found
             self.born_ms[placement_id] = self.clock.now_ms
+            self.ran[placement_id] = generation
         self._fail(late=True)
-        return Running(token=self.found[placement_id].token, host_key=openssh_public_key("ab" * 32))
+        return Running(token=found.token, host_key=openssh_public_key("ab" * 32))
+
+    def halt(self, placement_id: UUID, generation: int) -> None:
+        self._fail(late=False)
+        self.die(placement_id, exit_code=0)
+        self._fail(late=True)
 
     def rekey(self, placement: Placement) -> None:
         self._fail(late=False)
+
+    def collect(self, placement: Placement) -> None:
+        self._fail(late=False)
+
+    def tidy(self, placement_id: UUID, *, kept: Collection[Generation]) -> None:
+        self._fail(late=False)
+        numbers, disks = {one.number for one in kept}, {one.disk for one in kept}
+        for one in self.of(placement_id):
+            if one.generation not in numbers:
+                if one.running:
+                    self.die(placement_id)
+                del self.found[placement_id, one.generation]
+        self._fail(late=True)
+        for key in list(self.disks):
+            if key[0] == placement_id and key[1] not in disks:
+                del self.disks[key]
 
     def remove(self, placement_id: UUID) -> None:
         self._break("remove")
         self._fail(late=False)
         self.die(placement_id)
-        self.found.pop(placement_id, None)
+        for one in self.of(placement_id):
+            del self.found[placement_id, one.generation]
         self._fail(late=True)
-        self.disks.discard(placement_id)
+        for key in list(self.disks):
+            if key[0] == placement_id:
+                del self.disks[key]
 
     def trim(self, slots_used: frozenset[int]) -> None:
         """Networks are not part of this machine."""
 
-    def die(self, placement_id: UUID) -> None:
-        """End a container's process; the engine knows how long it lasted."""
-        alive = self.found.get(placement_id)
-        if alive is None or not alive.running:
-            return
-        lasted_ms = self.clock.now_ms - self.born_ms[placement_id]
-        self.lived_ms[placement_id] = self.lived_ms.get(placement_id, 0) + lasted_ms
-        self.found[placement_id] = Container(
-            placement_id, running=False, token=alive.token, exit_code=137, lasted_ms=lasted_ms
-        )
+    def of(self, placement_id: UUID) -> list[Container]:
+        """Return the containers of one placement."""
+        return [one for one in self.found.values() if one.placement_id == placement_id]
+
+    def placements(self) -> set[UUID]:
+        """Return the placements that have a container."""
+        return {placement_id for placement_id, _ in self.found}
+
+    def running(self) -> set[UUID]:
+        """Return the placements of which something runs."""
+        return {one.placement_id for one in self.found.values() if one.running}
+
+    def write(self, placement_id: UUID, text: str) -> None:
+        """Let the renter keep something on the disk."""
+        self.disks[placement_id, self.ran[placement_id].disk] = text
+
+    def read(self, placement_id: UUID) -> str:
+        """Return what the renter finds on the disk."""
+        return self.disks[placement_id, self.ran[placement_id].disk]
+
+    def die(self, placement_id: UUID, *, exit_code: int = 137) -> None:
+        """End a placement's process; the engine knows how long it lasted."""
+        for alive in self.of(placement_id):
+            if not alive.running:
+                continue
+            lasted_ms = self.clock.now_ms - self.born_ms[placement_id]
+            self.lived_ms[placement_id] = self.lived_ms.get(placement_id, 0) + lasted_ms
+            self.found[placement_id, alive.generation or 0] = replace(
+                alive, running=False, exit_code=exit_code, lasted_ms=lasted_ms
+            )
+
+    def _is_alone(self, placement_id: UUID, generation: Generation) -> None:
+        """Nothing else that runs has the same cores, GPUs, ports or network."""
+        for other_id in self.running() - {placement_id}:
+            other = self.ran[other_id]
+            assert not set(other.cores) & set(generation.cores)
+            assert not set(other.gpu_uuids) & set(generation.gpu_uuids)
+            assert not set(other.ports.values()) & set(generation.ports.values())
+            assert generation.slot is None or other.slot != generation.slot
 
     def _break(self, call: str) -> None:
         if call in self.broken:
@@ -143,20 +258,47 @@ class World:
         self.journal = self.journal_type(self.path)
         self.agent = self._agent()
 
-    def want(self, *, cpus: int = 1) -> UUID:
-        workload = Workload(image="i", resources=Resources.of(cpus=cpus, ram_bytes=1, disk_bytes=1))
+    def want(self, *, cpus: int = 1, **workload: object) -> UUID:
+        wanted: dict[str, object] = {"image": "i", "resources": resources(cpus), **workload}
+        gpus = wanted["resources"].gpu.count  # type: ignore[attr-defined]
         desired = DesiredPlacement(
-            placement_id=uuid4(), want=Want.RUN, workload=workload, run_for_ms=3_600_000
+            placement_id=uuid4(),
+            want=Want.RUN,
+            workload=Workload(**wanted),
+            gpu_uuids=GPUS[:gpus],
+            run_for_ms=3_600_000,
         )
         self.desired[desired.placement_id] = desired
         self.revision += 1
         return desired.placement_id
 
-    def end(self, placement_id: UUID) -> None:
-        self.desired[placement_id] = self.desired[placement_id].model_copy(
-            update={"want": Want.END, "run_for_ms": None}
-        )
+    def ask(self, placement_id: UUID, **changes: object) -> DesiredPlacement:
+        """Desire something else of a placement."""
+        changed = self.desired[placement_id].model_copy(update=changes)
+        self.desired[placement_id] = changed
         self.revision += 1
+        return changed
+
+    def alter(self, placement_id: UUID, **changes: object) -> None:
+        """Desire another workload."""
+        desired = self.desired[placement_id]
+        workload = desired.workload.model_copy(update=changes)
+        self.ask(placement_id, workload=workload, edition=desired.edition + 1)
+
+    def stop(self, placement_id: UUID) -> None:
+        self.ask(placement_id, want=Want.STOP)
+
+    def run(self, placement_id: UUID) -> None:
+        self.ask(placement_id, want=Want.RUN)
+
+    def restart_placement(self, placement_id: UUID) -> None:
+        self.ask(placement_id, restarts=self.desired[placement_id].restarts + 1)
+
+    def reset(self, placement_id: UUID) -> None:
+        self.ask(placement_id, resets=self.desired[placement_id].resets + 1)
+
+    def end(self, placement_id: UUID) -> None:
+        self.ask(placement_id, want=Want.END, run_for_ms=None)
 
     def sync(self) -> None:
         request = self.agent.request(hold_s=0)
@@ -192,6 +334,11 @@ class World:
             self.work()
         self.sync()
 
+    def seen(self, placement_id: UUID) -> ObservedPlacement:
+        """Return what the marketplace is told of a placement."""
+        told = self.agent.request().placements
+        return next(one for one in told if one.placement_id == placement_id)
+
     def state(self, placement_id: UUID) -> ObservedState:
         return self.journal.get(placement_id).state
 
@@ -203,6 +350,7 @@ class World:
             cores=tuple(range(self.cores)),
             memory_bytes=100,
             disk_bytes=100,
+            gpu_uuids=lambda: frozenset(GPUS),
         )
         return Agent(
             journal=self.journal,

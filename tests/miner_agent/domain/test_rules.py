@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from miner_agent.domain.backoff import LONGEST_MS, delay_ms
 from miner_agent.domain.container_spec import (
     CAPABILITIES,
+    ContainerSpec,
     Place,
     container_spec,
     network_spec,
     session_environment,
 )
+from miner_agent.domain.generation import Generation
 from miner_agent.domain.gpus import GpuAccess, GpuGrant
 from miner_agent.domain.image import Image
 from miner_agent.domain.intervals import ended_age, is_due, stretches
@@ -38,19 +40,35 @@ IMAGE = Image(
 PLACE = Place(
     machine="m", network="n", bind_address="127.0.0.1", kit="/k", keys="/d", open_files_most=1000
 )
-PLACEMENT = Placement(
-    placement_id=UUID(int=7),
-    want=Want.RUN,
-    state=ObservedState.ACCEPTED,
-    workload=Workload(
-        image="i",
-        environment={"B": "3"},
-        resources=Resources.of(cpus=2, ram_bytes=1 << 30, disk_bytes=1 << 30),
-    ),
-    port=2201,
+ID = UUID(int=7)
+WORKLOAD = Workload(
+    image="i",
+    environment={"B": "3"},
+    resources=Resources.of(cpus=2, ram_bytes=1 << 30, disk_bytes=1 << 30),
+)
+GENERATION = Generation(
+    number=4,
+    disk=4,
+    edition=0,
+    resets=0,
+    workload=WORKLOAD,
+    image=IMAGE,
     slot=0,
     cores=(1, 3),
+    ports={22: 2201, 80: 2202},
 )
+PLACEMENT = Placement(
+    placement_id=ID, want=Want.RUN, state=ObservedState.ACCEPTED, workload=WORKLOAD
+)
+
+
+def spec_of(
+    generation: Generation = GENERATION, *, place: Place = PLACE, **changes: object
+) -> ContainerSpec:
+    """Return the container of a workload that differs so."""
+    workload = generation.workload.model_copy(update=changes)
+    made = generation.model_copy(update={"workload": workload})
+    return container_spec(placement_id=ID, generation=made, place=place)
 
 
 @given(st.integers(0, 10**7), st.integers(0, 10**7))
@@ -133,7 +151,9 @@ def test_chosen_cores_are_free_and_exactly_as_many(count: int, taken: set[int]) 
 
 
 def test_a_container_gets_its_cores_and_limits_and_nothing_else() -> None:
-    spec = container_spec(placement=PLACEMENT, image=IMAGE, place=PLACE)
+    spec = spec_of()
+    assert spec.name == f"berth-{ID}-4"
+    assert spec.ports == {22: 2201, 80: 2202}
     assert spec.cores == (1, 3)
     assert spec.memory_bytes == 1 << 30
     assert spec.open_files_most == 1000
@@ -150,76 +170,62 @@ def test_a_container_gets_its_cores_and_limits_and_nothing_else() -> None:
 
 
 def test_a_renter_cannot_choose_gpus_by_an_environment_variable() -> None:
-    workload = PLACEMENT.workload.model_copy(
-        update={
-            "environment": {
-                "NVIDIA_VISIBLE_DEVICES": "all",
-                "NVIDIA_VISIBLE_DEVICES=all": "",
-            }
-        }
-    )
-    greedy = PLACEMENT.model_copy(update={"workload": workload})
-    granted = GpuGrant(devices=("GPU-1", "GPU-2"))
-    spec = container_spec(
-        placement=greedy, image=IMAGE, place=PLACE.model_copy(update={"gpus": granted})
-    )
+    greedy = {"NVIDIA_VISIBLE_DEVICES": "all", "NVIDIA_VISIBLE_DEVICES=all": ""}
+    granted = PLACE.model_copy(update={"gpus": GpuGrant(devices=("GPU-1", "GPU-2"))})
+    spec = spec_of(place=granted, environment=greedy)
     assert spec.environment == {"NVIDIA_VISIBLE_DEVICES": "GPU-1,GPU-2"}
-    assert spec.gpus == granted
+    assert spec.gpus == granted.gpus
 
 
 def test_nvidias_hook_does_nothing_where_docker_itself_hands_out_the_gpus() -> None:
     granted = GpuGrant(access=GpuAccess.CDI, devices=("nvidia.com/gpu=GPU-1",))
     place = PLACE.model_copy(update={"gpus": granted})
-    spec = container_spec(placement=PLACEMENT, image=IMAGE, place=place)
-    assert spec.environment["NVIDIA_VISIBLE_DEVICES"] == "void"
+    assert spec_of(place=place).environment["NVIDIA_VISIBLE_DEVICES"] == "void"
 
 
 @pytest.mark.parametrize(
     "name", ["LD_PRELOAD", "LD_LIBRARY_PATH", "NVIDIA_MIG_CONFIG_DEVICES", "NVIDIA_IMEX_CHANNELS"]
 )
 def test_what_moves_the_hosts_programs_reaches_only_the_rentals_own(name: str) -> None:
-    workload = PLACEMENT.workload.model_copy(update={"environment": {name: "renter"}})
-    placement = PLACEMENT.model_copy(update={"workload": workload})
     image = IMAGE.model_copy(update={"environment": {"LD_AUDIT": "image", name: "image"}})
-    spec = container_spec(placement=placement, image=image, place=PLACE)
+    wanted = {name: "renter"}
+    spec = spec_of(GENERATION.model_copy(update={"image": image}), environment=wanted)
     assert spec.environment == {"NVIDIA_VISIBLE_DEVICES": "void"}
     assert spec.command == (
         *("rental", "/", "", "LD_AUDIT=image", f"{name}=renter"),
         *("--", "/e", "c"),
     )
-    session = session_environment(image=image, environment=workload.environment)
+    session = session_environment(image=image, environment=wanted)
     assert session[name] == "renter"
 
 
 def test_what_a_gpu_program_needs_reaches_nvidias_hook() -> None:
     wanted = {"NVIDIA_DRIVER_CAPABILITIES": "compute", "NVIDIA_REQUIRE_CUDA": "cuda>=12.4"}
-    workload = PLACEMENT.workload.model_copy(update={"environment": wanted})
-    placement = PLACEMENT.model_copy(update={"workload": workload})
-    spec = container_spec(placement=placement, image=IMAGE, place=PLACE)
+    spec = spec_of(environment=wanted)
     assert spec.environment == {**wanted, "NVIDIA_VISIBLE_DEVICES": "void"}
 
 
 def test_a_command_of_the_renter_replaces_the_images() -> None:
-    workload = PLACEMENT.workload.model_copy(update={"command": ("mine",)})
-    spec = container_spec(
-        placement=PLACEMENT.model_copy(update={"workload": workload}), image=IMAGE, place=PLACE
-    )
-    assert spec.command == ("rental", "/", "", "--", "mine")
+    assert spec_of(command=("mine",)).command == ("rental", "/", "", "--", "mine")
 
 
 def test_pid_one_is_told_what_it_is_for_and_where_and_as_whom_the_command_runs() -> None:
-    workload = PLACEMENT.workload.model_copy(update={"kind": PlacementKind.JOB})
     image = IMAGE.model_copy(update={"folder": "/work", "user": "app:staff"})
-    placement = PLACEMENT.model_copy(update={"workload": workload})
-    spec = container_spec(placement=placement, image=image, place=PLACE)
+    spec = spec_of(GENERATION.model_copy(update={"image": image}), kind=PlacementKind.JOB)
     assert spec.command[:4] == ("job", "/work", "app:staff", "--")
 
 
-def test_a_placement_without_claims_has_no_container() -> None:
-    with pytest.raises(ValueError, match="no port or no cores"):
-        container_spec(
-            placement=PLACEMENT.model_copy(update={"port": None}), image=IMAGE, place=PLACE
-        )
+def test_what_has_given_its_cores_back_has_no_container() -> None:
+    with pytest.raises(ValueError, match="holds no cores"):
+        spec_of(GENERATION.without_room())
+
+
+def test_a_network_that_leads_nowhere_is_another_one_of_the_same_slot() -> None:
+    spec = network_spec(machine="abc", network=NETWORK, slot=31)
+    internal = network_spec(machine="abc", network=NETWORK, slot=31, internal=True)
+    assert internal.internal
+    assert (internal.subnet, internal.bridge) == (spec.subnet, spec.bridge)
+    assert internal.name != spec.name
 
 
 def test_a_session_sees_the_renters_value_before_the_images() -> None:

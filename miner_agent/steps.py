@@ -1,0 +1,312 @@
+"""This will do the steps that reconcile asks for; after a kill at any point each is repeated."""
+
+import logging
+from collections.abc import Callable
+from uuid import UUID
+
+from miner_agent.acceptance import Acceptance
+from miner_agent.clock import Clock
+from miner_agent.containers import PortTaken
+from miner_agent.counting import Counting
+from miner_agent.domain.claims import SLOT
+from miner_agent.domain.generation import Generation
+from miner_agent.domain.image import Image
+from miner_agent.domain.placement import (
+    Placement,
+    Refusal,
+    dies_too_often,
+    is_as_desired,
+    keeps_disk,
+    reverted,
+)
+from miner_agent.domain.reconcile import STARTS, Action, Container, Step, is_same_run
+from miner_agent.journal import Journal
+from miner_agent.retries import PortMoved, reason
+from miner_agent.runtime import CannotRun, Runtime
+from protocol.agent import ObservedState, Problem, RegistryLogin, Want
+
+logger = logging.getLogger(__name__)
+
+
+class Interrupted(Exception):
+    """What was being done is not wanted any more."""
+
+
+class Steps:
+    """What is done to one placement at a time. Methods block and may be called from any thread."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        runtime: Runtime,
+        clock: Clock,
+        counting: Counting,
+        acceptance: Acceptance,
+        changed: Callable[[], None],
+        is_stopping: Callable[[], bool],
+    ) -> None:
+        self._journal = journal
+        self._runtime = runtime
+        self._clock = clock
+        self._counting = counting
+        self._acceptance = acceptance
+        self._changed = changed
+        self._is_stopping = is_stopping
+        #: who may fetch private images; never written down
+        self.logins: dict[UUID, RegistryLogin] = {}
+        self._do: dict[Step, Callable[[Placement], None]] = {
+            Step.FETCH: self._fetch,
+            Step.CHANGE: self._change,
+            Step.BRING_UP: self._bring_up,
+            Step.REKEY: self._rekey,
+            Step.RESTART: self._restart,
+            Step.STOP: self._stop,
+            Step.FINISH: self._finish,
+            Step.TIDY: self._tidy,
+        }
+
+    def perform(self, action: Action) -> None:
+        """Do one action; a plan may be old, so each looks at the journal again."""
+        placement = self._journal.find(action.placement_id)
+        if action.step is Step.REMOVE:
+            self._remove(action.placement_id, placement)
+        elif placement is None or placement.want is Want.END:
+            return
+        elif placement.want is Want.RUN or action.step not in STARTS:
+            self._do[action.step](placement)
+
+    def give_up(self, placement_id: UUID, code: str, message: str) -> None:
+        """Let the placement end here, and say why."""
+        problem = Problem(code=code, message=message[:1000])
+        self._journal.change(placement_id, want=Want.END, problem=problem)
+        logger.info("placement ends", extra={"placement": str(placement_id), "code": code})
+        self._changed()
+
+    def refuse_change(self, placement: Placement, code: str, message: str) -> None:
+        """Let what ran last run again; where it has no room any more, it stays stopped."""
+        current = placement.current
+        if current is None:
+            raise ValueError("What never ran has nothing to go back to.")
+        problem = Problem(code=code, message=message[:1000])
+        changes = reverted(placement) | {"progress": ""}
+        if (placement.edition, placement.resets) != (current.edition, current.resets):
+            changes["refused"] = Refusal(
+                edition=placement.edition, resets=placement.resets, problem=problem
+            )
+        else:
+            changes["problem"] = problem
+        if not current.cores:
+            changes["state"] = ObservedState.STOPPED
+        self._journal.change(placement.placement_id, **changes)
+        logger.info(
+            "change refused", extra={"placement": str(placement.placement_id), "code": code}
+        )
+        self._changed()
+
+    def _fetch(self, placement: Placement) -> None:
+        if placement.current is None:
+            self._journal.change(placement.placement_id, state=ObservedState.PREPARING)
+            self._changed()
+        try:
+            image = self._image(placement)
+        except CannotRun as error:
+            self._refuse(placement, error)
+            return
+        current, number = placement.current, placement.generations
+        coming = Generation(
+            number=number,
+            disk=current.disk if current is not None and keeps_disk(placement) else number,
+            edition=placement.edition,
+            resets=placement.resets,
+            workload=placement.workload,
+            image=image,
+            gpu_uuids=placement.gpu_uuids,
+            slot=placement.slot,
+            cores=placement.cores,
+            ports=placement.ports,
+        )
+        fetched = self._journal.change(
+            placement.placement_id, coming=coming, generations=number + 1
+        )
+        if current is None and fetched.want is Want.RUN:
+            self._change(fetched)
+
+    def _image(self, placement: Placement) -> Image:
+        coming, current = placement.coming, placement.current
+        wished = (placement.edition, placement.resets)
+        if coming is not None and (coming.edition, coming.resets) == wished:
+            return coming.image
+        if current is not None and keeps_disk(placement):
+            # Its disk fits on exactly this image, whatever its name stands for by now.
+            return current.image
+        return self._runtime.fetch(
+            placement,
+            login=self.logins.get(placement.placement_id),
+            progress=lambda text: self._show(placement, text),
+        )
+
+    def _change(self, placement: Placement) -> None:
+        coming = placement.coming
+        if coming is None or not is_as_desired(placement, coming):
+            return
+        try:
+            self._runtime.make(placement, coming)
+            if placement.current is not None:
+                self._halt(placement)
+            self._journal.change(placement.placement_id, state=ObservedState.PREPARING)
+            self._changed()
+            running = self._runtime.start(placement, coming)
+        except (CannotRun, PortTaken) as error:
+            self._refuse(placement, error)
+            return
+        # Noted in one write: until then the one before is what a new agent goes back to.
+        self._counting.start_run(placement, running, generation=coming)
+        logger.info(
+            "placement runs",
+            extra={"placement": str(placement.placement_id), "generation": coming.number},
+        )
+        self._changed()
+        self._tidy(self._journal.get(placement.placement_id))
+
+    def _bring_up(self, placement: Placement) -> None:
+        placement_id, current = placement.placement_id, placement.current
+        if current is None:
+            return
+        # The plan may be older than a start that has just succeeded: look again.
+        container = self._runtime.find(placement_id, current.number)
+        if placement.state is ObservedState.RUNNING and is_same_run(placement, container):
+            return
+        placement = self._counting.end_lost_run(placement, container)
+        if dies_too_often(placement, wall_ms=self._clock.wall_ms()):
+            self.give_up(placement_id, "start_failed", "The container ended again and again.")
+            return
+        self._journal.change(placement_id, state=ObservedState.PREPARING)
+        self._changed()
+        # Whatever hinders it: the renter's files are in it, so it is waited for.
+        self._runtime.make(placement, current)
+        running = self._runtime.start(placement, current)
+        self._counting.start_run(placement, running, generation=current)
+        logger.info("placement runs again", extra={"placement": str(placement_id)})
+        self._changed()
+
+    def _rekey(self, placement: Placement) -> None:
+        self._runtime.rekey(placement)
+        self._journal.change(placement.placement_id, written_keys=placement.authorized_keys)
+
+    def _restart(self, placement: Placement) -> None:
+        self._halt(placement)
+        self._journal.change(
+            placement.placement_id, state=ObservedState.PREPARING, restarted=placement.restarts
+        )
+        self._changed()
+
+    def _stop(self, placement: Placement) -> None:
+        """End the container first: what it had is given away in the same write that frees it."""
+        if placement.want is Want.RUN and placement.has_room:
+            return
+        self._halt(placement)
+        current = placement.current
+        self._runtime.tidy(placement.placement_id, kept=() if current is None else (current,))
+        self._journal.change(
+            placement.placement_id,
+            state=ObservedState.STOPPED,
+            current=None if current is None else current.without_room(),
+            coming=None,
+            cores=(),
+            gpu_uuids=(),
+            slot=None,
+            restarted=placement.restarts,
+            progress="",
+        )
+        logger.info("placement stopped", extra={"placement": str(placement.placement_id)})
+        self._changed()
+        self._trim()
+
+    def _finish(self, placement: Placement) -> None:
+        """Note how a job ended and take what it leaves; it never starts again."""
+        container = self._find_current(placement)
+        ended = self._counting.end_run(placement, container)
+        changes: dict[str, object] = {"state": ObservedState.COLLECTING, "progress": ""}
+        run = ended.run
+        if ended.problem is None and (
+            ended.exit_code is None or (run is not None and run.boot_id != self._clock.boot_id())
+        ):
+            message = "This machine restarted, or lost the job, before it was done."
+            changes |= {"exit_code": None}
+            changes["problem"] = Problem(code="job_interrupted", message=message)
+        collecting = self._journal.change(placement.placement_id, **changes)
+        self._changed()
+        if collecting.problem is None:
+            self._runtime.collect(collecting)
+        self._journal.change(placement.placement_id, want=Want.END)
+
+    def _tidy(self, placement: Placement) -> None:
+        parts = (placement.current, placement.coming)
+        kept = tuple(part for part in parts if part is not None)
+        self._runtime.tidy(placement.placement_id, kept=kept)
+
+    def _remove(self, placement_id: UUID, placement: Placement | None) -> None:
+        is_known = placement is not None and placement.state is not ObservedState.GONE
+        if placement is not None and is_known:
+            container = self._find_current(placement)
+            self._counting.end_run(placement, container)
+            self._journal.change(placement_id, state=ObservedState.COLLECTING, progress="")
+            self._changed()
+        self._runtime.remove(placement_id)
+        if is_known:
+            self._journal.release(placement_id)
+            logger.info("placement gone", extra={"placement": str(placement_id)})
+            self._changed()
+        self._trim()
+
+    def _halt(self, placement: Placement) -> None:
+        """End the container of what ran last and count it to its end."""
+        current = placement.current
+        if current is None:
+            return
+        self._find_current(placement)
+        self._runtime.halt(placement.placement_id, current.number)
+        container = self._runtime.find(placement.placement_id, current.number)
+        self._counting.end_run(placement, container)
+
+    def _find_current(self, placement: Placement) -> Container | None:
+        """Return the container of what ran last, noting under which nonce it was seen."""
+        if placement.current is None:
+            return None
+        nonce = self._journal.fact("nonce")
+        container = self._runtime.find(placement.placement_id, placement.current.number)
+        self._counting.saw_running([container] if container else [], nonce=nonce)
+        return container
+
+    def _refuse(self, placement: Placement, error: CannotRun | PortTaken) -> None:
+        """Give up what has never run, unless another port may help; else go back.
+
+        :raises PortMoved: when another port may help.
+        """
+        if placement.current is None and isinstance(error, PortTaken):
+            self._acceptance.move_port(placement, error.port, journal=self._journal)
+            raise PortMoved(str(error)) from error
+        code, message = reason(placement, error)
+        if placement.current is None:
+            self.give_up(placement.placement_id, code, message)
+            return
+        if isinstance(error, PortTaken):
+            self._acceptance.avoid(error.port)
+        self.refuse_change(placement, code, message)
+
+    def _trim(self) -> None:
+        self._runtime.trim(frozenset(int(slot) for slot in self._journal.claimed(SLOT)))
+
+    def _show(self, fetching: Placement, progress: str) -> None:
+        placement = self._journal.get(fetching.placement_id)
+        wished = (placement.edition, placement.resets)
+        if (
+            self._is_stopping()
+            or placement.want is not Want.RUN
+            or wished != (fetching.edition, fetching.resets)
+        ):
+            raise Interrupted
+        if placement.progress != progress:
+            self._journal.change(fetching.placement_id, progress=progress)
+            self._changed()
