@@ -9,9 +9,10 @@ from pathlib import Path
 
 #: name below /proc/sys -> the least that lets one rental not use it up for all
 LEAST = {
-    "fs/inotify/max_user_instances": 8192,
-    "kernel/pty/max": 65_536,
-    "fs/aio-max-nr": 1 << 20,
+    "fs/inotify/max_user_instances": 1 << 20,
+    "fs/inotify/max_user_watches": 1 << 24,
+    "kernel/pty/max": 1 << 20,
+    "fs/aio-max-nr": 1 << 26,
 }
 SETTINGS = Path("/proc/sys")
 

@@ -14,18 +14,18 @@ def made(folder: Path, *, instances: str) -> Path:
 
 def test_what_is_narrow_is_named_and_widened(tmp_path: Path) -> None:
     settings = made(tmp_path, instances="128\n")
-    assert kernel_tables.missing(settings) == ("sysctl -w fs.inotify.max_user_instances=8192",)
+    assert kernel_tables.missing(settings) == ("sysctl -w fs.inotify.max_user_instances=1048576",)
     before = kernel_tables.widen(settings)
     assert kernel_tables.missing(settings) == ()
-    assert (settings / "fs/inotify/max_user_instances").read_text() == "8192"
+    assert (settings / "fs/inotify/max_user_instances").read_text() == "1048576"
     kernel_tables.write(before, settings)
     assert (settings / "fs/inotify/max_user_instances").read_text() == "128"
 
 
 def test_what_is_wide_stays_as_wide(tmp_path: Path) -> None:
-    settings = made(tmp_path, instances="100000\n")
+    settings = made(tmp_path, instances="2000000\n")
     kernel_tables.widen(settings)
-    assert (settings / "fs/inotify/max_user_instances").read_text() == "100000\n"
+    assert (settings / "fs/inotify/max_user_instances").read_text() == "2000000\n"
 
 
 def test_a_running_agent_has_widened_them(running_host: Host) -> None:
