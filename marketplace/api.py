@@ -11,6 +11,8 @@ from ninja.parser import Parser
 from marketplace.accounts.api import router as accounts
 from marketplace.described_api import DescribedAPI, problem
 from marketplace.domain.problem import Refused
+from marketplace.jobs.agent_api import router as agent_jobs
+from marketplace.jobs.api import router as jobs
 from marketplace.ledger.api import router as ledger
 from marketplace.machines.api import router as machines
 from marketplace.metering.host_api import router as hosting
@@ -62,13 +64,15 @@ for router in (
     offers,
     payments,
     rentals,
+    jobs,
     usage,
     telemetry,
     validator,
     volumes,
 ):
     api.add_router("", router)
-agent_api.add_router("", agent_router)
+for router in (agent_router, agent_jobs):
+    agent_api.add_router("", router)
 
 
 def on_refused(request: HttpRequest, error: Refused) -> HttpResponse:

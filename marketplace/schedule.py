@@ -23,6 +23,7 @@ PASSES = (
     Pass("charge", "marketplace.metering.actions.charge.charge_all", 1, 60),
     Pass("expire", "marketplace.rentals.actions.expire.expire", 1, 60),
     Pass("drain", "marketplace.rentals.actions.drain.drain", 5, 60),
+    Pass("run-limits", "marketplace.jobs.actions.expire.expire", 1, 60),
     Pass("sweep", "marketplace.placements.actions.sweep.sweep", 5, 60),
     Pass("offline", "marketplace.machines.actions.mark_offline.mark_offline", 5, 60),
     Pass(
@@ -34,6 +35,7 @@ PASSES = (
     ),
     Pass("list", "marketplace.offers.actions.list_offer.list_missing", 30, 60),
     Pass("incidents", "marketplace.telemetry.actions.record.forget_incidents", 3600, 60),
+    Pass("blobs", "marketplace.jobs.actions.forget_blobs.forget_blobs", 60, 120),
     Pass("tokens", "marketplace.machines.actions.issue_token.forget_tokens", 60, 60),
     Pass("nonces", "marketplace.verification.authenticate.forget_nonces", 60, 60),
     Pass("attempts", "marketplace.accounts.actions.count_attempt.forget_attempts", 60, 60),

@@ -55,6 +55,7 @@ INSTALLED_APPS = [
             "marketplace.metering",
             "marketplace.telemetry",
             "marketplace.rentals",
+            "marketplace.jobs",
             "marketplace.payments",
             "marketplace.pages",
             "validator",
@@ -131,6 +132,9 @@ else:
         }
     }
 ATOMIC_REQUESTS = False
+#: where jobs' files are kept by their content; several servers share one folder
+BLOBS_DIR = env.text("BERTH_BLOBS_DIR", default=str(DATA_DIR / "blobs"))
+BLOB_BYTES_MAX = env.integer("BERTH_BLOB_BYTES_MAX", default=1 << 30)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"

@@ -1,5 +1,6 @@
 """This will accept a request only from the machine that signed it."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +10,7 @@ from marketplace.domain.machine import within_clock_skew
 from marketplace.domain.problem import Refused
 from marketplace.machines.models import Machine
 from protocol.paths import HEADER_MACHINE, HEADER_SENT_AT, HEADER_SIGNATURE
-from protocol.signing import request_bytes, verify
+from protocol.signing import request_text, verify
 
 
 class MachineUnknown(Refused):
@@ -58,7 +59,20 @@ def authenticate(
     :raises ClockSkew: when the machine's clock is too far from ours.
     :raises MachineUnknown: when the key is of no enrolled machine.
     """
-    signed = check_signature(headers=headers, method=method, path=path, body=body, now=now)
+    digest = hashlib.sha256(body).hexdigest()
+    return authenticate_digest(headers=headers, method=method, path=path, digest=digest, now=now)
+
+
+def authenticate_digest(
+    *, headers: Mapping[str, str], method: str, path: str, digest: str, now: datetime
+) -> Sender:
+    """Return the same where only the body's sha256 is known: the caller checks that it is this.
+
+    :raises SignatureInvalid: when a header is missing or the signature does not match.
+    :raises ClockSkew: when the machine's clock is too far from ours.
+    :raises MachineUnknown: when the key is of no enrolled machine.
+    """
+    signed = _signed(headers=headers, method=method, path=path, digest=digest, now=now)
     machine_id = Machine.objects.filter(machine_key=signed.machine_key).values_list("id", flat=True)
     found = machine_id.first()
     if found is None:
@@ -74,6 +88,13 @@ def check_signature(
     :raises SignatureInvalid: when a header is missing or the signature does not match.
     :raises ClockSkew: when the machine's clock is too far from ours.
     """
+    digest = hashlib.sha256(body).hexdigest()
+    return _signed(headers=headers, method=method, path=path, digest=digest, now=now)
+
+
+def _signed(
+    *, headers: Mapping[str, str], method: str, path: str, digest: str, now: datetime
+) -> Signed:
     told = {name.lower(): value for name, value in headers.items()}
     machine_key = told.get(HEADER_MACHINE.lower(), "")
     signature = told.get(HEADER_SIGNATURE.lower(), "")
@@ -82,8 +103,8 @@ def check_signature(
     if not (sent_at.isascii() and sent_at.isdigit() and len(sent_at) <= 15):
         raise SignatureInvalid
     sent_at_ms = int(sent_at)
-    content = request_bytes(
-        method=method, path=path, sender=machine_key, sent_at_ms=sent_at_ms, body=body
+    content = request_text(
+        method=method, path=path, sender=machine_key, sent_at_ms=sent_at_ms, digest=digest
     )
     if not verify(machine_key, content, signature):
         raise SignatureInvalid

@@ -1,0 +1,1 @@
+"""This will run one-shot jobs: inputs in, a command, outputs out."""

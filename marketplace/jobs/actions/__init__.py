@@ -1,0 +1,1 @@
+"""The verbs of a job, one use-case a file."""

@@ -1,0 +1,42 @@
+"""This will end jobs that ran as long as they may."""
+
+import logging
+from datetime import datetime
+
+from django.db.models import DateTimeField, ExpressionWrapper, F
+
+from marketplace.domain.placement import PlacementState
+from marketplace.jobs.models import Job
+from marketplace.placements.actions.request_end import request_end
+
+logger = logging.getLogger(__name__)
+JOBS_MAX = 500
+RUN_LIMIT = "run_limit"
+
+
+def expire(*, now: datetime) -> int:
+    """Ask for the end of every job that ran as long as it may; return how many."""
+    ends_at = ExpressionWrapper(
+        F("placement__running_at") + F("run_limit"), output_field=DateTimeField()
+    )
+    over = (
+        Job.objects.filter(placement__state=PlacementState.RUNNING)
+        .annotate(ends_at=ends_at)
+        .filter(ends_at__lte=now)
+        .order_by("ends_at", "id")
+    )
+    done = 0
+    for placement_id in over.values_list("placement_id", flat=True)[:JOBS_MAX]:
+        try:
+            request_end(
+                placement_id=placement_id,
+                reason_code=RUN_LIMIT,
+                reason="It ran as long as it may.",
+                now=now,
+            )
+        except Exception:
+            # One broken job must not keep the others running; the next pass tries it again.
+            logger.exception("Job not expired", extra={"placement_id": placement_id})
+        else:
+            done += 1
+    return done

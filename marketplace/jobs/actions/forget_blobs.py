@@ -1,0 +1,28 @@
+"""This will forget files whose time is over, and remove bytes that are nobody's."""
+
+from datetime import datetime, timedelta
+
+from marketplace.jobs import storage
+from marketplace.jobs.models import Blob
+
+#: A file may lie unclaimed so long: its row is written after its last byte.
+UNCLAIMED = timedelta(hours=1)
+
+
+def forget_blobs(*, now: datetime) -> int:
+    """Return how many files this pass removed."""
+    Blob.objects.filter(expires_at__lte=now).delete()
+    old = list(storage.kept(before_s=(now - UNCLAIMED).timestamp()))
+    removed = 0
+    for first in range(0, len(old), 500):
+        some = old[first : first + 500]
+        claimed = set(
+            Blob.objects.filter(digest__in=[path.name for path in some]).values_list(
+                "digest", flat=True
+            )
+        )
+        for path in some:
+            if path.name not in claimed:
+                path.unlink(missing_ok=True)
+                removed += 1
+    return removed

@@ -1,0 +1,157 @@
+"""This will start a job: hold the money, place the workload, open the meter, or do nothing."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from django.db import IntegrityError, transaction
+
+from marketplace.domain.placement import DEADLINES
+from marketplace.domain.problem import Refused
+from marketplace.domain.report import PREPARING_S_MAX
+from marketplace.jobs.actions.upload import KEPT
+from marketplace.jobs.models import Blob, Job
+from marketplace.machines.actions import lock
+from marketplace.metering.actions.begin import (
+    IdempotencyConflict,
+    Limits,
+    begin,
+    check_room,
+    terms_of,
+)
+from marketplace.offers import queries as offers
+from marketplace.placements import workload as workloads
+from protocol.agent import RegistryLogin
+from protocol.hardware import Resources
+from protocol.message import canonical_bytes
+from protocol.workload import JobFile, PlacementKind, Workload
+
+#: from now until its process starts at the latest; on top of the run limit, and free of charge
+START = timedelta(seconds=PREPARING_S_MAX + DEADLINES.offered_s)
+
+
+class InputUnknown(Refused):
+    """A job names a file that its renter did not upload, or too long ago."""
+
+    code = "input_unknown"
+    status = 409
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """An uploaded file, and where the job finds it below /input."""
+
+    path: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Everything that a renter asks of one offer."""
+
+    offer_id: UUID
+    parts: workloads.Parts
+    inputs: Sequence[Input]
+    resources: Resources
+    run_limit_s: int
+    outputs_bytes_max: int
+    #: refuse where an hour costs more by now; None: any price
+    price_hour_microusd_max: int | None = None
+    registry_login: RegistryLogin | None = None
+
+    @property
+    def limits(self) -> Limits:
+        """Return what bounds its price."""
+        return Limits(self.run_limit_s, None, None, self.price_hour_microusd_max)
+
+
+def run(*, renter_id: int, asked: Asked, idempotency_key: str, now: datetime) -> Job:
+    """Return the new job, or the one that this key already started.
+
+    :raises Refused: with its own code when anything is in the way; then nothing is held or placed.
+    """
+    workload = workloads.new(
+        PlacementKind.JOB,
+        asked.parts,
+        inputs=_inputs(renter_id, asked.inputs, now),
+        outputs_bytes_max=asked.outputs_bytes_max,
+        resources=asked.resources,
+    )
+    # Of a login only the name: a digest of the password would outlive it.
+    username = asked.registry_login.username if asked.registry_login else ""
+    others = repr((str(asked.offer_id), asked.limits, username))
+    digest = hashlib.sha256(canonical_bytes(workload) + others.encode()).hexdigest()
+    idempotency = idempotency_key, digest
+    if (known := _known(renter_id, *idempotency)) is not None:
+        return known
+    try:
+        return _run_once(renter_id, asked, workload, idempotency, now)
+    except IntegrityError:
+        # The same key came at once for another machine, whose lock is not the one we held.
+        if (known := _known(renter_id, *idempotency)) is None:
+            raise
+        return known
+
+
+def _inputs(renter_id: int, inputs: Sequence[Input], now: datetime) -> list[JobFile]:
+    wanted = {one.digest for one in inputs}
+    blobs = Blob.objects.filter(
+        renter_id=renter_id, placement=None, digest__in=wanted, expires_at__gt=now
+    )
+    sizes = dict(blobs.values_list("digest", "size_bytes"))
+    for one in inputs:
+        if one.digest not in sizes:
+            raise InputUnknown(f"Upload the file {one.digest} first; it is not here any more.")
+    return [
+        JobFile(path=one.path, digest=one.digest, size_bytes=sizes[one.digest]) for one in inputs
+    ]
+
+
+def _known(renter_id: int, idempotency_key: str, digest: str) -> Job | None:
+    job = Job.objects.filter(renter_id=renter_id, idempotency_key=idempotency_key).first()
+    if job is not None and job.request_digest != digest:
+        raise IdempotencyConflict
+    return job
+
+
+def _run_once(
+    renter_id: int, asked: Asked, workload: Workload, idempotency: tuple[str, str], now: datetime
+) -> Job:
+    with transaction.atomic():
+        # Everybody locks the machine, then its placements, their meters and the money.
+        lock.lock(machine_id=offers.machine_of(asked.offer_id))
+        if (known := _known(renter_id, *idempotency)) is not None:
+            return known
+        offer = offers.rentable(asked.offer_id, now=now, renter_id=renter_id)
+        check_room(offer, workload.resources)
+        # The run limit is what it costs at most; what comes before the start costs nothing.
+        terms = terms_of(offer, workload.resources, asked.limits, now)
+        job_id, funded_until = uuid4(), terms.funded_until + START
+        meter = begin(
+            renter_id=renter_id,
+            offer=offer,
+            workload=workload,
+            terms=replace(terms, funded_until=funded_until),
+            keys=(),
+            registry_login=asked.registry_login,
+            cause=f"job:{job_id}:hold",
+            proven_ms_max=asked.run_limit_s * 1000,
+            now=now,
+        )
+        digests = [file.digest for file in workload.inputs]
+        uploads = Blob.objects.filter(renter_id=renter_id, placement=None, digest__in=digests)
+        uploads.filter(expires_at__lt=funded_until + KEPT).update(expires_at=funded_until + KEPT)
+        return Job.objects.create(
+            id=job_id,
+            renter_id=renter_id,
+            offer=offer,
+            placement_id=meter.placement_id,
+            meter=meter,
+            run_limit=timedelta(seconds=asked.run_limit_s),
+            worst_total_microusd=terms.worst_total_microusd,
+            idempotency_key=idempotency[0],
+            request_digest=idempotency[1],
+            started_at=now,
+        )

@@ -1,0 +1,86 @@
+"""This will keep files by their content in one folder. Only here are they opened."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from django.conf import settings
+
+from marketplace.domain.problem import Refused
+from marketplace.watch import in_thread
+
+CHUNK_BYTES = 256 << 10
+#: below it; where a file lies until it is whole
+PART = "part"
+
+
+class Readable(Protocol):
+    """What an upload is read from, as far as it is needed here."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next bytes; none: it is over."""
+        ...
+
+
+class BlobTooLarge(Refused):
+    """The file is larger than this site or its job takes."""
+
+    code = "too_large"
+    status = 413
+
+
+def keep(source: Readable, *, bytes_max: int) -> tuple[str, int]:
+    """Store all of ``source`` and return its sha256 and size; storing it again changes nothing.
+
+    :raises BlobTooLarge: when it is longer than ``bytes_max``; then nothing is stored.
+    """
+    folder = _folder() / PART
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as part:
+        try:
+            digest, size = hashlib.sha256(), 0
+            while chunk := source.read(CHUNK_BYTES):
+                size += len(chunk)
+                if size > bytes_max:
+                    raise BlobTooLarge(f"The file is larger than {bytes_max} bytes.")
+                digest.update(chunk)
+                part.write(chunk)
+            part.flush()
+            os.fsync(part.fileno())
+            target = path_of(digest.hexdigest())
+            target.parent.mkdir(mode=0o700, exist_ok=True)
+            # Also where it is there already: its time says that somebody needs it just now.
+            Path(part.name).replace(target)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                Path(part.name).unlink()
+            raise
+    return digest.hexdigest(), size
+
+
+def path_of(digest: str) -> Path:
+    """Return where the file of this sha256 lies. The digest is one: it was made or checked here."""
+    return _folder() / digest[:2] / digest
+
+
+async def chunks(digest: str) -> AsyncIterator[bytes]:
+    """Yield a file piece by piece, so that none is ever in memory as a whole."""
+    with await in_thread(path_of(digest).open)("rb") as file:
+        while chunk := await in_thread(file.read)(CHUNK_BYTES):
+            yield chunk
+
+
+def kept(*, before_s: float) -> Iterator[Path]:
+    """Yield every file, whole or not, that nobody stored since this Unix time."""
+    for path in _folder().glob("*/*"):
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime < before_s:
+                yield path
+
+
+def _folder() -> Path:
+    return Path(settings.BLOBS_DIR)
