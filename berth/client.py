@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from berth.exchange import DEADLINE_S, Call, Clock, Exchange
 from berth.problem import CannotReach
 from berth.shapes import (
+    ChangeRequest,
     Me,
     Offer,
     OfferFilter,
@@ -23,6 +24,7 @@ from berth.shapes import (
     Statement,
     TopUp,
     Usage,
+    Volume,
 )
 from protocol.hardware import Resources
 from protocol.paths import API
@@ -135,10 +137,40 @@ class Client:
         """Return one rental as it is now."""
         return _read(Rental, self._get(f"/rentals/{rental_id}"))
 
+    def stop(self, rental_id: str) -> Rental:
+        """Ask for a rental to stop and keep its files: billing stops with this request."""
+        return self._ask(rental_id, "stop", repeatable=True)
+
+    def start(self, rental_id: str) -> Rental:
+        """Ask for a stopped rental to run again; its lease is the one that it had."""
+        return self._ask(rental_id, "start", repeatable=True)
+
+    def restart(self, rental_id: str) -> Rental:
+        """Ask for a running rental's container to start anew; its files stay."""
+        return self._ask(rental_id, "restart", repeatable=False)
+
+    def reset(self, rental_id: str) -> Rental:
+        """Ask for a running rental to begin with its image again; only its volumes stay."""
+        return self._ask(rental_id, "reset", repeatable=False)
+
+    def change(self, rental_id: str, request: ChangeRequest) -> Rental:
+        """Return the rental with another workload on its way; None stays as it is."""
+        body = request.model_dump(mode="json", exclude_none=True)
+        call = Call("PATCH", f"/rentals/{rental_id}", body=body, repeatable=True)
+        return _read(Rental, self._exchange.send(call))
+
+    def volumes(self) -> tuple[Volume, ...]:
+        """Return the account's volumes."""
+        return _read(tuple[Volume, ...], _items(self._get("/volumes")))
+
+    def delete_volume(self, volume_id: str) -> Volume:
+        """Return the volume, which is being deleted with everything in it."""
+        call = Call("DELETE", f"/volumes/{volume_id}", repeatable=True)
+        return _read(Volume, self._exchange.send(call))
+
     def end(self, rental_id: str) -> Rental:
         """Ask for the end of a rental and of its files: billing stops with this request."""
-        answer = self._post(f"/rentals/{rental_id}/end", None, repeatable=True)
-        return self.rental(rental_id) if answer is None else _read(Rental, answer)
+        return self._ask(rental_id, "end", repeatable=True)
 
     def extend(
         self, rental_id: str, *, lease_s: int | None = None, cap_microusd: int | None = None
@@ -184,6 +216,10 @@ class Client:
     def top_up(self, *, amount_microusd: int) -> TopUp:
         """Ask for credit through the marketplace's payment gateway."""
         return _read(TopUp, self._post("/top-ups", {"amount_microusd": amount_microusd}))
+
+    def _ask(self, rental_id: str, verb: str, *, repeatable: bool) -> Rental:
+        answer = self._post(f"/rentals/{rental_id}/{verb}", None, repeatable=repeatable)
+        return self.rental(rental_id) if answer is None else _read(Rental, answer)
 
     def _get(self, path: str, params: Mapping[str, str | int] | None = None) -> Any:
         return self._exchange.send(Call("GET", path, params=params, repeatable=True))

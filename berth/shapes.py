@@ -6,7 +6,7 @@ An unknown field is ignored, so that a newer marketplace still speaks to an olde
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from protocol.hardware import Resources
 from protocol.receipts import SignedInterval
@@ -75,6 +75,30 @@ class SshDoor(Shape):
     command: str = ""
 
 
+class PublishedPort(Shape):
+    inside: int
+    host: str = ""
+    #: None: not published yet
+    outside: int | None = None
+
+
+class MountedVolume(Shape):
+    id: str
+    #: empty: deleted since
+    name: str = ""
+    path: str
+    size_bytes: int = 0
+
+
+class Change(Shape):
+    """How the newest change of a rental is doing."""
+
+    pending: bool = False
+    #: why it could not be made; what ran before goes on
+    problem_code: str = ""
+    problem: str = ""
+
+
 class Rental(Shape):
     id: str
     state: str
@@ -87,6 +111,12 @@ class Rental(Shape):
     placement_id: str | None = None
     offer_id: str | None = None
     image: str = ""
+    command: tuple[str, ...] = ()
+    #: rises with every change of what runs
+    edition: int = 0
+    change: Change = Change()
+    ports: tuple[PublishedPort, ...] = ()
+    volumes: tuple[MountedVolume, ...] = ()
     resources: Resources | None = None
     price_hour_microusd: int = 0
     #: the most this rental can cost if it runs to its end
@@ -96,6 +126,8 @@ class Rental(Shape):
     #: when the outside first saw the SSH door; billing starts here
     active_at: datetime | None = None
     ends_at: datetime | None = None
+    #: its host works on the machine from then on, which ends it sooner
+    maintenance_at: datetime | None = None
     ended_at: datetime | None = None
     billed_ms: int = 0
     #: None: no door yet, or no door any more
@@ -107,6 +139,18 @@ class Rental(Shape):
         return self.state in ENDED_STATES
 
 
+class VolumeRequest(Shape):
+    name: str
+    path: str
+    #: of a new one; None: it is there already
+    size_bytes: int | None = None
+
+
+class RegistryLogin(Shape):
+    username: str
+    password: str = Field(repr=False)
+
+
 class RentalRequest(Shape):
     offer_id: str
     image: str
@@ -116,9 +160,37 @@ class RentalRequest(Shape):
     #: None: every key of the account
     ssh_key_ids: tuple[int | str, ...] | None = None
     environment: dict[str, str] = {}
+    #: empty: the image's own
+    command: tuple[str, ...] = ()
+    ports: tuple[int, ...] = ()
+    volumes: tuple[VolumeRequest, ...] = ()
+    registry_login: RegistryLogin | None = None
+    runtime: str = ""
     bid_microusd: int | None = None
     #: refuse when an hour costs more; None: any price
     price_hour_microusd_max: int | None = None
+
+
+class ChangeRequest(Shape):
+    """None stays as it is."""
+
+    image: str | None = None
+    environment: dict[str, str] | None = None
+    command: tuple[str, ...] | None = None
+    ports: tuple[int, ...] | None = None
+    runtime: str | None = None
+    registry_login: RegistryLogin | None = None
+
+
+class Volume(Shape):
+    id: str
+    name: str
+    size_bytes: int
+    machine_id: str
+    #: making, ready, refused or deleting
+    state: str
+    problem: str = ""
+    in_use: bool = False
 
 
 class Receipts(Shape):

@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from berth.cli import (
+    change,
     doctor,
     keys,
     login,
@@ -23,6 +24,7 @@ from berth.cli import (
     ssh,
     up,
     usage,
+    volumes,
 )
 from berth.problem import CannotReach, Refused
 
@@ -110,9 +112,15 @@ app.command("up")(up.up)
 app.command("ps")(rentals.ps)
 app.command("usage")(usage.usage)
 app.command("ssh")(ssh.ssh)
+app.command("stop")(change.stop)
+app.command("start")(change.start)
+app.command("restart")(change.restart)
+app.command("reset")(change.reset)
+app.command("change")(change.change)
 app.command("end")(rentals.end)
 app.command("extend")(rentals.extend)
 app.command("rm")(rentals.rm)
+app.add_typer(volumes.app, name="volumes")
 app.add_typer(keys.app, name="keys")
 app.command("balance")(money.balance)
 app.command("statement")(money.statement)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from berth.cli import output, session
 from berth.client import Client
-from berth.shapes import Rental
+from berth.shapes import PublishedPort, Rental
 from berth.units import format_duration, format_size, format_usd
 from berth.waiting import wait
 
@@ -62,6 +62,9 @@ def show(rental: Rental, *, as_json: bool) -> None:
         "State": f"{rental.state} {rental.progress or ''}".rstrip(),
         "Reason": rental.reason or "",
         "Image": rental.image,
+        "Change": _change(rental),
+        "Ports": ", ".join(_port(port) for port in rental.ports),
+        "Volumes": ", ".join(f"{one.name or 'deleted'} at {one.path}" for one in rental.volumes),
         "Resources": resources_line(rental),
         "Price": f"{format_usd(rental.price_hour_microusd)} an hour",
         "Worst total": ""
@@ -71,9 +74,22 @@ def show(rental: Rental, *, as_json: bool) -> None:
         "Ended (UTC)" if rental.ended_at else "Ends (UTC)": output.moment(
             rental.ended_at or rental.ends_at
         ),
+        "Host's work begins (UTC)": output.moment(rental.maintenance_at)
+        if rental.maintenance_at
+        else "",
         "Log in with": f"berth ssh {output.short(rental.id)}" if rental.ssh else "",
     }
     output.pairs({name: value for name, value in rows.items() if value})
+
+
+def _change(rental: Rental) -> str:
+    if rental.change.problem:
+        return f"not made: {rental.change.problem} What ran before goes on."
+    return "on its way; what ran before goes on" if rental.change.pending else ""
+
+
+def _port(port: PublishedPort) -> str:
+    return f"{port.inside} at {port.host}:{port.outside}" if port.outside else f"{port.inside}"
 
 
 def resources_line(rental: Rental) -> str:

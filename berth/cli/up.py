@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from berth import choice
-from berth.cli import output, progress, session
+from berth.cli import output, progress, session, workload
 from berth.cli.options import TIMEOUT_S, AsJson, Cap, Lease, Timeout, Wait, size, usd
 from berth.client import Client
 from berth.keyfile import KeyFile, read_key
@@ -33,9 +33,6 @@ Key = Annotated[
     Path | None,
     typer.Option(help="Open it to this SSH key only, added to your account if it is not there."),
 ]
-Environment = Annotated[
-    list[str] | None, typer.Option("--env", "-e", metavar="NAME=VALUE", help="Repeat for more.")
-]
 Bid = Annotated[
     int | None,
     typer.Option(parser=usd, metavar="USD", help="An hour, where the host takes bids."),
@@ -59,7 +56,12 @@ def up(
     lease: Lease = None,
     cap: Cap = None,
     key: Key = None,
-    environment: Environment = None,
+    environment: workload.Environment = None,
+    ports: workload.Ports = None,
+    volumes: workload.Volumes = None,
+    command: workload.Command = None,
+    runtime: workload.Runtime = None,
+    registry_user: workload.RegistryUser = None,
     bid: Bid = None,
     price_max: PriceMax = None,
     wait_active: Wait = False,
@@ -71,7 +73,10 @@ def up(
         raise typer.BadParameter("Name an OFFER, or say --cheapest.")
     if lease is None and cap is None:
         raise typer.BadParameter("Say when it ends: --lease 1h, or --cap 2.50, or both.")
-    variables = _variables(environment or [])
+    variables = workload.variables(environment or [])
+    mounts = workload.volumes(volumes or [])
+    line = workload.words(command or "")
+    login = workload.registry_login(registry_user)
     key_file = read_key(key) if key else None
     resources = Resources.of(cpus=cpus, gpus=gpus, ram_bytes=ram, disk_bytes=disk)
     with session.client() as client:
@@ -94,6 +99,11 @@ def up(
             cap_microusd=cap,
             ssh_key_ids=(_key_id(client, key_file),) if key_file else None,
             environment=variables,
+            command=line,
+            ports=tuple(ports or ()),
+            volumes=mounts,
+            registry_login=login,
+            runtime=runtime or "",
             bid_microusd=bid,
         )
         rental = _rent_first(client, request, _ceilings(prices, bid=bid, price_max=price_max))
@@ -178,13 +188,3 @@ def _key_id(client: Client, key_file: KeyFile) -> int | str:
     comment = key_file.public_key.split(maxsplit=2)[2:]
     name = comment[0] if comment else "berth up"
     return client.add_ssh_key(name=name[:80], public_key=key_file.public_key).id
-
-
-def _variables(typed: list[str]) -> dict[str, str]:
-    variables: dict[str, str] = {}
-    for one in typed:
-        name, equals, value = one.partition("=")
-        if not equals or not name:
-            raise typer.BadParameter(f"{one!r} is not NAME=VALUE.")
-        variables[name] = value
-    return variables

@@ -100,7 +100,9 @@ class Ssh(Schema):
 
 class PortReply(Schema):
     inside: int
-    #: of the machine's address; null: not published yet
+    #: the machine's address
+    host: str
+    #: null: not published yet
     outside: int | None
 
 
@@ -182,7 +184,10 @@ class RentalReply(Schema):
                 problem_code=view.change_code,
                 problem=view.change_reason,
             ),
-            ports=[PortReply.from_orm(port) for port in view.ports],
+            ports=[
+                PortReply(inside=port.inside, host=view.ssh_host, outside=port.outside)
+                for port in view.ports
+            ],
             volumes=[VolumeReply.from_orm(volume) for volume in view.volumes],
             resources=Resources.of(
                 cpus=view.cpus,

@@ -17,6 +17,8 @@ from protocol.signing import openssh_public_key, public_key_of
 API_KEY = "brt_test_key"
 PASSWORD = "a long password"
 PAGE = 2
+#: what a rental's reply says in another shape, or never
+ASKED_ONLY = ("ports", "volumes", "registry_login")
 MACHINE = Ed25519PrivateKey.from_private_bytes(b"m" * 32)
 DOOR = Ed25519PrivateKey.from_private_bytes(b"d" * 32)
 
@@ -126,6 +128,10 @@ def chain(placement_id: str, count: int = 3) -> list[SignedInterval]:
     return intervals
 
 
+def _told(asked: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in asked.items() if name not in ASKED_ONLY}
+
+
 class Market:
     """One renter's account at a marketplace, in memory."""
 
@@ -146,6 +152,7 @@ class Market:
         self.billed_ms = 2_500
         #: by how much a CPU-hour costs more when it is rented than when it was looked at
         self.raised_by = 0
+        self.volumes: list[dict[str, Any]] = []
         self.payment = {"state": "paid", "reason": ""}
 
     def answer(self, seen: Seen) -> tuple[int, Any]:
@@ -216,7 +223,15 @@ class Market:
                 raise Refusal(409, "rental_live", "End it first.")
             del self.rentals[parts[0]]
             return 204, None
-        if parts[1:] == ["end"]:
+        if seen.method == "PATCH":
+            rental.update({"edition": 1, "change": {"pending": True}, **_told(seen.body)})
+        elif parts[1:] in (["stop"], ["start"]):
+            state = "stopping" if parts[1] == "stop" else "queued"
+            script = ["stopped"] if parts[1] == "stop" else ["starting", "active"]
+            rental.update(state=state, script=script)
+        elif parts[1:] in (["restart"], ["reset"]):
+            rental["progress"] = parts[1]
+        elif parts[1:] == ["end"]:
             rental.update(state="ending", script=["ended"])
         elif parts[1:] == ["extend"]:
             rental["worst_total_microusd"] = seen.body.get("cap_microusd", 80_000)
@@ -224,6 +239,8 @@ class Market:
             return 200, USAGE
         elif parts[1:] == ["receipts"]:
             return 200, self._receipts(parts[0], int(seen.query["cursor"]))
+        elif rental.get("change", {}).get("pending"):
+            rental["change"] = {"pending": False, "problem": self.failure}
         elif rental["script"]:
             self._become(rental, rental["script"].pop(0))
         return 200, rental
@@ -239,7 +256,7 @@ class Market:
             price *= seen.body["resources"]["cpu"]["count"]
             if ceiling is not None and price > ceiling:
                 raise Refusal(409, "price_raised", "This costs more now.")
-            self.idempotent[key] = self.add_rental(**seen.body)["id"]
+            self.idempotent[key] = self.add_rental(**_told(seen.body))["id"]
         return 201, self.rentals[self.idempotent[key]]
 
     def add_rental(self, **request: Any) -> dict[str, Any]:
@@ -298,6 +315,13 @@ class Market:
             "next_cursor": start + PAGE if start + PAGE < len(signed) else None,
         }
 
+    def _volumes(self, seen: Seen, parts: list[str]) -> tuple[int, Any]:
+        if seen.method == "DELETE":
+            (one,) = [one for one in self.volumes if one["id"] == parts[0]]
+            one["state"] = "deleting"
+            return 200, one
+        return 200, {"items": self.volumes}
+
     def _statement(self, seen: Seen, parts: list[str]) -> tuple[int, Any]:
         line = {
             "since": "2025-12-31T00:00:00Z",
@@ -339,7 +363,7 @@ class Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             self._handle()
 
-    do_GET = do_POST = do_DELETE = handle_one  # noqa: N815
+    do_GET = do_POST = do_PATCH = do_DELETE = handle_one  # noqa: N815
 
     def _handle(self) -> None:
         market = self.server.market

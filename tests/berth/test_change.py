@@ -1,0 +1,114 @@
+"""Stopping, starting and changing from the terminal, and what an `up` asks to run."""
+
+import json
+
+import pytest
+
+from tests.berth.market import Market
+from tests.berth.terminal import Terminal
+
+UP = ("up", "offer-a", "--image", "debian:12", "--lease", "1h", "--json")
+
+
+@pytest.fixture
+def rental_id(market: Market) -> str:
+    return str(market.add_rental(state="active", script=[])["id"])
+
+
+def asked(market: Market, path: str) -> object:
+    return next(seen.body for seen in reversed(market.seen) if seen.path == path)
+
+
+def test_what_shall_run_is_asked_for_as_it_was_typed(terminal: Terminal, market: Market) -> None:
+    terminal.environment["BERTH_REGISTRY_PASSWORD"] = "open sesame"
+    more = ("--port", "8080", "-p", "9090", "--volume", "data:/data:2GiB", "-v", "old:/old")
+    what = ("--command", "serve --name 'a b'", "--runtime", "runsc", "--registry-user", "alice")
+    assert terminal.berth(*UP, *more, *what).code == 0
+    body = asked(market, "/rentals")
+    assert isinstance(body, dict)
+    assert (body["ports"], body["command"]) == ([8080, 9090], ["serve", "--name", "a b"])
+    assert body["volumes"] == [
+        {"name": "data", "path": "/data", "size_bytes": 2 << 30},
+        {"name": "old", "path": "/old", "size_bytes": None},
+    ]
+    assert body["registry_login"] == {"username": "alice", "password": "open sesame"}
+    assert body["runtime"] == "runsc"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ("--volume", "data"),
+        ("--volume", "data:relative:1GiB"),
+        ("--volume", "data:/data:"),
+        ("--command", "'open"),
+        ("--port", "0"),
+        ("--env", "A"),
+    ],
+)
+def test_what_makes_no_sense_asks_nobody(
+    terminal: Terminal, market: Market, typed: tuple[str, ...]
+) -> None:
+    assert terminal.berth(*UP, *typed).code == 2
+    assert market.seen == []
+
+
+def test_a_rental_is_stopped_and_started(terminal: Terminal, rental_id: str) -> None:
+    assert terminal.berth("stop", rental_id, "--wait", "--json").json["state"] == "stopped"
+    assert "stopped" in terminal.berth("ps").out
+    assert terminal.berth("start", rental_id, "--wait", "--json").json["state"] == "active"
+
+
+@pytest.mark.parametrize("verb", ["restart", "reset"])
+def test_a_restart_and_a_reset_are_asked_for_once(
+    terminal: Terminal, market: Market, rental_id: str, verb: str
+) -> None:
+    assert terminal.berth(verb, rental_id[:8], "--json").json["progress"] == verb
+    assert len([one for one in market.seen if one.path.endswith(f"/{verb}")]) == 1
+
+
+def test_a_change_names_only_what_was_typed(
+    terminal: Terminal, market: Market, rental_id: str
+) -> None:
+    ran = terminal.berth("change", rental_id, "--image", "debian:13", "--port", "80", "--wait")
+    assert ran.code == 0
+    assert asked(market, f"/rentals/{rental_id}") is None
+    body = next(one.body for one in market.seen if one.method == "PATCH")
+    assert body == {"image": "debian:13", "ports": [80]}
+    market.rentals[rental_id]["ports"] = [
+        {"inside": 80, "host": "203.0.113.7", "outside": 20002},
+        {"inside": 81, "host": "203.0.113.7", "outside": None},
+    ]
+    shown = terminal.berth("ps", rental_id).out
+    assert "80 at 203.0.113.7:20002, 81" in shown
+
+
+def test_a_change_that_was_not_made_says_why(
+    terminal: Terminal, market: Market, rental_id: str
+) -> None:
+    market.failure = "The registry has no such image."
+    ran = terminal.berth("change", rental_id, "--image", "gone:1", "--wait")
+    assert "not made: The registry has no such image. What ran before goes on." in ran.out
+    assert terminal.berth("change", rental_id).code == 2
+
+
+def test_volumes_are_listed_and_deleted_by_name(terminal: Terminal, market: Market) -> None:
+    assert "You have no volume." in terminal.berth("volumes").out
+    market.volumes = [
+        {
+            "id": f"{number}-id",
+            "name": name,
+            "size_bytes": 1 << 30,
+            "machine_id": "m",
+            "state": "ready",
+            "in_use": number == 1,
+        }
+        for number, name in enumerate(("data", "data", "models"))
+    ]
+    assert "ready, in use" in terminal.berth("volumes").out
+    assert len(terminal.berth("volumes", "--json").json["items"]) == 3
+    assert terminal.berth("volumes", "rm", "data", "--json").problem["code"] == "ambiguous"
+    assert terminal.berth("volumes", "rm", "none", "--json").problem["code"] == "not_found"
+    assert "models is being deleted" in terminal.berth("volumes", "rm", "models").out
+    assert terminal.berth("volumes", "rm", "1-id", "--json").json["state"] == "deleting"
+    assert json.dumps(market.volumes).count("deleting") == 2
