@@ -8,7 +8,8 @@ import pytest
 
 from berth.client import Client
 from berth.exchange import Clock
-from tests.berth.market import API_KEY, Market, Server
+from tests.berth.market import API_KEY, Market
+from tests.berth.server import Server
 from tests.berth.terminal import Terminal
 
 

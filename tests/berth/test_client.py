@@ -13,7 +13,8 @@ from berth.problem import CannotReach, Refused
 from berth.shapes import RentalRequest
 from protocol.hardware import Resources
 from tests.berth.conftest import VirtualClock
-from tests.berth.market import API_KEY, PASSWORD, Fault, Market, Refusal, Server
+from tests.berth.market import API_KEY, PASSWORD, Fault, Market, Refusal
+from tests.berth.server import Server
 
 RESOURCES = Resources.of(cpus=1, ram_bytes=1 << 30, disk_bytes=1 << 30)
 
