@@ -3,8 +3,13 @@
 import json
 from collections.abc import Mapping
 
-#: rentals outlive a restart of Docker, and root inside is nobody outside
-WANTED: Mapping[str, object] = {"live-restore": True, "userns-remap": "default"}
+#: rentals outlive a restart of Docker, root inside is nobody outside, and nobody's slow image keeps
+#: others waiting (docs/hosting.md)
+WANTED: Mapping[str, object] = {
+    "live-restore": True,
+    "userns-remap": "default",
+    "max-concurrent-downloads": 64,
+}
 
 
 class SettingsUnreadable(Exception):

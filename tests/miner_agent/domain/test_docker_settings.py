@@ -14,11 +14,12 @@ def test_without_settings_all_that_is_wanted_is_written(text: str) -> None:
 
 def test_what_the_host_has_said_stays_as_it_is() -> None:
     told = '{"userns-remap": "berth", "data-root": "/big"}'
-    assert missing(told) == {"live-restore": True}
+    assert missing(told) == {"live-restore": True, "max-concurrent-downloads": 64}
     assert json.loads(merged(told)) == {
         "userns-remap": "berth",
         "data-root": "/big",
         "live-restore": True,
+        "max-concurrent-downloads": 64,
     }
 
 

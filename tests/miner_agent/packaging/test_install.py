@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from miner_agent.domain.docker_settings import WANTED
 from miner_agent.packaging.install import UNIT_FILE, InstallFailed, Package, Wishes, install
 from miner_agent.packaging.over_ssh import NotConnected, SshShell, Target
 from miner_agent.packaging.shells import LocalShell, StepFailed
@@ -53,7 +54,7 @@ def test_a_machine_far_away_gets_all_of_it(
     assert stat.S_IMODE((root / "etc" / "berth-agent.env").stat().st_mode) == 0o600
     # What the host has said stays said.
     docker = json.loads((root / "etc" / "docker" / "daemon.json").read_text())
-    assert docker == {"live-restore": False, "debug": True, "userns-remap": "default"}
+    assert docker == {**WANTED, "live-restore": False, "debug": True}
     asked = (tmp_path / "asked").read_text().splitlines()
     assert asked[:2] == ["daemon-reload", f"enable {UNIT}"]
     assert asked[2] in ("restart docker", "reload docker")
