@@ -1,5 +1,7 @@
 """This will build the OpenSSH command of a rental, with its host key pinned."""
 
+import base64
+import hashlib
 import re
 import shlex
 import shutil
@@ -10,7 +12,8 @@ from berth.problem import Refused
 from berth.shapes import SshDoor
 
 _HOST = re.compile(r"^[0-9A-Za-z:][0-9A-Za-z.:_-]{0,252}$")
-_USER = re.compile(r"^[a-z_][a-z0-9_-]{0,31}$")
+#: a number too: Docker's USER may be one
+_USER = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$")
 _KEY = re.compile(r"^(ssh-ed25519) ([0-9A-Za-z+/]{40,200}={0,2})(?: [^\r\n]*)?$")
 _ID = re.compile(r"^[0-9A-Za-z-]{1,64}$")
 
@@ -24,6 +27,22 @@ def known_hosts_line(rental_id: str, door: SshDoor) -> str:
     if match is None:
         raise Refused("door_malformed", "The rental's host key is not an ssh-ed25519 key.")
     return f"{_alias(rental_id)} {match[1]} {match[2]}\n"
+
+
+def fingerprint(door: SshDoor) -> str:
+    """Return the door's host key as OpenSSH shows it to people: SHA256:...
+
+    :raises Refused: ``door_malformed`` when it is no ssh-ed25519 key.
+    """
+    match = _KEY.fullmatch(door.host_key.strip())
+    try:
+        content = base64.b64decode(match[2], validate=True) if match else b""
+    except ValueError:
+        content = b""
+    if not content:
+        raise Refused("door_malformed", "The rental's host key is not an ssh-ed25519 key.")
+    digest = base64.b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
+    return f"SHA256:{digest}"
 
 
 def ssh_command(
@@ -96,7 +115,8 @@ class Doors:
         if path.exists() and path.read_text(encoding="utf-8") != line:
             sentence = (
                 "The marketplace now names another host key for this rental than before. "
-                f"If its container was restarted on purpose, delete {path}."
+                "A rental keeps its key until its end: ask the site's operator what happened, "
+                f"and delete {path} only if you know."
             )
             raise Refused("host_key_changed", sentence)
         path.write_text(line, encoding="utf-8")

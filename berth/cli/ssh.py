@@ -12,13 +12,17 @@ from berth.cli import output, progress, session
 from berth.cli.options import TIMEOUT_S, AsJson, RentalId, Timeout, Wait
 from berth.problem import Refused
 from berth.shapes import SshDoor
-from berth.ssh import ssh_command, ssh_program
+from berth.ssh import fingerprint, ssh_command, ssh_program
 
 Remote = Annotated[
     list[str] | None, typer.Argument(metavar="[-- COMMAND]", help="Run this instead of a shell.")
 ]
 Identity = Annotated[
     Path | None, typer.Option("--identity", "-i", help="The private key; default: that of up --key")
+]
+Login = Annotated[
+    str | None,
+    typer.Option("--login", "-l", metavar="NAME", help="Another name of the image; default: root"),
 ]
 
 
@@ -27,8 +31,9 @@ def ssh(
     rental_id: RentalId,
     remote: Remote = None,
     identity: Identity = None,
+    login: Login = None,
     show_only: Annotated[
-        bool, typer.Option("--print", help="Write the ssh command and do not run it.")
+        bool, typer.Option("--print", help="Write the command and the host key; run nothing.")
     ] = False,
     wait_active: Wait = False,
     timeout_s: Timeout = TIMEOUT_S,
@@ -48,11 +53,16 @@ def ssh(
     if rental.ssh is None:
         again = "" if rental.over else " Try again soon, or say --wait."
         raise Refused("not_ready", f"Rental {rental.id} is {rental.state}.{again}")
-    command = _command(rental.id, rental.ssh, identity, remote or [])
+    door = rental.ssh.model_copy(update={"user": login or rental.ssh.user})
+    command = _command(rental.id, door, identity, remote or [])
     if as_json:
-        output.write_json({"argv": command, "known_hosts": rental.ssh.host_key})
+        key, shown = door.host_key, fingerprint(door)
+        output.write_json({"argv": command, "known_hosts": key, "fingerprint": shown})
     elif show_only:
         output.say(shlex.join(command))
+        output.note(
+            f"Host key, the only one that it accepts: {door.host_key} ({fingerprint(door)})"
+        )
     else:
         program = ssh_program(os.environ.get("PATH"))
         sys.stdout.flush()

@@ -65,6 +65,12 @@ def test_one_rental_from_rent_to_forgotten(terminal: Terminal, market: Market) -
     assert f"UserKnownHostsFile={known_hosts}" in words
     assert known_hosts.read_text(encoding="utf-8").split(" ", 1)[1].strip() == PUBLIC_KEY[:-13]
 
+    ran = terminal.berth("ssh", rental["id"][:8], "-l", "1234", "--print")
+    assert ran.out.endswith("-l 1234 -- 127.0.0.1\n")
+    assert f"{PUBLIC_KEY[:-13]} (SHA256:" in ran.err
+    ran = terminal.berth("ssh", rental["id"][:8], "--login=-oProxyCommand=id", "--print")
+    assert (ran.code, ran.out) == (1, "")
+
     refused = terminal.berth("rm", rental["id"], "--json")
     assert (refused.code, refused.problem["code"]) == (1, "rental_live")
     assert terminal.berth("end", rental["id"], "--wait", "--json").json["state"] == "ended"

@@ -7,7 +7,7 @@ import pytest
 
 from berth.problem import Refused
 from berth.shapes import SshDoor
-from berth.ssh import Doors, known_hosts_line, ssh_command
+from berth.ssh import Doors, fingerprint, known_hosts_line, ssh_command
 from protocol.signing import openssh_public_key, public_key_of
 from tests.berth.market import DOOR, MACHINE
 
@@ -105,6 +105,17 @@ def test_an_address_that_is_not_plain_is_refused(
 def test_a_host_key_that_could_open_more_is_refused(host_key: str) -> None:
     with pytest.raises(Refused):
         known_hosts_line(RENTAL, door(host_key=host_key))
+
+
+def test_a_fingerprint_is_the_one_that_openssh_shows(tmp_path: Path) -> None:
+    path = tmp_path / "key.pub"
+    path.write_text(f"{HOST_KEY}\n", encoding="utf-8")
+    command = ["ssh-keygen", "-l", "-f", str(path)]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
+    assert fingerprint(door()) == shown.stdout.split()[1]
+    for malformed in ("", "ssh-ed25519 ====", f"ssh-ed25519 {'A' * 41}"):
+        with pytest.raises(Refused):
+            fingerprint(door(host_key=malformed))
 
 
 @pytest.mark.parametrize("rental_id", ["../x", "", "a b", "a\n"])
