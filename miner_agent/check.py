@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from miner_agent import disk, firewall, kernel_tables, remap
+from miner_agent import bandwidth, disk, firewall, kernel_tables, remap
 from miner_agent.access import kit
 from miner_agent.checks import engine as engine_checks
 from miner_agent.checks import gpus as gpu_checks
@@ -60,6 +60,7 @@ def check(machine: Machine, *, asks: bool = True) -> tuple[Finding, ...]:
             lacks="Rentals can reach this machine's network",
             needed=needed,
         ),
+        *_bandwidth(machine.settings.bandwidth_mbit),
         _tables(),
         *system_checks.look(machine, docker_root=docker_root),
         *network_checks.look(machine),
@@ -107,6 +108,21 @@ def _docker(actual: str, *, answers: bool) -> Finding:
         why="Rentals are its containers.",
         fix="Start Docker Engine or install it.",
     )
+
+
+def _bandwidth(mbit: int | None) -> tuple[Finding, ...]:
+    if mbit is None:
+        return ()
+    wants = bandwidth.missing()
+    finding = Finding(
+        id="bandwidth",
+        passed=not wants,
+        actual=f"Networks of rentals {'cannot be' if wants else 'are'} held to {mbit} Mbit/s.",
+        required="tc, as BERTH_AGENT_BANDWIDTH_MBIT is set",
+        why="No rental starts without the limit that you have set.",
+        fix=f"{'; '.join(wants)}.",
+    )
+    return (finding,)
 
 
 def _tables() -> Finding:

@@ -81,6 +81,18 @@ class Containers:
         found = self._inspect(name)
         return None if found is None else _container(found["Config"]["Labels"], found["State"])
 
+    def process_ids(self) -> tuple[int, ...]:
+        """Return the first process of every container of this machine that runs."""
+        with answers():
+            listed = self._engine.api.containers(filters=self._mine())
+        found = (self.process_id(one["Id"]) for one in listed)
+        return tuple(number for number in found if number)
+
+    def process_id(self, name: str) -> int:
+        """Return the number of a container's first process on this machine, 0 where none runs."""
+        found = self._inspect(name)
+        return 0 if found is None else int(found["State"]["Pid"])
+
     def made(self, name: str) -> Made | None:
         """Return the container made earlier, None where there is none."""
         found = self._inspect(name)

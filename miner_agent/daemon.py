@@ -11,6 +11,7 @@ from miner_agent import VERSION, enrolment, firewall, kernel_tables
 from miner_agent.access.door import Answers, NoAnswer, open_door
 from miner_agent.access.proof import Proofs
 from miner_agent.agent import Agent
+from miner_agent.bandwidth import BandwidthFailed
 from miner_agent.check import check, refuse_unisolated
 from miner_agent.engine import Engine, EngineRefused, EngineUnavailable
 from miner_agent.enrolment import Enrolment
@@ -90,6 +91,7 @@ async def run(machine: Machine, *, ephemeral: bool) -> None:
                 logger.warning("machine is limited", extra={"detail": result.sentence})
         if not firewall.missing():
             await _protect(engine)
+        await _renew_bandwidth(machine, engine)
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -111,6 +113,16 @@ async def _protect(engine: Engine) -> None:
     except EngineUnavailable:
         return
     await asyncio.to_thread(firewall.install)
+
+
+async def _renew_bandwidth(machine: Machine, engine: Engine) -> None:
+    try:
+        await asyncio.to_thread(machine.renew_bandwidth, engine)
+    except EngineUnavailable:
+        # What runs keeps the limit that it was started with.
+        return
+    except BandwidthFailed as error:
+        logger.warning("bandwidth not renewed", extra={"error": str(error)})
 
 
 async def uninstall(machine: Machine) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from miner_agent.access import kit
 from miner_agent.access.rental import Doors
+from miner_agent.bandwidth import BandwidthFailed
 from miner_agent.containers import Containers, Made
 from miner_agent.disk import DiskFailed, Disks
 from miner_agent.domain.container_spec import (
@@ -62,6 +63,7 @@ class DockerRuntime:
         guard: Callable[[], None] | None = None,
         allow_unisolated: bool = False,
         runtimes: Callable[[], frozenset[str]] = frozenset,
+        limit_bandwidth: Callable[[int], None] | None = None,
     ) -> None:
         self._engine = engine
         self._images = images
@@ -81,6 +83,8 @@ class DockerRuntime:
         self._allow_unisolated = allow_unisolated
         #: what else than Docker's own choice may start containers here
         self._runtimes = runtimes
+        #: holds the network of a container to its limit, by its first process
+        self._limit_bandwidth = limit_bandwidth
         self._starts = threading.BoundedSemaphore(STARTS_MOST)
 
     def containers(self) -> Collection[Container]:
@@ -160,6 +164,7 @@ class DockerRuntime:
                 found = self._engine.find(name)
             if found is None or not _is_started(found, generation.workload):
                 raise EngineRefused("the container ended at once")
+            self._hold_bandwidth(name, generation)
             door = has_door(generation.workload)
             return Running(found.token, self._doors.host_key(placement_id) if door else None)
 
@@ -213,6 +218,16 @@ class DockerRuntime:
             self.remove(placement_id)
         self._images.remove_unused()
         self._engine.disconnect(slots_kept=0, slots_used=frozenset())
+
+    def _hold_bandwidth(self, name: str, generation: Generation) -> None:
+        """Limit the network also of what ran before: an agent may die right after a start."""
+        if self._limit_bandwidth is None or generation.workload.kind is PlacementKind.JOB:
+            return
+        try:
+            self._limit_bandwidth(self._engine.process_id(name))
+        except BandwidthFailed as error:
+            self._engine.stop(name)
+            raise EngineRefused(str(error)) from error
 
     def _check_runtime(self, workload: Workload) -> None:
         if workload.runtime and workload.runtime not in self._runtimes():

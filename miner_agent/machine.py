@@ -4,11 +4,12 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from miner_agent import disk, enrolment, facts, firewall, mps
+from miner_agent import bandwidth, disk, enrolment, facts, firewall, mps
 from miner_agent.acceptance import Acceptance
 from miner_agent.access import kit
 from miner_agent.access.rental import Doors
@@ -207,7 +208,7 @@ class Machine:
     ) -> DockerRuntime:
         """Return everything that placements are made of here; each start first has way made."""
         home = self.settings.home
-        guarded = not firewall.missing()
+        guarded, mbit = not firewall.missing(), self.settings.bandwidth_mbit
 
         def before_start() -> None:
             make_way()
@@ -230,7 +231,17 @@ class Machine:
             guard=before_start,
             allow_unisolated=self.settings.allow_unisolated,
             runtimes=lambda: self._runtimes(engine),
+            limit_bandwidth=None if mbit is None else partial(bandwidth.limit, mbit=mbit),
         )
+
+    def renew_bandwidth(self, engine: Engine) -> None:
+        """Hold what runs already to the limit of today, or to none any more.
+
+        :raises BandwidthFailed: when the kernel or a tool refuses.
+        """
+        if not bandwidth.missing():
+            for process_id in Containers(engine, machine=self.name()).process_ids():
+                bandwidth.limit(process_id, mbit=self.settings.bandwidth_mbit)
 
     def _runtimes(self, engine: Engine) -> frozenset[str]:
         """Return what renters may have their containers started with."""

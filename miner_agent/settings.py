@@ -68,6 +68,9 @@ class Settings:
     #: where Prometheus may ask, (host, port); None: nowhere
     metrics: tuple[str, int] | None = None
 
+    #: of each placement's network, each way; None: no limit
+    bandwidth_mbit: int | None = None
+
     def __post_init__(self) -> None:
         if self.address is not None and not ADDRESS.fullmatch(self.address):
             raise BadSetting("BERTH_AGENT_ADDRESS must be a host name or an IP address.")
@@ -120,6 +123,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         ),
         idle=_idle(environment),
         metrics=_metrics(environment.get("BERTH_AGENT_METRICS", METRICS_DEFAULT)),
+        bandwidth_mbit=_mbit(environment.get("BERTH_AGENT_BANDWIDTH_MBIT", "")),
         runtimes=tuple(environment.get("BERTH_AGENT_RUNTIMES", "").split()),
         allow_unisolated=_flag(
             "BERTH_AGENT_ALLOW_UNISOLATED", environment.get("BERTH_AGENT_ALLOW_UNISOLATED", "0")
@@ -183,6 +187,15 @@ def _port(name: str, text: str) -> int:
     if not 1 <= port <= 65535:
         raise BadSetting(f"{name} must be from 1 to 65535.")
     return port
+
+
+def _mbit(text: str) -> int | None:
+    if not text:
+        return None
+    mbit = _natural("BERTH_AGENT_BANDWIDTH_MBIT", text)
+    if mbit < 1:
+        raise BadSetting("BERTH_AGENT_BANDWIDTH_MBIT must be 1 or more; leave it out for no limit.")
+    return mbit
 
 
 def _flag(name: str, text: str) -> bool:

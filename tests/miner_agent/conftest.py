@@ -99,5 +99,5 @@ def finder(engine: None, tmp_path: Path) -> Iterator[Finder]:
 @pytest.fixture(scope="session")
 def tenants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """Two tenants of one machine that is alone in its network."""
-    with lab(tmp_path_factory.mktemp("lab")) as made:
+    with lab(tmp_path_factory.mktemp("lab"), BERTH_AGENT_BANDWIDTH_MBIT="200") as made:
         yield made

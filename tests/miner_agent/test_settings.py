@@ -106,6 +106,8 @@ def test_only_a_machine_with_an_outside_address_listens_outside(address: str, bo
         ("BERTH_AGENT_GPU_SLOTS", "0"),
         ("BERTH_AGENT_GPU_SLOTS", "17"),
         ("BERTH_AGENT_ALLOW_UNISOLATED", "yes"),
+        ("BERTH_AGENT_BANDWIDTH_MBIT", "0"),
+        ("BERTH_AGENT_BANDWIDTH_MBIT", "fast"),
         ("BERTH_MARKETPLACE_URL", "berth.example"),
         ("BERTH_MARKETPLACE_URL", "http://[a"),
     ],
