@@ -39,7 +39,7 @@ def test_a_token_comes_as_one_line_to_copy(alice: User, browser_of: Browser) -> 
     command = reply.context["command"]
     page = reply.content.decode()
     assert command in page
-    for words in ("--address", "requirements/runtime.txt", "pip install --no-deps ."):
+    for words in ("--address", "make setup", "berth-agent install root@ADDRESS"):
         assert words in page
     assert "no-store" in reply.headers["Cache-Control"]
     kept = EnrolmentToken.objects.get(host=alice)
