@@ -148,6 +148,7 @@ def of_host(host_id: int) -> QuerySet[Offer]:
     return (
         Offer.objects.filter(machine__host_id=host_id)
         .select_related("machine")
+        .prefetch_related("guests")
         .order_by("machine__enrolled_at", "id")
     )
 

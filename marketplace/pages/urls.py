@@ -12,9 +12,11 @@ from marketplace.pages.views.offers import offers
 from marketplace.pages.views.receipts import receipts
 from marketplace.pages.views.rent import rent
 from marketplace.pages.views.rental import end, extend, forget, rental, rental_panel
+from marketplace.pages.views.rental_changes import change, reset, restart, start, stop
 from marketplace.pages.views.rental_events import rental_events
 from marketplace.pages.views.rental_usage import rental_usage
 from marketplace.pages.views.rentals import rentals
+from marketplace.pages.views.volumes import delete_volume, volumes
 
 urlpatterns = [
     path("", home, name="home"),
@@ -28,8 +30,15 @@ urlpatterns = [
     path("rentals/<uuid:rental_id>/events", rental_events, name="rental-events"),
     path("rentals/<uuid:rental_id>/receipts.json", receipts, name="receipts"),
     path("rentals/<uuid:rental_id>/end", end, name="rental-end"),
+    path("rentals/<uuid:rental_id>/stop", stop, name="rental-stop"),
+    path("rentals/<uuid:rental_id>/start", start, name="rental-start"),
+    path("rentals/<uuid:rental_id>/restart", restart, name="rental-restart"),
+    path("rentals/<uuid:rental_id>/reset", reset, name="rental-reset"),
+    path("rentals/<uuid:rental_id>/change", change, name="rental-change"),
     path("rentals/<uuid:rental_id>/extend", extend, name="rental-extend"),
     path("rentals/<uuid:rental_id>/forget", forget, name="rental-forget"),
+    path("volumes/", volumes, name="volumes"),
+    path("volumes/<uuid:volume_id>/delete", delete_volume, name="volume-delete"),
     path("keys/", keys, name="keys"),
     path("keys/<uuid:key_id>/remove", remove_key, name="key-remove"),
     path("api-keys/", api_keys, name="api-keys"),

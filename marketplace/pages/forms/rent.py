@@ -10,13 +10,13 @@ from marketplace.accounts.models import SshKey
 from marketplace.offers.queries import OfferRow
 from marketplace.pages import wording
 from marketplace.pages.forms.amounts import DollarField, GibField
-from marketplace.pages.forms.environment import EnvironmentField
+from marketplace.pages.forms.workload import VolumesField, WorkloadFields
 from protocol.hardware import Resources
 
 HOURS_MAX = 24 * 365
 
 
-class RentForm(forms.Form):
+class RentForm(WorkloadFields):
     """One machine's slice, what runs on it, and what bounds it."""
 
     image = forms.CharField(
@@ -24,8 +24,9 @@ class RentForm(forms.Form):
         help_text="Any container image. It needs no SSH server: the machine brings one.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
-    environment = EnvironmentField(
-        label="Environment variables", required=False, help_text="One a line."
+    volumes = VolumesField(
+        label="Volumes",
+        help_text="NAME:/PATH:GIB makes one that outlives the rental, NAME:/PATH uses it again.",
     )
     cpus = forms.IntegerField(label="CPUs", min_value=1, max_value=4096)
     gpus = forms.IntegerField(label="GPUs", min_value=0, max_value=64)

@@ -8,6 +8,29 @@ from django import forms
 from marketplace.pages.forms.amounts import DollarField
 from marketplace.pages.forms.rent import HOURS_MAX
 
+MINUTE, SECOND = "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"
+GUESTS_LENGTH_MAX = 20_000
+
+
+class MomentField(forms.DateTimeField):
+    """A moment in UTC, which is the site's own zone; None where nothing is written."""
+
+    def __init__(self, **options: Any) -> None:
+        widget = forms.DateTimeInput(format=MINUTE, attrs={"type": "datetime-local"})
+        super().__init__(widget=widget, input_formats=[MINUTE, SECOND], required=False, **options)
+
+
+class GuestsField(forms.CharField):
+    """E-mail addresses, one a line; None where nothing is written."""
+
+    def __init__(self, **options: Any) -> None:
+        widget = forms.Textarea(attrs={"rows": 2, "autocomplete": "off", "spellcheck": "false"})
+        super().__init__(widget=widget, max_length=GUESTS_LENGTH_MAX, required=False, **options)
+
+    def clean(self, value: Any) -> list[str] | None:
+        """Return the addresses."""
+        return super().clean(value).split() or None
+
 
 class TermsForm(forms.Form):
     """A machine's prices, the lowest bid, the longest term, and whether it is on the market."""
@@ -28,6 +51,24 @@ class TermsForm(forms.Form):
         max_value=HOURS_MAX,
         decimal_places=3,
         required=False,
+    )
+    gpus_min = forms.IntegerField(
+        label="Fewest GPUs at once", min_value=0, max_value=64, required=False
+    )
+    cpus_min = forms.IntegerField(
+        label="Fewest CPUs at once", min_value=1, max_value=4096, required=False
+    )
+    ends_at = MomentField(
+        label="For rent until, UTC", help_text="No rental may run beyond it. Empty: no end."
+    )
+    maintenance_from = MomentField(
+        label="Maintenance from, UTC",
+        help_text="What still runs then ends, with its files; its renters are told from now on.",
+    )
+    maintenance_until = MomentField(label="Maintenance until, UTC")
+    guests = GuestsField(
+        label="Only for these people",
+        help_text="E-mail addresses, one a line: nobody else sees the offer. Empty: everybody.",
     )
     listed = forms.BooleanField(label="On the market", required=False)
 

@@ -103,11 +103,19 @@ def terms_form(offer: Offer) -> TermsForm:
         "price_gpu_hour": format_usd(offer.price_gpu_hour_microusd).removeprefix("$"),
         "bid_floor": _bid_floor(offer),
         "longest_hours": f"{offer.longest_term_s / 3600:.3f}".rstrip("0").rstrip("."),
+        "cpus_min": offer.cpus_min,
+        "gpus_min": offer.gpus_min,
+        "ends_at": offer.ends_at,
+        "maintenance_from": offer.maintenance_from,
+        "maintenance_until": offer.maintenance_until,
+        "guests": "\n".join(guest.email for guest in offer.guests.all()),
         "listed": offer.listed,
     }
     form = TermsForm(initial=initial, auto_id=f"id_{offer.machine_id.hex[:12]}_%s")
     # The other price never applies to this machine.
     del form.fields["price_cpu_hour" if offer.machine.gpus_total else "price_gpu_hour"]
+    if not offer.machine.gpus_total:
+        del form.fields["gpus_min"]
     return form
 
 
@@ -123,7 +131,9 @@ def _price(offer: Offer) -> str:
         return "Not on the market"
     unit = "GPU" if offer.machine.gpus_total else "CPU"
     longest = wording.duration(offer.longest_term_s * 1000)
-    return f"{format_usd(offer.price_hour_microusd)} per {unit}-hour, for {longest} at most"
+    private = ", for your guests only" if offer.private else ""
+    price = format_usd(offer.price_hour_microusd)
+    return f"{price} per {unit}-hour, for {longest} at most{private}"
 
 
 def _free(offer: Offer) -> tuple[str, ...]:

@@ -19,6 +19,8 @@ class OfferLine:
     measured: str
     measured_what: str
     longest: str
+    #: what else its host says of whom and how much it is for; empty: nothing
+    only: str
     price: str
     price_unit: str
     rent_url: str
@@ -40,6 +42,7 @@ def line(offer: queries.OfferRow) -> OfferLine:
         measured=wording.rate(offer.cpu_hash_rate or 0),
         measured_what="PBKDF2, all cores" if offer.cpu_hash_rate else "",
         longest=wording.duration(offer.longest_term_s * 1000),
+        only=_only(offer),
         price=format_usd(offer.price_hour_microusd),
         price_unit="per GPU-hour" if offer.gpus else "per CPU-hour",
         rent_url=f"/offers/{offer.id}/rent",
@@ -49,6 +52,14 @@ def line(offer: queries.OfferRow) -> OfferLine:
 def title(offer: queries.OfferRow) -> str:
     """Return what a person calls the machine: ``2 × NVIDIA H100``, ``8-CPU machine``."""
     return f"{offer.gpus} × {offer.gpu_model}" if offer.gpus else f"{offer.cpus}-CPU machine"
+
+
+def _only(offer: queries.OfferRow) -> str:
+    least = [wording.count(offer.gpus_min, "GPU")] if offer.gpus_min > 1 else []
+    least += [wording.count(offer.cpus_min, "CPU")] if offer.cpus_min > 1 else []
+    parts = [f"{' and '.join(least)} at least"] if least else []
+    parts += ["For you and other guests only"] if offer.private else []
+    return ". ".join(parts)
 
 
 def _subtitle(offer: queries.OfferRow) -> str:

@@ -8,6 +8,7 @@ from marketplace.accounts import ssh_key
 from marketplace.domain.money import format_usd
 from marketplace.domain.rental import LIVE, RentalState
 from marketplace.pages import wording
+from marketplace.pages.forms.workload import ChangeForm
 from marketplace.rentals.queries import RentalView
 
 STEPS = (
@@ -27,6 +28,8 @@ LABELS = {
     RentalState.ENDED: ("Ended", "idle"),
     RentalState.FAILED: ("Failed", "bad"),
 }
+
+STOPPABLE = frozenset(state for state, _ in STEPS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,18 @@ class RentalPanel:
     tone: str
     live: bool
     ending: bool
+    #: it runs, so it may be stopped, restarted, reset and changed
+    runs: bool
+    can_stop: bool
+    can_start: bool
+    #: empty: no change is under way, and the newest was made
+    change: str
+    change_tone: str
+    #: ``8080`` and where it is reached; empty where it is not yet
+    ports: tuple[tuple[int, str], ...]
+    #: ``data`` and its path
+    volumes: tuple[tuple[str, str], ...]
+    maintenance: Moment
     sentence: str
     steps: tuple[Step, ...]
     ssh_command: str
@@ -103,6 +118,17 @@ def panel(rental: RentalView) -> RentalPanel:
         tone=tone,
         live=rental.state in LIVE,
         ending=rental.state is RentalState.ENDING,
+        runs=rental.state in (RentalState.STARTING, RentalState.ACTIVE),
+        can_stop=rental.state in STOPPABLE,
+        can_start=rental.state is RentalState.STOPPED,
+        change=_change(rental),
+        change_tone="error" if rental.change_reason else "warning",
+        ports=tuple(
+            (port.inside, f"{rental.ssh_host}:{port.outside}" if port.outside else "")
+            for port in rental.ports
+        ),
+        volumes=tuple((volume.name or "deleted", volume.path) for volume in rental.volumes),
+        maintenance=Moment.of(rental.maintenance_at),
         sentence=_sentence(rental),
         steps=_steps(rental.state),
         ssh_command=rental.ssh_command,
@@ -118,6 +144,23 @@ def panel(rental: RentalView) -> RentalPanel:
         ends=Moment.of(rental.ends_at),
         ended=Moment.of(rental.ended_at),
     )
+
+
+def change_form(rental: RentalView) -> ChangeForm:
+    """Return the form with what runs now; the environment is a secret and not shown again."""
+    return ChangeForm(
+        initial={
+            "image": rental.image,
+            "ports": ", ".join(str(port.inside) for port in rental.ports),
+            "command": shlex.join(rental.command),
+        }
+    )
+
+
+def _change(rental: RentalView) -> str:
+    if rental.change_reason:
+        return f"The change was not made: {rental.change_reason} What ran before goes on."
+    return "A change is being made. What ran before goes on until it is." if rental.changing else ""
 
 
 def _sentence(rental: RentalView) -> str:

@@ -68,6 +68,12 @@ def set_terms(request: MemberRequest, machine_id: UUID) -> HttpResponse:
             price_gpu_hour_microusd=terms["price_gpu_hour"],
             bid_floor_microusd=terms["bid_floor"],
             longest_term_s=form.longest_term_s(),
+            cpus_min=terms["cpus_min"],
+            gpus_min=terms["gpus_min"],
+            ends_at=terms["ends_at"],
+            maintenance_from=terms["maintenance_from"],
+            maintenance_until=terms["maintenance_until"],
+            guests=terms["guests"],
             listed=terms["listed"],
         )
     except OfferUnknown as refused:

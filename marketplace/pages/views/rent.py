@@ -26,6 +26,8 @@ from marketplace.pages.wording import GIB
 from marketplace.rentals.actions import rent as renting
 
 HOURS = 1
+#: fields that are folded away while nothing is in them
+MORE = ("ports", "volumes", "command", "registry_user", "registry_password")
 CHANGED = "The most that it can cost is now {total}. Rent again if that is fine."
 
 
@@ -54,6 +56,7 @@ def rent(request: MemberRequest, offer_id: UUID) -> HttpResponse:
         "form": form,
         "quote": shown,
         "offer": shown_offer.line(offer),
+        "more_open": any(form[name].value() or form[name].errors for name in MORE),
         "has_keys": bool(form.fields["ssh_keys"].choices),  # type: ignore[attr-defined]
     }
     return render(
@@ -115,7 +118,11 @@ def _start(request: MemberRequest, offer_id: UUID, form: RentForm) -> str:
         parts={
             "image": form.cleaned_data["image"],
             "environment": form.cleaned_data["environment"],
+            "command": form.cleaned_data["command"],
+            "ports": form.cleaned_data["ports"],
         },
+        volumes=form.cleaned_data["volumes"],
+        registry_login=form.registry_login(),
         resources=form.resources(),
         lease_s=form.lease_s(),
         cap_microusd=form.cleaned_data["cap"],

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from marketplace.domain.problem import Refused
 from marketplace.pages.forms.extend import ExtendForm
-from marketplace.pages.shown.rental import RentalPanel, panel
+from marketplace.pages.shown.rental import RentalPanel, change_form, panel
 from marketplace.pages.visitor import MemberRequest, members_only
 from marketplace.rentals import queries
 from marketplace.rentals.actions import end as ending
@@ -23,7 +23,8 @@ from marketplace.rentals.actions import forget as forgetting
 def rental(request: MemberRequest, rental_id: UUID) -> HttpResponse:
     """Show the rental; its panel stays live."""
     form = ExtendForm(initial={"request_key": uuid4().hex})
-    context = {"rental": _panel(request, rental_id), "extend_form": form}
+    view = _view(request, rental_id)
+    context = {"rental": panel(view), "extend_form": form, "change_form": change_form(view)}
     return render(request, "rentals/rental.html", context)
 
 
@@ -66,7 +67,7 @@ def extend(request: MemberRequest, rental_id: UUID) -> HttpResponse:
         else:
             messages.success(request, "The rental has its new end.")
             return redirect("rental", rental_id)
-    context = {"rental": panel(view), "extend_form": form}
+    context = {"rental": panel(view), "extend_form": form, "change_form": change_form(view)}
     return render(request, "rentals/rental.html", context, status=422)
 
 

@@ -1,0 +1,92 @@
+"""This will stop, start, restart, reset and change a rental without ending it."""
+
+from collections.abc import Callable
+from functools import partial
+from uuid import UUID, uuid4
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from marketplace.domain.problem import Refused
+from marketplace.pages.forms.extend import ExtendForm
+from marketplace.pages.forms.workload import ChangeForm
+from marketplace.pages.shown.rental import panel
+from marketplace.pages.visitor import MemberRequest, members_only
+from marketplace.rentals import queries
+from marketplace.rentals.actions import change as changing
+from marketplace.rentals.actions import reset as resetting
+from marketplace.rentals.actions import restart as restarting
+from marketplace.rentals.actions import start as starting
+from marketplace.rentals.actions import stop as stopping
+
+
+@require_POST
+@members_only
+def stop(request: MemberRequest, rental_id: UUID) -> HttpResponse:
+    """Stop the rental and keep its files; from this moment on nothing is charged."""
+    act = partial(stopping.stop, renter_id=request.user.pk, now=timezone.now())
+    return _do(request, rental_id, act)
+
+
+@require_POST
+@members_only
+def start(request: MemberRequest, rental_id: UUID) -> HttpResponse:
+    """Start a stopped rental again."""
+    act = partial(starting.start, renter_id=request.user.pk, now=timezone.now())
+    return _do(request, rental_id, act)
+
+
+@require_POST
+@members_only
+def restart(request: MemberRequest, rental_id: UUID) -> HttpResponse:
+    """Start its container anew; its files stay."""
+    return _do(request, rental_id, partial(restarting.restart, renter_id=request.user.pk))
+
+
+@require_POST
+@members_only
+def reset(request: MemberRequest, rental_id: UUID) -> HttpResponse:
+    """Throw its files away, but for its volumes, and begin with its image again."""
+    return _do(request, rental_id, partial(resetting.reset, renter_id=request.user.pk))
+
+
+@require_POST
+@members_only
+def change(request: MemberRequest, rental_id: UUID) -> HttpResponse:
+    """Change what the rental runs."""
+    form = ChangeForm(request.POST)
+    if form.is_valid():
+        try:
+            changing.change(
+                rental_id=rental_id,
+                renter_id=request.user.pk,
+                parts=form.parts(),
+                registry_login=form.registry_login(),
+            )
+        except queries.RentalUnknown as refused:
+            raise Http404(refused.detail) from None
+        except Refused as refused:
+            form.add_error(None, refused.detail)
+        else:
+            messages.success(request, "What runs now goes on until the change does.")
+            return redirect("rental", rental_id)
+    try:
+        view = queries.view(rental_id, request.user.pk, timezone.now())
+    except queries.RentalUnknown as refused:
+        raise Http404(refused.detail) from None
+    extend_form = ExtendForm(initial={"request_key": uuid4().hex})
+    context = {"rental": panel(view), "extend_form": extend_form, "change_form": form}
+    return render(request, "rentals/rental.html", context, status=422)
+
+
+def _do(request: MemberRequest, rental_id: UUID, act: Callable[..., None]) -> HttpResponse:
+    try:
+        act(rental_id=rental_id)
+    except queries.RentalUnknown as refused:
+        raise Http404(refused.detail) from None
+    except Refused as refused:
+        messages.error(request, refused.detail)
+    return redirect("rental", rental_id)
