@@ -15,11 +15,13 @@ from miner_agent.check import NotIsolated, check
 from miner_agent.disk import DiskFailed
 from miner_agent.engine import EngineRefused, EngineUnavailable
 from miner_agent.firewall import FirewallFailed
+from miner_agent.journal_schema import JournalTooNew
 from miner_agent.machine import AlreadyRunning, Machine, NotEnrolled
 from miner_agent.market import MarketRefused, MarketUnreachable
-from miner_agent.packaging import installing
+from miner_agent.packaging import installing, upgrading
 from miner_agent.packaging.install import InstallFailed
 from miner_agent.packaging.over_ssh import NotConnected
+from miner_agent.packaging.upgrade import UpgradeFailed
 from miner_agent.settings import BadSetting, Settings, read
 from protocol.signing import public_key_of
 
@@ -32,12 +34,14 @@ EXPECTED = (
     EngineUnavailable,
     FirewallFailed,
     InstallFailed,
+    JournalTooNew,
     KitMissing,
     MarketRefused,
     MarketUnreachable,
     NotConnected,
     NotEnrolled,
     NotIsolated,
+    UpgradeFailed,
     daemon.TokenMalformed,
 )
 
@@ -88,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(perform=_run)
     commands.add_parser("status", help="show what runs here").set_defaults(perform=_status)
     installing.add_parser(commands)
+    upgrading.add_parser(commands)
     bundle = commands.add_parser("support-bundle", help="pack what helps to find a fault")
     bundle.add_argument("file", type=Path, help="such as bundle.tar.gz")
     bundle.set_defaults(perform=_support_bundle)

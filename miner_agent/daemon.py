@@ -7,7 +7,7 @@ import signal
 
 from pydantic import TypeAdapter, ValidationError
 
-from miner_agent import VERSION, enrolment, firewall, kernel_tables
+from miner_agent import VERSION, enrolment, firewall, heard, kernel_tables
 from miner_agent.access.door import Answers, NoAnswer, open_door
 from miner_agent.access.proof import Proofs
 from miner_agent.agent import Agent
@@ -181,6 +181,7 @@ async def _serve(machine: Machine, engine: Engine, stop: asyncio.Event, *, ephem
             telemetry=telemetry,
             metrics=metrics,
             chores=(idle.settle,),
+            heard=lambda: heard.note(settings.home),
         )
         engine.pulled = lambda seconds, done: metrics.pulled(seconds, done=done)
         metrics.show(usage=lambda: telemetry.newest, states=agent.states)

@@ -9,19 +9,9 @@ from uuid import UUID
 
 from miner_agent.domain.claims import claims
 from miner_agent.domain.placement import Placement
+from miner_agent.journal_schema import migrate
 from protocol.agent import ObservedState
 from protocol.receipts import SignedInterval
-
-TABLES = """
-CREATE TABLE IF NOT EXISTS placement(id TEXT PRIMARY KEY, content TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS claim(
-    kind TEXT NOT NULL, value TEXT NOT NULL, placement TEXT NOT NULL REFERENCES placement(id),
-    PRIMARY KEY (kind, value));
-CREATE TABLE IF NOT EXISTS interval(
-    placement TEXT NOT NULL REFERENCES placement(id), sequence INTEGER NOT NULL,
-    content TEXT NOT NULL, PRIMARY KEY (placement, sequence));
-CREATE TABLE IF NOT EXISTS fact(name TEXT PRIMARY KEY, value TEXT NOT NULL);
-"""
 
 
 class ClaimTaken(Exception):
@@ -42,7 +32,7 @@ class Journal:
         self._database.execute("PRAGMA synchronous=FULL")
         self._database.execute("PRAGMA foreign_keys=ON")
         self._database.execute("PRAGMA busy_timeout=5000")
-        self._database.executescript(TABLES)
+        migrate(self._database)
 
     def close(self) -> None:
         """Close the database."""

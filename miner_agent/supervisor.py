@@ -69,6 +69,7 @@ class Supervisor:
         telemetry: Telemetry | None = None,
         metrics: Metrics | None = None,
         chores: Sequence[Callable[[], None]] = (),
+        heard: Callable[[], None] = lambda: None,
     ) -> None:
         self._agent = agent
         self._market = market
@@ -76,6 +77,8 @@ class Supervisor:
         #: None: nothing is told but placements
         self._telemetry = telemetry
         self._metrics = metrics or Metrics()
+        #: called whenever the marketplace was heard and understood
+        self._heard = heard
         #: what is done every ten seconds beside all of it
         self._chores = (*chores, *(() if telemetry is None else (telemetry.look,)))
         self._told: Hardware | None = None
@@ -124,6 +127,7 @@ class Supervisor:
                     hold_s = 0
                     continue
                 await asyncio.to_thread(self._agent.apply, heard.reply, heard.placements)
+                await asyncio.to_thread(self._heard)
                 if self._telemetry is not None:
                     await asyncio.to_thread(self._telemetry.told, request.incidents)
                 self._told = hardware
