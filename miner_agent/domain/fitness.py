@@ -1,7 +1,7 @@
 """This will say whether a machine can take a workload at all, however much room it has."""
 
 from miner_agent.domain.placement import Placement, keeps_disk
-from protocol.agent import DesiredPlacement
+from protocol.agent import DesiredPlacement, Want
 
 
 class Unfit(Exception):
@@ -25,6 +25,9 @@ def check_fit(desired: DesiredPlacement) -> None:
         raise Unfit("workload_refused", "It cannot run without a CPU core: ask for one.")
     if resources.hard_disk.capacity < 1:
         raise Unfit("workload_refused", "It cannot run without a disk: ask for some.")
+    if desired.want is not Want.RUN:
+        # What is stopped has given its GPUs back.
+        return
     named = set(desired.gpu_uuids)
     if len(named) != len(desired.gpu_uuids) or len(named) != resources.gpu.count:
         raise Unfit("start_failed", "The number of GPUs differs from the list of GPUs.")

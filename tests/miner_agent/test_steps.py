@@ -14,7 +14,7 @@ from miner_agent.engine import EngineUnavailable
 from miner_agent.journal import ClaimTaken
 from protocol.agent import ObservedState, SyncReply, Want
 from protocol.receipts import check_chain
-from tests.miner_agent.world import Killed, World
+from tests.miner_agent.world import Killed, World, resources
 
 
 @pytest.fixture
@@ -196,3 +196,17 @@ def test_a_lost_journal_is_admitted(world: World) -> None:
     assert row.problem is not None
     assert "lost its journal" in row.problem.message
     assert world.runtime.found == {}
+
+
+def test_what_is_stopped_may_change_though_it_has_given_its_gpus_back(world: World) -> None:
+    placement_id = world.want(resources=resources(gpus=1))
+    world.stop(placement_id)
+    world.settle()
+    world.ask(placement_id, gpu_uuids=())
+    world.alter(placement_id, environment={"NAME": "other"})
+    world.settle()
+    assert world.state(placement_id) is ObservedState.STOPPED
+    assert world.journal.get(placement_id).problem is None
+    world.ask(placement_id, want=Want.RUN, gpu_uuids=("gpu-1",))
+    world.settle()
+    assert world.state(placement_id) is ObservedState.RUNNING
