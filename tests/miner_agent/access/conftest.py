@@ -18,7 +18,7 @@ VARIABLES = {
     "EMPTY": "",
     "LINES": "one\ntwo",
     # More than sshd itself could hand on.
-    **{f"LONG_{number}": "x" * 32_000 for number in range(8)},
+    **{f"LONG_{number}": "x" * 32_700 for number in range(8)},
 }
 
 
