@@ -9,8 +9,10 @@ distribution's sshd as the container's own command, as most images for rent have
 import argparse
 import hashlib
 import json
+import signal
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -27,7 +29,7 @@ from tests.miner_agent.market import LoopbackMarket
 CIPHER = "aes128-gcm@openssh.com"
 MEMORY = Path("/dev/shm")
 LOGINS = 20
-LATENCY_TRIES = 5
+LATENCY_TRIES = 3
 OPTIONS = """\
 IdentityFile {key}
 IdentitiesOnly yes
@@ -100,7 +102,11 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--mebibytes", type=int, default=1024)
+    parser.add_argument("--seconds", type=int, default=3600, help="begin no round after that")
     options = parser.parse_args()
+    # What was made is removed also where somebody ends this.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    began = time.monotonic()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="berth-", dir=MEMORY)))
         doors = _open(stack, folder, options.mebibytes)
@@ -114,12 +120,14 @@ def main() -> None:
         }
         pairs: dict[str, list[tuple[Took, Took]]] = {name: [] for name in works}
         for number in range(options.rounds):
+            if time.monotonic() - began > options.seconds:
+                break
             # Who goes first takes turns too.
             order = doors if number % 2 else doors[::-1]
             for name, work in works.items():
                 took = {door.name: work(door) for door in order}
                 pairs[name].append((took["berth"], took["peer"]))
-    _print(pairs, rounds=options.rounds, mebibytes=options.mebibytes)
+    _print(pairs, mebibytes=options.mebibytes)
 
 
 def _open(stack: ExitStack, folder: Path, mebibytes: int) -> tuple[Door, Door]:
@@ -168,8 +176,9 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _print(pairs: dict[str, list[tuple[Took, Took]]], *, rounds: int, mebibytes: int) -> None:
+def _print(pairs: dict[str, list[tuple[Took, Took]]], *, mebibytes: int) -> None:
     """Print ratios of time: below 1, the rental's door is the faster one."""
+    rounds = len(pairs["scp_in"])
     told: dict[str, object] = {"rounds": rounds, "mebibytes": mebibytes, "cipher": CIPHER}
     for name, taken in pairs.items():
         berth_s = statistics.median(berth.wall_s for berth, _ in taken)
