@@ -3,14 +3,14 @@
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
-from pydantic import TypeAdapter, ValidationError
 
 from berth.exchange import DEADLINE_S, Call, Clock, Exchange
-from berth.problem import CannotReach
+from berth.jobs import Jobs
+from berth.reading import read
 from berth.shapes import (
     ChangeRequest,
     Me,
@@ -31,7 +31,6 @@ from protocol.paths import API
 
 #: pages of offers or rentals that one listing reads at most
 PAGES_MAX = 200
-ShapeT = TypeVar("ShapeT")
 
 
 class Client:
@@ -54,6 +53,7 @@ class Client:
         self._http = httpx.Client(base_url=base_url, headers=headers, transport=transport)
         self._exchange = Exchange(self._http, clock=clock, deadline_s=deadline_s)
         self._new_id = new_id
+        self.jobs = Jobs(self._http, self._exchange, new_id=new_id)
 
     def __enter__(self) -> Self:
         return self
@@ -73,19 +73,19 @@ class Client:
     def log_in(self, *, email: str, password: str, name: str) -> str:
         """Return a new API key; the marketplace shows it this once."""
         body = {"email": email, "password": password, "name": name}
-        return _read(dict[str, str], self._post("/auth/key", body)).get("key", "")
+        return read(dict[str, str], self._post("/auth/key", body)).get("key", "")
 
     def me(self) -> Me:
         """Return the account and its balance."""
-        return _read(Me, self._get("/me"))
+        return read(Me, self._get("/me"))
 
     def ssh_keys(self) -> tuple[SshKey, ...]:
         """Return the account's SSH keys."""
-        return _read(tuple[SshKey, ...], _items(self._get("/ssh-keys")))
+        return read(tuple[SshKey, ...], _items(self._get("/ssh-keys")))
 
     def add_ssh_key(self, *, name: str, public_key: str) -> SshKey:
         """Return the key as the account now has it."""
-        return _read(SshKey, self._post("/ssh-keys", {"name": name, "public_key": public_key}))
+        return read(SshKey, self._post("/ssh-keys", {"name": name, "public_key": public_key}))
 
     def remove_ssh_key(self, key_id: int | str) -> None:
         """Remove the key; rentals that already have it keep it."""
@@ -96,7 +96,7 @@ class Client:
         wanted = wanted or OfferFilter()
         for _ in range(PAGES_MAX):
             params = wanted.model_dump(mode="json", exclude_none=True)
-            page = _read(OfferPage, self._get("/offers", _query(params)))
+            page = read(OfferPage, self._get("/offers", _query(params)))
             yield from page.items
             if not page.next_cursor:
                 return
@@ -112,11 +112,11 @@ class Client:
                 "ram_bytes_min": resources.ram.capacity,
                 "disk_bytes_min": resources.hard_disk.capacity,
             }
-        return _read(Offer, self._get(f"/offers/{quote(offer_id, safe='')}", params))
+        return read(Offer, self._get(f"/offers/{quote(offer_id, safe='')}", params))
 
     def rent(self, request: RentalRequest) -> Rental:
         """Return the new rental. A lost answer is asked for again, never rented twice."""
-        return _read(
+        return read(
             Rental, self._post("/rentals", request.model_dump(mode="json"), repeatable=True)
         )
 
@@ -126,7 +126,7 @@ class Client:
         found: list[Rental] = []
         for _ in range(PAGES_MAX):
             answer = self._get("/rentals", params)
-            found.extend(_read(tuple[Rental, ...], _items(answer)))
+            found.extend(read(tuple[Rental, ...], _items(answer)))
             cursor = answer.get("next_cursor") if isinstance(answer, dict) else None
             if not cursor:
                 break
@@ -135,7 +135,7 @@ class Client:
 
     def rental(self, rental_id: str) -> Rental:
         """Return one rental as it is now."""
-        return _read(Rental, self._get(f"/rentals/{rental_id}"))
+        return read(Rental, self._get(f"/rentals/{rental_id}"))
 
     def stop(self, rental_id: str) -> Rental:
         """Ask for a rental to stop and keep its files: billing stops with this request."""
@@ -157,16 +157,16 @@ class Client:
         """Return the rental with another workload on its way; None stays as it is."""
         body = request.model_dump(mode="json", exclude_none=True)
         call = Call("PATCH", f"/rentals/{rental_id}", body=body, repeatable=True)
-        return _read(Rental, self._exchange.send(call))
+        return read(Rental, self._exchange.send(call))
 
     def volumes(self) -> tuple[Volume, ...]:
         """Return the account's volumes."""
-        return _read(tuple[Volume, ...], _items(self._get("/volumes")))
+        return read(tuple[Volume, ...], _items(self._get("/volumes")))
 
     def delete_volume(self, volume_id: str) -> Volume:
         """Return the volume, which is being deleted with everything in it."""
         call = Call("DELETE", f"/volumes/{volume_id}", repeatable=True)
-        return _read(Volume, self._exchange.send(call))
+        return read(Volume, self._exchange.send(call))
 
     def end(self, rental_id: str) -> Rental:
         """Ask for the end of a rental and of its files: billing stops with this request."""
@@ -182,7 +182,7 @@ class Client:
         limits = {"lease_s": lease_s, "cap_microusd": cap_microusd}
         body = {name: value for name, value in limits.items() if value is not None}
         answer = self._post(f"/rentals/{rental_id}/extend", body, repeatable=True)
-        return _read(Rental, answer)
+        return read(Rental, answer)
 
     def forget(self, rental_id: str) -> None:
         """Remove an ended rental from the lists."""
@@ -190,36 +190,36 @@ class Client:
 
     def usage(self, rental_id: str) -> Usage:
         """Return what the rental used in the last hour, and what went wrong for it."""
-        return _read(Usage, self._get(f"/rentals/{rental_id}/usage"))
+        return read(Usage, self._get(f"/rentals/{rental_id}/usage"))
 
     def receipts(self, rental_id: str) -> Iterator[Receipts]:
         """Yield the rental's signed intervals page by page; check them with receipts.Check."""
         cursor: int | None = 0
         while cursor is not None:
             answer = self._get(f"/rentals/{rental_id}/receipts", {"cursor": cursor})
-            page = _read(Receipts, answer)
+            page = read(Receipts, answer)
             yield page
             # A marketplace that names no later page must not keep us asking for ever.
             cursor = page.next_cursor if (page.next_cursor or 0) > cursor else None
 
     def statement(self) -> Statement:
         """Return the account's movements of money, newest first, from all pages."""
-        found = _read(Statement, self._get("/statement"))
+        found = read(Statement, self._get("/statement"))
         for _ in range(PAGES_MAX):
             if found.next_cursor is None:
                 break
-            page = _read(Statement, self._get("/statement", {"cursor": found.next_cursor}))
+            page = read(Statement, self._get("/statement", {"cursor": found.next_cursor}))
             more = {"items": (*found.items, *page.items), "next_cursor": page.next_cursor}
             found = found.model_copy(update=more)
         return found
 
     def top_up(self, *, amount_microusd: int) -> TopUp:
         """Ask for credit through the marketplace's payment gateway."""
-        return _read(TopUp, self._post("/top-ups", {"amount_microusd": amount_microusd}))
+        return read(TopUp, self._post("/top-ups", {"amount_microusd": amount_microusd}))
 
     def _ask(self, rental_id: str, verb: str, *, repeatable: bool) -> Rental:
         answer = self._post(f"/rentals/{rental_id}/{verb}", None, repeatable=repeatable)
-        return self.rental(rental_id) if answer is None else _read(Rental, answer)
+        return self.rental(rental_id) if answer is None else read(Rental, answer)
 
     def _get(self, path: str, params: Mapping[str, str | int] | None = None) -> Any:
         return self._exchange.send(Call("GET", path, params=params, repeatable=True))
@@ -234,18 +234,6 @@ class Client:
 
     def _delete(self, path: str) -> None:
         self._exchange.send(Call("DELETE", path, repeatable=True))
-
-
-def _read(shape: type[ShapeT], content: object) -> ShapeT:
-    try:
-        return TypeAdapter(shape).validate_python(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the answer"
-        raise CannotReach(
-            f"The marketplace's answer is not what we expect ({where}: {first['msg']}).",
-            "unexpected_answer",
-        ) from error
 
 
 def _items(answer: object) -> object:

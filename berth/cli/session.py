@@ -2,10 +2,13 @@
 
 import os
 import re
+from collections.abc import Callable
+from typing import TypeVar
 
 from berth import config
 from berth.client import Client
 from berth.exchange import Clock
+from berth.jobs import Job
 from berth.problem import Refused
 from berth.shapes import Offer, OfferFilter, Rental
 from berth.ssh import Doors
@@ -13,6 +16,7 @@ from protocol.hardware import Resources
 
 _WHOLE_ID = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
 CLOCK = Clock()
+FoundT = TypeVar("FoundT")
 
 
 def load() -> config.Config:
@@ -48,14 +52,13 @@ def find(client: Client, rental: str) -> Rental:
 
     :raises Refused: ``not_found`` or ``ambiguous``.
     """
-    if _WHOLE_ID.fullmatch(rental):
-        return client.rental(rental)
-    found = _beginning([one.id for one in client.rentals(everything=True)], rental)
-    if len(found) > 1:
-        raise Refused("ambiguous", f"{len(found)} rentals begin with {rental!r}; type more of it.")
-    if not found:
-        raise Refused("not_found", f"You have no rental {rental!r}. See: berth ps --all")
-    return client.rental(found[0])
+    return only(
+        rental,
+        kind="rental",
+        see="berth ps --all",
+        ids=lambda: [one.id for one in client.rentals(everything=True)],
+        find=client.rental,
+    )
 
 
 def find_offer(client: Client, offer: str, resources: Resources) -> Offer:
@@ -63,15 +66,49 @@ def find_offer(client: Client, offer: str, resources: Resources) -> Offer:
 
     :raises Refused: ``not_found`` or ``ambiguous``.
     """
-    if _WHOLE_ID.fullmatch(offer):
-        return client.offer(offer, resources)
-    listed = [one.id for one in client.offers(OfferFilter(verified=False))]
-    found = _beginning(listed, offer)
+    return only(
+        offer,
+        kind="offer",
+        see="berth offers",
+        ids=lambda: [one.id for one in client.offers(OfferFilter(verified=False))],
+        find=lambda offer_id: client.offer(offer_id, resources),
+    )
+
+
+def find_job(client: Client, job: str) -> Job:
+    """Return the job with this id, or with the only id that begins so.
+
+    :raises Refused: ``not_found`` or ``ambiguous``.
+    """
+    return only(
+        job,
+        kind="job",
+        see="berth jobs ls",
+        ids=lambda: [one.id for one in client.jobs.all()],
+        find=client.jobs.find,
+    )
+
+
+def only(
+    typed: str,
+    *,
+    kind: str,
+    see: str,
+    ids: Callable[[], list[str]],
+    find: Callable[[str], FoundT],
+) -> FoundT:
+    """Return the one with this id, or with the only id that begins so; only then all are listed.
+
+    :raises Refused: ``not_found`` or ``ambiguous``.
+    """
+    if _WHOLE_ID.fullmatch(typed):
+        return find(typed)
+    found = _beginning(ids(), typed)
     if len(found) > 1:
-        raise Refused("ambiguous", f"{len(found)} offers begin with {offer!r}; type more of it.")
+        raise Refused("ambiguous", f"{len(found)} {kind}s begin with {typed!r}; type more of it.")
     if not found:
-        raise Refused("not_found", f"There is no offer {offer!r}. See: berth offers")
-    return client.offer(found[0], resources)
+        raise Refused("not_found", f"There is no {kind} {typed!r}. See: {see}")
+    return find(found[0])
 
 
 def _beginning(ids: list[str], typed: str) -> list[str]:

@@ -83,7 +83,7 @@ def up(
         found = (
             [session.find_offer(client, offer, resources)]
             if offer
-            else _cheapest(client, resources, gpu_model)
+            else cheapest_offers(client, resources, gpu_model)
         )
         prices = {one.id: choice.price_hour(one) for one in found}
         if bid is None and not as_json:
@@ -134,8 +134,11 @@ def _ceilings(
     }
 
 
-def _cheapest(client: Client, resources: Resources, gpu_model: str | None) -> list[Offer]:
-    """Return the offers to try, cheapest first."""
+def cheapest_offers(client: Client, resources: Resources, gpu_model: str | None) -> list[Offer]:
+    """Return the offers to try, cheapest first.
+
+    :raises Refused: ``no_offer`` when there is none.
+    """
     wanted = OfferFilter(
         gpu_model=gpu_model,
         gpus_min=resources.gpu.count or None,
