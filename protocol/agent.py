@@ -30,6 +30,9 @@ DESIRED_MOST = 1000
 SENTENCE_MOST, PROGRESS_MOST = 1000, 200
 #: that may log in to one rental
 KEYS_MOST = 256
+#: as whom gateways log in to the agent's own SSH door. They may open direct-tcpip channels to a
+#: running replica's placement id as the host and its HTTP port, and nothing else
+GATEWAY_USER = "gateway"
 #: a host name or IP address. People paste it into a shell and programs give it to ssh, so it can be
 #: neither an option nor a command.
 ADDRESS = re.compile(r"^[0-9A-Za-z:][0-9A-Za-z.:_-]{0,252}$")

@@ -1,15 +1,21 @@
-"""This will be the agent's own SSH door: validators may say facts, proof or ping, no more."""
+"""This will be the agent's own SSH door: validators may say facts, proof or ping, no more.
+
+Gateways may say nothing at all; they open streams to replicas, see ``gateway.py``.
+"""
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, cast
 
 import asyncssh
 
+from miner_agent.access.gateway import Gateways
 from miner_agent.domain.crowd import VISITS_MOST, leaving
+from protocol.agent import GATEWAY_USER
 from protocol.signing import machine_key_of
 from protocol.validator import COMMAND_FACTS, COMMAND_PING, COMMAND_PROOF, COMMANDS, SSH_USER
 
@@ -20,7 +26,7 @@ LOGIN_S = 10
 SESSIONS_MOST = 32
 #: seconds that a command may take
 DEADLINES_S = {COMMAND_PING: 10.0, COMMAND_FACTS: 30.0, COMMAND_PROOF: 600.0}
-#: a connection ends after this, whatever it does
+#: a validator's connection ends after this, whatever it does
 CONNECTION_S = 900.0
 KEEPALIVE_S = 30
 REFUSED_STATUS = 126
@@ -56,7 +62,7 @@ class Hall:
             left.drop()
 
     def enter(self, door: "Door", key: str) -> bool:
-        """Let in who has logged in; False where this validator is here too often already."""
+        """Let in who has logged in; False where they are here too often already."""
         self.waiting.pop(door, None)
         if list(self.inside.values()).count(key) >= VISITS_MOST:
             return False
@@ -72,10 +78,11 @@ class Hall:
 class Door(asyncssh.SSHServer):
     """One connection. asyncssh refuses forwarding of every kind unless it is implemented here."""
 
-    def __init__(self, hall: Hall, keys: Callable[[], Sequence[str]]) -> None:
+    def __init__(self, hall: Hall, keys: Callable[[], Sequence[str]], gateways: Gateways) -> None:
         self._hall = hall
-        self._keys = keys
-        self._key = ""
+        self._keys = {SSH_USER: keys, GATEWAY_USER: gateways.keys}
+        self._gateways = gateways
+        self._user, self._key = "", ""
         self._connection: asyncssh.SSHServerConnection | None = None
         self._end: asyncio.TimerHandle | None = None
 
@@ -88,13 +95,17 @@ class Door(asyncssh.SSHServer):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._hall.leave(self)
+        self._connection = None
         if self._end is not None:
             self._end.cancel()
 
     def auth_completed(self) -> None:
         """Take the connection out of the waiting room."""
-        if not self._hall.enter(self, self._key):
+        if not self._hall.enter(self, f"{self._user} {self._key}"):
             self.drop()
+        elif self._user == GATEWAY_USER and self._end is not None:
+            # Its streams are renters' requests, which last as long as they last.
+            self._end.cancel()
 
     def drop(self) -> None:
         """End the connection at once."""
@@ -118,22 +129,47 @@ class Door(asyncssh.SSHServer):
         return False
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
-        """Let in a validator whose ed25519 key the marketplace has named."""
-        if username != SSH_USER:
-            return False
+        """Let in a validator or a gateway whose ed25519 key the marketplace has named."""
         offered = _ed25519(key.export_public_key("openssh").decode())
-        self._key = offered or ""
-        return offered is not None and offered in {_ed25519(line) for line in self._keys()}
+        self._user, self._key = username, offered or ""
+        return self._is_known()
+
+    def connection_requested(
+        self, dest_host: str, dest_port: int, orig_host: str, orig_port: int
+    ) -> Literal[False] | Coroutine[None, None, asyncssh.SSHTCPSession[bytes]]:
+        """Open a stream to a replica, for a gateway alone."""
+        if self._user != GATEWAY_USER:
+            return False
+        if not self._is_known():
+            # Dismissed since it logged in.
+            asyncio.get_running_loop().call_soon(self.drop)
+            return False
+        return self._open(dest_host, dest_port)
+
+    async def _open(self, placement: str, port: int) -> asyncssh.SSHTCPSession[bytes]:
+        stream = await self._gateways.open(self._key, placement, port)
+        if self._connection is None:
+            # The gateway hung up meanwhile: nobody else would ever close it.
+            stream.close()
+        return cast(asyncssh.SSHTCPSession[bytes], stream)
+
+    def _is_known(self) -> bool:
+        keys = self._keys.get(self._user)
+        return keys is not None and bool(self._key) and self._key in map(_ed25519, keys())
 
 
 async def open_door(
-    *, host: str, port: int, host_key: Path, answers: Answers
+    *, host: str, port: int, host_key: Path, answers: Answers, gateways: Gateways
 ) -> asyncssh.SSHAcceptor:
-    """Listen for validators; the door's host key is the machine's own key."""
+    """Listen for validators and gateways; the door's host key is the machine's own key."""
     hall = Hall()
     sessions = asyncio.Semaphore(SESSIONS_MOST)
 
     async def serve(process: asyncssh.SSHServerProcess[bytes]) -> None:
+        if process.get_extra_info("username") != SSH_USER:
+            await _refuse(process, "A gateway can only open streams to replicas here.")
+            process.close()
+            return
         if sessions.locked():
             await _refuse(process, "This door has too many visitors; come back later.")
             return
@@ -141,7 +177,7 @@ async def open_door(
             await _serve(process, answers)
 
     return await asyncssh.create_server(
-        lambda: Door(hall, answers.keys),
+        lambda: Door(hall, answers.keys, gateways),
         host,
         port,
         server_host_keys=[str(host_key)],
