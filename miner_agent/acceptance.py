@@ -1,6 +1,6 @@
 """This will take in what is desired: everything it needs is claimed before Docker is touched."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from ipaddress import IPv4Network
 
 from miner_agent.domain.claims import CORE, PORT, SLOT
@@ -34,6 +34,7 @@ class Acceptance:
         cores: tuple[int, ...],
         memory_bytes: int = UNLIMITED,
         disk_bytes: int = UNLIMITED,
+        volumes_bytes: Callable[[], int] = lambda: 0,
         gpu_uuids: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
         self._port_first = port_first
@@ -42,6 +43,8 @@ class Acceptance:
         self.cores = cores
         self._memory_bytes = memory_bytes
         self._disk_bytes = disk_bytes
+        #: what volumes have of the same disk
+        self._volumes_bytes = volumes_bytes
         self._gpu_uuids = gpu_uuids
         #: ports of the range that the agent itself or another program of this machine has
         self._ports_taken = set(ports_taken)
@@ -122,6 +125,11 @@ class Acceptance:
         else:
             journal.change(placement.placement_id, ports=ports)
 
+    def disk_bytes_free(self, journal: Journal) -> int:
+        """Return what no placement and no volume has of the disk."""
+        placements = journal.placements().values()
+        return self._disk_bytes_free(one for one in placements if not _is_gone(one))
+
     def avoid(self, port: int | None) -> None:
         """Give this port to nobody any more: a foreign program listens there."""
         if port is not None:
@@ -155,9 +163,8 @@ class Acceptance:
         check_fit(desired)
         check_change(placement, desired)
         others = _others(placement, journal)
-        held = sum(_disk_bytes(one) for one in others)
         asked = workload.resources.hard_disk.capacity
-        check_bytes("disk", asked=asked, free=self._disk_bytes - held)
+        check_bytes("disk", asked=asked, free=self._disk_bytes_free(others))
         return placement.model_copy(
             update={
                 "workload": workload,
@@ -201,6 +208,10 @@ class Acceptance:
             updates |= {"state": ObservedState.PREPARING, "problem": None}
         return placement.model_copy(update=updates)
 
+    def _disk_bytes_free(self, holders: Iterable[Placement]) -> int:
+        held = sum(_disk_bytes(one) for one in holders)
+        return self._disk_bytes - held - self._volumes_bytes()
+
     def _ports(
         self, placement: Placement, insides: Collection[int], journal: Journal
     ) -> dict[int, int]:
@@ -225,8 +236,12 @@ def _others(placement: Placement, journal: Journal) -> list[Placement]:
     return [
         one
         for one in journal.placements().values()
-        if one.placement_id != placement.placement_id and one.state is not ObservedState.GONE
+        if one.placement_id != placement.placement_id and not _is_gone(one)
     ]
+
+
+def _is_gone(placement: Placement) -> bool:
+    return placement.state is ObservedState.GONE
 
 
 def _disk_bytes(placement: Placement) -> int:

@@ -6,7 +6,7 @@ simulation on virtual time.
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -25,12 +25,14 @@ from miner_agent.journal import Journal
 from miner_agent.retries import Retries, reason
 from miner_agent.runtime import Runtime
 from miner_agent.steps import Interrupted, Steps
+from miner_agent.volumes import Volumes
 from protocol.agent import (
     DESIRED_MOST,
     SYNC_HOLD_S_MAX,
     DesiredPlacement,
     ObservedPlacement,
     ObservedState,
+    ObservedVolume,
     Problem,
     SyncReply,
     SyncRequest,
@@ -38,7 +40,7 @@ from protocol.agent import (
 )
 from protocol.hardware import Hardware
 from protocol.usage import Incident, Usage
-from protocol.workload import PlacementKind
+from protocol.workload import PlacementKind, VolumeState
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +62,7 @@ class Agent:
         clock: Clock,
         key: Ed25519PrivateKey,
         acceptance: Acceptance,
+        volumes: Volumes | None = None,
         changed: Callable[[], None] = lambda: None,
     ) -> None:
         self._journal = journal
@@ -67,6 +70,8 @@ class Agent:
         self._clock = clock
         self._counting = Counting(journal=journal, clock=clock, key=key)
         self._acceptance = acceptance
+        #: None: this machine keeps none
+        self._volumes = volumes
         self._steps = Steps(
             journal=journal,
             runtime=runtime,
@@ -86,6 +91,7 @@ class Agent:
         self._retries = Retries(clock)
         #: desired in a way that nobody can read, and nothing of them is here
         self._malformed: dict[UUID, Problem] = {}
+        self._malformed_volumes: dict[UUID, Problem] = {}
 
     def request(
         self,
@@ -120,12 +126,18 @@ class Agent:
             )[:DESIRED_MOST],
             intervals=intervals,
             hardware=hardware,
+            volumes=self._observed_volumes(),
             problem=self._problem,
             usage=usage,
             incidents=tuple(incidents),
         )
 
-    def apply(self, reply: SyncReply, malformed: Sequence[Malformed] = ()) -> None:
+    def apply(
+        self,
+        reply: SyncReply,
+        malformed: Sequence[Malformed] = (),
+        malformed_volumes: Sequence[Malformed] = (),
+    ) -> None:
         """Take over what the marketplace desires.
 
         What is ``malformed`` is desired too, only nobody can say how.
@@ -141,6 +153,8 @@ class Agent:
             for desired in reply.desired
             if desired.registry_login is not None
         }
+        # Before the placements: a new one may come with its volume.
+        self._desire_volumes(reply, malformed_volumes)
         for desired in reply.desired:
             if known.pop(desired.placement_id, None) is None:
                 self._accept(desired)
@@ -156,11 +170,22 @@ class Agent:
             nonce=reply.nonce,
             revision=str(reply.revision),
             validators="\n".join(reply.validators),
+            gateways="\n".join(reply.gateways),
         )
 
     def validators(self) -> tuple[str, ...]:
         """Return the public keys of the validators that may log in."""
         return tuple(self._journal.fact("validators").splitlines())
+
+    def is_idle(self) -> bool:
+        """Say whether nothing is about to start."""
+        busy = (ObservedState.ACCEPTED, ObservedState.PREPARING)
+        return not any(one.state in busy for one in self._journal.placements().values())
+
+    def tend(self) -> None:
+        """Make and remove volumes; what fails is tried again at the next call."""
+        if self._volumes is not None and self._volumes.converge():
+            self.changed()
 
     def cores_free(self) -> tuple[int, ...]:
         """Return the cores that no placement holds."""
@@ -193,10 +218,13 @@ class Agent:
         self._counting.saw_running(self._containers, nonce=nonce)
         traces = self._runtime.traces()
         # The journal is read last: what is there was journalled before it was made.
-        actions = reconcile(
-            journal=self._journal.placements(), containers=self._containers, traces=traces
+        placements = self._journal.placements()
+        actions = reconcile(journal=placements, containers=self._containers, traces=traces)
+        return tuple(
+            action
+            for action in actions
+            if self._retries.is_due(action) and not self._waits_for_login(action, placements)
         )
-        return tuple(action for action in actions if self._retries.is_due(action))
 
     def perform(self, action: Action) -> bool:
         """Do one action and say whether it is done; it may block.
@@ -227,6 +255,33 @@ class Agent:
                 self._steps.give_up(placement.placement_id, "lease_ended", message)
         for action in self.plan():
             self.perform(action)
+
+    def _waits_for_login(self, action: Action, placements: Mapping[UUID, Placement]) -> bool:
+        """Say whether its image is a private one and an agent before this one had the log-in."""
+        placement = placements.get(action.placement_id)
+        return (
+            action.step is Step.FETCH
+            and placement is not None
+            and placement.needs_login
+            and action.placement_id not in self._steps.logins
+        )
+
+    def _desire_volumes(self, reply: SyncReply, malformed: Sequence[Malformed]) -> None:
+        if self._volumes is None:
+            return
+        # Of those that are here already, what was desired before goes on: silence removes nothing.
+        here = {one.volume_id for one in self._volumes.observed()}
+        self._malformed_volumes = {one.id: one.problem for one in malformed if one.id not in here}
+        free_bytes = self._acceptance.disk_bytes_free(self._journal)
+        self._volumes.desire(reply.volumes, free_bytes=free_bytes)
+
+    def _observed_volumes(self) -> tuple[ObservedVolume, ...]:
+        known = () if self._volumes is None else self._volumes.observed()
+        refused = (
+            ObservedVolume(volume_id=one, state=VolumeState.REFUSED, problem=said)
+            for one, said in self._malformed_volumes.items()
+        )
+        return (*known, *refused)[:DESIRED_MOST]
 
     def _set_aside(
         self, malformed: Sequence[Malformed], known: dict[UUID, Placement]
@@ -287,6 +342,7 @@ class Agent:
             "want": Want.END if is_job and desired.want is Want.STOP else desired.want,
             "authorized_keys": desired.authorized_keys,
             "restarts": desired.restarts,
+            "needs_login": desired.registry_login is not None,
             "funded_until_boot_ms": self._clock.boot_ms() + desired.run_for_ms,
             "funded_until_wall_ms": self._clock.wall_ms() + desired.run_for_ms,
             "funded_boot_id": self._clock.boot_id(),

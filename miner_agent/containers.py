@@ -142,6 +142,26 @@ class Containers:
                 raise GpuUnavailable(str(error)) from error
             raise
 
+    def log(self, name: str, *, stream: str, bytes_most: int) -> bytes:
+        """Return the end of what a container said on ``stdout`` or ``stderr``."""
+        end = b""
+        try:
+            with answers():
+                told = self._engine.api.logs(
+                    name, stdout=stream == "stdout", stderr=stream == "stderr", stream=True
+                )
+                for chunk in told:
+                    end = (end + chunk)[-bytes_most:]
+        except NotFound:
+            return b""
+        return end
+
+    def address(self, name: str) -> str | None:
+        """Return a container's address in its network, None where it has none now."""
+        found = self._inspect(name)
+        networks = {} if found is None else found["NetworkSettings"]["Networks"]
+        return next((one["IPAddress"] for one in networks.values() if one["IPAddress"]), None)
+
     def stop(self, name: str) -> None:
         """Let a container end, by force if it takes long; one that is not there is fine."""
         try:

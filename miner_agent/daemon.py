@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 import logging
 import signal
+from collections.abc import Coroutine, Sequence
 
 from pydantic import TypeAdapter, ValidationError
 
 from miner_agent import VERSION, enrolment, firewall, heard, kernel_tables
 from miner_agent.access.door import Answers, NoAnswer, open_door
+from miner_agent.access.gateway import Gateways
 from miner_agent.access.proof import Proofs
 from miner_agent.agent import Agent
 from miner_agent.bandwidth import BandwidthFailed
@@ -19,6 +21,7 @@ from miner_agent.idle import Idle
 from miner_agent.machine import Machine
 from miner_agent.market import HttpMarket, MarketRefused, MarketUnreachable
 from miner_agent.metrics import Endpoint, Metrics
+from miner_agent.replicas import Replicas
 from miner_agent.route import local_address
 from miner_agent.supervisor import Supervisor
 from protocol.agent import EnrolmentToken, EnrolRequest
@@ -168,6 +171,7 @@ async def _serve(machine: Machine, engine: Engine, stop: asyncio.Event, *, ephem
             port=settings.control_port,
             host_key=machine.key_path,
             answers=_answers(machine, engine, agent, idle),
+            gateways=_gateways(machine.replicas(engine, journal)),
         )
         leaving.callback(door.close)
         # Nobody would make way for a placement while no agent runs.
@@ -187,7 +191,7 @@ async def _serve(machine: Machine, engine: Engine, stop: asyncio.Event, *, ephem
         metrics.show(usage=lambda: telemetry.newest, states=agent.states)
         _open_endpoint(metrics, settings.metrics, leaving)
         logger.info("agent runs")
-        await _work(supervisor, agent, stop)
+        await _work((supervisor.run(), machine.prepull(engine, agent).run()), agent, stop)
 
 
 def _open_endpoint(
@@ -217,9 +221,22 @@ def _answers(machine: Machine, engine: Engine, agent: Agent, idle: Idle) -> Answ
     return Answers(keys=agent.validators, facts=facts, proof=proofs.serve)
 
 
-async def _work(supervisor: Supervisor, agent: Agent, stop: asyncio.Event) -> None:
-    """Work until ``stop`` is set; a defect of the supervisor is raised."""
-    working = asyncio.create_task(supervisor.run())
+def _gateways(replicas: Replicas) -> Gateways:
+    async def replica(placement: str, port: int) -> tuple[str, int] | None:
+        try:
+            return await asyncio.to_thread(replicas.find, placement, port)
+        except (EngineUnavailable, EngineRefused) as error:
+            logger.warning("replica not found", extra={"error": str(error)})
+            return None
+
+    return Gateways(keys=replicas.gateways, replica=replica)
+
+
+async def _work(
+    parts: Sequence[Coroutine[None, None, None]], agent: Agent, stop: asyncio.Event
+) -> None:
+    """Work until ``stop`` is set; a defect of a part is raised."""
+    working = asyncio.create_task(_together(parts))
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -230,3 +247,9 @@ async def _work(supervisor: Supervisor, agent: Agent, stop: asyncio.Event) -> No
         for task in (working, stopping):
             task.cancel()
         await asyncio.gather(working, stopping, return_exceptions=True)
+
+
+async def _together(parts: Sequence[Coroutine[None, None, None]]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for part in parts:
+            group.create_task(part)

@@ -11,6 +11,7 @@ from uuid import UUID
 from miner_agent.access import kit
 from miner_agent.access.rental import Doors
 from miner_agent.bandwidth import BandwidthFailed
+from miner_agent.belongings import Belongings
 from miner_agent.containers import Containers, Made
 from miner_agent.disk import DiskFailed, Disks
 from miner_agent.domain.container_spec import (
@@ -25,10 +26,11 @@ from miner_agent.domain.generation import Generation
 from miner_agent.domain.image import Image
 from miner_agent.domain.placement import Placement
 from miner_agent.domain.reconcile import Container
+from miner_agent.domain.resources import disk_bytes
 from miner_agent.engine import EngineRefused
 from miner_agent.gpu_access import GpuDoor, GpuUnavailable
 from miner_agent.images import ImagePullFailed, Images, ImageUnknown
-from miner_agent.runtime import CannotRun, Running
+from miner_agent.runtime import CannotRun, Collected, Running
 from protocol.agent import RegistryLogin
 from protocol.workload import PlacementKind, Workload
 
@@ -36,6 +38,8 @@ from protocol.workload import PlacementKind, Workload
 STARTS_MOST = 8
 #: networks kept for the next rental: making one takes longer than anything else Docker does
 POOL_NETWORKS = 4
+#: of what a job said on each of its two outputs, the end of it
+LOG_BYTES_MOST = 64 << 10
 #: what Docker said is the host's business
 NO_GPU = "This machine could not hand out its GPUs: rent another one; its host has to look."
 
@@ -59,6 +63,7 @@ class DockerRuntime:
         bind_address: str,
         open_files_most: int,
         gpus: GpuDoor,
+        belongings: Belongings,
         dns: tuple[str, ...] = (),
         guard: Callable[[], None] | None = None,
         allow_unisolated: bool = False,
@@ -76,6 +81,7 @@ class DockerRuntime:
         self._bind_address = bind_address
         self._open_files_most = open_files_most
         self._gpus = gpus
+        self._belongings = belongings
         self._dns = dns
         #: puts the firewall's rules in force; None where this process cannot
         self._guard = guard
@@ -96,9 +102,10 @@ class DockerRuntime:
         return self._engine.find(container_name(placement_id, generation))
 
     def traces(self) -> Mapping[UUID, Collection[int]]:
-        """Return the placements that have a door's directory or a disk."""
-        doors: dict[UUID, Collection[int]] = dict.fromkeys(self._doors.traces(), ())
-        return doors | (self._disks.traces() if self._disks is not None else {})
+        """Return the placements that have a door's directory, a job's files or a disk."""
+        folders = self._doors.traces() | self._belongings.traces()
+        found: dict[UUID, Collection[int]] = dict.fromkeys(folders, ())
+        return found | (self._disks.traces() if self._disks is not None else {})
 
     def fetch(
         self,
@@ -107,7 +114,7 @@ class DockerRuntime:
         login: RegistryLogin | None,
         progress: Callable[[str], None],
     ) -> Image:
-        """Return the image of what is to run, fetching it first where it is not here."""
+        """Return the image of what is to run, after it and a job's inputs are here."""
         workload = placement.workload
         self._check_runtime(workload)
         # Outside of the few starts: a slow registry may keep an image back for long.
@@ -120,6 +127,7 @@ class DockerRuntime:
             )
         if not (workload.command or image.entrypoint or image.command) and not has_door(workload):
             raise CannotRun("workload_refused", "Its image names no command: name one.")
+        self._belongings.fetch(placement.placement_id, workload, progress=progress)
         progress("starting")
         return image
 
@@ -142,7 +150,7 @@ class DockerRuntime:
                     placement.placement_id,
                     generation.disk,
                     upper=made.upper,
-                    size=generation.workload.resources.hard_disk.capacity,
+                    size=disk_bytes(generation.workload),
                 )
 
     def start(self, placement: Placement, generation: Generation) -> Running:
@@ -154,9 +162,17 @@ class DockerRuntime:
             if not _is_started(found, generation.workload):
                 self._write_door(placement, generation)
                 self._connect(generation)
+                disk = None
                 made = self._engine.made(name)
                 if self._disks is not None and made is not None and made.upper is not None:
                     self._disks.mount(placement_id, generation.disk, upper=made.upper)
+                    disk = Path(made.upper).parent
+                self._belongings.mount(
+                    placement_id,
+                    generation.workload,
+                    root_inside=self._engine.root_inside(),
+                    disk=disk,
+                )
                 # The engine may have come after the agent, and somebody may have flushed the rules.
                 if self._guard is not None:
                     self._guard()
@@ -176,8 +192,22 @@ class DockerRuntime:
         """Write the authorized keys; sshd reads them at the next login."""
         self._doors.rekey(placement.placement_id, placement.authorized_keys)
 
-    def collect(self, placement: Placement) -> None:
-        """Take what an ended job leaves behind, before it is removed."""
+    def collect(self, placement: Placement, *, goes_on: Callable[[], None]) -> Collected:
+        """Store what an ended job left, and the ends of what it said."""
+        if placement.current is None:
+            return Collected(())
+        name = container_name(placement.placement_id, placement.current.number)
+        logs = tuple(
+            self._engine.log(name, stream=stream, bytes_most=LOG_BYTES_MOST)
+            for stream in ("stdout", "stderr")
+        )
+        return self._belongings.collect(
+            placement.placement_id, placement.current.workload, logs=logs, goes_on=goes_on
+        )
+
+    def address(self, placement_id: UUID, generation: int) -> str | None:
+        """Return the container's address in its network."""
+        return self._engine.address(container_name(placement_id, generation))
 
     def tidy(self, placement_id: UUID, *, kept: Collection[Generation]) -> None:
         """Remove the other containers, each without the disk that is kept, then the other disks."""
@@ -192,6 +222,8 @@ class DockerRuntime:
             self._engine.remove(container_id)
         if self._disks is not None:
             self._disks.remove(placement_id, kept=disks)
+        workloads = [generation.workload for generation in kept]
+        self._belongings.tidy(placement_id, kept=workloads)
         references = {generation.workload.image for generation in kept}
         if len(references) == 1:
             self._images.settle(placement_id, references.pop())
@@ -200,6 +232,7 @@ class DockerRuntime:
         """Remove the containers first, for they use the others; the door's files last."""
         for container_id in self._engine.made_for(placement_id):
             self._engine.remove(container_id)
+        self._belongings.remove(placement_id)
         if self._disks is not None:
             self._disks.remove(placement_id)
         self._doors.remove(placement_id)
@@ -212,10 +245,11 @@ class DockerRuntime:
         self._engine.disconnect(slots_kept=POOL_NETWORKS, slots_used=slots_used)
 
     def remove_all(self) -> None:
-        """Remove every container, disk, door, network and image made or fetched here."""
+        """Remove every container, disk, volume, door, network and image made or fetched here."""
         containers = {container.placement_id for container in self.containers()}
         for placement_id in containers | set(self.traces()):
             self.remove(placement_id)
+        self._belongings.remove_all()
         self._images.remove_unused()
         self._engine.disconnect(slots_kept=0, slots_used=frozenset())
 
@@ -240,6 +274,9 @@ class DockerRuntime:
     def _make(self, placement: Placement, generation: Generation) -> Made:
         placement_id = placement.placement_id
         self._doors.write_files(placement_id)
+        mounts = self._belongings.mounts(
+            placement_id, generation.workload, root_inside=self._engine.root_inside()
+        )
         place = Place(
             machine=self._machine,
             network=self._connect(generation),
@@ -249,6 +286,8 @@ class DockerRuntime:
             open_files_most=self._open_files_most,
             dns=self._dns,
             gpus=self._gpus.open(generation.gpu_uuids),
+            read_only=mounts.read_only,
+            writable=mounts.writable,
         )
         spec = container_spec(placement_id=placement_id, generation=generation, place=place)
         return self._engine.make(spec, placement_id=placement_id, generation=generation.number)

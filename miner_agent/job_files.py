@@ -5,13 +5,13 @@ import logging
 import shutil
 import stat
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
 
 from miner_agent import loops, outputs
 from miner_agent.outputs import Output, OutputsRefused
+from miner_agent.runtime import Collected
 from miner_agent.transfers import Transfers
 from protocol.agent import Problem
 from protocol.workload import OUTPUTS_MOST, JobFile
@@ -21,14 +21,6 @@ LOGS = (".stdout", ".stderr")
 INPUT, OUTPUT, PART = "input", "output", "part"
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Collected:
-    """What a job left, stored by the marketplace already; a problem where it left too much."""
-
-    outputs: tuple[JobFile, ...]
-    problem: Problem | None = None
 
 
 class JobFiles:

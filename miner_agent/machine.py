@@ -14,6 +14,7 @@ from miner_agent.acceptance import Acceptance
 from miner_agent.access import kit
 from miner_agent.access.rental import Doors
 from miner_agent.agent import Agent
+from miner_agent.belongings import Belongings
 from miner_agent.clock import MachineClock
 from miner_agent.containers import Containers
 from miner_agent.disk import Disks
@@ -30,11 +31,16 @@ from miner_agent.idle_container import DockerIdleContainer
 from miner_agent.image_book import ImageBook
 from miner_agent.images import Images
 from miner_agent.incident_journal import IncidentJournal
+from miner_agent.job_files import JobFiles
 from miner_agent.journal import Journal
 from miner_agent.keys import make_private_key, read_private_key
 from miner_agent.mps import Mps
+from miner_agent.prepull import Prepull
+from miner_agent.replicas import Replicas
 from miner_agent.settings import Settings, open_files_most
 from miner_agent.telemetry import Telemetry
+from miner_agent.transfers import HttpTransfers
+from miner_agent.volumes import Volumes
 from protocol.hardware import Gpu, Hardware
 from protocol.signing import public_key_of
 
@@ -60,6 +66,8 @@ class Machine:
         self.settings = settings
         self.clock = MachineClock()
         self.key_path = settings.home / "machine_key"
+        self._images: Images | None = None
+        self._volumes: Volumes | None = None
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -186,13 +194,39 @@ class Machine:
         return 1 if mps.missing() else self.settings.gpu_slots
 
     def images(self, engine: Engine) -> Images:
-        """Return the images of this machine's placements."""
-        return Images(
-            engine=engine,
-            book=ImageBook(self.settings.home / JOURNAL),
-            machine=self.name(),
-            allowed=self.settings.images,
-            bytes_most=self.settings.images_bytes,
+        """Return the images of this machine's placements; everybody has the same ones."""
+        if self._images is None:
+            self._images = Images(
+                engine=engine,
+                book=ImageBook(self.settings.home / JOURNAL),
+                machine=self.name(),
+                allowed=self.settings.images,
+                bytes_most=self.settings.images_bytes,
+            )
+        return self._images
+
+    def volumes(self) -> Volumes:
+        """Return the volumes of this machine; everybody has the same ones."""
+        if self._volumes is None:
+            path = self.settings.home / JOURNAL
+            self._volumes = Volumes(path=path, directory=self.settings.home / "volumes")
+        return self._volumes
+
+    def belongings(self) -> Belongings:
+        """Return what placements have beside their disks."""
+        transfers = HttpTransfers(
+            url=self.settings.marketplace_url, key=self.key(), clock=self.clock
+        )
+        job_files = JobFiles(self.settings.home / "jobs", transfers=transfers)
+        return Belongings(volumes=self.volumes(), job_files=job_files)
+
+    def prepull(self, engine: Engine, agent: Agent) -> Prepull:
+        """Return what fetches images before anybody asks for them."""
+        return Prepull(
+            images=self.images(engine),
+            references=self.settings.prepull,
+            is_idle=agent.is_idle,
+            is_leaving=lambda: agent.stopping,
         )
 
     def units(self) -> tuple[Gpu, ...]:
@@ -227,6 +261,7 @@ class Machine:
             bind_address=self.settings.bind_address,
             open_files_most=open_files_most(),
             gpus=GpuDoor(engine, mps=self.mps(), units=self.units),
+            belongings=self.belongings(),
             dns=self.settings.dns,
             guard=before_start,
             allow_unisolated=self.settings.allow_unisolated,
@@ -265,8 +300,13 @@ class Machine:
             cores=self.cores(),
             memory_bytes=self.memory_bytes(),
             disk_bytes=self.disk_bytes(engine),
+            volumes_bytes=self.volumes().reserved_bytes,
             gpu_uuids=lambda: frozenset(unit.uuid for unit in self.units()),
         )
+
+    def replicas(self, engine: Engine, journal: Journal) -> Replicas:
+        """Return what gateways may reach here."""
+        return Replicas(journal=journal, runtime=self.runtime(engine, self.settings.home))
 
     def agent(
         self, engine: Engine, journal: Journal, kit_path: Path, idle: Idle | None = None
@@ -279,6 +319,7 @@ class Machine:
             clock=self.clock,
             key=self.key(),
             acceptance=self.acceptance(engine),
+            volumes=self.volumes(),
         )
 
     def clear(self, engine: Engine, agent: Agent) -> None:

@@ -43,7 +43,12 @@ class Prepull:
         await asyncio.to_thread(self.begin)
         while self._waiting:
             pause_s = LOOK_S
-            if self._is_idle() and not await asyncio.to_thread(self.fetch_next):
+            try:
+                if self._is_idle() and not await asyncio.to_thread(self.fetch_next):
+                    pause_s = RETRY_S
+            except Exception:
+                # What is only convenient must not end what renters pay for.
+                logger.exception("image prepull crashed")
                 pause_s = RETRY_S
             await asyncio.sleep(pause_s if self._waiting else 0)
 

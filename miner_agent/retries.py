@@ -3,6 +3,7 @@
 import logging
 
 from miner_agent.clock import Clock
+from miner_agent.command import CommandFailed
 from miner_agent.containers import PortTaken
 from miner_agent.disk import DiskFailed
 from miner_agent.domain import backoff
@@ -10,7 +11,9 @@ from miner_agent.domain.placement import Placement
 from miner_agent.domain.reconcile import STARTS, Action, Step
 from miner_agent.engine import EngineRefused, EngineUnavailable
 from miner_agent.journal import NoSuchPlacement
+from miner_agent.market import MarketRefused, MarketUnreachable
 from miner_agent.runtime import CannotRun
+from miner_agent.transfers import BlobBroken
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +28,10 @@ EXPECTED = (
     DiskFailed,
     EngineRefused,
     EngineUnavailable,
+    BlobBroken,
+    CommandFailed,
+    MarketRefused,
+    MarketUnreachable,
     NoSuchPlacement,
     PortMoved,
     PortTaken,

@@ -9,7 +9,8 @@ from miner_agent.domain.generation import Generation
 from miner_agent.domain.image import Image
 from miner_agent.domain.placement import Placement
 from miner_agent.domain.reconcile import Container
-from protocol.agent import RegistryLogin
+from protocol.agent import Problem, RegistryLogin
+from protocol.workload import JobFile
 
 
 class CannotRun(Exception):
@@ -26,6 +27,14 @@ class Running:
 
     token: str
     host_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What a job left, stored by the marketplace already; a problem where it left too much."""
+
+    outputs: tuple[JobFile, ...]
+    problem: Problem | None = None
 
 
 class Runtime(Protocol):
@@ -50,9 +59,9 @@ class Runtime(Protocol):
         login: RegistryLogin | None,
         progress: Callable[[str], None],
     ) -> Image:
-        """Return the image of what is to run, fetching it first where it is not here.
+        """Return the image of what is to run, fetching it and a job's inputs where missing.
 
-        :raises CannotRun: when it cannot be had.
+        :raises CannotRun: when they cannot be had.
         """
         ...
 
@@ -81,8 +90,15 @@ class Runtime(Protocol):
         """Let exactly the placement's authorized keys in."""
         ...
 
-    def collect(self, placement: Placement) -> None:
-        """Take what an ended job leaves behind, before it is removed."""
+    def collect(self, placement: Placement, *, goes_on: Callable[[], None]) -> Collected:
+        """Take what an ended job leaves behind, before it is removed; ``goes_on`` may end it.
+
+        :raises MarketRefused: when the marketplace does not take it.
+        """
+        ...
+
+    def address(self, placement_id: UUID, generation: int) -> str | None:
+        """Return where a container's ports are reached from this machine; None: it has no place."""
         ...
 
     def tidy(self, placement_id: UUID, *, kept: Collection[Generation]) -> None:

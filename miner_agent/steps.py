@@ -21,6 +21,7 @@ from miner_agent.domain.placement import (
 )
 from miner_agent.domain.reconcile import STARTS, Action, Container, Step, is_same_run
 from miner_agent.journal import Journal
+from miner_agent.market import MarketRefused
 from miner_agent.retries import PortMoved, reason
 from miner_agent.runtime import CannotRun, Runtime
 from protocol.agent import ObservedState, Problem, RegistryLogin, Want
@@ -237,9 +238,26 @@ class Steps:
             changes["problem"] = Problem(code="job_interrupted", message=message)
         collecting = self._journal.change(placement.placement_id, **changes)
         self._changed()
+        left: dict[str, object] = {}
         if collecting.problem is None:
-            self._runtime.collect(collecting)
-        self._journal.change(placement.placement_id, want=Want.END)
+            left = self._collect(collecting)
+        self._journal.change(placement.placement_id, want=Want.END, **left)
+
+    def _collect(self, placement: Placement) -> dict[str, object]:
+        """Return what a job left, or why it cannot be had."""
+        try:
+            collected = self._runtime.collect(
+                placement, goes_on=lambda: self._refuse_ended(placement)
+            )
+        except MarketRefused as error:
+            message = f"The marketplace does not take its outputs: {error}"[:1000]
+            return {"problem": Problem(code="outputs_refused", message=message)}
+        return {"outputs": collected.outputs, "problem": collected.problem}
+
+    def _refuse_ended(self, placement: Placement) -> None:
+        found = self._journal.find(placement.placement_id)
+        if self._is_stopping() or found is None or found.want is Want.END:
+            raise Interrupted
 
     def _tidy(self, placement: Placement) -> None:
         parts = (placement.current, placement.coming)

@@ -13,12 +13,12 @@ from uuid import UUID
 from miner_agent.agent import Agent, StaleReply
 from miner_agent.domain.backoff import delay_ms
 from miner_agent.domain.placement import fingerprint
-from miner_agent.domain.reconcile import STARTS, Action
+from miner_agent.domain.reconcile import STARTS, Action, Step
 from miner_agent.domain.reply import Heard
 from miner_agent.engine import EngineRefused, EngineUnavailable
 from miner_agent.market import Market, MarketRefused, MarketUnreachable
 from miner_agent.metrics import Metrics
-from protocol.agent import SYNC_HOLD_S_MAX, Problem, SyncRequest
+from protocol.agent import SYNC_HOLD_S_MAX, SyncRequest
 from protocol.hardware import Hardware
 from protocol.usage import USAGE_EVERY_S, Incident, Usage
 
@@ -27,8 +27,12 @@ logger = logging.getLogger(__name__)
 #: how often the machine is looked at when nothing calls for it
 LOOK_S = 2.0
 HARDWARE_S = 300.0
+#: and at the volumes
+TEND_S = 10.0
 #: more placements than a machine has; each start may wait long for its image
 STARTING_MOST = 1024
+#: what may wait long for somebody else: a registry, the marketplace
+LONG = (*STARTS, Step.FINISH)
 #: what ends or changes has workers of its own: nobody's slow image may keep a rental from its end
 OTHERS_MOST = 4
 #: with some left for looking, counting and talking
@@ -84,6 +88,7 @@ class Supervisor:
         self._told: Hardware | None = None
         self._changed = asyncio.Event()
         self._work = asyncio.Event()
+        self._tending = asyncio.Event()
         self._busy: dict[tuple[UUID, bool], asyncio.Task[None]] = {}
         #: nobody's start waits here: what Docker does at once is limited where it is asked
         self._starters = ThreadPoolExecutor(STARTING_MOST)
@@ -98,6 +103,7 @@ class Supervisor:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._sync_for_ever())
                 group.create_task(self._work_for_ever())
+                group.create_task(self._tend_for_ever())
                 for chore in self._chores:
                     group.create_task(self._do_for_ever(chore))
         finally:
@@ -126,7 +132,9 @@ class Supervisor:
                     # At once: an interval needs the newest nonce to be worth money.
                     hold_s = 0
                     continue
-                await asyncio.to_thread(self._agent.apply, heard.reply, heard.placements)
+                await asyncio.to_thread(
+                    self._agent.apply, heard.reply, heard.placements, heard.volumes
+                )
                 await asyncio.to_thread(self._heard)
                 if self._telemetry is not None:
                     await asyncio.to_thread(self._telemetry.told, request.incidents)
@@ -142,6 +150,7 @@ class Supervisor:
                 continue
             failures, hold_s = 0, SYNC_HOLD_S_MAX
             self._work.set()
+            self._tending.set()
 
     async def _request(self, hold_s: int, hardware: Hardware | None) -> SyncRequest:
         if self._telemetry is None:
@@ -211,6 +220,18 @@ class Supervisor:
                 async with asyncio.timeout(pause_s):
                     await self._work.wait()
 
+    async def _tend_for_ever(self) -> None:
+        while True:
+            self._tending.clear()
+            try:
+                await asyncio.to_thread(self._agent.tend)
+            except Exception:
+                # One volume's defect must not take the placements down.
+                logger.exception("volumes not tended")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TEND_S):
+                    await self._tending.wait()
+
     def _start(self, action: Action) -> None:
         """Start the action unless the placement is being worked on: then the next look decides."""
         lane = (action.placement_id, action.beside)
@@ -220,7 +241,7 @@ class Supervisor:
     async def _perform(self, action: Action) -> None:
         began, done = time.monotonic(), False
         try:
-            if action.step in STARTS:
+            if action.step in LONG:
                 loop = asyncio.get_running_loop()
                 done = await loop.run_in_executor(self._starters, self._agent.perform, action)
             else:
@@ -237,9 +258,10 @@ class Supervisor:
             self._work.set()
 
 
-def _told(request: SyncRequest) -> tuple[str, int, Problem | None]:
+def _told(request: SyncRequest) -> tuple[object, ...]:
     """Return what a held call has to be given up for when it changes."""
-    return fingerprint(request.placements), len(request.intervals), request.problem
+    placements = fingerprint(request.placements)
+    return placements, len(request.intervals), request.volumes, request.problem
 
 
 def _wake(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:

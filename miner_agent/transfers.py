@@ -13,7 +13,14 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from miner_agent.clock import Clock
-from miner_agent.market import CONNECT_DEADLINE_S, MarketUnreachable, refusal_of, signed_headers
+from miner_agent.market import (
+    CLOCK_SKEW,
+    CONNECT_DEADLINE_S,
+    MarketRefused,
+    MarketUnreachable,
+    refusal_of,
+    signed_headers,
+)
 from protocol.paths import AGENT_BLOB, AGENT_PLACEMENT_BLOB
 
 #: a transfer of which nothing is heard for so long is over
@@ -23,6 +30,7 @@ SLOWEST_BYTES_S = 100_000
 LEAST_S = 120.0
 CHUNK_BYTES = 1 << 18
 REFUSAL_BYTES_MOST = 64 << 10
+BUSY, TOO_MANY = 500, 429
 NOTHING = hashlib.sha256(b"").hexdigest()
 
 
@@ -156,4 +164,9 @@ def _refuse_unless_good(response: httpx.Response) -> None:
         answer += chunk
         if len(answer) > REFUSAL_BYTES_MOST:
             break
-    raise refusal_of(response.status_code, answer)
+    refusal = refusal_of(response.status_code, answer)
+    busy = response.status_code >= BUSY or response.status_code == TOO_MANY
+    if isinstance(refusal, MarketRefused) and (busy or refusal.code == CLOCK_SKEW):
+        # That passes, and the file is wanted then too.
+        raise MarketUnreachable(str(refusal))
+    raise refusal

@@ -1,6 +1,7 @@
 """This will say whether a machine can take a workload at all, however much room it has."""
 
 from miner_agent.domain.placement import Placement, keeps_disk
+from miner_agent.domain.resources import disk_bytes
 from protocol.agent import DesiredPlacement, Want
 
 
@@ -25,6 +26,8 @@ def check_fit(desired: DesiredPlacement) -> None:
         raise Unfit("workload_refused", "It cannot run without a CPU core: ask for one.")
     if resources.hard_disk.capacity < 1:
         raise Unfit("workload_refused", "It cannot run without a disk: ask for some.")
+    if disk_bytes(desired.workload) < 1:
+        raise Unfit("workload_refused", "Its inputs fill its disk: ask for a larger one.")
     if desired.want is not Want.RUN:
         # What is stopped has given its GPUs back.
         return

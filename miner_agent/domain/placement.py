@@ -16,7 +16,7 @@ from protocol.agent import (
 )
 from protocol.message import Message
 from protocol.receipts import GENESIS
-from protocol.workload import DOOR_PORT, PlacementKind, Workload
+from protocol.workload import DOOR_PORT, JobFile, PlacementKind, Workload
 
 #: a container that dies more often within the time is not started again
 DEATHS_MOST = 5
@@ -85,6 +85,10 @@ class Placement(Message):
     #: when its container died unasked, in ms of the wall clock; only what ``dies_too_often`` needs
     died_wall_ms: tuple[int, ...] = ()
     exit_code: int | None = None
+    #: what a job left, stored by the marketplace already
+    outputs: tuple[JobFile, ...] = ()
+    #: only who logs in may fetch its image; the log-in itself is never written down
+    needs_login: bool = False
     #: when the funded time ends; the clock since boot counts while ``funded_boot_id`` is this boot
     funded_until_boot_ms: int = 0
     funded_until_wall_ms: int = 0
@@ -199,6 +203,7 @@ def report(placement: Placement, *, boot_id: str, boot_ms: int) -> ObservedPlace
         ssh_port=made.ports.get(DOOR_PORT) if shown else None,
         ssh_host_key=placement.host_key if shown else None,
         exit_code=placement.exit_code,
+        outputs=placement.outputs,
         ports=tuple(
             PublishedPort(inside=inside, outside=outside)
             for inside, outside in sorted(made.ports.items())

@@ -3,6 +3,8 @@
 from collections.abc import Collection, Sequence
 from ipaddress import IPv4Network
 
+from protocol.workload import Workload
+
 #: a slot's network: gateway, one container, room for nothing else
 SLOT_PREFIX = 29
 
@@ -57,3 +59,12 @@ def check_bytes(what: str, *, asked: int, free: int) -> None:
     """
     if asked > free:
         raise NoCapacity(f"{asked} bytes of {what} were asked for and {max(0, free)} are free.")
+
+
+def disk_bytes(workload: Workload) -> int:
+    """Return the size of its own disk: a job's inputs lie beside it, and are a part of its share.
+
+    It is 0 or less where nothing is left.
+    """
+    inputs = sum(file.size_bytes for file in workload.inputs)
+    return workload.resources.hard_disk.capacity - inputs

@@ -81,6 +81,9 @@ class Host:
         self.process = None
         return status
 
+    def kill(self) -> None:
+        self.stop(signal.SIGKILL)
+
     def desire(self, **changes: object) -> DesiredPlacement:
         """Ask for 1 CPU, 128 MiB and 64 MiB of disk and return what was asked."""
         wanted: dict[str, object] = {
@@ -96,6 +99,10 @@ class Host:
             "ports": (),
             "http_port": None,
             "runtime": "",
+            "volumes": (),
+            "inputs": (),
+            "outputs_bytes_max": 0,
+            "registry_login": None,
         }
         wanted.update(changes)
         placement = DesiredPlacement(
@@ -109,6 +116,9 @@ class Host:
                 ports=wanted["ports"],
                 http_port=wanted["http_port"],
                 runtime=wanted["runtime"],
+                volumes=wanted["volumes"],
+                inputs=wanted["inputs"],
+                outputs_bytes_max=wanted["outputs_bytes_max"],
                 resources=Resources.of(
                     cpus=int(str(wanted["cpus"])),
                     ram_bytes=int(str(wanted["ram_bytes"])),
@@ -119,6 +129,7 @@ class Host:
             gpu_uuids=wanted["gpu_uuids"],
             authorized_keys=(self.key.with_suffix(".pub").read_text().strip(),),
             run_for_ms=int(str(wanted["run_for_ms"])),
+            registry_login=wanted["registry_login"],
         )
         self.market.want(placement)
         return placement

@@ -13,6 +13,7 @@ from protocol.agent import (
     EnrolRequest,
     ObservedPlacement,
     ObservedState,
+    ObservedVolume,
     Problem,
     SyncReply,
     SyncRequest,
@@ -29,7 +30,7 @@ from protocol.paths import (
 from protocol.receipts import SignedInterval, check_next
 from protocol.signing import request_bytes, verify
 from protocol.usage import Incident, Usage
-from protocol.workload import JobFile
+from protocol.workload import DesiredVolume, JobFile, VolumeState
 
 TOKEN = "one-time-token"
 SYNC_HOLD_S = 25
@@ -61,6 +62,12 @@ class LoopbackMarket:
         #: files of jobs by their sha256, and those that each placement left
         self.blobs: dict[str, bytes] = {}
         self.left: dict[str, dict[str, bytes]] = {}
+        #: False: it has no room for them now
+        self.keeps_outputs = True
+        self.refused_outputs = 0
+        self.volumes: dict[UUID, DesiredVolume] = {}
+        self.observed_volumes: dict[UUID, ObservedVolume] = {}
+        self.gateways: tuple[str, ...] = ()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -91,6 +98,26 @@ class LoopbackMarket:
     def admit(self, *keys: str) -> None:
         with self.changed:
             self.validators = keys
+            self._raise_revision()
+
+    def keep(self, volume: DesiredVolume) -> None:
+        with self.changed:
+            self.volumes[volume.volume_id] = volume
+            self._raise_revision()
+
+    def wait_for_volume(self, volume_id: UUID, state: VolumeState | None) -> None:
+        """Wait until the volume is seen in this state, None: told of no more."""
+
+        def is_there() -> bool:
+            seen = self.observed_volumes.get(volume_id)
+            return (None if seen is None else seen.state) is state
+
+        self.wait_until(is_there)
+
+    def open_to(self, *keys: str) -> None:
+        """Let these gateways reach replicas."""
+        with self.changed:
+            self.gateways = keys
             self._raise_revision()
 
     def wait_for(self, placement_id: UUID, state: ObservedState, *, deadline_s: float = 30):
@@ -132,6 +159,7 @@ class LoopbackMarket:
                 states = self.history.setdefault(placement.placement_id, [])
                 if not states or states[-1] is not placement.state:
                     states.append(placement.state)
+            self.observed_volumes = {one.volume_id: one for one in request.volumes}
             self.changed.notify_all()
             hold_s = min(request.hold_s, SYNC_HOLD_S)
             self.changed.wait_for(lambda: self.revision > request.revision, hold_s)
@@ -141,6 +169,8 @@ class LoopbackMarket:
                 revision=self.revision,
                 desired=tuple(self._with_sequence(one) for one in self.desired.values()),
                 validators=self.validators,
+                volumes=tuple(self.volumes.values()),
+                gateways=self.gateways,
             )
         return 200, reply.model_dump_json().encode()
 
@@ -177,6 +207,11 @@ class LoopbackMarket:
             return 200, self.blobs[digest]
         if hashlib.sha256(body).hexdigest() != digest:
             return 422, _problem(422, "digest_differs", "These bytes have another sha256.")
+        if not self.keeps_outputs:
+            with self.changed:
+                self.refused_outputs += 1
+                self.changed.notify_all()
+            return 503, _problem(503, "unavailable", "There is no room.")
         placement_id = path.removeprefix(f"{AGENT_API}/placements/").partition("/")[0]
         self.left.setdefault(placement_id, {})[digest] = body
         return 204, b""

@@ -30,6 +30,7 @@ class Registry:
         self.manifests: dict[str, bytes] = {}
         #: every path that was asked for
         self.asked: list[str] = []
+        self.login = LOGIN
         #: every log-in that was shown
         self.shown: set[str] = set()
         self.inside_status = 404
@@ -84,9 +85,9 @@ class Registry:
         """Return status, content type and body."""
         self.asked.append(path)
         self.shown.add(login)
-        given = base64.b64encode(":".join(LOGIN).encode()).decode()
+        given = base64.b64encode(":".join(self.login).encode()).decode()
         wanted = f"Bearer {TOKEN}" if self.guard == "Bearer" else f"Basic {given}"
-        unknown = path.startswith("/v2/private/") and login != wanted
+        unknown = "/private/" in path and login != wanted
         if unknown or (path == "/v2/" and self.guard and not login):
             return 401, "application/json", _error("UNAUTHORIZED", "authentication required")
         if path.startswith("/token"):
