@@ -32,14 +32,12 @@ from miner_agent.gpu_access import GpuDoor, GpuUnavailable
 from miner_agent.images import ImagePullFailed, Images, ImageUnknown
 from miner_agent.runtime import CannotRun, Collected, Running
 from protocol.agent import RegistryLogin
-from protocol.workload import PlacementKind, Workload
+from protocol.workload import LOG_BYTES_MOST, PlacementKind, Workload
 
 #: dockerd serialises more starts than that
 STARTS_MOST = 8
 #: networks kept for the next rental: making one takes longer than anything else Docker does
 POOL_NETWORKS = 4
-#: of what a job said on each of its two outputs, the end of it
-LOG_BYTES_MOST = 64 << 10
 #: what Docker said is the host's business
 NO_GPU = "This machine could not hand out its GPUs: rent another one; its host has to look."
 

@@ -14,10 +14,8 @@ from miner_agent.outputs import Output, OutputsRefused
 from miner_agent.runtime import Collected
 from miner_agent.transfers import Transfers
 from protocol.agent import Problem
-from protocol.workload import OUTPUTS_MOST, JobFile
+from protocol.workload import LOG_FILES, OUTPUTS_MOST, JobFile
 
-#: what the job said, each the end of it
-LOGS = (".stdout", ".stderr")
 INPUT, OUTPUT, PART = "input", "output", "part"
 
 logger = logging.getLogger(__name__)
@@ -101,16 +99,16 @@ class JobFiles:
         """
         root, problem = self.output_folder(placement_id), None
         try:
-            files_most = OUTPUTS_MOST - len(LOGS)
+            files_most = OUTPUTS_MOST - len(LOG_FILES)
             found = outputs.find(root, files_most=files_most, bytes_most=bytes_most)
         except OutputsRefused as error:
             found, problem = (), Problem(code=error.code, message=str(error))
         stored = []
         for output in found:
-            if output.path not in LOGS:
+            if output.path not in LOG_FILES:
                 with outputs.opened(root, output) as file:
                     stored.append(self._store(placement_id, output, file, goes_on))
-        for path, content in zip(LOGS, logs, strict=True):
+        for path, content in zip(LOG_FILES, logs, strict=True):
             output = Output(path, len(content))
             stored.append(self._store(placement_id, output, io.BytesIO(content), goes_on))
         logger.info(

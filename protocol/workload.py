@@ -30,6 +30,9 @@ OUTPUTS_MOST = 1024
 HANDED_BYTES_MOST = 256 << 10
 #: where a job finds its inputs and leaves its outputs
 INPUT_FOLDER, OUTPUT_FOLDER = "/input", "/output"
+#: what a job said, sent back beside its outputs: of each the end, so much at most
+LOG_FILES = (".stdout", ".stderr")
+LOG_BYTES_MOST = 64 << 10
 #: what a volume may not cover: the machine's own mounts, and what makes a system
 RESERVED_FOLDERS = (
     "/.access",
@@ -131,7 +134,7 @@ class Workload(Message):
     http_port: Port | None = None
     #: what a job finds in /input; of jobs only
     inputs: Annotated[tuple[JobFile, ...], Field(max_length=INPUTS_MOST)] = ()
-    #: how much of /output a job may send back; of jobs only
+    #: how much of /output a job may send back, beside LOG_FILES; of jobs only
     outputs_bytes_max: Bytes = 0
     #: what starts the container, such as "runsc"; empty: what the host has chosen
     runtime: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$|^$")] = ""

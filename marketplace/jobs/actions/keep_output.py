@@ -10,7 +10,7 @@ from marketplace.domain.problem import Refused
 from marketplace.jobs import storage
 from marketplace.jobs.models import Blob, Job
 from marketplace.placements.actions import lock
-from protocol.workload import OUTPUTS_MOST, PlacementKind, Workload
+from protocol.workload import LOG_BYTES_MOST, LOG_FILES, OUTPUTS_MOST, PlacementKind, Workload
 
 #: how long a renter can fetch what a job left
 KEPT = timedelta(days=7)
@@ -88,7 +88,8 @@ def _job(machine_id: UUID, placement_id: UUID) -> Job:
 
 def _room(job: Job, *, but: str) -> int:
     """Return what the job may still leave beside ``but``, which is counted anew."""
-    most = Workload.model_validate(job.placement.workload).outputs_bytes_max
+    outputs_bytes_max = Workload.model_validate(job.placement.workload).outputs_bytes_max
+    most = outputs_bytes_max + len(LOG_FILES) * LOG_BYTES_MOST
     kept = Blob.objects.filter(placement_id=job.placement_id).exclude(digest=but)
     sizes = list(kept.values_list("size_bytes", flat=True))
     if len(sizes) >= OUTPUTS_MOST:

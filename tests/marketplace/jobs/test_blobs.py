@@ -14,7 +14,7 @@ from marketplace.jobs.actions import upload
 from marketplace.jobs.actions.forget_blobs import UNCLAIMED, forget_blobs
 from marketplace.jobs.models import Blob
 from protocol.agent import ObservedState
-from protocol.workload import JobFile
+from protocol.workload import LOG_BYTES_MOST, JobFile
 from tests.marketplace import scene
 from tests.marketplace.jobs.conftest import Site
 from tests.marketplace.rentals.market import Market
@@ -92,6 +92,9 @@ def test_a_machine_writes_for_its_own_live_jobs_only(site: Site, charlie: User) 
 
 def test_a_job_leaves_no_more_than_it_may(site: Site) -> None:
     job = site.started(outputs_bytes_max=10)
+    # What it said comes beside its outputs.
+    for said in (b"o" * LOG_BYTES_MOST, b"e" * LOG_BYTES_MOST):
+        assert site.put(job.placement_id, said).status_code == 204
     assert site.put(job.placement_id, b"123456").status_code == 204
     assert site.put(job.placement_id, b"123456").status_code == 204
     too_much = site.put(job.placement_id, b"78901")
