@@ -9,6 +9,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from marketplace.accounts.models import User
 from marketplace.rentals.models import Rental
+from marketplace.volumes.actions.claim import Asked
+from protocol.agent import ObservedState
 from tests.marketplace import scene
 from tests.marketplace.rentals.market import ALICES_KEY, Market
 
@@ -89,6 +91,42 @@ def test_a_person_rents_watches_it_live_and_ends_it(page: Page, market: Market) 
     expect(page.get_by_text("You ended it.")).to_be_visible()
     expect(page.get_by_role("link", name="Download receipts")).to_be_visible()
     expect(page.get_by_role("button", name="Extend")).to_be_hidden()
+
+
+def test_a_person_stops_starts_and_changes_what_runs(page: Page, market: Market) -> None:
+    sign_up(page)
+    add_key_and_money(page)
+    page.goto(f"/offers/{market.offer.id}/rent")
+    page.get_by_text("Ports, volumes and more").click()
+    page.get_by_label("Ports to publish").fill("8080")
+    page.get_by_label("Volumes").fill("data:/data:1")
+    page.get_by_role("button", name="Rent", exact=True).click()
+    state = page.locator("#state")
+    expect(state).to_have_text("Waiting for the machine")
+    rental, agent = the_rental(), market.agent
+    market.run(rental, at=timezone.now(), door_after_s=0)
+    told = {"run": 1, "ports": [{"inside": 8080, "outside": 20002}]}
+    running = agent.observed(rental.placement_id, ObservedState.RUNNING, **told)
+    agent.sync(timezone.now(), placements=[running])
+    expect(page.locator("#published")).to_contain_text("127.0.0.1:20002")
+
+    page.get_by_text("Change what runs").click()
+    page.get_by_label("Image").fill("debian:13")
+    page.get_by_role("button", name="Change", exact=True).click()
+    expect(page.locator("#change")).to_contain_text("A change is being made.")
+    problem = {"code": "image_unknown", "message": "No registry has it."}
+    refused = {"change_problem": problem, "problem_edition": 1}
+    running = agent.observed(rental.placement_id, ObservedState.RUNNING, **told, **refused)
+    agent.sync(timezone.now(), placements=[running])
+    expect(page.locator("#change")).to_contain_text("No registry has it.")
+
+    page.locator("#stop > summary").click()
+    page.get_by_role("button", name="Stop it now").click()
+    expect(state).to_have_text("Stopping")
+    market.halt(rental, at=timezone.now())
+    expect(state).to_have_text("Stopped")
+    page.get_by_role("button", name="Start", exact=True).click()
+    expect(state).to_have_text("Waiting for the machine")
 
 
 def test_a_new_person_rents_from_one_form(page: Page, market: Market) -> None:
@@ -181,8 +219,12 @@ def test_no_page_is_wider_than_the_screen(
     context = chromium.new_context(base_url=site, viewport=screen, color_scheme=scheme)
     page = context.new_page()
     sign_up(page)
-    places = ("/", "/offers/", f"/offers/{market.offer.id}/rent", "/rentals/", "/keys/", "/money/")
-    for place in (*places, "/api-keys/", "/host/"):
+    places = ["/", "/offers/", f"/offers/{market.offer.id}/rent", "/rentals/", "/keys/", "/money/"]
+    add_key_and_money(page)
+    volume = Asked(name="data", path="/data", size_bytes=1 << 30)
+    made = market.rent(User.objects.get(email=ALICE), volumes=[volume], ports=(8080, 9090))
+    market.run(made, at=timezone.now(), door_after_s=0)
+    for place in (*places, "/api-keys/", "/host/", "/volumes/", f"/rentals/{made.id}/"):
         page.goto(place)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, place
     context.close()
