@@ -22,7 +22,7 @@ PASSES = (
     Pass("look", "marketplace.placements.tasks.look", 0.25, 60, lane="look"),
     Pass("charge", "marketplace.metering.actions.charge.charge_all", 1, 60),
     Pass("expire", "marketplace.rentals.actions.expire.expire", 1, 60),
-    Pass("drain", "marketplace.rentals.actions.drain.drain", 5, 60),
+    Pass("drain", "marketplace.placements.actions.drain.drain", 5, 60),
     Pass("run-limits", "marketplace.jobs.actions.expire.expire", 1, 60),
     Pass("sweep", "marketplace.placements.actions.sweep.sweep", 5, 60),
     Pass("offline", "marketplace.machines.actions.mark_offline.mark_offline", 5, 60),

@@ -16,6 +16,8 @@ from marketplace.ledger import queries as ledger
 from marketplace.metering.actions.begin import IdempotencyConflict
 from marketplace.metering.actions.charge import charge_all
 from marketplace.metering.models import Meter
+from marketplace.offers.models import Offer
+from marketplace.placements.actions.drain import drain
 from marketplace.placements.actions.sweep import sweep
 from marketplace.placements.models import Placement
 from protocol.agent import ObservedState, Want
@@ -103,6 +105,24 @@ def test_nothing_is_charged_while_it_runs_nor_where_its_machine_broke_it_off(
     shown = site.settle(job, at=14)
     assert (shown["state"], shown["reason_code"]) == ("failed", "container_lost")
     assert (shown["cost_microusd"], ledger.balance(alice.pk)) == (0, 10_000_000)
+
+
+def test_a_job_that_leaves_more_than_it_may_is_its_renters_fault(site: Site) -> None:
+    job = site.started()
+    site.tell(job, S.COLLECTING, at=5, age_ms=2000, exit_code=0, counted=(0, 2000))
+    site.tell(job, S.COLLECTING, at=6, exit_code=0, problem="outputs_too_large")
+    shown = site.settle(job, at=7)
+    assert (shown["state"], shown["exit_code"]) == ("failed", 0)
+    assert shown["reason_code"] == "outputs_too_large"
+    assert shown["cost_microusd"] == 2 * SECOND_MICROUSD
+
+
+def test_maintenance_ends_jobs_too(site: Site) -> None:
+    site.started()
+    Offer.objects.update(maintenance_from=after(5), maintenance_until=after(60))
+    assert drain(now=after(4)) == 0
+    assert drain(now=after(5)) == 1
+    assert wanted(site, 6) is Want.END
 
 
 def test_a_cancelled_job_costs_until_then(site: Site) -> None:

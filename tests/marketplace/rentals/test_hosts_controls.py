@@ -15,8 +15,9 @@ from marketplace.offers import queries as offers
 from marketplace.offers.actions.set_price import TermsInvalid, set_price
 from marketplace.offers.models import Offer
 from marketplace.offers.queries import OfferUnknown
+from marketplace.placements.actions import drain
 from marketplace.rentals import queries
-from marketplace.rentals.actions import drain, extend, stop
+from marketplace.rentals.actions import extend, stop
 from protocol.agent import Want
 from tests.marketplace.rentals.market import Market, give_key
 from tests.marketplace.scene import NOW, after
