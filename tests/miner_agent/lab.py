@@ -31,6 +31,8 @@ INTERNET, NAME_SERVER = "203.0.113.10", "203.0.113.53"
 #: what no rental may reach, although the machine does
 LOCAL = ("10.99.0.2", "172.30.9.9", "192.168.77.2", "100.64.9.9", "169.254.169.254")
 PORTS = (22, 25, 80, 443, 465, 587)
+#: of both tenants, inside
+PUBLISHED = 9090
 CLONE_NEWNET = 0x40000000
 KERNEL = ctypes.CDLL(None, use_errno=True)
 
@@ -102,28 +104,38 @@ def lab(folder: Path, **settings: str) -> Iterator[Lab]:
     with contextlib.ExitStack() as leaving:
         engine = leaving.enter_context(mapped_engine())
         world = leaving.enter_context(around(engine))
-        with inside(engine):
-            market = LoopbackMarket()
-        leaving.callback(market.close)
-        host = Host(folder, market, image=IMAGE, network="10.213.0.0/24")
-        host.inside = engine.inside()
-        host.environment |= {
-            "DOCKER_HOST": engine.address,
-            "BERTH_AGENT_ADDRESS": MACHINE,
-            "BERTH_AGENT_DNS": NAME_SERVER,
-            "BERTH_AGENT_ALLOW_UNISOLATED": "0",
-            **settings,
-        }
         images.make(IMAGE, engine=engine.address)
-        host.enroll()
-        host.start("--ephemeral")
-        leaving.callback(host.stop)
-        wishes = [host.desire(ram_bytes=256 << 20, disk_bytes=96 << 20) for _ in range(2)]
+        host = leaving.enter_context(agent(engine, folder, network="10.213.0.0/24", **settings))
+        wishes = [
+            host.desire(ram_bytes=256 << 20, disk_bytes=96 << 20, ports=(PUBLISHED,))
+            for _ in range(2)
+        ]
         first, second = (
-            Rental(host, wish, market.wait_for(wish.placement_id, ObservedState.RUNNING))
+            Rental(host, wish, host.market.wait_for(wish.placement_id, ObservedState.RUNNING))
             for wish in wishes
         )
         yield Lab(host, first, second, engine, world)
+
+
+@contextlib.contextmanager
+def agent(engine: OwnEngine, folder: Path, *, network: str, **settings: str) -> Iterator[Host]:
+    """Yield an agent of the machine, which knows of no other one's cores."""
+    with inside(engine):
+        market = LoopbackMarket()
+    host = Host(folder, market, image=IMAGE, network=network)
+    host.inside = engine.inside()
+    host.environment |= {
+        "DOCKER_HOST": engine.address,
+        "BERTH_AGENT_ADDRESS": MACHINE,
+        "BERTH_AGENT_DNS": NAME_SERVER,
+        "BERTH_AGENT_ALLOW_UNISOLATED": "0",
+        **settings,
+    }
+    host.enroll()
+    host.start("--ephemeral")
+    yield host
+    host.stop()
+    market.close()
 
 
 @contextlib.contextmanager

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.miner_agent.lab import INTERNET, LOCAL, MACHINE, PORTS, Lab, knock
+from protocol.agent import ObservedState
+from protocol.workload import PlacementKind
+from tests.miner_agent.host import Host
+from tests.miner_agent.lab import INTERNET, LOCAL, MACHINE, PORTS, PUBLISHED, Lab, agent, knock
 from tests.miner_agent.programs import pairs, put
 
-#: of the second tenant, inside: the first one declares no port
+#: of the second tenant, inside, beside what it publishes
 LISTENING = 8080
 THERE = "10.213.0.10"
 #: every name of the machine that a rental could know, and the loopback
@@ -23,7 +26,9 @@ def program(tenants: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     put(tenants.first, "neighbour", folder)
     program = put(tenants.second, "neighbour", folder)
     client = [*tenants.host.inside, *tenants.host.client(tenants.second.seen), "root@127.0.0.1"]
-    serve = f"nc -l -p {LISTENING} -e true & {program} serve"
+    ports = (LISTENING, PUBLISHED)
+    listen = (f"(while nc -l -p {port} -e true; do :; done) &" for port in ports)
+    serve = f"{' '.join(listen)} {program} serve"
     with subprocess.Popen([*client, serve], stdout=subprocess.PIPE, text=True) as serving:
         assert serving.stdout is not None
         assert serving.stdout.readline() == "serving\n"
@@ -31,14 +36,20 @@ def program(tenants: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         serving.kill()
 
 
+def outside(lab: Lab) -> list[int]:
+    """Return the machine's ports that lead to the tenants."""
+    tenants = (lab.first.seen, lab.second.seen)
+    return [port for seen in tenants for port in (seen.ssh_port, seen.ports[0].outside)]
+
+
 @pytest.fixture(scope="module")
 def reached(tenants: Lab, program: str) -> dict[str, bool]:
     """Say of each address and port whether it answers the first tenant; all are tried at once."""
-    doors = (tenants.first.seen.ssh_port, tenants.second.seen.ssh_port)
+    doors = outside(tenants)
     own = [f"{one}:{port}" for one in MACHINES for port in (tenants.host.control_port, *doors)]
     out = [f"{INTERNET}:{port}" for port in PORTS]
     local = [f"{address}:80" for address in LOCAL]
-    neighbours = [f"{THERE}:22", f"{THERE}:{LISTENING}"]
+    neighbours = [f"{THERE}:{port}" for port in (22, LISTENING, PUBLISHED)]
     targets = (*own, *out, *local, *neighbours)
     said = pairs(tenants.first.run(f"{program} reach {' '.join(targets)}"))
     assert set(said) == set(targets)
@@ -84,20 +95,54 @@ def test_no_local_address_is_reached(tenants: Lab, reached: dict[str, bool], add
 def test_no_door_of_the_machine_is_reached(
     tenants: Lab, reached: dict[str, bool], name: str
 ) -> None:
-    doors = [tenants.first.seen.ssh_port, tenants.second.seen.ssh_port]
-    assert not any(reached[f"{name}:{port}"] for port in (tenants.host.control_port, *doors))
+    ports = (tenants.host.control_port, *outside(tenants))
+    assert not any(reached[f"{name}:{port}"] for port in ports)
 
 
 def test_no_neighbour_is_reached(reached: dict[str, bool]) -> None:
-    assert not reached[f"{THERE}:22"]
-    assert not reached[f"{THERE}:{LISTENING}"]
+    assert not any(reached[f"{THERE}:{port}"] for port in (22, LISTENING, PUBLISHED))
 
 
 def test_the_world_reaches_published_ports_and_nothing_else(tenants: Lab, program: str) -> None:
     tenants.outside("ip", "route", "add", "10.213.0.0/24", "via", MACHINE)
     seen = tenants.second.seen
-    assert tenants.outside(*knock(MACHINE, seen.ssh_port)).returncode == 0
-    for port in (22, LISTENING):
+    for port in (seen.ssh_port, seen.ports[0].outside):
+        assert tenants.outside(*knock(MACHINE, port)).returncode == 0
+    for port in (22, LISTENING, PUBLISHED):
         assert tenants.outside(*knock(THERE, port)).returncode != 0
     # It listens there: its own machine gets through.
     tenants.on_machine(*knock(THERE, LISTENING))
+
+
+@pytest.fixture(scope="module")
+def other(tenants: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    folder = tmp_path_factory.mktemp("other")
+    ports = {"BERTH_AGENT_CONTROL_PORT": "20500", "BERTH_AGENT_PORTS": "20501-20510"}
+    with agent(tenants.engine, folder, network="10.214.0.0/24", **ports) as other:
+        yield other
+
+
+def try_inside(lab: Lab, placement_id: object, command: str) -> tuple[int, str]:
+    """Return status and answer of a command in a placement that nobody logs in to."""
+    (container,) = lab.engine.ask(
+        "ps", "-q", "--filter", f"name=berth-{placement_id}"
+    ).stdout.split()
+    done = lab.engine.ask("exec", container, "sh", "-c", command)
+    return done.returncode, done.stdout.strip()
+
+
+def test_a_job_has_no_network(tenants: Lab, other: Host) -> None:
+    job = other.desire(kind=PlacementKind.JOB, command=("sleep", "1000"))
+    other.market.wait_for(job.placement_id, ObservedState.RUNNING)
+    assert try_inside(tenants, job.placement_id, "ls /sys/class/net") == (0, "lo")
+
+
+def test_a_replica_has_no_way_out(tenants: Lab, other: Host) -> None:
+    kind, command = PlacementKind.REPLICA, ("nc", "-lk", "-p", "80", "-e", "true")
+    replica = other.desire(kind=kind, command=command, http_port=80)
+    other.market.wait_for(replica.placement_id, ObservedState.RUNNING)
+    for address, port in ((INTERNET, 80), (MACHINE, tenants.host.control_port), (THERE, 22)):
+        status, _ = try_inside(tenants, replica.placement_id, " ".join(knock(address, port)))
+        assert status != 0
+    lookup = "timeout 2 nslookup -type=a weights.example.org"
+    assert INTERNET not in try_inside(tenants, replica.placement_id, lookup)[1]
