@@ -138,7 +138,7 @@ def test_a_job_has_no_network(tenants: Lab, other: Host) -> None:
 
 
 def test_a_replica_has_no_way_out(tenants: Lab, other: Host) -> None:
-    kind, command = PlacementKind.REPLICA, ("nc", "-lk", "-p", "80", "-e", "true")
+    kind, command = PlacementKind.REPLICA, ("sleep", "1000")
     replica = other.desire(kind=kind, command=command, http_port=80)
     other.market.wait_for(replica.placement_id, ObservedState.RUNNING)
     for address, port in ((INTERNET, 80), (MACHINE, tenants.host.control_port), (THERE, 22)):
