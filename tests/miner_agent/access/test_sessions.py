@@ -64,7 +64,8 @@ def test_every_session_starts_in_the_images_folder(renter: Renter) -> None:
 
 def test_the_images_user_runs_its_command_and_may_log_in(renter: Renter) -> None:
     place = renter.place
-    name = f"berth-{renter.desired.placement_id}"
+    label = f"label=berth.placement={renter.desired.placement_id}"
+    name = docker("ps", "-q", "--filter", label)
     users = {
         line.split()[1]
         for line in docker("top", name, "-eo", "pid,uid,args").splitlines()[1:]
