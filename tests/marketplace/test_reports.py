@@ -9,15 +9,21 @@ import pytest
 from django.db import OperationalError
 
 from marketplace import reports
+from marketplace.accounts.models import User
 from marketplace.machines.actions.authenticate import MachineUnknown, Signed
 from marketplace.machines.actions.heartbeat import SyncReplayed
 from marketplace.machines.models import Machine, UptimeDay
+from marketplace.metering.models import Meter
 from marketplace.placements.actions import transition
 from marketplace.placements.models import Placement
 from protocol.agent import ObservedState
+from tests.marketplace import scene
+from tests.marketplace.rentals.market import Market, give_key
 from tests.marketplace.scene import after, machine, placement, seen
 
 pytestmark = pytest.mark.django_db
+RUNNING = ObservedState.RUNNING
+SEEN = {"run": 1, "age_ms": 0, "ssh_port": 20001, "ssh_host_key": scene.HOST_KEY}
 Counted = Callable[[int], AbstractContextManager[object]]
 
 
@@ -53,6 +59,36 @@ def test_machines_that_tell_nothing_new_cost_no_query_of_their_own(
     with django_assert_num_queries(4):
         replies = reports.answer(machine_ids=[on.id for on in machines], now=after(2))
     assert [len(replies[on.id].desired) for on in machines] == [1] * count
+
+
+@pytest.mark.parametrize("count", [1, 6])
+def test_intervals_of_many_machines_are_read_and_written_together(
+    count: int, alice: User, charlie: User, give: Any, django_assert_num_queries: Counted
+) -> None:
+    give(alice, 100_000_000)
+    give_key(alice)
+    markets = [Market.open(charlie) for _ in range(count)]
+    rentals = [market.rent(alice) for market in markets]
+    for market, rental in zip(markets, rentals, strict=True):
+        market.run(rental, at=after(1))
+
+    def told(at_ms: int) -> list[reports.Report]:
+        return [
+            report(
+                market.machine,
+                sent_at_ms=10**13 + at_ms,
+                placements=[market.agent.observed(rental.placement_id, RUNNING, **SEEN)],
+                intervals=[market.agent.count(rental.placement_id, at_ms - 5000, at_ms)],
+            )
+            for market, rental in zip(markets, rentals, strict=True)
+        ]
+
+    take_in(*told(5000), at=6)
+    with django_assert_num_queries(12):
+        # The six of the quiet ones, and: lock placements, lock meters, the newest intervals, and
+        # three writes.
+        take_in(*told(10_000), at=11)
+    assert set(Meter.objects.values_list("signed_ms", flat=True)) == {10_000}
 
 
 def test_uptime_of_many_is_added_together(django_assert_num_queries: Counted) -> None:

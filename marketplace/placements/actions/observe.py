@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 UNREAD = (
     *("workload", "authorized_keys", "gpu_uuids", "created_at", "running_at", "reachable_at"),
     *("door_open_since", "door_seen_at", "door_missed_at", "door_looks", "look_due_at"),
-    *("stop_requested_at", "refused_interval"),
+    *("stop_requested_at", "ended_at", "freed_at", "refused_interval", "ssh_host", "reason"),
 )
 
 
