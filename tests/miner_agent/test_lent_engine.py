@@ -39,6 +39,7 @@ with engine(folder / "docker") as sentence:
     print(owner, Path("/etc/subuid").read_text().strip())
 print("runs" if Path("/proc", number).exists() else "ended")
 print(repr(Path("/etc/subuid").read_text()))
+print(sorted(path.name for path in Path("/run").iterdir()))
 """
 
 
@@ -57,9 +58,10 @@ def test_it_maps_users_and_takes_everything_along() -> None:
             check=False,
         )
         assert done.returncode == 0, done.stderr
-    sentence, options, owner, container, ranges = done.stdout.splitlines()
+    sentence, options, owner, container, ranges, sockets = done.stdout.splitlines()
     assert "was started for this, with userns-remap, and will be stopped" in sentence
     assert options.endswith("name=userns] true")
     assert owner == "1895825408 nobody:1895825408:65536"
     assert container == "ended"
     assert ranges == "''"
+    assert "berth" not in sockets
