@@ -12,7 +12,7 @@ from miner_agent.agent import StaleReply
 from miner_agent.domain.claims import CORE, PORT
 from miner_agent.engine import EngineUnavailable
 from miner_agent.journal import ClaimTaken
-from protocol.agent import ObservedState, SyncReply, Want
+from protocol.agent import ObservedState, RegistryLogin, SyncReply, Want
 from protocol.receipts import check_chain
 from tests.miner_agent.world import Killed, World, resources
 
@@ -210,3 +210,34 @@ def test_what_is_stopped_may_change_though_it_has_given_its_gpus_back(world: Wor
     world.ask(placement_id, want=Want.RUN, gpu_uuids=("gpu-1",))
     world.settle()
     assert world.state(placement_id) is ObservedState.RUNNING
+
+
+def test_a_private_image_waits_for_its_log_in_when_the_agent_starts_anew(world: World) -> None:
+    login = RegistryLogin(username="renter", password="marked-password")
+    private, open_to_all = world.want(), world.want()
+    world.desired[private] = world.desired[private].model_copy(update={"registry_login": login})
+    world.sync()
+    # Killed before it could ask for an image, and with it went what was only in memory.
+    world.restart()
+    world.work()
+    assert world.state(private) is ObservedState.ACCEPTED
+    assert world.state(open_to_all) is ObservedState.RUNNING
+    assert world.runtime.logins == [None]
+    world.sync()
+    world.work()
+    assert world.state(private) is ObservedState.RUNNING
+    assert world.runtime.logins == [None, login]
+    assert login.password.encode() not in world.path.read_bytes()
+
+
+def test_a_log_in_that_is_not_sent_any_more_is_not_waited_for(world: World) -> None:
+    login = RegistryLogin(username="renter", password="marked-password")
+    private = world.want()
+    public = world.desired[private]
+    world.desired[private] = public.model_copy(update={"registry_login": login})
+    world.sync()
+    world.desired[private] = public
+    world.restart()
+    world.sync()
+    world.work()
+    assert world.state(private) is ObservedState.RUNNING

@@ -77,6 +77,8 @@ class MemoryRuntime:
         self.broken: dict[str, Exception] = {}
         self.breaks = 0
         #: images that no registry has, and those whose container does not start
+        #: with which log-in each image was asked for
+        self.logins: list[RegistryLogin | None] = []
         self.unknown_images: set[str] = set()
         self.bad_images: set[str] = set()
 
@@ -104,6 +106,7 @@ class MemoryRuntime:
         self._break("fetch")
         self._fail(late=False)
         name = placement.workload.image
+        self.logins.append(login)
         if name in self.unknown_images:
             raise CannotRun("image_unknown", f"The image {name} is not known.")
         return Image(image_id=name, environment={}, entrypoint=(), command=("run",))
