@@ -72,6 +72,8 @@ class Held:
     memory_bytes: int
     disk_bytes: int
     gpu_uuids: Sequence[str]
+    #: False: stopped, and only its disk is held
+    holds_compute: bool
 
 
 class Invariants:
@@ -186,16 +188,18 @@ class Invariants:
         if "machines_machine" in written:
             self._rows = list(MachineRow.objects.order_by("id"))
         holding = [held for held in self._held.values() if held.freed_at is None]
-        gpus = {(held.machine_id, gpu, held.id) for held in holding for gpu in held.gpu_uuids}
+        computing = [held for held in holding if held.holds_compute]
+        gpus = {(held.machine_id, gpu, held.id) for held in computing for gpu in held.gpu_uuids}
         self._require(self._leases == gpus, "the leases differ from the GPUs that placements hold")
         owners = {(machine_id, gpu) for machine_id, gpu, _ in gpus}
         self._require(len(owners) == len(gpus), "a GPU has two placements")
         for row in self._rows:
-            mine = [held for held in holding if held.machine_id == row.id]
+            kept = [held for held in holding if held.machine_id == row.id]
+            mine = [held for held in kept if held.holds_compute]
             for free, total, taken in (
                 (row.cpus_free, row.cpus_total, sum(h.cpus for h in mine)),
                 (row.memory_bytes_free, row.memory_bytes_total, sum(h.memory_bytes for h in mine)),
-                (row.disk_bytes_free, row.disk_bytes_total, sum(h.disk_bytes for h in mine)),
+                (row.disk_bytes_free, row.disk_bytes_total, sum(h.disk_bytes for h in kept)),
                 (row.gpus_free, row.gpus_total, sum(len(h.gpu_uuids) for h in mine)),
             ):
                 self._require(free + taken == total, f"{row} has {free} free of {total}-{taken}")
@@ -293,8 +297,10 @@ class Invariants:
         for machine in self._machines:
             running = machine.engine.running()
             here = machine.engine.here()
-            wanted, awaited = set(), set()
+            wanted, awaited, kept = set(), set(), set()
             for held in self._held.values():
+                if held.machine_id == machine.machine_id and held.want == Want.STOP:
+                    kept.add(held.id)
                 if held.machine_id == machine.machine_id and held.want == Want.RUN:
                     wanted.add(held.id)
                     if held.state == PlacementState.RUNNING:
@@ -304,7 +310,8 @@ class Invariants:
             shut = awaited & machine.engine.shut_since_ms.keys()
             blind_ms = self._market.blind_ms
             for kind, placement_ids, limit_ms, excused_ms in (
-                ("unwanted", here - wanted, CONVERGES_MS, 0),
+                # Of what stopped, files are kept and nothing runs.
+                ("unwanted", here - wanted - kept | running & kept, CONVERGES_MS, 0),
                 ("missing", awaited - running, CONVERGES_MS, 0),
                 ("active behind a shut door", shut, LOSES_MS, blind_ms),
             ):
@@ -322,7 +329,7 @@ class Invariants:
         for placement_id in running:
             held = self._held.get(placement_id)
             self._require(
-                held is not None and held.freed_at is None,
+                held is not None and held.freed_at is None and held.holds_compute,
                 f"{placement_id} gave its resources back while it runs on {machine.name}",
             )
 

@@ -1,4 +1,4 @@
-"""This will be the people who top up, rent, extend and end, not always at a good moment."""
+"""This will be the people who rent, extend, stop, start and end, not always at a good moment."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +13,8 @@ from marketplace.payments.actions.top_up import top_up
 from marketplace.rentals.actions.end import end
 from marketplace.rentals.actions.extend import Asked, extend
 from marketplace.rentals.actions.rent import rent
+from marketplace.rentals.actions.start import start
+from marketplace.rentals.actions.stop import stop
 from marketplace.rentals.models import Rental
 from protocol.hardware import Resources
 from protocol.signing import openssh_public_key
@@ -57,10 +59,14 @@ class Renter:
             self._top_up()
         elif wish < 0.65:
             self._rent()
-        elif wish < 0.8:
+        elif wish < 0.75:
             self._extend()
+        elif wish < 0.83:
+            self._ask("stop", stop)
+        elif wish < 0.92:
+            self._ask("start", start)
         else:
-            self._end()
+            self._ask("end", end)
 
     def _top_up(self) -> None:
         self.asked += 1
@@ -120,12 +126,12 @@ class Renter:
             ),
         )
 
-    def _end(self) -> None:
+    def _ask(self, name: str, verb: Callable[..., None]) -> None:
         rental_id = self._one_of_mine()
         if rental_id is not None:
             self._send(
-                "end",
-                lambda: end(rental_id=rental_id, renter_id=self.user.pk, now=self.world.now),
+                name,
+                lambda: verb(rental_id=rental_id, renter_id=self.user.pk, now=self.world.now),
             )
 
     def _one_of_mine(self) -> UUID | None:
