@@ -69,7 +69,8 @@ class Containers:
                     state = self._engine.api.inspect_container(one["Id"])["State"]
             except NotFound:
                 continue
-            found.append(_container(one["Labels"], state))
+            if _placement(one["Labels"]) is not None:
+                found.append(_container(one["Labels"], state))
         return tuple(found)
 
     def root_inside(self) -> Ids:
@@ -171,7 +172,12 @@ class Containers:
             return
 
     def remove(self, name: str) -> None:
-        """Remove a container and wait until it is gone; one that is not there is fine."""
+        """Remove a container and wait until it is gone; one that is not there is fine.
+
+        One that does not carry this machine's label is not this agent's, whatever its name is.
+        """
+        if not self._is_mine(name):
+            return
         deadline = time.monotonic() + REMOVE_WAIT_S
         while True:
             try:
@@ -237,7 +243,18 @@ class Containers:
                 found: dict[str, Any] = self._engine.api.inspect_container(name)
         except NotFound:
             return None
-        return None if found["State"]["Status"] in ("removing", "dead") else found
+        is_leaving = found["State"]["Status"] in ("removing", "dead")
+        return found if self._has_label(found) and not is_leaving else None
+
+    def _is_mine(self, name: str) -> bool:
+        try:
+            with answers():
+                return self._has_label(self._engine.api.inspect_container(name))
+        except NotFound:
+            return False
+
+    def _has_label(self, found: dict[str, Any]) -> bool:
+        return (found["Config"]["Labels"] or {}).get(LABEL_MACHINE) == self._machine
 
     def _networks(self) -> list[dict[str, Any]]:
         with answers():
@@ -251,6 +268,14 @@ class Containers:
 def _generation(labels: dict[str, str]) -> int | None:
     text = labels.get(LABEL_GENERATION, "")
     return int(text) if text.isdecimal() else None
+
+
+def _placement(labels: dict[str, str]) -> UUID | None:
+    """Return whose container it is, None where its label names nobody."""
+    try:
+        return UUID(labels.get(LABEL_PLACEMENT, ""))
+    except ValueError:
+        return None
 
 
 def _container(labels: dict[str, str], state: dict[str, Any]) -> Container:

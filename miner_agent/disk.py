@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import UUID
 
 from miner_agent.command import CommandFailed, run
+from miner_agent.domain.owned import disk_owner
 
 STORAGE = "overlay2"
 MOUNTS = Path("/proc/self/mountinfo")
@@ -107,7 +108,8 @@ class Disks:
         """
         try:
             for file in self._of(placement_id):
-                if _number(file) not in kept:
+                disk = disk_owner(file.name)
+                if disk is not None and disk[1] not in kept:
                     self._drop(file)
         except CommandFailed as error:
             raise DiskFailed(str(error)) from error
@@ -116,18 +118,21 @@ class Disks:
         """Return the placements that have a disk here, with the numbers of their disks."""
         found: dict[UUID, set[int]] = {}
         for path in self._directory.iterdir():
-            try:
-                found.setdefault(UUID(path.name.partition(".")[0]), set()).add(_number(path))
-            except ValueError:
-                continue
+            if (disk := disk_owner(path.name)) is not None:
+                found.setdefault(disk[0], set()).add(disk[1])
         return {placement_id: frozenset(numbers) for placement_id, numbers in found.items()}
 
     def _image(self, placement_id: UUID, number: int) -> Path:
         return self._directory / f"{placement_id}.{number}.img"
 
     def _of(self, placement_id: UUID, number: int | None = None) -> list[Path]:
-        pattern = f"{placement_id}.*" if number is None else f"{placement_id}.{number}.*"
-        return sorted(self._directory.glob(pattern))
+        """Return the files of all disks of a placement, or of one of them."""
+        files = {path: disk_owner(path.name) for path in self._directory.iterdir()}
+        return sorted(
+            path
+            for path, disk in files.items()
+            if disk is not None and disk[0] == placement_id and number in (None, disk[1])
+        )
 
     def _make(self, image: Path, target: Path, size: int) -> None:
         # Everything happens under another name, so that a file called .img is always whole.
@@ -170,10 +175,6 @@ class Disks:
             return
         _unmount_everywhere(path)
         path.unlink(missing_ok=True)
-
-
-def _number(file: Path) -> int:
-    return int(file.name.split(".")[1])
 
 
 def _unmount_everywhere(image: Path) -> None:

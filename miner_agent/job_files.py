@@ -10,6 +10,7 @@ from typing import BinaryIO
 from uuid import UUID
 
 from miner_agent import loops, outputs
+from miner_agent.domain.owned import owner
 from miner_agent.outputs import Output, OutputsRefused
 from miner_agent.runtime import Collected
 from miner_agent.transfers import Transfers
@@ -126,7 +127,8 @@ class JobFiles:
 
     def traces(self) -> frozenset[UUID]:
         """Return the jobs that have a directory here."""
-        return frozenset(UUID(path.name) for path in self._directory.iterdir() if path.is_dir())
+        folders = (path for path in self._directory.iterdir() if path.is_dir())
+        return frozenset(one for path in folders if (one := owner(path.name)) is not None)
 
     def _store(
         self, placement_id: UUID, output: Output, file: BinaryIO, goes_on: Callable[[], None]

@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import UUID
 
 from miner_agent.domain.container_spec import HOST_NAME
+from miner_agent.domain.owned import owner
 from miner_agent.domain.root_inside import UNMAPPED, Ids
 from miner_agent.keys import make_private_key, read_private_key, write_whole
 from protocol.signing import openssh_public_key, public_key_of
@@ -93,7 +94,8 @@ class Doors:
 
     def traces(self) -> frozenset[UUID]:
         """Return the placements that have a directory here."""
-        return frozenset(UUID(path.name) for path in self._directory.iterdir() if path.is_dir())
+        folders = (path for path in self._directory.iterdir() if path.is_dir())
+        return frozenset(one for path in folders if (one := owner(path.name)) is not None)
 
     def _write(self, placement_id: UUID, name: str, content: str) -> None:
         write_whole(self.path(placement_id) / name, content, SHARED_MODE)
