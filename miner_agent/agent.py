@@ -88,6 +88,8 @@ class Agent:
         #: why this machine can start nothing now
         self._problem: Problem | None = None
         self._containers: tuple[Container, ...] = ()
+        #: when they were looked at, on the clock since boot
+        self._looked_ms = 0
         self._retries = Retries(clock)
         #: desired in a way that nobody can read, and nothing of them is here
         self._malformed: dict[UUID, Problem] = {}
@@ -214,6 +216,8 @@ class Agent:
         """
         self._end_unfunded()
         nonce = self._journal.fact("nonce")
+        # Before the look: what ends during it is not counted beyond it.
+        self._looked_ms = self._clock.boot_ms()
         self._containers = self._look()
         self._counting.saw_running(self._containers, nonce=nonce)
         traces = self._runtime.traces()
@@ -245,7 +249,7 @@ class Agent:
 
     def count(self) -> None:
         """Close an interval of every run that has gone uncounted for 10 s."""
-        if self._counting.close_due(self._containers):
+        if self._counting.close_due(self._containers, looked_ms=self._looked_ms):
             self.changed()
 
     def end_all(self, *, message: str) -> None:

@@ -88,7 +88,7 @@ class Counting:
                 extra={"placement": str(placement_id), "reason": refused.reason},
             )
 
-    def close_due(self, containers: Collection[Container]) -> bool:
+    def close_due(self, containers: Collection[Container], *, looked_ms: int) -> bool:
         """Close intervals of the runs that are still going on; say whether there was one."""
         with self._lock:
             due = [
@@ -96,10 +96,11 @@ class Counting:
                 for placement in self._journal.placements().values()
                 if placement.run is not None
                 and placement.state is ObservedState.RUNNING
-                and self._is_due(placement.run, current_container(placement, containers))
+                and self._is_due(placement.run, current_container(placement, containers), looked_ms)
             ]
             for placement, run in due:
-                self._close(placement, run, self._clock.boot_ms() - run.started_ms, ended=False)
+                # Up to the look and no further: it may have ended since.
+                self._close(placement, run, looked_ms - run.started_ms, ended=False)
         return bool(due)
 
     def end_lost_run(self, placement: Placement, container: Container | None) -> Placement:
@@ -143,10 +144,10 @@ class Counting:
         lasted_ms = None if container is None else container.lasted_ms
         return ended_age(counted_ms=run.counted_ms, age_ms=age_ms, lasted_ms=lasted_ms)
 
-    def _is_due(self, run: Run, container: Container | None) -> bool:
+    def _is_due(self, run: Run, container: Container | None, looked_ms: int) -> bool:
         if not run.open or container is None or not container.running:
             return False
-        age_ms = self._clock.boot_ms() - run.started_ms
+        age_ms = looked_ms - run.started_ms
         return container.token == run.token and is_due(counted_ms=run.counted_ms, age_ms=age_ms)
 
     def _close(self, placement: Placement, run: Run, age_ms: int, *, ended: bool) -> Placement:
