@@ -7,7 +7,8 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from tests.faults.kills.engine import Engine, Refused
+from tests.faults.kills.disks import Refused
+from tests.faults.kills.engine import Engine
 
 
 class DockerLine:

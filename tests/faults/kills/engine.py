@@ -7,9 +7,7 @@ is noted the moment it happens.
 import json
 import random
 import shutil
-import threading
 import time
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,21 +15,13 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from tests.faults.kills.disks import KEEPSAKE, Disks, Refused
+
 NEVER = "0001-01-01T00:00:00Z"
 #: what the host lets renters use
 IMAGES = ("berth-test-one", "berth-test-two")
 #: how long Docker takes to start or stop something, and to remove it
 TAKES_S, REMOVAL_TAKES_S = (0, 0, 0.001, 0.005, 0.02, 0.1), (0, 0.01, 0.05, 0.3)
-#: what a tenant keeps on the disk
-KEEPSAKE = "keepsake"
-
-
-class Refused(Exception):
-    """Docker's answer is an error of this HTTP status."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 @dataclass(slots=True)
@@ -82,31 +72,23 @@ class Box:
         return {*cores, *ports, *gpus, *([] if network == "none" else [f"network {network}"])}
 
 
-class Engine:
+class Engine(Disks):
     """One machine's Docker and mounts; ``ask`` answers HTTP, ``run`` a disk tool's command."""
 
     def __init__(self, root: Path, chance: random.Random, *, now_ms: Callable[[], int]) -> None:
-        self.root, self._chance, self.now_ms = root, chance, now_ms
+        super().__init__(root)
+        self._chance, self.now_ms = chance, now_ms
         self.removal_takes_s: tuple[float, ...] = REMOVAL_TAKES_S
-        self.lock = threading.RLock()
         self.boxes: dict[str, Box] = {}
         self.networks: dict[str, dict[str, Any]] = {}
         self.images = {one["Id"]: one for one in map(_image, IMAGES)}
-        #: mount point -> the file that is mounted there
-        self.mounts: dict[str, str] = {}
-        self.mountinfo = root / "mountinfo"
-        self.broken: list[str] = []
         self.starts = 0
         #: what else wants to know, with the renter's lines on the disk: found, left, or lost
         self.on_start: Callable[[UUID, list[str]], None] = lambda placement_id, kept: None
         self.on_started: Callable[[UUID, list[str]], None] = lambda placement_id, kept: None
         self.on_stop: Callable[[UUID], None] = lambda placement_id: None
-        self.on_loss: Callable[[UUID, list[str]], None] = lambda placement_id, kept: None
         self.lives: dict[UUID, list[Life]] = {}
         self._made = 0
-        for folder in ("overlay2", "under"):
-            (root / folder).mkdir()
-        self.tell_mounts()
 
     # Docker
 
@@ -329,91 +311,6 @@ class Engine:
             "HostConfig": box.config["HostConfig"],
             "GraphDriver": layer,
         }
-
-    # Disks
-
-    def run(self, command: list[str]) -> str:
-        """Return what a disk tool prints; a mount is a folder that a link stands for."""
-        with self.lock:
-            try:
-                return self._run(command)
-            except OSError as error:
-                raise Refused(500, f"{command[0]}: {error}") from error
-
-    def _run(self, command: list[str]) -> str:
-        match command:
-            case ["fallocate", "-l", _, file]:
-                Path(file).touch()
-            case ["mkfs.ext4", *_, file]:
-                shutil.rmtree(_content(file), ignore_errors=True)
-                _content(file).mkdir(parents=True)
-            case ["mount", "-o", _, file, point]:
-                self._mount(file, point)
-            case ["umount", point]:
-                self._unmount(point)
-            case ["cp", "-a", source, target]:
-                shutil.copytree(source, target, dirs_exist_ok=True)
-            case ["losetup", "-j", file]:
-                return "".join(f"{self._device(one)}: x\n" for one in self._mounted(file))
-            case ["losetup", "-d", _]:
-                pass
-            case _:
-                raise Refused(501, f"the stand-in does not know {command}")
-        return ""
-
-    def find_losses(self) -> None:
-        """Note the disks whose files are gone, and with them what was on them."""
-        with self.lock:
-            for content in (self.root / "agent" / "contents").glob("*"):
-                files = (self.root / "agent" / "disks").glob(f"{content.name}.*")
-                if not any(file.suffix in (".img", ".part") for file in files):
-                    self._lose(UUID(content.name.split(".")[0]), content / "diff" / KEEPSAKE)
-                    shutil.rmtree(content)
-
-    def _lose(self, placement_id: UUID, keepsake: Path) -> None:
-        if keepsake.exists():
-            self.on_loss(placement_id, keepsake.read_text().splitlines())
-
-    def _mount(self, file: str, point: str) -> None:
-        if point in self.mounts:
-            self.broken.append(f"{point} is mounted twice")
-            return
-        Path(point).rename(self._under(point))
-        Path(point).symlink_to(_content(file))
-        self.mounts[point] = file
-        self.tell_mounts()
-
-    def _unmount(self, point: str) -> None:
-        if self.mounts.pop(point, None) is None:
-            raise Refused(500, f"umount: {point}: not mounted.")
-        Path(point).unlink()
-        self._under(point).rename(point)
-        self.tell_mounts()
-
-    def _mounted(self, file: str) -> list[str]:
-        return [point for point, one in self.mounts.items() if one == file]
-
-    def _device(self, point: str) -> str:
-        return f"/dev/loop{zlib.crc32(point.encode())}"
-
-    def _under(self, point: str) -> Path:
-        """Return where the folder is over which something is mounted."""
-        return self.root / "under" / f"{zlib.crc32(point.encode())}"
-
-    def tell_mounts(self) -> None:
-        """Let the agent see what is mounted now."""
-        lines = "".join(
-            f"1 1 7:0 / {point} rw - ext4 {self._device(point)} rw\n" for point in self.mounts
-        )
-        part = self.mountinfo.with_suffix(".part")
-        part.write_text(lines)
-        part.replace(self.mountinfo)
-
-
-def _content(file: str) -> Path:
-    # A file called .part becomes one called .img: what is in it must not move.
-    path = Path(file)
-    return path.parent.parent / "contents" / path.name.rsplit(".", 1)[0]
 
 
 def _image(name: str) -> dict[str, Any]:
