@@ -58,6 +58,27 @@ class Person:
             raise SiteRefused(f"{method} {path} answered {answer.status_code}: {answer.text[:300]}")
         return answer.json() if answer.content else None
 
+    def upload(self, path: str, content: bytes) -> Any:
+        """Send a file as it is and return the answer.
+
+        :raises SiteRefused: with the problem's own sentence.
+        """
+        return self._file("POST", path, content).json()
+
+    def download(self, path: str) -> bytes:
+        """Return a file.
+
+        :raises SiteRefused: with the problem's own sentence.
+        """
+        return self._file("GET", path, None).content
+
+    def _file(self, method: str, path: str, content: bytes | None) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self._key}"}
+        answer = self._client.request(method, f"/api/v1{path}", content=content, headers=headers)
+        if answer.is_error:
+            raise SiteRefused(f"{method} {path} answered {answer.status_code}: {answer.text[:300]}")
+        return answer
+
     def close(self) -> None:
         """Close the connections."""
         self._client.close()

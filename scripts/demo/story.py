@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from protocol import hotkey as hotkeys
-from scripts.demo import image, programs
+from scripts.demo import image, programs, tour
 from scripts.demo.door import Door
 from scripts.demo.processes import Processes
 from scripts.demo.programs import Place
@@ -51,7 +51,12 @@ class Story:
         self._sign_up_renter()
         rental = self._rent()
         self._use(rental)
+        shown = tour.Tour(renter=self.renter, berth=self._berth, door=self._door, until=self._until)
+        shown.serve_a_page(rental)
+        rental = shown.stop_and_start(rental)
+        shown.run_a_job(rental)
         self._end(rental)
+        shown.delete_volume()
         self._show_money(rental)
         self._show_weights()
 
@@ -143,11 +148,11 @@ class Story:
             self._berth("topup", "5.00")
 
     def _rent(self) -> dict[str, Any]:
-        with step("Rent 1 CPU, 1 GiB of memory, 2 GiB of disk") as tell:
+        with step("Rent 1 CPU, 1 GiB of memory, 2 GiB of disk, a port, a volume") as tell:
             clicked = time.monotonic()
             asked = ("--cheapest", "--image", image.NAME, "--cpus", "1", "--lease", "1h")
             sizes = ("--ram", "1GiB", "--disk", "2GiB")
-            rental: dict[str, Any] = self._berth("up", *asked, *sizes)
+            rental: dict[str, Any] = self._berth("up", *asked, *sizes, *tour.ASKED)
             tell(f"rental {rental['id']}, at most ${rental['worst_total_microusd'] / 1e6:.4f}")
         with step("Wait for its SSH banner") as tell:
             active: dict[str, Any] = self._until(
