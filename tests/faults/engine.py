@@ -10,7 +10,7 @@ from miner_agent.domain.image import Image
 from miner_agent.domain.placement import Placement
 from miner_agent.domain.reconcile import Container
 from miner_agent.engine import EngineUnavailable
-from miner_agent.runtime import CannotRun, Running
+from miner_agent.runtime import CannotRun, Collected, Running
 from protocol.agent import RegistryLogin
 from protocol.signing import openssh_public_key
 from protocol.workload import DOOR_PORT
@@ -138,9 +138,10 @@ class Engine:
         """Write the keys."""
         self._ask()
 
-    def collect(self, placement: Placement) -> None:
+    def collect(self, placement: Placement, *, goes_on: Callable[[], None]) -> Collected:
         """Take what a job leaves."""
         self._ask()
+        return Collected(())
 
     def tidy(self, placement_id: UUID, *, kept: Collection[Generation]) -> None:
         """Remove other containers, then other disks."""

@@ -1,14 +1,28 @@
 """The agent killed before and after every single write of its journal, from start to end."""
 
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
+
+import pytest
 
 from miner_agent.domain.claims import PORT
 from miner_agent.journal import Journal
-from protocol.agent import ObservedState
+from protocol.agent import ObservedPlacement, ObservedState
 from protocol.receipts import check_chain
 from tests.miner_agent.world import Killed, World
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Something that a renter wants, and how the marketplace sees that it is done."""
+
+    ask: Callable[[World, UUID], None]
+    is_done: Callable[[ObservedPlacement], bool]
+    keeps_files: bool = True
 
 
 class FragileJournal(Journal):
@@ -30,10 +44,9 @@ class FragileJournal(Journal):
             raise Killed
 
 
-def live(world: World, *, until: ObservedState) -> None:
+def live(world: World, *, until: Callable[[], bool]) -> None:
     """Let the agent work and sync, with a new life after each kill, which looks before it asks."""
-    (placement_id,) = world.desired
-    for _ in range(8):
+    for _ in range(12):
         try:
             world.clock.now_ms += 12_000
             world.sync()
@@ -41,24 +54,38 @@ def live(world: World, *, until: ObservedState) -> None:
         except Killed:
             world.restart()
             world.work()
-        row = world.journal.find(placement_id)
-        if row is not None and row.state is until:
+        if until():
             return
-    raise AssertionError(f"It did not come to {until}: {row}")
+    raise AssertionError(f"It did not come to that: {world.journal.placements()}")
 
 
-def play(path: Path, *, killed_at: int) -> int:
+def play(path: Path, wishes: Sequence[Wish], *, killed_at: int) -> int:
     """Run one placement from its offer to its end; return how many moments there were."""
     world = World(path, journal_type=FragileJournal)
+    world.runtime.bad_images.add("bad")
     placement_id = world.want()
+
+    def is_running() -> bool:
+        row = world.journal.find(placement_id)
+        return row is not None and row.state is ObservedState.RUNNING
+
     FragileJournal.moments, FragileJournal.killed_at = 0, killed_at
-    live(world, until=ObservedState.RUNNING)
+    live(world, until=is_running)
     assert world.runtime.running() == {placement_id}
-    live(world, until=ObservedState.RUNNING)
+    world.runtime.write(placement_id, "kept")
+    for wish in wishes:
+        wish.ask(world, placement_id)
+        # It may be killed after it has done what was wished, before anybody has heard of it.
+        live(world, until=lambda wish=wish: wish.is_done(world.seen(placement_id)))
+        if wish.keeps_files:
+            assert "kept" in world.runtime.disks.values()
+    live(world, until=is_running)
     world.end(placement_id)
-    live(world, until=ObservedState.GONE)
+    live(world, until=lambda: world.state(placement_id) is ObservedState.GONE)
     FragileJournal.killed_at = -1
-    world.settle()
+    for _ in range(2):
+        world.sync()
+        world.work()
     assert world.runtime.found == {}
     assert world.runtime.disks == {}
     assert world.journal.claimed(PORT) == frozenset()
@@ -70,8 +97,40 @@ def play(path: Path, *, killed_at: int) -> int:
     return FragileJournal.moments
 
 
-def test_a_kill_at_any_write_neither_ends_nor_leaks_a_placement(tmp_path: Path) -> None:
-    moments = play(tmp_path / "undisturbed", killed_at=-1)
+def play_killed_everywhere(folder: Path, *wishes: Wish) -> None:
+    moments = play(folder / "undisturbed", wishes, killed_at=-1)
     assert moments > 20
     for moment in range(1, moments + 1):
-        play(tmp_path / f"killed-{moment}", killed_at=moment)
+        play(folder / f"killed-{moment}", wishes, killed_at=moment)
+
+
+STOP = Wish(World.stop, lambda seen: seen.state is ObservedState.STOPPED)
+START = Wish(World.run, lambda seen: seen.state is ObservedState.RUNNING)
+RESTART = Wish(
+    World.restart_placement,
+    lambda seen: (seen.state, seen.restarts) == (ObservedState.RUNNING, 1),
+)
+RESET = Wish(
+    World.reset,
+    lambda seen: (seen.state, seen.resets) == (ObservedState.RUNNING, 1),
+    keeps_files=False,
+)
+CHANGE = Wish(
+    lambda world, placement_id: world.alter(placement_id, ports=(80,)),
+    lambda seen: (seen.state, seen.edition, len(seen.ports)) == (ObservedState.RUNNING, 1, 1),
+)
+BAD_CHANGE = Wish(
+    lambda world, placement_id: world.alter(placement_id, image="bad"),
+    lambda seen: seen.state is ObservedState.RUNNING and seen.change_problem is not None,
+)
+
+
+@pytest.mark.parametrize(
+    "wishes",
+    [(), (STOP, START), (RESTART,), (RESET,), (CHANGE,), (BAD_CHANGE,)],
+    ids=["start to end", "stop", "restart", "reset", "change", "bad change"],
+)
+def test_a_kill_at_any_write_neither_ends_nor_leaks_a_placement(wishes: tuple[Wish, ...]) -> None:
+    # In memory: the journal flushes every write to disk, and here only its order matters.
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        play_killed_everywhere(Path(folder), *wishes)

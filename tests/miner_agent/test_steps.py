@@ -2,7 +2,7 @@
 
 import tempfile
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given, settings
@@ -22,7 +22,10 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path / "journal")
 
 
-STEPS = ["want", "end", "sync", "work", "wait", "kill", "die", "late_kill", "engine", "reboot"]
+STEPS = [
+    *("want", "end", "sync", "work", "wait", "kill", "die", "late_kill", "engine", "reboot"),
+    *("stop", "run", "restart", "reset", "change", "bad_change", "write"),
+]
 
 
 @settings(max_examples=60, deadline=None)
@@ -42,6 +45,7 @@ def test_whatever_happens_it_converges_and_every_chain_is_whole(
         world.runtime.fault = None
         world.settle()
         check_rest(world)
+        check_files(world)
         for placement_id in list(world.desired):
             world.end(placement_id)
         world.settle()
@@ -58,7 +62,7 @@ def test_whatever_happens_it_converges_and_every_chain_is_whole(
 
 
 def disturb(world: World, step: str, number: int) -> None:
-    live = [one.placement_id for one in world.desired.values() if one.want is Want.RUN]
+    live = [one.placement_id for one in world.desired.values() if one.want is not Want.END]
     if step == "want" and len(live) < 3:
         world.want()
     elif step == "end" and live:
@@ -77,6 +81,11 @@ def disturb(world: World, step: str, number: int) -> None:
     elif step == "die" and world.runtime.found:
         placements = sorted(world.runtime.placements())
         world.runtime.die(placements[number % len(placements)])
+    elif step in ("stop", "run", "restart", "reset", "change", "bad_change") and live:
+        ask(world, step, live[number % len(live)], number)
+    elif step == "write" and world.runtime.running():
+        running = sorted(world.runtime.running())
+        world.runtime.write(running[number % len(running)], f"written {number}")
     elif step == "reboot":
         for one in world.runtime.placements():
             world.runtime.die(one)
@@ -84,17 +93,60 @@ def disturb(world: World, step: str, number: int) -> None:
         raise Killed
 
 
+def ask(world: World, wish: str, placement_id: UUID, number: int) -> None:
+    """Let the renter want something else of what lives."""
+    if wish == "stop":
+        world.stop(placement_id)
+    elif wish == "run":
+        world.run(placement_id)
+    elif wish == "restart":
+        world.restart_placement(placement_id)
+    elif wish == "reset":
+        world.reset(placement_id)
+    elif wish == "bad_change":
+        world.runtime.bad_images.add("bad")
+        world.runtime.unknown_images.add("unknown")
+        world.alter(placement_id, image=("bad", "unknown")[number % 2])
+    else:
+        image = ("i", "i", "i", "other")[number]
+        world.alter(placement_id, image=image, ports=((), (80,))[number % 2])
+
+
 def check_rest(world: World) -> None:
-    """Every wanted placement runs, or ended here for a reason; nothing else is on the machine."""
-    running = set()
+    """Every wanted placement runs or rests, or ended for a reason; nothing else is here."""
+    running, kept = set(), set()
     for desired in world.desired.values():
-        row = world.journal.get(desired.placement_id)
+        placement_id, row = desired.placement_id, world.journal.get(desired.placement_id)
+        if desired.want is Want.END or row.want is Want.END:
+            assert row.state is ObservedState.GONE
+            assert desired.want is Want.END or row.problem is not None
+            continue
+        seen = world.seen(placement_id)
+        assert seen.restarts == desired.restarts
+        is_made = (seen.edition, seen.resets) == (desired.edition, desired.resets)
+        assert is_made or seen.change_problem is not None or desired.want is Want.STOP
+        if row.current is not None:
+            kept.add((placement_id, row.current.disk))
         if desired.want is Want.RUN and row.problem is None:
             assert row.state is ObservedState.RUNNING
-            running.add(desired.placement_id)
+            running.add(placement_id)
         else:
-            assert row.state is ObservedState.GONE
+            assert row.state is ObservedState.STOPPED
     assert world.runtime.running() == running
+    assert set(world.runtime.disks) == kept
+    assert {one for one, _ in world.runtime.found} == {one for one, _ in kept}
+
+
+def check_files(world: World) -> None:
+    """What was written is there unless it was asked to be thrown away."""
+    for desired in world.desired.values():
+        row = world.journal.find(desired.placement_id)
+        if row is None or row.current is None or desired.placement_id not in world.runtime.ran:
+            continue
+        kept = world.runtime.disks[desired.placement_id, row.current.disk]
+        is_first = row.current.disk == 0
+        assert kept == world.runtime.written.get((desired.placement_id, row.current.disk), "")
+        assert is_first or desired.resets > 0 or desired.edition > 0
 
 
 def test_a_reply_older_than_the_newest_is_refused(world: World) -> None:

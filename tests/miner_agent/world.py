@@ -15,7 +15,7 @@ from miner_agent.domain.image import Image
 from miner_agent.domain.placement import Placement
 from miner_agent.domain.reconcile import Container
 from miner_agent.journal import Journal
-from miner_agent.runtime import CannotRun, Running
+from miner_agent.runtime import CannotRun, Collected, Running
 from protocol.agent import (
     DesiredPlacement,
     ObservedPlacement,
@@ -65,6 +65,8 @@ class MemoryRuntime:
         self.found: dict[tuple[UUID, int], Container] = {}
         #: (placement, disk) -> what the renter keeps there
         self.disks: dict[tuple[UUID, int], str] = {}
+        #: the same of everything that was ever written
+        self.written: dict[tuple[UUID, int], str] = {}
         self.starts: dict[UUID, int] = {}
         self.born_ms: dict[UUID, int] = {}
         #: how long each placement's containers have really run in all
@@ -154,8 +156,9 @@ class MemoryRuntime:
     def rekey(self, placement: Placement) -> None:
         self._fail(late=False)
 
-    def collect(self, placement: Placement) -> None:
+    def collect(self, placement: Placement, *, goes_on: Callable[[], None]) -> Collected:
         self._fail(late=False)
+        return Collected(())
 
     def tidy(self, placement_id: UUID, *, kept: Collection[Generation]) -> None:
         self._fail(late=False)
@@ -198,7 +201,8 @@ class MemoryRuntime:
 
     def write(self, placement_id: UUID, text: str) -> None:
         """Let the renter keep something on the disk."""
-        self.disks[placement_id, self.ran[placement_id].disk] = text
+        disk = (placement_id, self.ran[placement_id].disk)
+        self.disks[disk] = self.written[disk] = text
 
     def read(self, placement_id: UUID) -> str:
         """Return what the renter finds on the disk."""
