@@ -8,8 +8,8 @@ from uuid import UUID
 from protocol.usage import Incident, IncidentBlame, IncidentKind
 
 #: What NVIDIA's documentation calls an application's fault first, and what a card's or its board's.
-#: Everything else has several causes. Source: NVIDIA, "Xid Errors", table of Xid errors, as quoted
-#: in its driver documentation r555, read 2026-11-21
+#: Everything else has several causes. Source: NVIDIA, "Xid Errors"; chosen by hand from what the
+#: numbers stand for, and not yet compared with the newest catalogue line by line
 XIDS_OF_PROGRAMS = frozenset({13, 31, 43})
 XIDS_OF_MACHINES = frozenset({48, 62, 63, 64, 74, 79, 92, 94, 95, 119, 120, 140})
 
