@@ -6,6 +6,7 @@ import pytest
 
 from miner_agent.containers import PortTaken
 from miner_agent.domain.claims import CORE, GPU, PORT, SLOT
+from miner_agent.domain.last_word import in_order
 from protocol.agent import ObservedState, Want
 from protocol.receipts import check_chain
 from protocol.workload import PlacementKind
@@ -271,9 +272,9 @@ def test_what_is_stopped_is_told_only_with_its_last_interval(world: World) -> No
     assert world.state(placement_id) is STOPPED
     request = world.agent.request()
     assert [one.state for one in request.placements] == [STOPPED]
-    newest = request.intervals[-1].interval
-    world.chains[placement_id] = list(request.intervals)
-    assert newest.to_age_ms >= 20_000
+    newest = {placement_id: request.intervals[-1].interval.sequence}
+    (told,) = in_order(request.placements, sent=request.intervals[:-1], newest=newest)
+    assert told.state is RUNNING
 
 
 def job(world: World, **changes: object) -> object:
