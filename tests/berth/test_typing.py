@@ -75,6 +75,8 @@ def test_ctrl_c_stops_the_waiting_and_not_the_rental(terminal: Terminal, market:
         text=True,
         env=terminal.environment,
         cwd=terminal.home,
+        # Whoever runs the tests in the background has switched Ctrl-C off, for all that follows.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert waiting.stderr is not None
     price, state = waiting.stderr.readline(), waiting.stderr.readline()

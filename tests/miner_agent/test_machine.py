@@ -4,7 +4,7 @@ import stat
 from pathlib import Path
 from uuid import uuid4
 
-from miner_agent.journal import PORT
+from miner_agent.domain.claims import PORT
 from miner_agent.machine import Machine
 from miner_agent.settings import read
 from protocol.agent import DesiredPlacement, Want
