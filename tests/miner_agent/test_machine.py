@@ -36,9 +36,10 @@ def test_no_rental_gets_the_port_of_the_validators_door(tmp_path: Path) -> None:
     desired = DesiredPlacement(
         placement_id=uuid4(),
         want=Want.RUN,
-        workload=Workload(image="i", resources=Resources.of(cpus=1, ram_bytes=1, disk_bytes=1)),
+        workload=Workload(image="i", resources=Resources.of(cpus=1, ram_bytes=100, disk_bytes=100)),
     )
     acceptance = machine.acceptance(machine.engine())
-    acceptance.accept(desired, funding={"funded_until_boot_ms": 1}, journal=journal)
+    changes = {"want": Want.RUN, "funded_until_boot_ms": 1}
+    acceptance.accept(desired, changes=changes, journal=journal)
     assert journal.claimed(PORT) == {"20001"}
     journal.close()
