@@ -102,6 +102,8 @@ class Acceptance:
                     edition=desired.edition, resets=desired.resets, problem=_problem(error)
                 )
                 changed = changed.model_copy(update={"refused": refused})
+        if _keeps_room(changed, desired):
+            return _write(placement, changed, journal)
         try:
             return _write(placement, self._with_room(changed, desired, journal), journal)
         except (NoCapacity, ClaimTaken, Unfit) as error:
@@ -183,9 +185,7 @@ class Acceptance:
         if placement.want is not Want.RUN:
             return placement
         resources = placement.workload.resources
-        # Of a refused change nothing is taken, so what runs keeps its own.
-        keeps = placement.has_room and _is_refused(placement, desired)
-        gpu_uuids = placement.gpu_uuids if keeps else desired.gpu_uuids
+        gpu_uuids = desired.gpu_uuids
         if len(gpu_uuids) != resources.gpu.count:
             raise Unfit("start_failed", "The number of GPUs differs from the list of GPUs.")
         missing = set(gpu_uuids) - self._gpu_uuids()
@@ -262,6 +262,15 @@ def _is_refused(placement: Placement, desired: DesiredPlacement) -> bool:
         desired.edition,
         desired.resets,
     )
+
+
+def _keeps_room(placement: Placement, desired: DesiredPlacement) -> bool:
+    """Say whether it has what it needs already: what runs is not measured anew at every reply.
+
+    Of a refused change nothing is taken, so what runs keeps its own.
+    """
+    same_gpus = placement.gpu_uuids == desired.gpu_uuids
+    return placement.has_room and (same_gpus or _is_refused(placement, desired))
 
 
 def _problem(error: NoCapacity | ClaimTaken | Unfit) -> Problem:

@@ -89,6 +89,26 @@ def test_a_start_that_finds_no_room_keeps_the_files_and_is_tried_until_there_is(
     assert world.runtime.read(placement_id) == "kept"
 
 
+@pytest.mark.parametrize("changes", [{}, {"image": "unknown"}])
+def test_a_driver_that_shows_no_gpu_once_leaves_what_runs_alone(
+    world: World, changes: dict[str, object]
+) -> None:
+    placement_id = world.want(resources=resources(1, gpus=1))
+    round_of(world)
+    world.runtime.unknown_images.add("unknown")
+    world.alter(placement_id, **changes)
+    round_of(world)
+    world.gpu_uuids = frozenset()
+    world.sync()
+    world.gpu_uuids = frozenset(GPUS)
+    seen = world.seen(placement_id)
+    assert (seen.state, seen.problem) == (RUNNING, None)
+    world.end(placement_id)
+    round_of(world)
+    seen = world.seen(placement_id)
+    assert (seen.state, seen.problem) == (GONE, None)
+
+
 def test_what_is_stopped_ends_when_its_paid_time_is_over(world: World) -> None:
     placement_id = world.want()
     round_of(world)

@@ -257,6 +257,8 @@ class World:
         self.desired: dict[UUID, DesiredPlacement] = {}
         self.chains: dict[UUID, list[SignedInterval]] = {}
         self.revision = 0
+        #: the GPUs that its driver shows now
+        self.gpu_uuids = frozenset(GPUS)
         self.journal = journal_type(path)
         self.agent = self._agent()
 
@@ -357,7 +359,7 @@ class World:
             cores=tuple(range(self.cores)),
             memory_bytes=100,
             disk_bytes=100,
-            gpu_uuids=lambda: frozenset(GPUS),
+            gpu_uuids=lambda: self.gpu_uuids,
         )
         return Agent(
             journal=self.journal,
