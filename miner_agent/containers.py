@@ -164,7 +164,12 @@ class Containers:
         return next((one["IPAddress"] for one in networks.values() if one["IPAddress"]), None)
 
     def stop(self, name: str) -> None:
-        """Let a container end, by force if it takes long; one that is not there is fine."""
+        """Let a container end, by force if it takes long; one that is not there is fine.
+
+        So is one that does not carry this machine's label, whatever its name is.
+        """
+        if not self._is_mine(name):
+            return
         try:
             with answers():
                 self._engine.api.stop(name, timeout=STOP_WAIT_S)

@@ -29,12 +29,8 @@ class DockerIdleContainer:
 
     def share(self) -> Share | None:
         """Return what it runs on; None where it does not run."""
-        try:
-            with answers():
-                found: dict[str, Any] = self._engine.api.inspect_container(self._name)
-        except NotFound:
-            return None
-        if not found["State"]["Running"]:
+        found = self._found()
+        if found is None or not found["State"]["Running"]:
             return None
         labels = found["Config"]["Labels"]
         return Share(
@@ -81,9 +77,22 @@ class DockerIdleContainer:
             api.start(self._name)
 
     def remove(self) -> None:
-        """Kill and remove it; one that is not there is fine."""
+        """Kill and remove it; one that is not there, or is somebody else's, is fine."""
+        found = self._found()
+        if found is None:
+            return
         try:
             with answers():
-                self._engine.api.remove_container(self._name, force=True, v=True)
+                self._engine.api.remove_container(found["Id"], force=True, v=True)
         except NotFound:
             return
+
+    def _found(self) -> dict[str, Any] | None:
+        """Return what Docker knows of it; one of its name without its label is not it."""
+        try:
+            with answers():
+                found: dict[str, Any] = self._engine.api.inspect_container(self._name)
+        except NotFound:
+            return None
+        is_own = (found["Config"]["Labels"] or {}).get(LABEL) == self._machine
+        return found if is_own else None

@@ -59,7 +59,8 @@ class Volumes:
 
         ``free_bytes`` is what the disk has beside everything that is reserved already.
         """
-        with self._lock, self._store.transaction():
+        # Not under the lock: making a volume may take minutes, and a reply waits for this.
+        with self._store.transaction():
             changed = rules.after(self._all(), desired, free_bytes=free_bytes)
             for volume_id, volume in changed.items():
                 if volume is None:
@@ -136,7 +137,7 @@ class Volumes:
         with self._lock:
             for volume_id, volume in self._all().items():
                 self.detach(self._attached().get(volume_id, volume_id))
-                self._put(volume.model_copy(update={"remove": True}))
+                self._change(volume, remove=True)
                 self._step(volume_id)
 
     def _step(self, volume_id: UUID) -> Volume:
@@ -162,17 +163,13 @@ class Volumes:
                 self._drop(part)
                 message = f"The volume could not be made: {error}"[:1000]
                 problem = Problem(code="no_capacity", message=message)
-                return self._put(
-                    volume.model_copy(update={"state": VolumeState.REFUSED, "problem": problem})
-                )
+                return self._change(volume, state=VolumeState.REFUSED, problem=problem)
             # It is called .img when all of it is on the disk, also after a loss of power.
             _flush(part)
             part.rename(file)
             _flush(self._directory)
         logger.info("volume ready", extra={"volume": str(volume.volume_id)})
-        return self._put(
-            volume.model_copy(update={"state": VolumeState.READY, "whole": True, "problem": None})
-        )
+        return self._change(volume, state=VolumeState.READY, whole=True, problem=None)
 
     def _look_after(self, volume: Volume) -> Volume:
         """Say when the file of a volume is lost, and when it is back."""
@@ -181,11 +178,9 @@ class Volumes:
             return volume
         logger.warning("volume lost or found", extra={"volume": str(volume.volume_id)})
         if there:
-            changes: dict[str, object] = {"state": VolumeState.READY, "problem": None}
-        else:
-            problem = Problem(code="volume_lost", message=LOST)
-            changes = {"state": VolumeState.REFUSED, "problem": problem}
-        return self._put(volume.model_copy(update=changes))
+            return self._change(volume, state=VolumeState.READY, problem=None)
+        problem = Problem(code="volume_lost", message=LOST)
+        return self._change(volume, state=VolumeState.REFUSED, problem=problem)
 
     def _remove(self, volume: Volume) -> Volume:
         """Remove the volume's files, unless a placement still has it."""
@@ -199,8 +194,7 @@ class Volumes:
         with contextlib.suppress(FileNotFoundError):
             (self._directory / str(volume_id)).rmdir()
         logger.info("volume gone", extra={"volume": str(volume_id)})
-        changes = {"state": VolumeState.GONE, "whole": False, "problem": None}
-        return self._put(volume.model_copy(update=changes))
+        return self._change(volume, state=VolumeState.GONE, whole=False, problem=None)
 
     def _unmount(self, volume_id: UUID) -> None:
         loops.unmount(self._directory / str(volume_id))
@@ -220,6 +214,12 @@ class Volumes:
     def _attached(self) -> dict[UUID, UUID]:
         rows = self._store.rows("SELECT volume, placement FROM attached ORDER BY volume")
         return {UUID(volume): UUID(placement) for volume, placement in rows}
+
+    def _change(self, volume: Volume, **changes: object) -> Volume:
+        """Note what became of a volume; what was desired of it meanwhile stays."""
+        with self._store.transaction():
+            newest = self._all()[volume.volume_id]
+            return self._put(newest.model_copy(update=changes))
 
     def _put(self, volume: Volume) -> Volume:
         self._store.write(

@@ -9,6 +9,12 @@ from uuid import UUID
 
 import pytest
 
+from miner_agent.containers import Containers
+from miner_agent.domain.spare import Job, Share
+from miner_agent.engine import Engine, EngineRefused
+from miner_agent.gpu_access import GpuDoor
+from miner_agent.idle_container import CORES, GPUS, LABEL, MEMORY, DockerIdleContainer
+from miner_agent.mps import Mps
 from tests.faults.kills.engine import IMAGES
 from tests.faults.kills.field import Field
 
@@ -87,6 +93,33 @@ def test_somebody_elses_container_of_the_same_name_is_neither_used_nor_removed()
         assert field.engine.broken == []
         assert {box.name: box.running for box in field.engine.boxes.values()} == {name: True}
     finally:
+        field.close()
+        shutil.rmtree(root)
+
+
+def test_what_has_the_name_alone_is_neither_stopped_nor_the_hosts_idle_work() -> None:
+    root = Path(tempfile.mkdtemp(prefix="kills-", dir="/dev/shm"))
+    field = Field(root, 1, ())
+    engine = Engine(f"unix://{root}/docker.sock")
+    share = Share(frozenset({0}), frozenset(), 1)
+    try:
+        door = GpuDoor(engine, mps=Mps(root / "mps", slots=1))
+        idle = DockerIdleContainer(engine, machine="here", gpus=door)
+        told = {CORES: "0", GPUS: "", MEMORY: "1"}
+        for labels in (told, {**told, LABEL: "another"}, {"berth.machine": "here"}):
+            run(field, "berth-idle-here", labels)
+            assert idle.share() is None
+            idle.remove()
+            with pytest.raises(EngineRefused, match="already in use"):
+                idle.start(Job(image=IMAGES[0], command=()), share)
+            Containers(engine, machine="another").stop("berth-idle-here")
+            assert field.engine.broken == []
+            assert [box.running for box in field.engine.boxes.values()] == [True]
+            field.engine.boxes.clear()
+        run(field, "berth-idle-here", {**told, LABEL: "here"})
+        assert idle.share() == share
+    finally:
+        engine.api.close()
         field.close()
         shutil.rmtree(root)
 

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -14,6 +15,7 @@ from miner_agent.volumes import VolumeInUse, Volumes, VolumeUnknown
 from protocol.workload import DesiredVolume, VolumeState
 
 SIZE = 8 << 20
+DEADLINE_S = 5
 ONE, OTHER = uuid4(), uuid4()
 ALICE, BOB = uuid4(), uuid4()
 
@@ -186,6 +188,32 @@ def test_one_that_was_made_when_the_journal_was_lost_is_taken_over(machine: Mach
     machine.volumes = machine._open()
     machine.desire(wanted())
     assert (machine.volumes.attach(ALICE, ONE) / "note").read_text() == "kept"
+
+
+def test_what_is_desired_is_written_down_while_a_volume_is_being_made(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    making, written = threading.Event(), threading.Event()
+    make = loops.make_file_system
+    heard = []
+
+    def make_slowly(file: Path, *, size_bytes: int) -> None:
+        making.set()
+        heard.append(written.wait(DEADLINE_S))
+        make(file, size_bytes=size_bytes)
+
+    machine.volumes.desire([wanted()], free_bytes=2 * SIZE)
+    monkeypatch.setattr(loops, "make_file_system", make_slowly)
+    tending = threading.Thread(target=machine.volumes.converge)
+    tending.start()
+    assert making.wait(DEADLINE_S)
+    machine.volumes.desire([wanted(remove=True), wanted(OTHER)], free_bytes=SIZE)
+    written.set()
+    tending.join()
+    assert heard == [True]
+    # What was said meanwhile is not written over by what was made.
+    machine.volumes.converge()
+    assert (machine.state(), machine.state(OTHER)) == (VolumeState.GONE, VolumeState.READY)
 
 
 def test_a_kill_between_unmount_and_note_is_put_right(machine: Machine) -> None:

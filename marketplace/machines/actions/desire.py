@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
@@ -18,4 +19,8 @@ def bump(*, machine_id: UUID) -> None:
 
 def bump_online() -> None:
     """Raise every online machine's revision: something changed for all of them."""
-    Machine.objects.filter(online=True).update(**RAISED)
+    online = Machine.objects.filter(online=True)
+    with transaction.atomic():
+        # In the order in which syncs lock them: an update of many rows has none.
+        list(online.select_for_update(no_key=True).order_by("id").values_list("id", flat=True))
+        online.update(**RAISED)

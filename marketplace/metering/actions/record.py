@@ -37,7 +37,7 @@ INTERVALS_FREE, INTERVAL_S = 100, 5
 DRIFT_PART, DRIFT = 100, timedelta(minutes=1)
 #: of a placement: what decides about an interval; the rest costs as much to read as all else here
 READ = (
-    *("machine_id", "kind", "state", "created_at", "accepted_at", "funded_until"),
+    *("machine_id", "kind", "state", "created_at", "accepted_at", "running_at", "funded_until"),
     *("stop_requested_at", "door_open_since", "door_seen_at", "door_missed_at", "door_looks"),
     *("next_sequence", "refused_interval"),
 )

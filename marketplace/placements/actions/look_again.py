@@ -6,11 +6,14 @@ from datetime import datetime, timedelta
 from random import Random
 from uuid import UUID
 
+from django.db import transaction
+
 from marketplace.domain import door as doors
 from marketplace.domain.machine import silent_since
 from marketplace.domain.placement import DOOR_LOST, Event, NoTransition, PlacementState
 from marketplace.machines.models import Machine
 from marketplace.placements import queries
+from marketplace.placements.actions import lock
 from marketplace.placements.actions.prove_reachable import door_of, written
 from marketplace.placements.actions.transition import Overtaken, apply
 from marketplace.placements.models import Placement
@@ -49,7 +52,9 @@ def _claim(now: datetime, chance: Random) -> list[Placement]:
     due = list(queries.look_due(now, rows_max=DOORS_MAX))
     for placement in due:
         placement.look_due_at = doors.next_look(now=now, chance=chance.random())
-    Placement.objects.bulk_update(due, ["look_due_at"])
+    with transaction.atomic():
+        lock.lock(placement_ids=[placement.id for placement in due])
+        Placement.objects.bulk_update(due, ["look_due_at"])
     return due
 
 
@@ -78,9 +83,11 @@ def _note_seen(
             door = doors.seen(placement.door, at=now + seen[placement.id])
             for name, value in written(door).items():
                 setattr(placement, name, value)
-    Placement.objects.filter(state=PlacementState.RUNNING).bulk_update(
-        placements, ["door_open_since", "door_seen_at", "door_missed_at", "door_looks"]
-    )
+    with transaction.atomic():
+        lock.lock(placement_ids=[placement.id for placement in placements])
+        Placement.objects.filter(state=PlacementState.RUNNING).bulk_update(
+            placements, ["door_open_since", "door_seen_at", "door_missed_at", "door_looks"]
+        )
 
 
 def _note_missed(placement: Placement, now: datetime, *, tells: bool) -> None:

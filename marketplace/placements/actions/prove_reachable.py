@@ -9,6 +9,7 @@ from django.db import transaction
 from marketplace.domain import door as doors
 from marketplace.domain.placement import PlacementState, deadline
 from marketplace.placements import queries
+from marketplace.placements.actions import lock
 from marketplace.placements.models import Placement
 from marketplace.placements.reachability import Door, Probe
 
@@ -35,8 +36,10 @@ def _claim(now: datetime) -> list[Placement]:
     for placement in due:
         began = placement.running_at or now
         placement.look_due_at = doors.next_try(now=now, running_at=began)
-    # Not where its door was seen meanwhile, which has its own next look.
-    Placement.objects.filter(reachable_at=None).bulk_update(due, ["look_due_at"])
+    with transaction.atomic():
+        lock.lock(placement_ids=[placement.id for placement in due])
+        # Not where its door was seen meanwhile, which has its own next look.
+        Placement.objects.filter(reachable_at=None).bulk_update(due, ["look_due_at"])
     return due
 
 

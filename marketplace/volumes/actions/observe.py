@@ -37,8 +37,8 @@ def _observe_one(volume: Volume, one: ObservedVolume, now: datetime) -> None:
     elif one.state == VolumeState.REFUSED and one.problem is not None:
         if volume.problem_code != one.problem.code:
             _write(volume, problem_code=one.problem.code, problem=one.problem.message)
-    elif one.state == VolumeState.READY and volume.ready_at is None:
-        _write(volume, ready_at=now, problem_code="", problem="")
+    elif one.state == VolumeState.READY and (volume.ready_at is None or volume.problem_code):
+        _write(volume, ready_at=volume.ready_at or now, problem_code="", problem="")
 
 
 def _write(volume: Volume, **columns: object) -> None:

@@ -106,6 +106,17 @@ def test_a_volume_that_could_not_be_made_says_why(market: Market, renter: User) 
     assert queries.of_renter(renter.pk).get().state == "ready"
 
 
+def test_a_volume_that_was_lost_and_is_found_again_is_ready(market: Market, renter: User) -> None:
+    market.rent(renter, volumes=[DATA])
+    say(market, 2, VolumeState.READY)
+    lost = {"code": "volume_lost", "message": "Its file is not there."}
+    say(market, 3, VolumeState.REFUSED, problem=lost)
+    assert queries.of_renter(renter.pk).get().state == "refused"
+    say(market, 4, VolumeState.READY)
+    volume = queries.of_renter(renter.pk).get()
+    assert (volume.state, volume.problem, volume.ready_at) == ("ready", "", after(2))
+
+
 def test_no_machine_speaks_of_anothers_volumes(market: Market, renter: User, bob: User) -> None:
     rental = market.rent(renter, volumes=[DATA])
     finish(market, rental, at=after(5))
