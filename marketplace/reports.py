@@ -25,7 +25,7 @@ from marketplace.telemetry.actions import record as telemetry
 from marketplace.verification.queries import validator_keys
 from marketplace.volumes import queries as volume_queries
 from marketplace.volumes.actions.observe import observe as observe_volumes
-from protocol.agent import SyncReply, SyncRequest
+from protocol.agent import DESIRED_MOST, SyncReply, SyncRequest
 from protocol.message import holds_nul
 
 logger = logging.getLogger(__name__)
@@ -35,6 +35,14 @@ sync_rate = SyncRate()
 class SyncMalformed(Refused):
     code = "invalid"
     status = 422
+
+
+class AnswerBroken(Refused):
+    """What is stored of one machine does not fit its reply."""
+
+    code = "answer_broken"
+    status = 500
+    sentence = "What this machine shall do cannot be told; the operator's log says why."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +64,7 @@ class Taken:
 
 
 Outcome = Taken | Exception
+Answer = SyncReply | Refused
 
 
 def take_in(*, reports: Sequence[Report], now: datetime) -> list[Outcome]:
@@ -80,25 +89,35 @@ def take_in(*, reports: Sequence[Report], now: datetime) -> list[Outcome]:
     return [outcomes[number] for number in range(len(reports))]
 
 
-def answer(*, machine_ids: Collection[UUID], now: datetime) -> dict[UUID, SyncReply]:
-    """Return what each machine shall do now, with a nonce that dates its next word."""
+def answer(*, machine_ids: Collection[UUID], now: datetime) -> dict[UUID, Answer]:
+    """Return what each machine shall do now, with a nonce that dates its next word.
+
+    One whose own reply cannot be put together is refused alone: the others hear theirs.
+    """
     # Before what is desired: what rises in between is then told once more, and never missed.
     revisions = machine_queries.newest_revisions(list(machine_ids))
-    desired = placement_queries.desired_by_machine(machine_ids, now)
-    volumes = volume_queries.desired_by_machine(machine_ids)
-    validators = validator_keys()
+    placements = placement_queries.listed_by_machine(machine_ids)
+    volumes = volume_queries.listed_by_machine(machine_ids)
+    validators = validator_keys()[:DESIRED_MOST]
     secret, server_time_ms = settings.SECRET_KEY.encode(), int(now.timestamp() * 1000)
-    return {
-        machine_id: SyncReply(
-            nonce=nonce.issue(secret=secret, machine_id=str(machine_id), now=now),
-            server_time_ms=server_time_ms,
-            revision=revision,
-            desired=desired.get(machine_id, ()),
-            validators=validators,
-            volumes=volumes.get(machine_id, ()),
-        )
-        for machine_id, revision in revisions.items()
-    }
+
+    def one(machine_id: UUID) -> Answer:
+        if machine_id not in revisions:
+            return MachineUnknown()
+        try:
+            return SyncReply(
+                nonce=nonce.issue(secret=secret, machine_id=str(machine_id), now=now),
+                server_time_ms=server_time_ms,
+                revision=revisions[machine_id],
+                desired=placement_queries.as_desired(placements.get(machine_id, ()), now),
+                validators=validators,
+                volumes=volume_queries.as_desired(volumes.get(machine_id, ())),
+            )
+        except Exception:
+            logger.exception("Sync not answered", extra={"machine_id": machine_id})
+            return AnswerBroken()
+
+    return {machine_id: one(machine_id) for machine_id in machine_ids}
 
 
 #: Machines whose last report broke something here. Each has its own transaction, so that the next

@@ -100,14 +100,18 @@ def _take_in(some: Sequence[reports.Report]) -> list[_Held | bytes | Exception]:
         if isinstance(one, Exception)
         else _Held(one.machine_id, one.request)
         if one.request.hold_s
-        else replies[one.machine_id].model_dump_json().encode()
+        else _written(replies[one.machine_id])
         for one in outcomes
     ]
 
 
 def _answer(machine_ids: Sequence[UUID]) -> list[bytes | Exception]:
     replies = reports.answer(machine_ids=set(machine_ids), now=_now())
-    return [replies[machine_id].model_dump_json().encode() for machine_id in machine_ids]
+    return [_written(replies[machine_id]) for machine_id in machine_ids]
+
+
+def _written(answer: reports.Answer) -> bytes | Refused:
+    return answer if isinstance(answer, Refused) else answer.model_dump_json().encode()
 
 
 held_syncs = HeldSyncs(machine_queries.changed_revisions)

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import AfterValidator, Field
 
 from protocol.hardware import GPUS_MOST, Hardware, Text
-from protocol.message import NO_CONTROL, Counter, Message, Milliseconds, shown
+from protocol.message import NO_CONTROL, Counter, Message, Milliseconds, each_once, shown
 from protocol.receipts import SignedInterval
 from protocol.signing import Digest, MachineKey, machine_key_of, openssh_public_key
 from protocol.usage import INCIDENTS_MOST, Incident, Usage
@@ -195,9 +195,13 @@ class SyncRequest(Message):
     revision: Annotated[int, Field(ge=0, lt=1 << 63)] = 0
     #: 0: answer at once
     hold_s: Annotated[int, Field(ge=0, le=SYNC_HOLD_S_MAX)] = SYNC_HOLD_S_MAX
-    placements: Annotated[tuple[ObservedPlacement, ...], Field(max_length=DESIRED_MOST)] = ()
+    placements: Annotated[
+        tuple[ObservedPlacement, ...], Field(max_length=DESIRED_MOST), each_once("placement_id")
+    ] = ()
     intervals: Annotated[tuple[SignedInterval, ...], Field(max_length=1000)] = ()
-    volumes: Annotated[tuple[ObservedVolume, ...], Field(max_length=DESIRED_MOST)] = ()
+    volumes: Annotated[
+        tuple[ObservedVolume, ...], Field(max_length=DESIRED_MOST), each_once("volume_id")
+    ] = ()
     #: set when the hardware differs from what was last told
     hardware: Hardware | None = None
     #: why this machine can start nothing now: docker_unavailable

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field
 
-from protocol.message import Message
+from protocol.message import Message, each_once
 
 Count = Annotated[int, Field(ge=0, le=4096)]
 Bytes = Annotated[int, Field(ge=0, le=1 << 50)]
@@ -81,4 +81,4 @@ class Hardware(Message):
     disk_bytes: Bytes
     docker_version: Text
     storage_driver: Text
-    gpus: Annotated[tuple[Gpu, ...], Field(max_length=GPUS_MOST)] = ()
+    gpus: Annotated[tuple[Gpu, ...], Field(max_length=GPUS_MOST), each_once("uuid")] = ()

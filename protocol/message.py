@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 VERSION = 1
 #: what a 32-bit column of a database holds
@@ -34,6 +34,17 @@ def shown(*, most: int) -> BeforeValidator:
         return "".join(one if one.isprintable() else " " for one in text[:most])
 
     return BeforeValidator(cut)
+
+
+def each_once(name: str) -> AfterValidator:
+    """Return what refuses a list that names the same thing, by its field ``name``, twice."""
+
+    def check(items: tuple[Message, ...]) -> tuple[Message, ...]:
+        if len({getattr(item, name) for item in items}) < len(items):
+            raise ValueError(f"Name each {name} once.")
+        return items
+
+    return AfterValidator(check)
 
 
 def holds_nul(body: bytes) -> bool:

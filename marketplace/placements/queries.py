@@ -1,6 +1,6 @@
 """This will read placements for the sync, the products and the pages."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -22,12 +22,10 @@ UNDESIRED = (
 
 def desired(machine_id: UUID, now: datetime) -> tuple[DesiredPlacement, ...]:
     """Return what the machine shall run or end."""
-    return desired_by_machine([machine_id], now).get(machine_id, ())
+    return as_desired(listed_by_machine([machine_id]).get(machine_id, ()), now)
 
 
-def desired_by_machine(
-    machine_ids: Collection[UUID], now: datetime
-) -> dict[UUID, tuple[DesiredPlacement, ...]]:
+def listed_by_machine(machine_ids: Collection[UUID]) -> dict[UUID, list[Placement]]:
     """Return what each of the machines shall run or end, in one query; those missing: nothing.
 
     What ended without the machine's word that nothing is left of it stays listed with want=end
@@ -35,10 +33,15 @@ def desired_by_machine(
     """
     # What is live is not gone, by constraint: to ask for that too would read all the past.
     listed = Placement.objects.filter(machine_id__in=machine_ids, gone_at__isnull=True)
-    found: dict[UUID, list[DesiredPlacement]] = {}
+    found: dict[UUID, list[Placement]] = {}
     for placement in listed.defer(*UNDESIRED).order_by("created_at", "id"):
-        found.setdefault(placement.machine_id, []).append(_desired(placement, now))
-    return {machine_id: tuple(desired) for machine_id, desired in found.items()}
+        found.setdefault(placement.machine_id, []).append(placement)
+    return found
+
+
+def as_desired(listed: Iterable[Placement], now: datetime) -> tuple[DesiredPlacement, ...]:
+    """Return the placements as their machine is told of them."""
+    return tuple(_desired(placement, now) for placement in listed)
 
 
 def live(machine_id: UUID) -> QuerySet[Placement]:

@@ -1,6 +1,6 @@
 """This will read volumes for the sync, the rentals and their renters."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -27,14 +27,21 @@ def of_renter(renter_id: int) -> QuerySet[Volume]:
     return found.order_by("machine_id", "name", "id")
 
 
-def desired_by_machine(machine_ids: Collection[UUID]) -> dict[UUID, tuple[DesiredVolume, ...]]:
+def listed_by_machine(machine_ids: Collection[UUID]) -> dict[UUID, list[Volume]]:
     """Return the volumes that each machine shall have or remove, in one query."""
-    found: dict[UUID, list[DesiredVolume]] = {}
+    found: dict[UUID, list[Volume]] = {}
     for volume in Volume.objects.filter(machine_id__in=machine_ids).order_by("created_at", "id"):
-        desired = DesiredVolume(
+        found.setdefault(volume.machine_id, []).append(volume)
+    return found
+
+
+def as_desired(listed: Iterable[Volume]) -> tuple[DesiredVolume, ...]:
+    """Return the volumes as their machine is told of them."""
+    return tuple(
+        DesiredVolume(
             volume_id=volume.id,
             size_bytes=volume.size_bytes,
             remove=volume.removed_at is not None,
         )
-        found.setdefault(volume.machine_id, []).append(desired)
-    return {machine_id: tuple(desired) for machine_id, desired in found.items()}
+        for volume in listed
+    )

@@ -154,7 +154,9 @@ class Market:
         for held in waiting:
             if held.until_ms <= now_ms or newest[held.machine_id] > held.revision:
                 told = reports.answer(machine_ids=[held.machine_id], now=self.world.now)
-                held.answer(told[held.machine_id])
+                reply = told[held.machine_id]
+                assert isinstance(reply, SyncReply)
+                held.answer(reply)
             else:
                 self._held.append(held)
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import OperationalError
@@ -16,10 +17,10 @@ from marketplace.machines.models import Machine, UptimeDay
 from marketplace.metering.models import Meter
 from marketplace.placements.actions import transition
 from marketplace.placements.models import Placement
-from protocol.agent import ObservedState
+from protocol.agent import ObservedState, SyncReply
 from tests.marketplace import scene
 from tests.marketplace.rentals.market import Market, give_key
-from tests.marketplace.scene import after, machine, placement, seen
+from tests.marketplace.scene import after, hardware, machine, placement, seen
 
 pytestmark = pytest.mark.django_db
 RUNNING = ObservedState.RUNNING
@@ -58,7 +59,43 @@ def test_machines_that_tell_nothing_new_cost_no_query_of_their_own(
         take_in(*(report(on, placements=[one], sent_at_ms=3) for on, one in told))
     with django_assert_num_queries(4):
         replies = reports.answer(machine_ids=[on.id for on in machines], now=after(2))
-    assert [len(replies[on.id].desired) for on in machines] == [1] * count
+    told_of = [reply.desired for reply in replies.values() if isinstance(reply, SyncReply)]
+    assert [len(desired) for desired in told_of] == [1] * count
+
+
+def test_one_that_cannot_be_answered_is_refused_alone() -> None:
+    on, bad, unknown = machine(), machine(), uuid4()
+    placement(on)
+    Placement.objects.filter(id=placement(bad).id).update(next_sequence=1 << 31)
+    replies = reports.answer(machine_ids=[bad.id, unknown, on.id], now=after(1))
+    assert isinstance(replies[bad.id], reports.AnswerBroken)
+    assert isinstance(replies[unknown], MachineUnknown)
+    told = replies[on.id]
+    assert isinstance(told, SyncReply)
+    assert len(told.desired) == 1
+
+
+@pytest.mark.parametrize(
+    ("part", "one", "sentence"),
+    [
+        ("placements", {"placement_id": uuid4(), "state": "accepted"}, "placement_id"),
+        ("volumes", {"volume_id": uuid4(), "state": "ready"}, "volume_id"),
+    ],
+)
+def test_what_is_told_twice_at_once_is_malformed(
+    part: str, one: dict[str, Any], sentence: str
+) -> None:
+    on = machine()
+    (outcome,) = take_in(report(on, **{part: [one, one]}))
+    assert isinstance(outcome, reports.SyncMalformed)
+    assert f"Name each {sentence} once" in outcome.detail
+
+
+def test_a_gpu_that_is_told_twice_is_malformed() -> None:
+    on, told = machine(), hardware(gpus=1).model_dump(mode="json")
+    (outcome,) = take_in(report(on, hardware=told | {"gpus": told["gpus"] * 2}))
+    assert isinstance(outcome, reports.SyncMalformed)
+    assert "Name each uuid once" in outcome.detail
 
 
 @pytest.mark.parametrize("count", [1, 6])

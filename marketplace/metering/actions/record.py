@@ -100,7 +100,7 @@ def record(*, sent: Sequence[Sent], now: datetime) -> None:
                 continue
             intervals.sort(key=lambda signed: signed.interval.sequence)
             if meter.closed_at is not None:
-                _forget(meter.placement, intervals)
+                _forget(meter, intervals, now)
                 continue
             chain = _chain(meter, senders[machine_id], last.get(meter.placement_id))
             _continue(chain, intervals, now)
@@ -173,8 +173,11 @@ def _write(chains: Sequence[_Chain]) -> None:
     )
 
 
-def _forget(placement: Placement, chain: Sequence[SignedInterval]) -> None:
-    sent = max(signed.interval.sequence for signed in chain) + 1
+def _forget(meter: Meter, chain: Sequence[SignedInterval], now: datetime) -> None:
+    # No further than there was time for: what is told to be stored has to fit its message.
+    numbers_max, placement = _intervals_max(meter, now), meter.placement
+    numbers = [signed.interval.sequence for signed in chain]
+    sent = max((number + 1 for number in numbers if number < numbers_max), default=0)
     if sent > placement.next_sequence:
         Placement.objects.filter(id=placement.id).update(next_sequence=sent, refused_interval=None)
 
@@ -183,8 +186,12 @@ def _has_passed(meter: Meter, interval: Interval, now: datetime) -> bool:
     """Say whether there was time for the interval, and for as many, since the meter opened."""
     passed = now - meter.opened_at
     signed = timedelta(milliseconds=meter.signed_ms + interval.to_age_ms - interval.from_age_ms)
-    intervals_max = INTERVALS_FREE + passed // timedelta(seconds=INTERVAL_S)
-    return interval.sequence < intervals_max and signed <= passed + passed / DRIFT_PART + DRIFT
+    is_soon = interval.sequence >= _intervals_max(meter, now)
+    return not is_soon and signed <= passed + passed / DRIFT_PART + DRIFT
+
+
+def _intervals_max(meter: Meter, now: datetime) -> int:
+    return INTERVALS_FREE + (now - meter.opened_at) // timedelta(seconds=INTERVAL_S)
 
 
 def _refused(

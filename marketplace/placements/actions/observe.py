@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from marketplace.domain.placement import ENDED, TABLE, Event, PlacementState
+from marketplace.domain.placement import ENDED, TABLE, Event, NoTransition, PlacementState
 from marketplace.domain.report import (
     Report,
     Step,
@@ -96,7 +96,7 @@ def follow(*, found: Iterable[News], now: datetime) -> None:
     for new in found:
         try:
             _follow(new, now)
-        except Overtaken:
+        except (NoTransition, Overtaken):
             logger.info("Report overtaken", extra={"placement_id": new.placement.id})
 
 

@@ -7,14 +7,14 @@ from uuid import UUID
 
 from django.db import transaction
 
-from marketplace.domain.matching import Slice
+from marketplace.domain.matching import OfferTaken, Slice
 from marketplace.domain.placement import PlacementState, deadline
 from marketplace.machines.actions import desire, reserve
 from marketplace.machines.models import Machine
 from marketplace.placements.actions.lease import free_gpus, lease
 from marketplace.placements.models import Placement, PlacementEvent
 from marketplace.placements.registry_login import seal
-from protocol.agent import RegistryLogin, Want
+from protocol.agent import DESIRED_MOST, RegistryLogin, Want
 from protocol.workload import Workload
 
 logger = logging.getLogger(__name__)
@@ -45,6 +45,8 @@ def place(
             disk_bytes=asked.disk_bytes,
             gpus=asked.gpus,
         )
+        # Behind the reservation, which lets nobody else place anything here.
+        _check_told(machine_id)
         gpu_uuids = free_gpus(machine_id, asked.gpus)
         placement = Placement.objects.create(
             id=placement_id,
@@ -71,3 +73,9 @@ def place(
         desire.bump(machine_id=machine_id)
     logger.info("Placement offered", extra={"placement_id": placement_id, "machine": machine_id})
     return placement
+
+
+def _check_told(machine_id: UUID) -> None:
+    """Accept a machine whose reply has room for one more placement."""
+    if Placement.objects.filter(machine_id=machine_id, gone_at=None).count() >= DESIRED_MOST:
+        raise OfferTaken("This machine has as many rentals as it can have; choose another offer.")

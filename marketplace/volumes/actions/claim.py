@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from marketplace.domain.matching import OfferTaken
 from marketplace.domain.problem import Refused
 from marketplace.machines.actions import reserve
 from marketplace.volumes.models import Volume
+from protocol.agent import DESIRED_MOST
 
 #: of one renter on one machine
 VOLUMES_MAX = 16
@@ -66,13 +68,15 @@ def claim(
     :raises VolumeGoing: when one of them is being deleted.
     :raises VolumeSizeWrong: when one has another size, or a new one has none.
     :raises VolumesMany: when there would be too many.
-    :raises OfferTaken: when the machine's disk has no room for a new one.
+    :raises OfferTaken: when the machine or its disk has no room for a new one.
     """
     mine = Volume.objects.filter(renter_id=renter_id, machine_id=machine_id)
     known = {volume.name: volume for volume in mine.select_related("placement").order_by("id")}
     new = [one for one in asked if one.name not in known]
     if new and len(known) + len(new) > VOLUMES_MAX:
         raise VolumesMany
+    if new and Volume.objects.filter(machine_id=machine_id).count() + len(new) > DESIRED_MOST:
+        raise OfferTaken("This machine has as many volumes as it can have; choose another offer.")
     for one in asked:
         _check(one, known.get(one.name))
     if new:

@@ -1,6 +1,7 @@
 """What a machine signed is paid though it comes late, and nothing else counts as delivered."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ def rental(market: Market, alice: User, give: Callable[..., None]) -> Rental:
     return rental
 
 
-def signed(market: Market, rental: Rental, *, until_s: int) -> dict[str, object]:
+def signed(market: Market, rental: Rental, *, until_s: int) -> dict[str, Any]:
     """Return the next interval, which the machine signs at that second."""
     chain = market.agent.chain
     from_age_ms = chain[-1].interval.to_age_ms if chain else 0
@@ -116,6 +117,21 @@ def test_what_comes_after_the_settlement_is_dropped_and_forgotten(
     assert Placement.objects.get().next_sequence == 1
     assert metering.delivered(NOW, after(1000)) == {}
     assert audit.audit() == []
+
+
+def test_a_number_that_no_time_was_for_moves_nothing_after_the_settlement(
+    market: Market, rental: Rental
+) -> None:
+    gone = told(market, rental, ObservedState.GONE, second=101)
+    failed = told(market, rental, ObservedState.COLLECTING, second=101, problem="start_failed")
+    market.agent.sync(after(101), placements=[failed])
+    charge_all(now=after(500))
+    last = signed(market, rental, until_s=100)
+    last["interval"] |= {"sequence": (1 << 31) - 1}
+    # The reply still names where the chain goes on, which no number beyond the last one could.
+    reply = market.agent.sync(after(501), intervals=[last])
+    assert [one.next_sequence for one in reply.desired] == [0]
+    market.agent.sync(after(502), placements=[gone])
 
 
 def test_delivered_is_what_was_charged_for_inside_the_stretch(

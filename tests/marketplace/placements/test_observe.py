@@ -57,6 +57,15 @@ def test_a_start_whose_turn_has_not_come_is_not_late_while_its_machine_is_in_tou
         assert it.deadline_at == after(late)
 
 
+def test_a_word_that_the_one_before_made_old_breaks_nothing() -> None:
+    on = machine()
+    it, other = placement(on), placement(on)
+    report(on, seen(it.id, O.RUNNING), seen(it.id, O.ACCEPTED), seen(other.id, O.RUNNING))
+    it.refresh_from_db()
+    other.refresh_from_db()
+    assert (it.state, other.state) == ("running", "running")
+
+
 def test_an_image_that_comes_on_for_an_hour_is_the_renters_fault() -> None:
     on = machine()
     it, stuck = placement(on, funded_s=7200), placement(on, funded_s=7200)

@@ -7,7 +7,7 @@ from marketplace.domain.matching import ExceedsMachine, MachineOffline, OfferTak
 from marketplace.machines.actions.mark_offline import mark_offline
 from marketplace.placements import queries
 from marketplace.placements.models import Lease, Placement, PlacementEvent
-from protocol.agent import Want
+from protocol.agent import DESIRED_MOST, Want
 from tests.marketplace.scene import GIB, NOW, after, hardware, machine, placement
 
 pytestmark = pytest.mark.django_db
@@ -52,6 +52,20 @@ def test_more_than_is_left_is_taken_and_takes_nothing() -> None:
     with pytest.raises(OfferTaken):
         placement(on, cpus=1)
     assert Placement.objects.count() == 1
+
+
+def test_a_machine_has_no_more_than_one_reply_tells() -> None:
+    on = machine()
+    first = placement(on)
+    others = Placement.objects.filter(id=first.id).values()[0] | {"state": "failed"}
+    others |= {"deadline_at": None, "ended_at": NOW}
+    Placement.objects.bulk_create(
+        Placement(**others | {"id": uuid4()}) for _ in range(DESIRED_MOST - 1)
+    )
+    with pytest.raises(OfferTaken, match="as many rentals as it can have"):
+        placement(on)
+    Placement.objects.filter(id=first.id).delete()
+    placement(on)
 
 
 def test_gpus_that_are_leased_although_the_counter_says_free_are_taken() -> None:

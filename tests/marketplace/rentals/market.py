@@ -70,6 +70,7 @@ class Agent:
         }
         machine_id = take_in(headers=headers, body=body, now=now).machine_id
         reply = reports.answer(machine_ids=[machine_id], now=now)[machine_id]
+        assert isinstance(reply, SyncReply)
         self.nonce, self.revision = reply.nonce, reply.revision
         return reply
 
