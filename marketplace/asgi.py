@@ -12,7 +12,7 @@ from django.core.asgi import get_asgi_application
 
 django_application = get_asgi_application()
 
-from marketplace import listening, sync  # noqa: E402
+from marketplace import bodies, listening, sync  # noqa: E402
 from protocol import paths  # noqa: E402
 
 
@@ -27,7 +27,7 @@ async def application(
     elif scope["type"] == "http" and scope["path"] == paths.AGENT_SYNC:
         await sync.application(scope, receive, send)
     else:
-        await django_application(dict(scope), receive, send)  # type: ignore[arg-type]
+        await bodies.bounded(django_application, scope, receive, send)  # type: ignore[arg-type]
 
 
 async def _lifespan(

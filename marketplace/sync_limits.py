@@ -12,14 +12,21 @@ from marketplace.domain.problem import Refused
 SYNCS_AT_ONCE, SYNCS_A_SECOND = 60, 5
 #: machines remembered before those that have waited long enough are forgotten
 MACHINES_MAX = 10_000
-#: large bodies that are read at the same time: of one key, and of all
-LARGE_A_KEY_MAX, LARGE_MAX = 2, 64
+#: large bodies that are read at the same time: of one sender, and of all
+LARGE_A_SENDER_MAX, LARGE_MAX = 2, 64
 
 
 class TooManySyncs(Refused):
     code = "rate_limited"
     status = 429
     sentence = "This machine sends more than it may; the next sync has to wait."
+    retry_after_s = 1
+
+
+class TooManyLargeBodies(Refused):
+    code = "rate_limited"
+    status = 429
+    sentence = "As many large requests as may be are being read just now; send this one again."
     retry_after_s = 1
 
 
@@ -55,16 +62,16 @@ class LargeBodies:
         self._reading: Counter[str] = Counter()
 
     @contextmanager
-    def reading(self, machine_key: str) -> Iterator[None]:
+    def reading(self, sender: str) -> Iterator[None]:
         """Count a large body while it is read.
 
-        :raises TooManySyncs: when as many are being read as may be.
+        :raises TooManyLargeBodies: when as many are being read as may be.
         """
-        if self._reading[machine_key] >= LARGE_A_KEY_MAX or self._reading.total() >= LARGE_MAX:
-            raise TooManySyncs
-        self._reading[machine_key] += 1
+        if self._reading[sender] >= LARGE_A_SENDER_MAX or self._reading.total() >= LARGE_MAX:
+            raise TooManyLargeBodies
+        self._reading[sender] += 1
         try:
             yield
         finally:
-            self._reading[machine_key] -= 1
+            self._reading[sender] -= 1
             self._reading += Counter()

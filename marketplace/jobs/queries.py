@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Sum
 
 from marketplace.domain.job import JobState, state_of
 from marketplace.domain.placement import LIVE, PlacementState
@@ -12,9 +12,11 @@ from marketplace.domain.problem import Refused
 from marketplace.jobs.models import Blob, Job
 from marketplace.placements.models import Placement
 from protocol.hardware import Resources
-from protocol.workload import JobFile, PlacementKind, Workload
+from protocol.workload import LOG_BYTES_MOST, LOG_FILES, JobFile, PlacementKind, Workload
 
 VIEWS_MAX = 100
+#: what a job may leave beside its outputs
+LOGS_BYTES_MAX = len(LOG_FILES) * LOG_BYTES_MOST
 
 
 class JobUnknown(Refused):
@@ -126,6 +128,15 @@ def output(job_id: UUID, renter_id: int, path: str) -> Blob:
     if blob is None:
         raise OutputUnknown
     return blob
+
+
+def bytes_of(renter_id: int) -> int:
+    """Return how much a renter keeps here: files, and what live jobs may still leave."""
+    live = Job.objects.filter(renter_id=renter_id, placement__state__in=LIVE).order_by("id")
+    most = dict(live.values_list("placement_id", "placement__workload__outputs_bytes_max"))
+    kept = Blob.objects.filter(renter_id=renter_id).exclude(placement_id__in=list(most))
+    kept_bytes = kept.aggregate(all=Sum("size_bytes"))["all"] or 0
+    return int(kept_bytes) + sum((one or 0) + LOGS_BYTES_MAX for one in most.values())
 
 
 def is_input_of(machine_id: UUID, digest: str) -> bool:

@@ -4,7 +4,8 @@ import hashlib
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -33,10 +34,28 @@ class BlobTooLarge(Refused):
     status = 413
 
 
-def keep(source: Readable, *, bytes_max: int) -> tuple[str, int]:
-    """Store all of ``source`` and return its sha256 and size; storing it again changes nothing.
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A file that is here as a whole and not kept yet."""
 
-    :raises BlobTooLarge: when it is longer than ``bytes_max``; then nothing is stored.
+    #: sha256
+    digest: str
+    size_bytes: int
+    part: Path
+
+    def keep(self) -> None:
+        """Let it stay; keeping the same again changes nothing."""
+        target = path_of(self.digest)
+        target.parent.mkdir(mode=0o700, exist_ok=True)
+        # Also where it is there already: its time says that somebody needs it just now.
+        self.part.replace(target)
+
+
+@contextmanager
+def arriving(source: Readable, *, bytes_max: int) -> Iterator[Arrived]:
+    """Yield all of ``source`` as a file that is gone afterwards, unless it was kept.
+
+    :raises BlobTooLarge: when it is longer than ``bytes_max``.
     """
     folder = _folder() / PART
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -51,15 +70,9 @@ def keep(source: Readable, *, bytes_max: int) -> tuple[str, int]:
                 part.write(chunk)
             part.flush()
             os.fsync(part.fileno())
-            target = path_of(digest.hexdigest())
-            target.parent.mkdir(mode=0o700, exist_ok=True)
-            # Also where it is there already: its time says that somebody needs it just now.
-            Path(part.name).replace(target)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                Path(part.name).unlink()
-            raise
-    return digest.hexdigest(), size
+            yield Arrived(digest.hexdigest(), size, Path(part.name))
+        finally:
+            Path(part.name).unlink(missing_ok=True)
 
 
 def path_of(digest: str) -> Path:

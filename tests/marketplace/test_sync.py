@@ -17,7 +17,7 @@ from marketplace.machines.actions.enrol import enrol
 from marketplace.machines.actions.heartbeat import SyncReplayed
 from marketplace.machines.actions.issue_token import issue_token
 from marketplace.machines.models import Machine
-from marketplace.sync_limits import LARGE_A_KEY_MAX, SYNCS_AT_ONCE, TooManySyncs
+from marketplace.sync_limits import LARGE_A_SENDER_MAX, SYNCS_AT_ONCE, TooManySyncs
 from marketplace.watch import in_thread
 from protocol import paths
 from protocol.agent import ObservedState, SyncReply
@@ -156,7 +156,7 @@ async def test_a_machine_may_send_as_much_as_a_sync_holds(monkeypatch: pytest.Mo
 async def test_who_knows_only_a_machines_key_has_two_large_bodies_read() -> None:
     await in_thread(enrolled)()
     told = {paths.HEADER_MACHINE: public_key_of(KEY)}
-    slow = [Call([CHUNK] * 10, told, silent=True) for _ in range(LARGE_A_KEY_MAX)]
+    slow = [Call([CHUNK] * 10, told, silent=True) for _ in range(LARGE_A_SENDER_MAX)]
     reading = [asyncio.create_task(call.answered()) for call in slow]
     while any(call.read < 10 for call in slow):
         await asyncio.sleep(0.01)

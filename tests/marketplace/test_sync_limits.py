@@ -11,6 +11,7 @@ from marketplace.sync_limits import (
     SYNCS_AT_ONCE,
     LargeBodies,
     SyncRate,
+    TooManyLargeBodies,
     TooManySyncs,
 )
 from tests.marketplace.scene import NOW, after
@@ -53,7 +54,7 @@ def test_so_many_large_bodies_are_read_at_once_in_all() -> None:
     opened = [large.reading(str(number)) for number in range(LARGE_MAX)]
     for one in opened:
         one.__enter__()
-    with pytest.raises(TooManySyncs), large.reading("one more"):
+    with pytest.raises(TooManyLargeBodies), large.reading("one more"):
         pass
     opened[0].__exit__(None, None, None)
     with large.reading("one more"):

@@ -9,8 +9,9 @@ from marketplace.domain.placement import LIVE
 from marketplace.domain.problem import Refused
 from marketplace.jobs import storage
 from marketplace.jobs.models import Blob, Job
+from marketplace.jobs.queries import LOGS_BYTES_MAX
 from marketplace.placements.actions import lock
-from protocol.workload import LOG_BYTES_MOST, LOG_FILES, OUTPUTS_MOST, PlacementKind, Workload
+from protocol.workload import OUTPUTS_MOST, PlacementKind, Workload
 
 #: how long a renter can fetch what a job left
 KEPT = timedelta(days=7)
@@ -49,24 +50,39 @@ def keep(
     :raises OutputsTooLarge: when it and what is kept already are more than the job may leave.
     :raises DigestWrong: when something else came.
     """
-    job = _job(machine_id, placement_id)
+    room_bytes = room(machine_id=machine_id, placement_id=placement_id, digest=digest)
     try:
-        found, size_bytes = storage.keep(source, bytes_max=_room(job, but=digest))
+        with storage.arriving(source, bytes_max=room_bytes) as arrived:
+            if arrived.digest != digest:
+                raise DigestWrong
+            _keep(arrived, machine_id, placement_id, now)
     except storage.BlobTooLarge:
         raise OutputsTooLarge from None
-    if found != digest:
-        raise DigestWrong
+
+
+def room(*, machine_id: UUID, placement_id: UUID, digest: str) -> int:
+    """Return how large a file of this digest the machine may send for its job.
+
+    :raises JobUnknown: when the machine has no such job that lives.
+    :raises OutputsTooLarge: when there are as many files of it as may be.
+    """
+    return _room(_job(machine_id, placement_id), but=digest)
+
+
+def _keep(arrived: storage.Arrived, machine_id: UUID, placement_id: UUID, now: datetime) -> None:
     with transaction.atomic():
         # Two files at once must not both take what is left.
         lock.lock(placement_ids=[placement_id])
-        if size_bytes > _room(_job(machine_id, placement_id), but=digest):
+        job = _job(machine_id, placement_id)
+        if arrived.size_bytes > _room(job, but=arrived.digest):
             raise OutputsTooLarge
+        arrived.keep()
         Blob.objects.get_or_create(
             placement_id=placement_id,
-            digest=digest,
+            digest=arrived.digest,
             defaults={
                 "renter_id": job.renter_id,
-                "size_bytes": size_bytes,
+                "size_bytes": arrived.size_bytes,
                 "stored_at": now,
                 "expires_at": now + KEPT,
             },
@@ -89,7 +105,7 @@ def _job(machine_id: UUID, placement_id: UUID) -> Job:
 def _room(job: Job, *, but: str) -> int:
     """Return what the job may still leave beside ``but``, which is counted anew."""
     outputs_bytes_max = Workload.model_validate(job.placement.workload).outputs_bytes_max
-    most = outputs_bytes_max + len(LOG_FILES) * LOG_BYTES_MOST
+    most = outputs_bytes_max + LOGS_BYTES_MAX
     kept = Blob.objects.filter(placement_id=job.placement_id).exclude(digest=but)
     sizes = list(kept.values_list("size_bytes", flat=True))
     if len(sizes) >= OUTPUTS_MOST:

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from marketplace.domain.placement import DEADLINES
 from marketplace.domain.problem import Refused
 from marketplace.domain.report import PREPARING_S_MAX
+from marketplace.jobs.actions import upload
 from marketplace.jobs.actions.upload import KEPT
 from marketplace.jobs.models import Blob, Job
 from marketplace.machines.actions import lock
@@ -143,7 +144,7 @@ def _run_once(
         digests = [file.digest for file in workload.inputs]
         uploads = Blob.objects.filter(renter_id=renter_id, placement=None, digest__in=digests)
         uploads.filter(expires_at__lt=funded_until + KEPT).update(expires_at=funded_until + KEPT)
-        return Job.objects.create(
+        job = Job.objects.create(
             id=job_id,
             renter_id=renter_id,
             offer=offer,
@@ -155,3 +156,6 @@ def _run_once(
             request_digest=idempotency[1],
             started_at=now,
         )
+        # What it may leave has its place before it starts; by now it is counted.
+        upload.check_room(renter_id=renter_id, more_bytes=0)
+        return job

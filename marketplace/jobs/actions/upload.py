@@ -3,15 +3,16 @@
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Sum
+from django.db import transaction
 
+from marketplace.accounts.models import User
 from marketplace.domain.problem import Refused
-from marketplace.jobs import storage
+from marketplace.jobs import queries, storage
 from marketplace.jobs.models import Blob
 
 #: an upload that no job names is forgotten after this; a job keeps its inputs longer
 KEPT = timedelta(days=1)
-#: all of a renter's files together, uploads and outputs
+#: all of a renter's files together: uploads, outputs, and what live jobs may still leave
 RENTER_BYTES_MAX = 50 << 30
 
 
@@ -20,33 +21,55 @@ class BlobsTooMany(Refused):
 
     code = "blobs_too_many"
     status = 409
-    sentence = "Your files here are 50 GiB already; wait until older ones are forgotten."
+    sentence = (
+        f"Your files here, with what your jobs may leave, would be over {RENTER_BYTES_MAX >> 30} "
+        "GiB; wait until older ones are forgotten, or ask for smaller outputs."
+    )
 
 
 def upload(*, renter_id: int, source: storage.Readable, now: datetime) -> Blob:
     """Return the stored file; the same content again is the same file, kept longer.
 
     :raises BlobTooLarge: when it is larger than this site takes.
-    :raises BlobsTooMany: when the renter keeps too much already.
+    :raises BlobsTooMany: when the renter would keep too much.
     """
-    if bytes_of(renter_id) >= RENTER_BYTES_MAX:
-        raise BlobsTooMany
-    digest, size_bytes = storage.keep(source, bytes_max=settings.BLOB_BYTES_MAX)
-    blob, _ = Blob.objects.update_or_create(
-        renter_id=renter_id,
-        placement=None,
-        digest=digest,
-        defaults={"expires_at": now + KEPT},
-        create_defaults={
-            "size_bytes": size_bytes,
-            "stored_at": now,
-            "expires_at": now + KEPT,
-        },
-    )
+    with (
+        storage.arriving(source, bytes_max=room(renter_id)) as arrived,
+        transaction.atomic(),
+    ):
+        own = Blob.objects.filter(renter_id=renter_id, placement=None, digest=arrived.digest)
+        check_room(renter_id=renter_id, more_bytes=0 if own.exists() else arrived.size_bytes)
+        arrived.keep()
+        blob, _ = Blob.objects.update_or_create(
+            renter_id=renter_id,
+            placement=None,
+            digest=arrived.digest,
+            defaults={"expires_at": now + KEPT},
+            create_defaults={
+                "size_bytes": arrived.size_bytes,
+                "stored_at": now,
+                "expires_at": now + KEPT,
+            },
+        )
     return blob
 
 
-def bytes_of(renter_id: int) -> int:
-    """Return how much a renter keeps here."""
-    sums = Blob.objects.filter(renter_id=renter_id).aggregate(all=Sum("size_bytes"))
-    return int(sums["all"] or 0)
+def room(renter_id: int) -> int:
+    """Return how large a file the renter may send now.
+
+    :raises BlobsTooMany: when the renter keeps as much as one may.
+    """
+    if queries.bytes_of(renter_id) >= RENTER_BYTES_MAX:
+        raise BlobsTooMany
+    return int(settings.BLOB_BYTES_MAX)
+
+
+def check_room(*, renter_id: int, more_bytes: int) -> None:
+    """Accept that the renter keeps so much more. Call it in the transaction that keeps it.
+
+    :raises BlobsTooMany: when that would be too much.
+    """
+    # The last row that anybody locks: whoever comes at the same time sees what we kept.
+    list(User.objects.select_for_update(no_key=True).filter(id=renter_id).order_by("id"))
+    if queries.bytes_of(renter_id) + more_bytes > RENTER_BYTES_MAX:
+        raise BlobsTooMany

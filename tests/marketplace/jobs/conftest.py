@@ -90,6 +90,13 @@ class Site:
         by: Market | None = None,
     ) -> Any:
         """Return the answer to a call that the machine signed for ``digest``, or its body's."""
+        signed = self.signed(method, path, digest or hashlib.sha256(body).hexdigest(), by=by)
+        return Client().generic(method, path, body, "application/octet-stream", headers=signed)
+
+    def signed(
+        self, method: str, path: str, digest: str, *, by: Market | None = None
+    ) -> dict[str, str]:
+        """Return the headers of a call that the machine signed for a body of this digest."""
         private = (by or self.market).agent.private
         now_ms = int(_now().timestamp() * 1000)
         text = request_text(
@@ -97,14 +104,13 @@ class Site:
             path=path,
             sender=public_key_of(private),
             sent_at_ms=now_ms,
-            digest=digest or hashlib.sha256(body).hexdigest(),
+            digest=digest,
         )
-        signed = {
+        return {
             paths.HEADER_MACHINE: public_key_of(private),
             paths.HEADER_SENT_AT: str(now_ms),
             paths.HEADER_SIGNATURE: sign(private, text),
         }
-        return Client().generic(method, path, body, "application/octet-stream", headers=signed)
 
     def put(self, placement_id: UUID, content: bytes, **more: Any) -> Any:
         """Return the answer to the machine's sending a file that a job left."""

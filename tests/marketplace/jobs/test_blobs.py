@@ -12,7 +12,8 @@ from marketplace.accounts.models import User
 from marketplace.jobs import storage
 from marketplace.jobs.actions import upload
 from marketplace.jobs.actions.forget_blobs import UNCLAIMED, forget_blobs
-from marketplace.jobs.models import Blob
+from marketplace.jobs.models import Blob, Job
+from marketplace.jobs.queries import LOGS_BYTES_MAX
 from protocol.agent import ObservedState
 from protocol.workload import LOG_BYTES_MOST, JobFile
 from tests.marketplace import scene
@@ -45,6 +46,28 @@ def test_who_keeps_too_much_has_to_wait(site: Site, monkeypatch: pytest.MonkeyPa
     site.upload(b"12345")
     reply = site.call("POST", "/blobs", b"6")
     assert (reply.status_code, reply.json()["code"]) == (409, "blobs_too_many")
+
+
+def test_what_a_job_may_leave_counts_until_it_is_over(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upload, "RENTER_BYTES_MAX", 2 * LOGS_BYTES_MAX + 100)
+    job = site.started(outputs_bytes_max=60)
+    refused = site.run(outputs_bytes_max=50)
+    assert (refused.status_code, refused.json()["code"]) == (409, "blobs_too_many")
+    assert Job.objects.get() == job
+    assert site.put(job.placement_id, b"." * 30).status_code == 204
+    refused = site.call("POST", "/blobs", b"." * (LOGS_BYTES_MAX + 41))
+    assert refused.json()["code"] == "blobs_too_many"
+    site.settle(job, at=1)
+    assert site.run(outputs_bytes_max=50).status_code == 201
+
+
+def test_what_is_not_what_its_address_names_leaves_nothing(site: Site, settings: Settings) -> None:
+    job = site.started()
+    wrong = site.put(job.placement_id, b"something else", named="0" * 64)
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "digest_wrong")
+    assert files(settings) == []
 
 
 def test_what_nobody_claims_is_removed(site: Site, settings: Settings) -> None:
