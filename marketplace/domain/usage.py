@@ -1,10 +1,12 @@
 """This will turn a placement's readings into what it used from one to the next."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
-from protocol.usage import USAGE_EVERY_S, GpuUsage, PlacementUsage
+from protocol.usage import USAGE_EVERY_S, GpuUsage, PlacementUsage, Usage
 
 HISTORY_S = 3600
 SLOTS = HISTORY_S // USAGE_EVERY_S
@@ -30,6 +32,36 @@ class Point:
 def slot_of(at: datetime) -> int:
     """Return which of a machine's rows a reading of this moment takes."""
     return int(at.timestamp()) // USAGE_EVERY_S % SLOTS
+
+
+def content_of(
+    usage: Usage, *, gpu_uuids: Mapping[UUID, Collection[str]], card_uuids: Collection[str]
+) -> dict[str, Any]:
+    """Return what is kept of a reading, each placement's by its id.
+
+    ``gpu_uuids``: of the machine's live placements; what it says of others is left out, as are
+    cards that are not in ``card_uuids``, and all but the last word on one thing.
+    """
+    own = {one.placement_id: one for one in usage.placements if one.placement_id in gpu_uuids}
+    cards = {card.uuid: card for card in usage.machine.cards if card.uuid in card_uuids}
+    placements = {
+        str(placement_id): _dumped(one, _of(one.gpus, gpu_uuids[placement_id]))
+        for placement_id, one in own.items()
+    }
+    machine = usage.machine.model_copy(update={"cards": tuple(cards.values())})
+    return {
+        "machine": machine.model_dump(mode="json", exclude_defaults=True),
+        "placements": placements,
+    }
+
+
+def _of(gpus: Iterable[GpuUsage], uuids: Collection[str]) -> tuple[GpuUsage, ...]:
+    return tuple({gpu.uuid: gpu for gpu in gpus if gpu.uuid in uuids}.values())
+
+
+def _dumped(usage: PlacementUsage, gpus: tuple[GpuUsage, ...]) -> dict[str, Any]:
+    own = usage.model_copy(update={"gpus": gpus})
+    return own.model_dump(mode="json", exclude_defaults=True)
 
 
 def points(readings: Iterable[tuple[datetime, PlacementUsage]]) -> tuple[Point, ...]:

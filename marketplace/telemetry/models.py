@@ -19,7 +19,7 @@ class Reading(models.Model):
     slot = models.PositiveSmallIntegerField()
     #: when it came
     at = models.DateTimeField()
-    #: protocol.usage.Usage
+    #: domain.usage.content_of
     content = models.JSONField()
 
     class Meta:

@@ -1,11 +1,13 @@
 """This will take in machines' readings and what went wrong on them."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from marketplace.domain.usage import slot_of
+from marketplace.domain.placement import LIVE
+from marketplace.domain.usage import content_of, slot_of
+from marketplace.machines.models import Machine
 from marketplace.placements.models import Placement
 from marketplace.telemetry import models
 from protocol.usage import Incident, Usage
@@ -23,7 +25,8 @@ def record(
 ) -> None:
     """Keep both, by machine; an incident that is told twice is kept once.
 
-    However many machines tell a reading, these are one statement.
+    However many machines tell a reading, these are three statements. A machine speaks of its own
+    cards and live placements only: so what it has bounds what is kept of it.
     """
     if usage:
         _keep(usage, now)
@@ -37,13 +40,19 @@ def forget_incidents(*, now: datetime) -> None:
 
 
 def _keep(usage: Mapping[UUID, Usage], now: datetime) -> None:
+    gpu_uuids = _gpu_uuids([machine_id for machine_id, one in usage.items() if one.placements])
+    card_uuids = _card_uuids([machine_id for machine_id, one in usage.items() if one.machine.cards])
     models.Reading.objects.bulk_create(
         [
             models.Reading(
                 machine_id=machine_id,
                 slot=slot_of(now),
                 at=now,
-                content=one.model_dump(mode="json", exclude_defaults=True),
+                content=content_of(
+                    one,
+                    gpu_uuids=gpu_uuids.get(machine_id, {}),
+                    card_uuids=card_uuids.get(machine_id, frozenset()),
+                ),
             )
             for machine_id, one in usage.items()
         ],
@@ -51,6 +60,31 @@ def _keep(usage: Mapping[UUID, Usage], now: datetime) -> None:
         unique_fields=["machine", "slot"],
         update_fields=["at", "content"],
     )
+
+
+def _gpu_uuids(machine_ids: Collection[UUID]) -> dict[UUID, dict[UUID, set[str]]]:
+    """Return the GPUs of each live placement of each of the machines."""
+    found: dict[UUID, dict[UUID, set[str]]] = {}
+    if machine_ids:
+        live = Placement.objects.filter(
+            machine_id__in=machine_ids, gone_at__isnull=True, state__in=LIVE
+        ).order_by("id", "leases__id")
+        for machine_id, placement_id, gpu_uuid in live.values_list(
+            "machine_id", "id", "leases__gpu_uuid"
+        ):
+            found.setdefault(machine_id, {}).setdefault(placement_id, set()).add(gpu_uuid or "")
+    return found
+
+
+def _card_uuids(machine_ids: Collection[UUID]) -> dict[UUID, frozenset[str]]:
+    """Return the cards of each of the machines."""
+    if not machine_ids:
+        return {}
+    rows = Machine.objects.filter(id__in=machine_ids).order_by("id")
+    return {
+        machine_id: frozenset(gpu.get("card") or gpu["uuid"] for gpu in gpus)
+        for machine_id, gpus in rows.values_list("id", "hardware__gpus")
+    }
 
 
 def _note(machine_id: UUID, incidents: Sequence[Incident], now: datetime) -> None:

@@ -1,5 +1,6 @@
 """Readings and incidents of machines: what is kept of them, for how long, and who sees them."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -11,10 +12,12 @@ from django.test import Client
 from marketplace.accounts.actions.issue_api_key import issue
 from marketplace.accounts.models import User
 from marketplace.domain.usage import SLOTS
+from marketplace.placements.models import Lease
 from marketplace.rentals.models import Rental
 from marketplace.telemetry import queries
 from marketplace.telemetry.actions import record
 from marketplace.telemetry.models import Incident, Reading
+from protocol.agent import ObservedState
 from tests.marketplace import scene
 from tests.marketplace.pages.conftest import browser_of, market, renter
 from tests.marketplace.rentals.market import Market
@@ -76,6 +79,8 @@ def test_who_rents_sees_the_numbers_and_nobody_else_does(
 ) -> None:
     disk = {"disk_used_bytes": 1 << 30, "disk_bytes": 4 << 30}
     net = {"received_bytes": 0, "sent_bytes": 0}
+    placement = rental.placement
+    Lease.objects.create(machine=placement.machine, placement=placement, gpu_uuid="GPU-1")
     gpu = {"uuid": "GPU-1", "busy_percent": 93, "memory_bytes": 3 << 30}
     first = reading(rental.placement_id, 0, **disk, **net)
     second = reading(
@@ -137,6 +142,26 @@ def test_a_machine_speaks_of_no_placement_but_its_own(market: Market, rental: Re
     assert [one.placement_id for one in Incident.objects.all()] == [None, None]
     usage = queries.usage(machine_id=other.machine_id, placement_id=other.id, now=scene.after(11))
     assert usage == ()
+
+
+def test_a_machine_fills_no_reading_with_what_it_does_not_have(
+    market: Market, rental: Rental
+) -> None:
+    own = reading(rental.placement_id, gpus=[{"uuid": "x" * 200}] * 64)["placements"]
+    strange = [one for _ in range(300) for one in reading(uuid4())["placements"]]
+    cards = [{"uuid": f"GPU-{number}"} for number in range(64)]
+    market.agent.sync(
+        scene.after(10),
+        usage={"machine": MACHINE | {"cards": cards}, "placements": own * 300 + strange},
+    )
+    kept = Reading.objects.get().content
+    assert set(kept["placements"]) == {str(rental.placement_id)}
+    assert len(json.dumps(kept)) < 500
+    market.agent.sync(
+        scene.after(20), placements=[market.agent.observed(rental.placement_id, ObservedState.GONE)]
+    )
+    market.agent.sync(scene.after(30), usage=reading(rental.placement_id))
+    assert Reading.objects.latest("at").content["placements"] == {}
 
 
 def test_a_machines_clock_dates_nothing_after_it_was_told(market: Market, rental: Rental) -> None:
