@@ -39,9 +39,12 @@ class Door:
         return self.looks.bit_count()
 
 
-def first_seen(at: datetime) -> Door:
-    """Return the door that was seen for the first time."""
-    return Door(open_since=at, seen_at=at)
+def first_seen(at: datetime, *, looks: int = 0) -> Door:
+    """Return the door that was seen for the first time since a start.
+
+    ``looks``: of the runs before it, which a stop does not forgive.
+    """
+    return Door(open_since=at, seen_at=at, looks=looks)
 
 
 def seen(door: Door, *, at: datetime) -> Door:
@@ -55,7 +58,12 @@ def seen(door: Door, *, at: datetime) -> Door:
         since = at - timedelta(seconds=TAIL_S)
     else:
         since = door.open_since
-    return Door(open_since=since, seen_at=at, looks=door.looks << 1 & _KEPT)
+    # A look soon after another one, as at a start, tells nothing new: whoever starts again and
+    # again would push out misses sooner than time does.
+    tells = at - door.seen_at >= timedelta(seconds=LOOK_S / 2)
+    return Door(
+        open_since=since, seen_at=at, looks=door.looks << 1 & _KEPT if tells else door.looks
+    )
 
 
 def missed(door: Door, *, at: datetime, tells: bool) -> Door:

@@ -200,6 +200,8 @@ class PlacementEvent(models.Model):
     old_state = models.CharField(max_length=16, blank=True, default="")
     new_state = models.CharField(max_length=16)
     reason_code = models.CharField(max_length=64, blank=True, default="")
+    #: how long a run had lasted that ended before its SSH door was ever seen; else 0
+    unseen_s = models.PositiveIntegerField(default=0)
 
     class Meta:
         indexes = [models.Index(name="placement_event_order", fields=["placement", "at"])]

@@ -2,12 +2,18 @@
 
 from datetime import datetime, timedelta
 
-from marketplace.domain.placement import DOOR_LATE, DOOR_LOST
+from django.db.models import Count, Q, Sum
+
+from marketplace.domain.placement import DEADLINES, DOOR_LATE, DOOR_LOST
 from marketplace.domain.problem import Refused
 from marketplace.placements.models import PlacementEvent
 
 #: so many of a renter's runs may end within a day because of their doors
 DOORS_LOST_MAX, DOORS_LOST_WITHIN = 5, timedelta(days=1)
+#: a door that opens at all was seen by then; who stops after it had time to open it
+UNSEEN_S_MAX = 60
+#: so long in all may a renter's runs last behind doors that were never seen, however short each is
+UNSEEN_S_DAY_MAX = DOORS_LOST_MAX * DEADLINES.door_s
 
 
 class DoorsLostMany(Refused):
@@ -22,14 +28,18 @@ class DoorsLostMany(Refused):
 
 
 def check_doors(renter_id: int, now: datetime) -> None:
-    """Accept a renter few of whose doors were shut; a rental that stopped for it counts too.
+    """Accept a renter few of whose doors were shut.
 
-    :raises DoorsLostMany: when there were too many.
+    Whatever ends a run behind a door that was never seen counts, a stop of the renter's as well: it
+    was not billed. A run that stopped for its door and may start again counts too.
+
+    :raises DoorsLostMany: when there were too many, or they ran too long in all.
     """
-    lost = PlacementEvent.objects.filter(
+    lost = Q(reason_code__in=(DOOR_LATE.code, DOOR_LOST.code)) | Q(unseen_s__gt=UNSEEN_S_MAX)
+    found = PlacementEvent.objects.filter(
+        lost | Q(unseen_s__gt=0),
         placement__rental__renter_id=renter_id,
-        reason_code__in=(DOOR_LATE.code, DOOR_LOST.code),
         at__gt=now - DOORS_LOST_WITHIN,
-    )
-    if lost.count() >= DOORS_LOST_MAX:
+    ).aggregate(many=Count("id", filter=lost), unseen_s=Sum("unseen_s", default=0))
+    if found["many"] >= DOORS_LOST_MAX or found["unseen_s"] >= UNSEEN_S_DAY_MAX:
         raise DoorsLostMany

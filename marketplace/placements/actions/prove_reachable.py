@@ -78,7 +78,7 @@ def _note(placement_id: UUID, seen_at: datetime) -> bool:
             deadline_at=deadline(
                 PlacementState.RUNNING, now=seen_at, funded_until=placement.funded_until
             ),
-            **written(doors.first_seen(seen_at)),
+            **written(doors.first_seen(seen_at, looks=placement.door_looks)),
         )
     logger.info("Placement reachable", extra={"placement_id": placement_id})
     return True

@@ -17,7 +17,8 @@ from protocol.agent import Want
 
 logger = logging.getLogger(__name__)
 OVER = "It is ending or has ended, so it can't be started."
-#: as if its door had never been seen: it is another run, and nothing of it counts before a look
+#: as if its door had never been seen: it is another run, and nothing of it counts before a look;
+#: but the looks that missed are kept, or a stop would forgive them
 UNSEEN: dict[str, object] = {
     "accepted_at": None,
     "running_at": None,
@@ -25,7 +26,6 @@ UNSEEN: dict[str, object] = {
     "door_open_since": None,
     "door_seen_at": None,
     "door_missed_at": None,
-    "door_looks": 0,
     "look_due_at": None,
     "stop_requested_at": None,
     "reason_code": "",

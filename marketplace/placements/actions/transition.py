@@ -48,6 +48,7 @@ def apply(
     """
     old = PlacementState(placement.state)
     new = advance(old, event)
+    unseen_s = _unseen_s(placement, now) if old == PlacementState.RUNNING else 0
     columns: dict[str, Any] = dict(changes or {})
     columns["state"] = new
     columns["deadline_at"] = deadline(
@@ -85,6 +86,7 @@ def apply(
             old_state=old,
             new_state=new,
             reason_code=columns.get("reason_code", ""),
+            unseen_s=unseen_s,
         )
         if placement.gone_at is not None and new in ENDED:
             free.free(placement=placement, now=now)
@@ -100,3 +102,10 @@ def apply(
         extra={"placement_id": placement.id, "old_state": str(old), "new_state": str(new)},
     )
     return new
+
+
+def _unseen_s(placement: Placement, now: datetime) -> int:
+    """Return how long it has run behind a door that nobody saw."""
+    if not placement.awaits_door or placement.running_at is None:
+        return 0
+    return max(0, int((now - placement.running_at).total_seconds()))

@@ -16,7 +16,7 @@ from marketplace.placements.actions.observe import observe
 from marketplace.placements.actions.prove_reachable import prove_reachable
 from marketplace.placements.actions.request_end import request_end
 from marketplace.placements.models import Placement
-from marketplace.rentals.actions import end
+from marketplace.rentals.actions import end, start, stop
 from marketplace.rentals.doors import DOORS_LOST_MAX, DoorsLostMany
 from marketplace.rentals.models import Rental
 from protocol.agent import ObservedState
@@ -166,6 +166,39 @@ def test_a_machine_that_ends_it_by_itself_is_paid_up_to_the_newest_look(
     agent.sync(after(100), placements=[told], intervals=[interval])
     charge_all(now=after(101))
     assert charged_s() == 59
+
+
+@pytest.mark.parametrize(("seconds", "runs"), [(290, 5), (59, 26), (61, 5)])
+def test_a_renter_who_stops_before_the_door_is_late_computes_no_longer_for_nothing(
+    market: Market, rental: Rental, alice: User, seconds: int, runs: int
+) -> None:
+    second = 1.0
+    for _ in range(runs):
+        stop.stop(rental_id=rental.id, renter_id=alice.pk, now=after(second))
+        market.halt(rental, at=after(second + 1))
+        start.start(rental_id=rental.id, renter_id=alice.pk, now=after(second + 2))
+        again = market.agent.observed(rental.placement_id, ObservedState.RUNNING, run=1)
+        market.agent.sync(after(second + 3), placements=[again])
+        second += 3 + seconds
+    stop.stop(rental_id=rental.id, renter_id=alice.pk, now=after(second))
+    market.halt(rental, at=after(second + 1))
+    with pytest.raises(DoorsLostMany):
+        start.start(rental_id=rental.id, renter_id=alice.pk, now=after(second + 2))
+    with pytest.raises(DoorsLostMany):
+        market.rent(alice, now=after(second + 2))
+
+
+def test_a_start_forgets_no_miss(market: Market, rental: Rental, alice: User) -> None:
+    market.look(at=after(60), opens=False)
+    stop.stop(rental_id=rental.id, renter_id=alice.pk, now=after(70))
+    market.halt(rental, at=after(71))
+    start.start(rental_id=rental.id, renter_id=alice.pk, now=after(72))
+    market.run(rental, at=after(73))
+    market.look(at=after(75))
+    rental.placement.refresh_from_db()
+    assert rental.placement.door is not None
+    # And the look that came so soon pushed nothing on.
+    assert (rental.placement.door.misses, rental.placement.door_looks) == (1, 1)
 
 
 def test_a_renter_who_lost_many_doors_within_a_day_is_refused_for_a_while(
