@@ -86,8 +86,13 @@ class Acceptance:
 
         A change that cannot be is noted as refused, and what ran before goes on. What is stopped
         and has no room to run stays stopped with its problem. What never ran ends with its own.
+        What was given up is tried again once it was asked to stop, or for something else.
         """
         changed = placement.model_copy(update=changes)
+        if placement.gave_up:
+            if not _asks_anew(placement, changed, desired):
+                return _write(placement, changed, journal)
+            changed = changed.model_copy(update={"gave_up": False})
         if is_as_wished(changed, desired):
             changed = changed.model_copy(update={"refused": None})
         elif not _is_refused(changed, desired):
@@ -262,6 +267,12 @@ def _is_refused(placement: Placement, desired: DesiredPlacement) -> bool:
         desired.edition,
         desired.resets,
     )
+
+
+def _asks_anew(before: Placement, after: Placement, desired: DesiredPlacement) -> bool:
+    """Say whether a reply asks for more than that what was given up runs on."""
+    stops, restarts = after.want is Want.STOP, after.restarts != before.restarts
+    return stops or restarts or not (is_as_wished(after, desired) or _is_refused(after, desired))
 
 
 def _keeps_room(placement: Placement, desired: DesiredPlacement) -> bool:

@@ -19,7 +19,7 @@ from miner_agent.domain import last_word
 from miner_agent.domain.claims import CORE
 from miner_agent.domain.placement import Placement, is_funded, report
 from miner_agent.domain.reconcile import STARTS, Action, Container, Step, reconcile
-from miner_agent.domain.reply import Malformed
+from miner_agent.domain.reply import Heard, Malformed
 from miner_agent.engine import EngineRefused, EngineUnavailable
 from miner_agent.journal import Journal
 from miner_agent.retries import Retries, reason
@@ -34,7 +34,6 @@ from protocol.agent import (
     ObservedState,
     ObservedVolume,
     Problem,
-    SyncReply,
     SyncRequest,
     Want,
 )
@@ -105,6 +104,8 @@ class Agent:
     ) -> SyncRequest:
         """Return what the marketplace is told now."""
         boot_id, boot_ms = self._clock.boot_id(), self._clock.boot_ms()
+        # Before the placements: what they tell may be newer than it, and never older.
+        nonce, revision = self._journal.fact("nonce"), int(self._journal.fact("revision") or 0)
         # Before the intervals: what is gone by now has closed its last one.
         placements = tuple(
             report(placement, boot_id=boot_id, boot_ms=boot_ms)
@@ -119,8 +120,8 @@ class Agent:
         return SyncRequest(
             agent_version=VERSION,
             boot_id=boot_id,
-            nonce=self._journal.fact("nonce"),
-            revision=int(self._journal.fact("revision") or 0),
+            nonce=nonce,
+            revision=revision,
             hold_s=hold_s,
             placements=(
                 *last_word.in_order(placements, sent=intervals, newest=newest),
@@ -134,39 +135,36 @@ class Agent:
             incidents=tuple(incidents),
         )
 
-    def apply(
-        self,
-        reply: SyncReply,
-        malformed: Sequence[Malformed] = (),
-        malformed_volumes: Sequence[Malformed] = (),
-    ) -> None:
+    def apply(self, heard: Heard) -> None:
         """Take over what the marketplace desires.
 
-        What is ``malformed`` is desired too, only nobody can say how.
+        What is malformed is desired too, only nobody can say how. While some are nameless, none is
+        missing.
 
         :raises StaleReply: when its revision is below the newest seen; nothing is changed.
         """
+        reply = heard.reply
         if reply.revision < int(self._journal.fact("revision") or 0):
             raise StaleReply(f"Revision {reply.revision} is older than what was applied.")
         known = self._journal.placements()
-        self._malformed = self._set_aside(malformed, known)
+        self._malformed = self._set_aside(heard.placements, known)
         self._steps.logins = {
             desired.placement_id: desired.registry_login
             for desired in reply.desired
             if desired.registry_login is not None
         }
         # Before the placements: a new one may come with its volume.
-        self._desire_volumes(reply, malformed_volumes)
+        self._desire_volumes(heard)
         for desired in reply.desired:
             if known.pop(desired.placement_id, None) is None:
                 self._accept(desired)
             else:
                 self._update(desired)
-        for placement in known.values():
+        for placement in known.values() if not heard.nameless else ():
             if placement.state is ObservedState.GONE:
                 self._journal.forget(placement.placement_id)
             else:
-                self._journal.change(placement.placement_id, want=Want.END)
+                self._end(placement)
         # Remembered last: killed before this line, the agent asks for the same revision again.
         self._journal.remember(
             nonce=reply.nonce,
@@ -256,7 +254,7 @@ class Agent:
         """End every placement and remove what they have; what cannot be removed now stays noted."""
         for placement in self._journal.placements().values():
             if placement.want is not Want.END:
-                self._steps.give_up(placement.placement_id, "lease_ended", message)
+                self._steps.end(placement.placement_id, "lease_ended", message)
         for action in self.plan():
             self.perform(action)
 
@@ -270,14 +268,16 @@ class Agent:
             and action.placement_id not in self._steps.logins
         )
 
-    def _desire_volumes(self, reply: SyncReply, malformed: Sequence[Malformed]) -> None:
+    def _desire_volumes(self, heard: Heard) -> None:
         if self._volumes is None:
             return
         # Of those that are here already, what was desired before goes on: silence removes nothing.
         here = {one.volume_id for one in self._volumes.observed()}
-        self._malformed_volumes = {one.id: one.problem for one in malformed if one.id not in here}
+        self._malformed_volumes = {
+            one.id: one.problem for one in heard.volumes if one.id not in here
+        }
         free_bytes = self._acceptance.disk_bytes_free(self._journal)
-        self._volumes.desire(reply.volumes, free_bytes=free_bytes)
+        self._volumes.desire(heard.reply.volumes, free_bytes=free_bytes)
 
     def _observed_volumes(self) -> tuple[ObservedVolume, ...]:
         known = () if self._volumes is None else self._volumes.observed()
@@ -300,7 +300,7 @@ class Agent:
             if known.pop(one.id, None) is None:
                 refused[one.id] = one.problem
             elif one.ends:
-                self._journal.change(one.id, want=Want.END)
+                self._end(self._journal.get(one.id))
         return refused
 
     def _look(self) -> tuple[Container, ...]:
@@ -332,9 +332,14 @@ class Agent:
         changes = self._changes(desired)
         if placement.want is Want.END or changes["want"] is Want.END:
             # A placement that ended here, for whatever reason, never starts again.
-            self._journal.change(placement_id, want=Want.END)
+            self._end(placement)
             return
         self._acceptance.revise(placement, desired, changes=changes, journal=self._journal)
+
+    def _end(self, placement: Placement) -> None:
+        """End what is asked to: whatever else there was to say of it is not why it ends."""
+        if placement.want is not Want.END:
+            self._journal.change(placement.placement_id, want=Want.END, problem=None)
 
     def _changes(self, desired: DesiredPlacement) -> dict[str, object]:
         """Return what the journal keeps of every reply: what is wanted, for how long, for whom."""
@@ -362,7 +367,7 @@ class Agent:
                 wall_ms=self._clock.wall_ms(),
             ):
                 continue
-            self._steps.give_up(placement.placement_id, "lease_ended", "The funded time is over.")
+            self._steps.end(placement.placement_id, "lease_ended", "The funded time is over.")
 
     def _report(self, action: Action, error: Exception) -> None:
         """Tell the marketplace of a step that goes on failing."""
@@ -373,7 +378,13 @@ class Agent:
             if action.step is not Step.BRING_UP and placement.current is not None:
                 self._steps.refuse_change(placement, *reason(placement, error))
             else:
-                self._steps.give_up(action.placement_id, *reason(placement, error))
+                self._steps.give_up(placement, *reason(placement, error))
+        elif action.step is Step.FINISH:
+            self._steps.end(
+                action.placement_id,
+                "outputs_unreadable",
+                "This machine could not read what the job left, however often it tried.",
+            )
         elif action.step is Step.REMOVE and placement.state is ObservedState.COLLECTING:
             message = "This machine could not remove all of it; its host has to look."
             problem = Problem(code="removal_failed", message=message)

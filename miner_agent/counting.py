@@ -70,6 +70,7 @@ class Counting:
                 host_key=running.host_key,
                 written_keys=placement.authorized_keys,
                 exit_code=None,
+                problem=None,
                 progress="",
             )
 

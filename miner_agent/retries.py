@@ -1,6 +1,7 @@
 """This will say which placements' steps may be tried now, after those that failed."""
 
 import logging
+from dataclasses import dataclass
 
 from miner_agent.clock import Clock
 from miner_agent.command import CommandFailed
@@ -38,47 +39,61 @@ EXPECTED = (
 )
 
 
+#: nothing of the placement's: that Docker is away is told of the machine, and of a marketplace
+#: that does not answer nobody could tell
+OTHERS = (EngineUnavailable, MarketUnreachable)
+
+
+@dataclass(slots=True)
+class Tries:
+    """Failures in a row of one step."""
+
+    #: on the clock since boot
+    next_at_ms: int = 0
+    failures: int = 0
+    #: those that are the placement's or this machine's own
+    own: int = 0
+
+
 class Retries:
     """Failures in a row and the next try of each step; an agent that starts anew forgets."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._at_ms: dict[Action, int] = {}
         #: by step: the steps of one start count together
-        self._failures: dict[Action, int] = {}
+        self._tries: dict[Action, Tries] = {}
 
     def is_due(self, action: Action) -> bool:
         """Say whether this step of the placement may be tried now."""
-        return self._at_ms.get(_counted(action), 0) <= self._clock.boot_ms()
+        tries = self._tries.get(_counted(action))
+        return tries is None or tries.next_at_ms <= self._clock.boot_ms()
 
     def succeeded(self, action: Action) -> None:
         """Forget the failures before; after a removal, those of all its steps."""
-        for known in list(self._at_ms):
+        for known in list(self._tries):
             is_over = action.step is Step.REMOVE and known.placement_id == action.placement_id
             if known == _counted(action) or is_over:
-                self._at_ms.pop(known, None)
-                self._failures.pop(known, None)
+                self._tries.pop(known, None)
 
     def failed(self, action: Action, error: Exception) -> bool:
         """Put the next try off; say whether it has failed for so long that somebody should hear."""
-        step = _counted(action)
-        failures = self._failures.get(step, 0) + 1
+        tries = self._tries.setdefault(_counted(action), Tries())
+        # Docker is back for all placements at once, and then none of them should wait for long.
+        tries.failures += not isinstance(error, EngineUnavailable)
+        tries.own += not isinstance(error, OTHERS)
+        failures = max(1, tries.failures)
         delay_ms = 0 if isinstance(error, PortMoved) else backoff.delay_ms(failures=failures)
-        self._at_ms[step] = self._clock.boot_ms() + delay_ms
+        tries.next_at_ms = self._clock.boot_ms() + delay_ms
         logger.warning(
             "placement step failed",
             exc_info=None if isinstance(error, EXPECTED) else error,
             extra={
                 "placement": str(action.placement_id),
                 "error": str(error),
-                "failures": failures,
+                "failures": tries.failures,
             },
         )
-        if isinstance(error, EngineUnavailable):
-            # The machine's trouble, not this placement's: the look at the machine reports it.
-            return False
-        self._failures[step] = failures
-        return backoff.persists(failures=failures)
+        return not isinstance(error, OTHERS) and backoff.persists(failures=tries.own)
 
 
 def _counted(action: Action) -> Action:
@@ -95,4 +110,6 @@ def reason(placement: Placement, error: Exception) -> tuple[str, str]:
     if isinstance(error, PortTaken):
         port = error.port or placement.port
         return "port_unavailable", f"Another program of this machine keeps port {port}."
+    if isinstance(error, BlobBroken):
+        return "input_missing", "One of its inputs came broken, however often it was fetched."
     return "start_failed", "This machine could not start it, however often it tried."

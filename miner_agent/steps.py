@@ -25,6 +25,7 @@ from miner_agent.market import MarketRefused
 from miner_agent.retries import PortMoved, reason
 from miner_agent.runtime import CannotRun, Runtime
 from protocol.agent import ObservedState, Problem, RegistryLogin, Want
+from protocol.workload import PlacementKind
 
 logger = logging.getLogger(__name__)
 
@@ -74,14 +75,29 @@ class Steps:
             self._remove(action.placement_id, placement)
         elif placement is None or placement.want is Want.END:
             return
-        elif placement.want is Want.RUN or action.step not in STARTS:
+        elif placement.may_run or action.step not in STARTS:
             self._do[action.step](placement)
 
-    def give_up(self, placement_id: UUID, code: str, message: str) -> None:
+    def end(self, placement_id: UUID, code: str, message: str) -> None:
         """Let the placement end here, and say why."""
         problem = Problem(code=code, message=message[:1000])
         self._journal.change(placement_id, want=Want.END, problem=problem)
         logger.info("placement ends", extra={"placement": str(placement_id), "code": code})
+        self._changed()
+
+    def give_up(self, placement: Placement, code: str, message: str) -> None:
+        """Let what never ran end here, and say why; what has run is stopped.
+
+        Its files are its renter's: they go when that is asked for, or nobody pays any more.
+        """
+        if placement.current is None or placement.kind is PlacementKind.JOB:
+            self.end(placement.placement_id, code, message)
+            return
+        problem = Problem(code=code, message=message[:1000])
+        self._journal.change(placement.placement_id, gave_up=True, problem=problem)
+        logger.info(
+            "placement given up", extra={"placement": str(placement.placement_id), "code": code}
+        )
         self._changed()
 
     def refuse_change(self, placement: Placement, code: str, message: str) -> None:
@@ -99,6 +115,7 @@ class Steps:
             changes["problem"] = problem
         if not current.cores:
             changes["state"] = ObservedState.STOPPED
+            changes["gave_up"] = "problem" in changes
         self._journal.change(placement.placement_id, **changes)
         logger.info(
             "change refused", extra={"placement": str(placement.placement_id), "code": code}
@@ -180,7 +197,7 @@ class Steps:
             return
         placement = self._counting.end_lost_run(placement, container)
         if dies_too_often(placement, wall_ms=self._clock.wall_ms()):
-            self.give_up(placement_id, "start_failed", "The container ended again and again.")
+            self.give_up(placement, "start_failed", "The container ended again and again.")
             return
         self._journal.change(placement_id, state=ObservedState.PREPARING)
         self._changed()
@@ -204,7 +221,7 @@ class Steps:
 
     def _stop(self, placement: Placement) -> None:
         """End the container first: what it had is given away in the same write that frees it."""
-        if placement.want is Want.RUN and placement.has_room:
+        if placement.may_run:
             return
         self._halt(placement)
         current = placement.current
@@ -218,6 +235,7 @@ class Steps:
             gpu_uuids=(),
             slot=None,
             restarted=placement.restarts,
+            died_wall_ms=(),
             progress="",
         )
         logger.info("placement stopped", extra={"placement": str(placement.placement_id)})
@@ -307,7 +325,7 @@ class Steps:
             raise PortMoved(str(error)) from error
         code, message = reason(placement, error)
         if placement.current is None:
-            self.give_up(placement.placement_id, code, message)
+            self.give_up(placement, code, message)
             return
         if isinstance(error, PortTaken):
             self._acceptance.avoid(error.port)
@@ -321,7 +339,7 @@ class Steps:
         wished = (placement.edition, placement.resets)
         if (
             self._is_stopping()
-            or placement.want is not Want.RUN
+            or not placement.may_run
             or wished != (fetching.edition, fetching.resets)
         ):
             raise Interrupted

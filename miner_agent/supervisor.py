@@ -132,9 +132,7 @@ class Supervisor:
                     # At once: an interval needs the newest nonce to be worth money.
                     hold_s = 0
                     continue
-                await asyncio.to_thread(
-                    self._agent.apply, heard.reply, heard.placements, heard.volumes
-                )
+                await asyncio.to_thread(self._agent.apply, heard)
                 await asyncio.to_thread(self._heard)
                 if self._telemetry is not None:
                     await asyncio.to_thread(self._telemetry.told, request.incidents)

@@ -156,8 +156,7 @@ class ObservedPlacement(Message):
     #: one line for people: "pulling 43 %"
     progress: Annotated[str, shown(most=PROGRESS_MOST), Field(max_length=PROGRESS_MOST)] = ""
     #: set where the machine refused it or it failed; the state is then COLLECTING or GONE, or
-    #: STOPPED where it is to run and the machine has no room for it now: its files are kept, and
-    #: it is tried again
+    #: STOPPED where it is to run and cannot, or cannot any more: its files are kept
     problem: Problem | None = None
     run: Counter = 0
     #: milliseconds since this run started (still counting after its end); None: not known

@@ -187,6 +187,11 @@ def blame_of(problem_code: str) -> Blame:
     return Blame.RENTER if problem_code in RENTER_PROBLEMS else Blame.MACHINE
 
 
+def kept(reason: str) -> str:
+    """Return what its renter reads of a stop that nobody asked for."""
+    return f"{reason[: REASON_MOST - len(FILES_KEPT) - 1]} {FILES_KEPT}"
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """Why a placement ended badly: a stable code and one plain sentence."""
@@ -206,6 +211,7 @@ LATE_FAULTS: Mapping[PlacementState, Fault] = {
 #: A renter who is root inside shuts the door as well as a host does, and looks can't tell which.
 DOOR_LATE = Fault(None, "door_late", "Its SSH door could not be reached from outside in time.")
 DOOR_LOST = Fault(None, "door_lost", "Its SSH door could not be reached from outside often enough.")
-#: what is said behind the reason where a late start costs no files
+#: what is said behind the reason of a stop that nobody asked for
 FILES_KEPT = "It is stopped and its files are kept; start it again."
+REASON_MOST = 1000
 ENDED_EARLY = Fault(Blame.MACHINE, "ended_early", "The machine ended it before it was asked to.")

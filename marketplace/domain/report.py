@@ -13,6 +13,7 @@ from marketplace.domain.placement import (
     Fault,
     PlacementState,
     blame_of,
+    kept,
 )
 from protocol.agent import ObservedState
 
@@ -88,6 +89,8 @@ _ENDING = {ObservedState.COLLECTING: Event.COLLECT, ObservedState.GONE: Event.GO
 
 def judge(report: Report, *, state: PlacementState, funded_until: datetime, now: datetime) -> Step:
     """Return what follows from the report while the placement is in the live ``state``."""
+    if report.observed is ObservedState.STOPPED and report.problem_code is not None:
+        return _stopped_unasked(report, state)
     if report.observed in _GOING_ON:
         return Step(_GOING_ON[report.observed])
     event = _ENDING[report.observed]
@@ -109,3 +112,11 @@ def judge(report: Report, *, state: PlacementState, funded_until: datetime, now:
     return Step(
         Event.FAIL, blame=ENDED_EARLY.blame, code=ENDED_EARLY.code, sentence=ENDED_EARLY.sentence
     )
+
+
+def _stopped_unasked(report: Report, state: PlacementState) -> Step:
+    """Return what follows where the machine cannot run what it shall: its files are kept."""
+    if state is PlacementState.STOPPING:
+        return Step(Event.STOPPED)
+    sentence = kept(report.problem_sentence)
+    return Step(Event.STOP, code=report.problem_code or "", sentence=sentence)

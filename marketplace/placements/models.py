@@ -36,7 +36,7 @@ class Placement(models.Model):
     disk_bytes = models.BigIntegerField()
     #: its GPUs, CPUs and memory are taken; False: stopped, and only its disk is
     holds_compute = models.BooleanField(default=True)
-    #: a machine that has not heard of this revision says nothing about its newest stop
+    #: a machine that has not heard of this revision says nothing about its newest stop or start
     stop_revision = models.BigIntegerField(default=0)
     #: how often it ran anew after a stop: then it has files to lose
     starts = models.PositiveIntegerField(default=0)

@@ -81,6 +81,8 @@ class Placement(Message):
     host_key: str | None = None
     progress: str = ""
     problem: Problem | None = None
+    #: what ran cannot run here any more: it stays stopped until it is asked for something else
+    gave_up: bool = False
     run: Run | None = None
     #: when its container died unasked, in ms of the wall clock; only what ``dies_too_often`` needs
     died_wall_ms: tuple[int, ...] = ()
@@ -111,6 +113,11 @@ class Placement(Message):
     def has_room(self) -> bool:
         """Say whether it holds cores, memory, GPUs and network now."""
         return bool(self.cores)
+
+    @property
+    def may_run(self) -> bool:
+        """Say whether it is to run and has what that takes."""
+        return self.want is Want.RUN and self.has_room and not self.gave_up
 
 
 def is_as_desired(placement: Placement, generation: Generation | None) -> bool:

@@ -128,7 +128,7 @@ def _step(
         return Step.FINISH if is_job else Step.REMOVE
     if is_job and placement.run is not None and not is_same_run(placement, container):
         return Step.FINISH
-    if placement.want is Want.STOP or not placement.has_room:
+    if not placement.may_run:
         # What is to run and has no room waits for it: it is claimed at the next reply.
         return _stop_step(placement, mine, disks)
     if _has_strays(placement, mine, disks):
@@ -164,7 +164,7 @@ def _stop_step(
 
 def _lacks_image(placement: Placement) -> bool:
     """Say whether a change waits for its image while what ran before goes on."""
-    wanted = placement.want is Want.RUN and placement.has_room and placement.current is not None
+    wanted = placement.may_run and placement.current is not None
     ended = placement.state in (ObservedState.COLLECTING, ObservedState.GONE)
     return (
         wanted

@@ -39,7 +39,7 @@ class Heard:
     reply: SyncReply
     placements: tuple[Malformed, ...] = ()
     volumes: tuple[Malformed, ...] = ()
-    #: items that do not even say whose they are
+    #: placements that do not even say which they are
     nameless: int = 0
 
 
@@ -72,7 +72,7 @@ def read(body: bytes) -> Heard:
         reply=reply,
         placements=placements.malformed,
         volumes=volumes.malformed,
-        nameless=placements.nameless + volumes.nameless,
+        nameless=placements.nameless,
     )
 
 

@@ -12,6 +12,7 @@ from miner_agent.agent import Agent, StaleReply
 from miner_agent.domain.backoff import delay_ms
 from miner_agent.domain.placement import fingerprint
 from miner_agent.domain.reconcile import Action
+from miner_agent.domain.reply import Heard
 from miner_agent.engine import EngineUnavailable
 from miner_agent.journal import Journal
 from protocol import paths
@@ -290,7 +291,7 @@ class Machine:
             return
         try:
             # A late or doubled reply is applied too: the agent itself must refuse old ones.
-            self._agent().apply(reply)
+            self._agent().apply(Heard(reply))
             self._work()
         except StaleReply:
             self.world.note("stale reply", self.name)

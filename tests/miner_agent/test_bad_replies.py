@@ -43,7 +43,7 @@ def world(tmp_path: Path) -> World:
 def hear(world: World, content: object) -> None:
     """Let the agent hear a reply as it comes from the wire, then work, and report as it would."""
     heard = read(json.dumps(content).encode())
-    world.agent.apply(heard.reply, heard.placements)
+    world.agent.apply(heard)
     world.work()
     body = world.agent.request(hold_s=0).model_dump_json().encode()
     # What the marketplace would refuse whole.
@@ -85,6 +85,17 @@ def test_what_runs_goes_on_when_its_next_wish_cannot_be_read(world: World) -> No
     hear(world, twice)
     assert reported(world)[ONE] == (ObservedState.RUNNING, "")
     assert world.runtime.starts == {ONE: 1}
+
+
+def test_while_nobody_can_say_which_one_is_meant_none_is_missing(world: World) -> None:
+    content = reply(desired(ONE), desired(OTHER, want=Want.END, run_for_ms=None))
+    hear(world, content)
+    assert reported(world)[OTHER][0] is ObservedState.GONE
+    hear(world, {**content, "desired": [{"placement_id": "me"}]})
+    assert world.runtime.running() == {ONE}
+    assert set(reported(world)) == {ONE, OTHER}
+    hear(world, {**content, "desired": []})
+    assert world.runtime.placements() == set()
 
 
 def test_an_end_is_heard_though_nothing_else_of_it_can_be_read(world: World) -> None:

@@ -7,6 +7,7 @@ import pytest
 from miner_agent.containers import PortTaken
 from miner_agent.domain.claims import CORE, GPU, PORT, SLOT
 from miner_agent.domain.last_word import in_order
+from miner_agent.domain.reply import Heard
 from protocol.agent import ObservedState, Want
 from protocol.receipts import check_chain
 from protocol.workload import PlacementKind
@@ -103,6 +104,33 @@ def test_a_driver_that_shows_no_gpu_once_leaves_what_runs_alone(
     world.gpu_uuids = frozenset(GPUS)
     seen = world.seen(placement_id)
     assert (seen.state, seen.problem) == (RUNNING, None)
+    world.end(placement_id)
+    round_of(world)
+    seen = world.seen(placement_id)
+    assert (seen.state, seen.problem) == (GONE, None)
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_start_whose_gpu_is_not_shown_waits_and_leaves_no_problem_behind(
+    world: World, ends: bool
+) -> None:
+    placement_id = world.want(resources=resources(1, gpus=1))
+    round_of(world)
+    world.stop(placement_id)
+    round_of(world)
+    world.gpu_uuids = frozenset()
+    world.run(placement_id)
+    round_of(world)
+    seen = world.seen(placement_id)
+    assert seen.problem is not None
+    assert (seen.state, seen.problem.code) == (STOPPED, "no_capacity")
+    if not ends:
+        world.gpu_uuids = frozenset(GPUS)
+        round_of(world)
+        world.gpu_uuids = frozenset()
+        round_of(world)
+        seen = world.seen(placement_id)
+        assert (seen.state, seen.problem) == (RUNNING, None)
     world.end(placement_id)
     round_of(world)
     seen = world.seen(placement_id)
@@ -286,7 +314,7 @@ def test_what_is_stopped_is_told_only_with_its_last_interval(world: World) -> No
     round_of(world)
     world.clock.now_ms += 20_000
     world.stop(placement_id)
-    world.agent.apply(world.reply())
+    world.agent.apply(Heard(world.reply()))
     for _ in range(3):
         world.work()
     assert world.state(placement_id) is STOPPED

@@ -1,14 +1,19 @@
 """What goes on failing: tried less and less often, reported, and nobody else's trouble."""
 
+from collections.abc import Callable
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from miner_agent.containers import PortTaken
 from miner_agent.disk import DiskFailed
+from miner_agent.domain.claims import CORE
 from miner_agent.engine import EngineRefused, EngineUnavailable
+from miner_agent.market import MarketUnreachable
 from miner_agent.runtime import CannotRun
 from protocol.agent import ObservedState
+from protocol.workload import PlacementKind
 from tests.miner_agent.world import World
 
 
@@ -143,7 +148,7 @@ def test_what_has_run_is_tried_again_with_its_port_and_its_files(
     ("error", "code", "part"),
     [(TAKEN, "port_unavailable", "port 1000"), (UNSTARTED, "no_capacity", "mount failed")],
 )
-def test_what_has_run_and_cannot_be_started_again_ends_with_the_reason(
+def test_what_has_run_and_cannot_be_started_again_is_stopped_with_the_reason(
     world: World, error: Exception, code: str, part: str
 ) -> None:
     placement_id = world.want()
@@ -151,11 +156,85 @@ def test_what_has_run_and_cannot_be_started_again_ends_with_the_reason(
     world.runtime.die(placement_id)
     world.runtime.broken = {"start": error}
     world.settle()
-    row = world.journal.get(placement_id)
-    assert row.state is ObservedState.GONE
-    assert row.problem is not None
-    assert row.problem.code == code
-    assert part in row.problem.message
+    seen = world.seen(placement_id)
+    assert seen.state is ObservedState.STOPPED
+    assert seen.problem is not None
+    assert seen.problem.code == code
+    assert part in seen.problem.message
+
+
+def dies_too_often(world: World, placement_id: UUID) -> None:
+    for _ in range(8):
+        world.runtime.die(placement_id)
+        world.settle()
+
+
+def cannot_be_started(world: World, placement_id: UUID) -> None:
+    world.runtime.die(placement_id)
+    world.runtime.broken = {"start": EngineRefused("no")}
+    world.settle()
+    world.runtime.broken = {}
+
+
+@pytest.mark.parametrize("fails", [dies_too_often, cannot_be_started])
+def test_what_is_given_up_keeps_its_files_until_it_is_asked_for_something_else(
+    world: World, fails: Callable[[World, UUID], None]
+) -> None:
+    placement_id = world.want()
+    world.settle()
+    world.runtime.write(placement_id, "kept")
+    fails(world, placement_id)
+    # However often the same is desired, and by whichever agent.
+    world.restart()
+    world.settle()
+    seen = world.seen(placement_id)
+    assert seen.state is ObservedState.STOPPED
+    assert seen.problem is not None
+    assert seen.problem.code == "start_failed"
+    assert world.journal.claimed(CORE) == frozenset()
+    world.stop(placement_id)
+    world.settle()
+    world.run(placement_id)
+    world.settle()
+    seen = world.seen(placement_id)
+    assert (seen.state, seen.problem) == (ObservedState.RUNNING, None)
+    assert world.runtime.read(placement_id) == "kept"
+
+
+@pytest.mark.parametrize("ask", [World.restart_placement, World.reset])
+def test_what_is_given_up_is_tried_again_when_it_is_asked_for_something_else(
+    world: World, ask: Callable[[World, UUID], None]
+) -> None:
+    placement_id = world.want()
+    world.settle()
+    dies_too_often(world, placement_id)
+    ask(world, placement_id)
+    world.settle()
+    seen = world.seen(placement_id)
+    assert (seen.state, seen.problem) == (ObservedState.RUNNING, None)
+
+
+def test_what_is_given_up_ends_when_it_is_asked_to_and_that_is_no_failure(world: World) -> None:
+    placement_id = world.want()
+    world.settle()
+    dies_too_often(world, placement_id)
+    world.end(placement_id)
+    world.settle()
+    seen = world.seen(placement_id)
+    assert (seen.state, seen.problem) == (ObservedState.GONE, None)
+    assert world.runtime.disks == {}
+
+
+def test_what_is_given_up_ends_when_its_paid_time_is_over(world: World) -> None:
+    placement_id = world.want()
+    world.settle()
+    dies_too_often(world, placement_id)
+    world.clock.now_ms += 4_000_000
+    world.work()
+    seen = world.seen(placement_id)
+    assert seen.state is ObservedState.GONE
+    assert seen.problem is not None
+    assert seen.problem.code == "lease_ended"
 
 
 def test_a_container_that_somebody_removed_does_not_come_back_empty(world: World) -> None:
@@ -166,10 +245,44 @@ def test_a_container_that_somebody_removed_does_not_come_back_empty(world: World
     world.runtime.disks.clear()
     world.settle()
     row = world.journal.get(placement_id)
-    assert row.state is ObservedState.GONE
+    assert row.state is ObservedState.STOPPED
     assert row.problem is not None
     assert row.problem.code == "container_lost"
     assert world.runtime.starts[placement_id] == 1
+
+
+@pytest.mark.parametrize("error", [OSError("input/output error"), EngineRefused("no log")])
+def test_a_job_whose_outputs_cannot_be_read_ends_and_says_so(
+    world: World, error: Exception
+) -> None:
+    placement_id = world.want(kind=PlacementKind.JOB, command=("run",))
+    world.settle()
+    world.runtime.broken = {"collect": error}
+    world.runtime.die(placement_id, exit_code=0)
+    world.settle()
+    seen = world.seen(placement_id)
+    assert (seen.state, seen.exit_code) == (ObservedState.GONE, 0)
+    assert seen.problem is not None
+    assert seen.problem.code == "outputs_unreadable"
+
+
+def test_a_job_waits_with_its_outputs_for_a_marketplace_that_does_not_answer(
+    world: World,
+) -> None:
+    placement_id = world.want(kind=PlacementKind.JOB, command=("run",))
+    world.settle()
+    world.runtime.broken = {"collect": MarketUnreachable("nobody there")}
+    world.runtime.die(placement_id, exit_code=0)
+    world.settle()
+    assert world.state(placement_id) is ObservedState.COLLECTING
+    # Of its own there is one failure, so it goes on.
+    world.runtime.broken = {"collect": OSError("once")}
+    world.clock.now_ms += 31_000
+    world.work()
+    world.runtime.broken = {}
+    world.settle()
+    seen = world.seen(placement_id)
+    assert (seen.state, seen.problem) == (ObservedState.GONE, None)
 
 
 def test_a_reboot_every_few_days_does_not_end_a_rental(world: World) -> None:

@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from miner_agent import agent as module
+from miner_agent.domain.reply import Heard
 from protocol.agent import ObservedState, RefusedInterval, Want
 from protocol.receipts import check_chain, digest
 from tests.miner_agent.world import World
@@ -40,7 +41,7 @@ def told(world: World, placement_id: UUID) -> ObservedState:
 def test_gone_waits_for_the_last_interval(world: World) -> None:
     (placement_id,) = ran_unheard(world, count=1, intervals=7)
     world.end(placement_id)
-    world.agent.apply(world.reply())
+    world.agent.apply(Heard(world.reply()))
     world.work()
     assert world.state(placement_id) is ObservedState.GONE
     for confirmed in (0, 3):
@@ -57,7 +58,7 @@ def test_gone_waits_for_the_last_interval(world: World) -> None:
 def test_intervals_of_what_ended_go_first(world: World) -> None:
     first, last = ran_unheard(world, count=2, intervals=4)
     world.end(last)
-    world.agent.apply(world.reply())
+    world.agent.apply(Heard(world.reply()))
     world.work()
     sent = world.agent.request(hold_s=0).intervals
     assert {one.interval.placement_id for one in sent} == {last}
@@ -75,12 +76,12 @@ def test_a_chain_goes_on_behind_a_refused_interval(world: World) -> None:
     )
     wanted = world.desired[placement_id]
     world.desired[placement_id] = wanted.model_copy(update={"refused": refused})
-    world.agent.apply(world.reply())
+    world.agent.apply(Heard(world.reply()))
     assert world.agent.request(hold_s=0).intervals == ()
     world.clock.now_ms += 10_000
     world.work()
     # An answer that was given before the new interval came tells the same once more.
-    world.agent.apply(world.reply())
+    world.agent.apply(Heard(world.reply()))
     world.sync()
     assert len(world.chains[placement_id]) == 2
     # The ten seconds of the refused interval are lost.

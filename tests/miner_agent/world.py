@@ -14,6 +14,7 @@ from miner_agent.domain.generation import Generation
 from miner_agent.domain.image import Image
 from miner_agent.domain.placement import Placement
 from miner_agent.domain.reconcile import Container
+from miner_agent.domain.reply import Heard
 from miner_agent.journal import Journal
 from miner_agent.runtime import CannotRun, Collected, Running
 from protocol.agent import (
@@ -157,6 +158,7 @@ class MemoryRuntime:
         self._fail(late=False)
 
     def collect(self, placement: Placement, *, goes_on: Callable[[], None]) -> Collected:
+        self._break("collect")
         self._fail(late=False)
         return Collected(())
 
@@ -317,7 +319,7 @@ class World:
                 assert chain[signed.interval.sequence] == signed
                 continue
             chain.append(signed)
-        self.agent.apply(self.reply())
+        self.agent.apply(Heard(self.reply()))
 
     def reply(self) -> SyncReply:
         desired = tuple(

@@ -1,4 +1,4 @@
-"""This will look again and again at the SSH doors of running placements, and end those lost."""
+"""This will look again and again at the SSH doors of running placements, and stop those lost."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from django.db import transaction
 
 from marketplace.domain import door as doors
 from marketplace.domain.machine import silent_since
-from marketplace.domain.placement import DOOR_LOST, Event, NoTransition, PlacementState
+from marketplace.domain.placement import DOOR_LOST, Event, NoTransition, PlacementState, kept
 from marketplace.machines.models import Machine
 from marketplace.placements import queries
 from marketplace.placements.actions import lock
@@ -36,7 +36,7 @@ def look_again(*, now: datetime, probe: Probe, chance: Random) -> int:
     seen = probe.look([door_of(placement) for placement in watched])
     blind = not seen and _sees_nothing(watched, probe, chance)
     if blind:
-        # Our own trouble ends no rental. Yet it proves no second either, or a host whose other
+        # Our own trouble stops no rental. Yet it proves no second either, or a host whose other
         # account owns the doors we ask would be paid for shut ones.
         logger.error("No door answers", extra={"doors": len(watched)})
     missed = [placement for placement in watched if placement.id not in seen]
@@ -100,15 +100,16 @@ def _note_missed(placement: Placement, now: datetime, *, tells: bool) -> None:
         id=placement.id, state=PlacementState.RUNNING, look_due_at=placement.look_due_at
     )
     if mine.update(**written(door)) and doors.is_lost(door):
-        _fail(placement, now)
+        _stop(placement, now)
 
 
-def _fail(placement: Placement, now: datetime) -> None:
+def _stop(placement: Placement, now: datetime) -> None:
     changes = {
         "reason_code": DOOR_LOST.code,
-        "reason": DOOR_LOST.sentence,
+        "reason": kept(DOOR_LOST.sentence),
+        "stop_requested_at": now,
     }
     try:
-        apply(placement=placement, event=Event.FAIL, now=now, changes=changes)
+        apply(placement=placement, event=Event.STOP, now=now, changes=changes)
     except (NoTransition, Overtaken):
         logger.info("Lost door overtaken", extra={"placement_id": placement.id})

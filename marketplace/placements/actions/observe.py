@@ -103,7 +103,7 @@ def follow(*, found: Iterable[News], now: datetime) -> None:
 def _is_of_an_earlier_stop(
     placement: Placement, one: ObservedPlacement, revision: int | None
 ) -> bool:
-    """Say whether the machine tells of a stop and may have started it again since."""
+    """Say whether the machine tells of a stop that came before the newest stop or start."""
     stopped = one.state == ObservedState.STOPPED
     return stopped and revision is not None and revision < placement.stop_revision
 
@@ -141,7 +141,7 @@ def _follow(new: News, now: datetime) -> None:
     changes = dict(new.details) | _moments(placement, step.event, now)
     if step.blame is not None:
         changes["blame"] = step.blame
-    if step.code and (step.event is Event.FAIL or not placement.reason_code):
+    if step.code and (step.event in (Event.FAIL, Event.STOP) or not placement.reason_code):
         changes |= {"reason_code": step.code, "reason": step.sentence}
     apply(placement=placement, event=step.event, now=now, changes=changes)
     _tell_change(placement, new.details)
@@ -188,6 +188,9 @@ def _moments(placement: Placement, event: Event, now: datetime) -> dict[str, dat
         return {"accepted_at": now}
     if event is Event.RUN:
         return {"running_at": now}
+    if event is Event.STOP:
+        # Its own word earns a machine nothing beyond the newest good look.
+        return {"stop_requested_at": now if placement.door is None else placement.door.seen_at}
     return {}
 
 

@@ -9,13 +9,13 @@ from django.db.models import F, Q, QuerySet
 from marketplace.domain.placement import (
     DEADLINES,
     DOOR_LATE,
-    FILES_KEPT,
     FUNDED,
     LEASE_ENDED,
     Event,
     Fault,
     NoTransition,
     PlacementState,
+    kept,
 )
 from marketplace.domain.report import late_fault
 from marketplace.machines.actions.attend import attend, hears
@@ -106,8 +106,8 @@ def _failed(
     """
     if not placement.starts or placement.state == PlacementState.COLLECTING:
         return event, _told(fault)
-    kept = {"reason": f"{fault.sentence} {FILES_KEPT}", "stop_requested_at": now, "blame": ""}
-    return Event.STOP, _told(fault) | kept
+    stopped = {"reason": kept(fault.sentence), "stop_requested_at": now, "blame": ""}
+    return Event.STOP, _told(fault) | stopped
 
 
 def _told(fault: Fault) -> dict[str, object]:

@@ -94,7 +94,7 @@ def apply(
             free.free_compute(placement=placement)
         if "want" in columns:
             desire.bump(machine_id=placement.machine_id)
-        if new == PlacementState.STOPPING:
+        if new in (PlacementState.STOPPING, PlacementState.OFFERED):
             revision = machine_queries.revision(placement.machine_id)
             Placement.objects.filter(id=placement.id).update(stop_revision=revision)
     logger.info(

@@ -66,7 +66,7 @@ def test_nothing_is_charged_beyond_the_newest_look(market: Market, rental: Renta
     assert charged_s() == 59
 
 
-def test_a_shut_door_earns_nothing_and_ends_the_placement(
+def test_a_shut_door_earns_nothing_and_stops_the_placement(
     market: Market, rental: Rental, alice: User
 ) -> None:
     market.look(at=after(60))
@@ -74,10 +74,14 @@ def test_a_shut_door_earns_nothing_and_ends_the_placement(
         sign(market, rental, second=second)
         market.look(at=after(second + 10), opens=False)
     rental.placement.refresh_from_db()
-    assert (rental.placement.state, rental.placement.blame) == ("failed", "")
+    assert (rental.placement.state, rental.placement.blame) == ("stopping", "")
     assert rental.placement.reason_code == "door_lost"
-    assert rental.placement.ended_at == after(60 + 6 * 60 + 20 - 60)
+    assert rental.placement.stop_requested_at == after(60 + 6 * 60 + 20 - 60)
     charge_all(now=after(500))
+    assert charged_s() == 59
+    end.end(rental_id=rental.id, renter_id=alice.pk, now=after(510))
+    market.end(rental, at=after(511))
+    charge_all(now=after(520))
     assert charged_s() == 59
     assert ledger.held(alice.pk) == 0
     assert ledger.balance(alice.pk) == 10_000_000 - 59 * SECOND_MICROUSD
@@ -122,8 +126,8 @@ def test_a_renter_who_opens_to_one_look_in_six_has_some_minutes_for_nothing(
         sign(market, rental, second=60 * number)
         market.look(at=after(60 * number + 1), opens=number % 6 == 0)
     rental.placement.refresh_from_db()
-    assert (rental.placement.state, rental.placement.reason_code) == ("failed", "door_lost")
-    assert rental.placement.ended_at == after(7 * 60 + 1)
+    assert (rental.placement.state, rental.placement.reason_code) == ("stopping", "door_lost")
+    assert rental.placement.stop_requested_at == after(7 * 60 + 1)
 
 
 def test_a_host_whose_other_account_owns_the_doors_we_ask_earns_nothing_behind_a_shut_one(

@@ -79,9 +79,12 @@ def test_a_door_that_stays_shut_is_lost_and_nobody_can_tell_by_whom() -> None:
         assert it.door.misses == number
     look(60 * MISSES_MAX, outside)
     it.refresh_from_db()
-    assert (it.state, it.blame, it.reason_code) == ("failed", "", "door_lost")
-    assert it.reason == "Its SSH door could not be reached from outside often enough."
-    assert it.want == "end"
+    assert (it.state, it.blame, it.reason_code) == ("stopping", "", "door_lost")
+    assert it.reason == (
+        "Its SSH door could not be reached from outside often enough."
+        " It is stopped and its files are kept; start it again."
+    )
+    assert (it.want, it.stop_requested_at) == ("stop", after(60 * MISSES_MAX))
 
 
 def test_one_good_look_counts_anew_yet_forgives_no_miss() -> None:
@@ -94,7 +97,7 @@ def test_one_good_look_counts_anew_yet_forgives_no_miss() -> None:
     assert it.door_open_since == it.door_seen_at == after(401)
     look(460, Outside(shut={it.id}))
     it.refresh_from_db()
-    assert (it.state, it.reason_code) == ("failed", "door_lost")
+    assert (it.state, it.reason_code) == ("stopping", "door_lost")
 
 
 def test_a_machine_that_is_cut_off_altogether_keeps_its_renters_work() -> None:
@@ -179,7 +182,7 @@ def test_what_happens_meanwhile_wins_over_the_sixth_miss(act: str, state: str) -
     if act == "extend":
         look(660, Outside(shut={it.id}))
         it.refresh_from_db()
-        assert (it.state, it.reason_code) == ("failed", "door_lost")
+        assert (it.state, it.reason_code) == ("stopping", "door_lost")
 
 
 def test_a_pass_that_was_overtaken_by_a_newer_look_notes_no_miss() -> None:

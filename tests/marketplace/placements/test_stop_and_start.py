@@ -160,6 +160,52 @@ def test_a_start_that_comes_to_nothing_costs_no_files(
     assert PlacementEvent.objects.filter(reason_code=code).count() == 1
 
 
+@pytest.mark.parametrize("state", [None, ObservedState.PREPARING, ObservedState.RUNNING])
+def test_what_its_machine_cannot_run_any_more_is_stopped_and_keeps_its_files(
+    state: ObservedState | None,
+) -> None:
+    on = machine()
+    it = placement(on)
+    if state is not None:
+        observe(machine_id=on.id, observed=[seen(it.id, state)], now=after(1))
+    given_up = [seen(it.id, ObservedState.STOPPED, problem="start_failed")]
+    observe(machine_id=on.id, observed=given_up, now=after(20))
+    it.refresh_from_db()
+    assert (it.state, it.want, it.reason_code, it.blame) == ("stopping", "stop", "start_failed", "")
+    assert it.reason.endswith("It is stopped and its files are kept; start it again.")
+    assert it.stop_requested_at == after(20)
+    observe(machine_id=on.id, observed=given_up, now=after(21))
+    it.refresh_from_db()
+    assert (it.state, it.reason_code, free(on)) == ("stopped", "start_failed", (4, 8, 2, 0))
+
+
+def test_what_its_machine_stops_by_itself_is_paid_to_the_newest_good_look() -> None:
+    on = machine()
+    it = placement(on)
+    observe(machine_id=on.id, observed=[seen(it.id, ObservedState.RUNNING)], now=after(1))
+    looked = {"door_open_since": after(2), "door_seen_at": after(60), "reachable_at": after(2)}
+    Placement.objects.filter(id=it.id).update(**looked)
+    given_up = [seen(it.id, ObservedState.STOPPED, problem="start_failed")]
+    observe(machine_id=on.id, observed=given_up, now=after(100))
+    it.refresh_from_db()
+    assert it.stop_requested_at == after(60)
+
+
+def test_a_report_from_before_the_newest_start_stops_nothing() -> None:
+    on = machine()
+    it = stopped(on)
+    on.refresh_from_db()
+    heard = on.desired_revision
+    start(placement_id=it.id, now=after(20))
+    given_up = [seen(it.id, ObservedState.STOPPED, problem="start_failed")]
+    observe(machine_id=on.id, observed=given_up, now=after(21), revision=heard)
+    it.refresh_from_db()
+    assert (it.state, it.reason_code) == ("offered", "")
+    observe(machine_id=on.id, observed=given_up, now=after(22), revision=heard + 1)
+    it.refresh_from_db()
+    assert (it.state, it.reason_code) == ("stopping", "start_failed")
+
+
 def test_a_report_from_before_the_newest_stop_frees_nothing() -> None:
     on = machine()
     it = stopped(on)
