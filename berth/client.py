@@ -1,7 +1,7 @@
 """This will call the marketplace's REST API as a renter does."""
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -157,6 +157,12 @@ class Client:
         """Return the rental with another workload on its way; None stays as it is."""
         body = request.model_dump(mode="json", exclude_none=True)
         call = Call("PATCH", f"/rentals/{rental_id}", body=body, repeatable=True)
+        return read(Rental, self._exchange.send(call))
+
+    def set_keys(self, rental_id: str, key_ids: Sequence[int | str] | None) -> Rental:
+        """Return the rental, which these keys of the account open from now on; None: all."""
+        body = {"ssh_key_ids": None if key_ids is None else list(key_ids)}
+        call = Call("PUT", f"/rentals/{rental_id}/ssh-keys", body=body, repeatable=True)
         return read(Rental, self._exchange.send(call))
 
     def volumes(self) -> tuple[Volume, ...]:

@@ -132,6 +132,8 @@ class Rental(Shape):
     billed_ms: int = 0
     #: None: no door yet, or no door any more
     ssh: SshDoor | None = None
+    #: fingerprints of the keys that open it
+    ssh_keys: tuple[str, ...] = ()
 
     @property
     def over(self) -> bool:

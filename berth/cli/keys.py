@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from berth.cli import output, session
-from berth.cli.options import AsJson
+from berth.cli.options import AsJson, RentalId
 from berth.client import Client
 from berth.keyfile import read_key
 from berth.problem import Refused
@@ -60,7 +60,7 @@ def rm(
     key: Annotated[str, typer.Argument(metavar="KEY", help="Its id, name or fingerprint.")],
     as_json: AsJson = False,
 ) -> None:
-    """Remove a key from your account. Running rentals keep theirs."""
+    """Remove a key from your account. Running rentals keep theirs until ``keys use``."""
     with session.client() as client:
         found = _find(client, key)
         client.remove_ssh_key(found.id)
@@ -68,6 +68,27 @@ def rm(
         output.write_json({"id": found.id, "removed": True})
     else:
         output.say(f"Removed {found.name} ({found.fingerprint}).")
+
+
+@app.command("use")
+def use(
+    *,
+    rental_id: RentalId,
+    keys: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY]...", help="Ids, names or fingerprints. Default: all."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let these keys, and no others, open a rental from now on. Who is logged in stays so."""
+    with session.client() as client:
+        rental = session.find(client, rental_id)
+        chosen = [_find(client, key).id for key in keys] if keys else None
+        rental = client.set_keys(rental.id, chosen)
+    if as_json:
+        output.write_json(rental)
+    else:
+        output.say(f"{len(rental.ssh_keys)} of your keys open {output.short(rental.id)} now.")
 
 
 def _find(client: Client, key: str) -> SshKey:

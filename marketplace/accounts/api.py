@@ -79,6 +79,6 @@ def create_ssh_key(request: HttpRequest, payload: SshKeyRequest) -> Status[SshKe
 
 @router.delete("/ssh-keys/{key_id}", response={204: None}, auth=ApiKeyBearer())
 def delete_ssh_key(request: HttpRequest, key_id: UUID) -> Status[None]:
-    """Remove one of your SSH public keys; rentals that run keep it."""
+    """Remove one of your SSH public keys; rentals that run keep it until you set theirs."""
     remove_ssh_key.remove(user_id=caller(request).pk, key_id=key_id)
     return Status(204, None)

@@ -59,8 +59,15 @@ def parse(text: str) -> PublicKey:
         _check_token(blob, TOKEN_FIELD_LENGTHS[kind])
     else:
         _check_plain(f"{kind} {encoded}")
+    line = f"{kind} {encoded}"
+    return PublicKey(line=line, fingerprint=fingerprint_of(line), comment=comment)
+
+
+def fingerprint_of(line: str) -> str:
+    """Return ``SHA256:...`` of a key that was parsed before."""
+    blob = base64.b64decode(line.split()[1])
     digest = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
-    return PublicKey(line=f"{kind} {encoded}", fingerprint=f"SHA256:{digest}", comment=comment)
+    return f"SHA256:{digest}"
 
 
 def _refuse_wrong_shape(line: str) -> None:

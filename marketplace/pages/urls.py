@@ -12,7 +12,7 @@ from marketplace.pages.views.offers import offers
 from marketplace.pages.views.receipts import receipts
 from marketplace.pages.views.rent import rent
 from marketplace.pages.views.rental import end, extend, forget, rental, rental_panel
-from marketplace.pages.views.rental_changes import change, reset, restart, start, stop
+from marketplace.pages.views.rental_changes import change, reset, restart, set_keys, start, stop
 from marketplace.pages.views.rental_events import rental_events
 from marketplace.pages.views.rental_usage import rental_usage
 from marketplace.pages.views.rentals import rentals
@@ -35,6 +35,7 @@ urlpatterns = [
     path("rentals/<uuid:rental_id>/restart", restart, name="rental-restart"),
     path("rentals/<uuid:rental_id>/reset", reset, name="rental-reset"),
     path("rentals/<uuid:rental_id>/change", change, name="rental-change"),
+    path("rentals/<uuid:rental_id>/keys", set_keys, name="rental-keys"),
     path("rentals/<uuid:rental_id>/extend", extend, name="rental-extend"),
     path("rentals/<uuid:rental_id>/forget", forget, name="rental-forget"),
     path("volumes/", volumes, name="volumes"),

@@ -19,6 +19,7 @@ from marketplace.rentals.actions import (
     rent,
     reset,
     restart,
+    set_keys,
     start,
     stop,
 )
@@ -30,6 +31,7 @@ from marketplace.rentals.schemas import (
     RentalList,
     RentalReply,
     RentalRequest,
+    SshKeysRequest,
 )
 from marketplace.volumes.actions import claim
 from protocol.agent import RegistryLogin
@@ -128,6 +130,15 @@ def change_rental(request: HttpRequest, rental_id: UUID, payload: ChangeRequest)
         renter_id=caller(request).pk,
         parts=_parts(payload),
         registry_login=_login(payload.registry_login),
+    )
+    return RentalReply.of(queries.view(rental_id, caller(request).pk, timezone.now()))
+
+
+@router.put("/rentals/{rental_id}/ssh-keys", response=RentalReply)
+def set_ssh_keys(request: HttpRequest, rental_id: UUID, payload: SshKeysRequest) -> RentalReply:
+    """Let other keys of yours open the rental, at once; who is logged in stays so."""
+    set_keys.set_keys(
+        rental_id=rental_id, renter_id=caller(request).pk, ssh_key_ids=payload.ssh_key_ids
     )
     return RentalReply.of(queries.view(rental_id, caller(request).pk, timezone.now()))
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
+from marketplace.accounts.ssh_key import fingerprint_of
 from marketplace.domain.placement import PlacementState
 from marketplace.domain.problem import Refused
 from marketplace.domain.rental import RentalState, state_of
@@ -97,6 +98,8 @@ class RentalView:
     ssh_host_key: str
     #: empty while there is no door to knock at
     ssh_command: str
+    #: fingerprints of the keys that open it
+    ssh_keys: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,4 +253,5 @@ def _view(rental: Rental, volumes: Mapping[UUID, Volume]) -> RentalView:
         ssh_user="root",
         ssh_host_key=placement.ssh_host_key,
         ssh_command=command,
+        ssh_keys=tuple(fingerprint_of(line) for line in placement.authorized_keys),
     )

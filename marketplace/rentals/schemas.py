@@ -82,6 +82,13 @@ class ChangeRequest(Schema):
     registry_login: RegistryLoginRequest | None = None
 
 
+class SshKeysRequest(Schema):
+    """Which keys open the rental from now on, and no others."""
+
+    #: null: all your keys
+    ssh_key_ids: Annotated[list[UUID], Field(min_length=1, max_length=50)] | None = None
+
+
 class ExtendRequest(Schema):
     """A limit that is left out stays as it is."""
 
@@ -154,6 +161,8 @@ class RentalReply(Schema):
     ended_at: datetime | None
     billed_ms: int
     ssh: Ssh | None
+    #: fingerprints of the keys that open it
+    ssh_keys: list[str]
 
     @classmethod
     def of(cls, view: RentalView) -> Self:
@@ -205,6 +214,7 @@ class RentalReply(Schema):
             ended_at=view.ended_at,
             billed_ms=view.billed_ms,
             ssh=ssh,
+            ssh_keys=list(view.ssh_keys),
         )
 
 

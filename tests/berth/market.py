@@ -227,6 +227,10 @@ class Market:
             rental.update(state=state, script=script)
         elif parts[1:] in (["restart"], ["reset"]):
             rental["progress"] = parts[1]
+        elif parts[1:] == ["ssh-keys"]:
+            ids = seen.body["ssh_key_ids"]
+            chosen = [key for key in self.keys if ids is None or key["id"] in ids]
+            rental["ssh_keys"] = [key["fingerprint"] for key in chosen]
         elif parts[1:] == ["end"]:
             rental.update(state="ending", script=["ended"])
         elif parts[1:] == ["extend"]:

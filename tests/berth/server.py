@@ -30,7 +30,7 @@ class Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             self._handle()
 
-    do_GET = do_POST = do_PATCH = do_DELETE = handle_one  # noqa: N815
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_one  # noqa: N815
 
     def _handle(self) -> None:
         market = self.server.market

@@ -275,6 +275,18 @@ def test_keys_are_added_listed_and_removed(terminal: Terminal, market: Market) -
     assert market.keys == []
 
 
+def test_some_keys_or_all_open_a_rental_from_now_on(terminal: Terminal, market: Market) -> None:
+    rental_id = str(market.add_rental(state="active", script=[])["id"])
+    for name in ("work", "home"):
+        path = terminal.home / f"{name}.pub"
+        path.write_text(PUBLIC_KEY, encoding="utf-8")
+        assert terminal.berth("keys", "add", str(path)).code == 0
+    use = ("keys", "use", rental_id[:8])
+    assert terminal.berth(*use, "home", "--json").json["ssh_keys"] == ["SHA256:1"]
+    assert "2 of your keys open" in terminal.berth(*use).out
+    assert terminal.berth(*use, "lost").code == 1
+
+
 def test_a_private_key_is_never_sent(terminal: Terminal, market: Market) -> None:
     path = terminal.home / "id"
     path.write_text("-----BEGIN OPENSSH PRIVATE KEY-----\nx\n", encoding="utf-8")

@@ -10,6 +10,7 @@ from marketplace.accounts.models import SshKey
 from marketplace.offers.queries import OfferRow
 from marketplace.pages import wording
 from marketplace.pages.forms.amounts import DollarField, GibField
+from marketplace.pages.forms.rental_keys import choices_of
 from marketplace.pages.forms.workload import VolumesField, WorkloadFields
 from protocol.hardware import Resources
 
@@ -59,8 +60,7 @@ class RentForm(WorkloadFields):
 
     def __init__(self, *args: Any, keys: Sequence[SshKey], offer: OfferRow, **options: Any) -> None:
         super().__init__(*args, **options)
-        choices = [(str(key.pk), f"{key.name} ({key.fingerprint[:19]}…)") for key in keys]
-        self.fields["ssh_keys"].choices = choices  # type: ignore[attr-defined]
+        self.fields["ssh_keys"].choices = choices_of(keys)  # type: ignore[attr-defined]
         self.fields["hours"].widget.attrs["step"] = "any"
         hours = f"{offer.longest_term_s / 3600:.3f}".rstrip("0").rstrip(".")
         self._bound("hours", hours, f"at most {hours}")

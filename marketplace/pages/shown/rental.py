@@ -146,7 +146,7 @@ def panel(rental: RentalView) -> RentalPanel:
     )
 
 
-def change_form(rental: RentalView) -> ChangeForm:
+def form_of(rental: RentalView) -> ChangeForm:
     """Return the form with what runs now; the environment is a secret and not shown again."""
     return ChangeForm(
         initial={

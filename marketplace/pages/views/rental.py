@@ -8,9 +8,12 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from marketplace.accounts import queries as accounts
 from marketplace.domain.problem import Refused
 from marketplace.pages.forms.extend import ExtendForm
-from marketplace.pages.shown.rental import RentalPanel, change_form, panel
+from marketplace.pages.forms.rental_keys import KeysForm
+from marketplace.pages.forms.workload import ChangeForm
+from marketplace.pages.shown.rental import RentalPanel, form_of, panel
 from marketplace.pages.visitor import MemberRequest, members_only
 from marketplace.rentals import queries
 from marketplace.rentals.actions import end as ending
@@ -22,10 +25,7 @@ from marketplace.rentals.actions import forget as forgetting
 @members_only
 def rental(request: MemberRequest, rental_id: UUID) -> HttpResponse:
     """Show the rental; its panel stays live."""
-    form = ExtendForm(initial={"request_key": uuid4().hex})
-    view = _view(request, rental_id)
-    context = {"rental": panel(view), "extend_form": form, "change_form": change_form(view)}
-    return render(request, "rentals/rental.html", context)
+    return page(request, _view(request, rental_id))
 
 
 @require_safe
@@ -67,8 +67,7 @@ def extend(request: MemberRequest, rental_id: UUID) -> HttpResponse:
         else:
             messages.success(request, "The rental has its new end.")
             return redirect("rental", rental_id)
-    context = {"rental": panel(view), "extend_form": form, "change_form": change_form(view)}
-    return render(request, "rentals/rental.html", context, status=422)
+    return page(request, view, extend_form=form)
 
 
 @require_POST
@@ -83,6 +82,26 @@ def forget(request: MemberRequest, rental_id: UUID) -> HttpResponse:
         messages.error(request, refused.detail)
         return redirect("rental", rental_id)
     return redirect("rentals")
+
+
+def page(
+    request: MemberRequest,
+    view: queries.RentalView,
+    *,
+    extend_form: ExtendForm | None = None,
+    change_form: ChangeForm | None = None,
+) -> HttpResponse:
+    """Return the rental's page; a form that is given was refused and says why."""
+    keys = accounts.ssh_keys(request.user.pk)
+    opening = [str(key.pk) for key in keys if key.fingerprint in view.ssh_keys]
+    context = {
+        "rental": panel(view),
+        "extend_form": extend_form or ExtendForm(initial={"request_key": uuid4().hex}),
+        "change_form": change_form or form_of(view),
+        "keys_form": KeysForm(initial={"ssh_keys": opening}, keys=keys),
+    }
+    status = 422 if extend_form or change_form else 200
+    return render(request, "rentals/rental.html", context, status=status)
 
 
 def _view(request: MemberRequest, rental_id: UUID) -> queries.RentalView:

@@ -2,23 +2,25 @@
 
 from collections.abc import Callable
 from functools import partial
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from marketplace.accounts import queries as accounts
 from marketplace.domain.problem import Refused
-from marketplace.pages.forms.extend import ExtendForm
+from marketplace.pages.forms.rental_keys import KeysForm
 from marketplace.pages.forms.workload import ChangeForm
-from marketplace.pages.shown.rental import panel
+from marketplace.pages.views.rental import page
 from marketplace.pages.visitor import MemberRequest, members_only
 from marketplace.rentals import queries
 from marketplace.rentals.actions import change as changing
 from marketplace.rentals.actions import reset as resetting
 from marketplace.rentals.actions import restart as restarting
+from marketplace.rentals.actions import set_keys as setting_keys
 from marketplace.rentals.actions import start as starting
 from marketplace.rentals.actions import stop as stopping
 
@@ -55,6 +57,19 @@ def reset(request: MemberRequest, rental_id: UUID) -> HttpResponse:
 
 @require_POST
 @members_only
+def set_keys(request: MemberRequest, rental_id: UUID) -> HttpResponse:
+    """Let other keys open the rental."""
+    form = KeysForm(request.POST, keys=accounts.ssh_keys(request.user.pk))
+    if not form.is_valid():
+        messages.error(request, "Choose at least one of your SSH keys.")
+        return redirect("rental", rental_id)
+    ids = form.ssh_key_ids()
+    act = partial(setting_keys.set_keys, renter_id=request.user.pk, ssh_key_ids=ids)
+    return _do(request, rental_id, act, done="These keys open the rental from now on.")
+
+
+@require_POST
+@members_only
 def change(request: MemberRequest, rental_id: UUID) -> HttpResponse:
     """Change what the rental runs."""
     form = ChangeForm(request.POST)
@@ -77,16 +92,19 @@ def change(request: MemberRequest, rental_id: UUID) -> HttpResponse:
         view = queries.view(rental_id, request.user.pk, timezone.now())
     except queries.RentalUnknown as refused:
         raise Http404(refused.detail) from None
-    extend_form = ExtendForm(initial={"request_key": uuid4().hex})
-    context = {"rental": panel(view), "extend_form": extend_form, "change_form": form}
-    return render(request, "rentals/rental.html", context, status=422)
+    return page(request, view, change_form=form)
 
 
-def _do(request: MemberRequest, rental_id: UUID, act: Callable[..., None]) -> HttpResponse:
+def _do(
+    request: MemberRequest, rental_id: UUID, act: Callable[..., None], *, done: str = ""
+) -> HttpResponse:
     try:
         act(rental_id=rental_id)
     except queries.RentalUnknown as refused:
         raise Http404(refused.detail) from None
     except Refused as refused:
         messages.error(request, refused.detail)
+    else:
+        if done:
+            messages.success(request, done)
     return redirect("rental", rental_id)

@@ -8,8 +8,6 @@ from uuid import UUID, uuid4
 
 from django.db import IntegrityError, transaction
 
-from marketplace.accounts import queries as accounts
-from marketplace.domain.problem import Refused
 from marketplace.machines.actions import lock
 from marketplace.metering.actions.begin import (
     IdempotencyConflict,
@@ -22,6 +20,7 @@ from marketplace.metering.actions.begin import (
 from marketplace.offers import queries as offers
 from marketplace.offers.models import Offer
 from marketplace.placements import workload as workloads
+from marketplace.rentals import keys
 from marketplace.rentals.doors import check_doors
 from marketplace.rentals.models import Rental
 from marketplace.volumes.actions import claim
@@ -29,14 +28,6 @@ from protocol.agent import RegistryLogin
 from protocol.hardware import Resources
 from protocol.message import canonical_bytes
 from protocol.workload import PlacementKind, Workload
-
-
-class SshKeyMissing(Refused):
-    """No key would open the door."""
-
-    code = "ssh_key_missing"
-    status = 409
-    sentence = "Add an SSH public key first, so that you can log in."
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +116,6 @@ def _known(renter_id: int, idempotency_key: str, digest: str) -> Rental | None:
     return rental
 
 
-def _keys(renter_id: int, ssh_key_ids: Sequence[UUID] | None) -> tuple[str, ...]:
-    keys = accounts.ssh_keys(renter_id, only=ssh_key_ids)
-    lines = tuple(key.public_key for key in keys)
-    if not lines:
-        raise SshKeyMissing
-    return lines
-
-
 def _rent(
     renter_id: int,
     asked: Asked,
@@ -142,7 +125,6 @@ def _rent(
     now: datetime,
 ) -> Rental:
     rental_id = uuid4()
-    keys = _keys(renter_id, asked.ssh_key_ids)
     volumes = claim.claim(
         renter_id=renter_id, machine_id=offer.machine_id, asked=asked.volumes, now=now
     )
@@ -152,7 +134,7 @@ def _rent(
         offer=offer,
         workload=workloads.with_volumes(asked.workload, [volume.id for volume in volumes], paths),
         terms=terms,
-        keys=keys,
+        keys=keys.lines(renter_id, asked.ssh_key_ids),
         registry_login=asked.registry_login,
         cause=f"rental:{rental_id}:hold",
         now=now,

@@ -5,12 +5,14 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
+from marketplace.accounts.actions import add_ssh_key
 from marketplace.accounts.models import User
 from marketplace.placements.models import Placement
 from marketplace.rentals.models import Rental
 from marketplace.volumes.actions.claim import Asked
 from marketplace.volumes.models import Volume
 from protocol.agent import ObservedState
+from protocol.signing import openssh_public_key
 from tests.marketplace import scene
 from tests.marketplace.pages.test_rent import filled, rent_url
 from tests.marketplace.rentals.market import Market
@@ -164,3 +166,19 @@ def test_volumes_are_listed_and_deleted_on_their_page(
     market.end(rental, at=scene.after(9))
     assert "Volume data is being deleted." in renter.post(url, follow=True).content.decode()
     assert "Being deleted" in renter.get("/volumes/").content.decode()
+
+
+def test_a_renter_chooses_which_keys_open_a_rental(
+    renter: Client, rental: Rental, alice: User
+) -> None:
+    new = add_ssh_key.add(
+        user_id=alice.pk, name="desk", public_key=openssh_public_key("cd" * 32), now=scene.NOW
+    )
+    page = page_of(renter, rental)
+    assert (page.count('name="ssh_keys"'), page.count("checked")) == (2, 1)
+    reply = renter.post(f"/rentals/{rental.id}/keys", {"ssh_keys": [str(new.id)]}, follow=True)
+    assert "These keys open the rental from now on." in reply.content.decode()
+    assert Placement.objects.get().authorized_keys == [new.public_key]
+    reply = renter.post(f"/rentals/{rental.id}/keys", {}, follow=True)
+    assert "Choose at least one of your SSH keys." in reply.content.decode()
+    assert Placement.objects.get().authorized_keys == [new.public_key]

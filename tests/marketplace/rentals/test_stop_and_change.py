@@ -5,6 +5,8 @@ from uuid import UUID
 
 import pytest
 
+from marketplace.accounts.actions import add_ssh_key
+from marketplace.accounts.actions.remove_ssh_key import SshKeyNotFound
 from marketplace.accounts.models import User
 from marketplace.domain.matching import MachineOffline, OfferTaken
 from marketplace.domain.rental import RentalState
@@ -16,10 +18,22 @@ from marketplace.placements.actions.alter import NotRunning
 from marketplace.placements.models import Placement
 from marketplace.placements.workload import ImageMalformed, WorkloadInvalid
 from marketplace.rentals import queries
-from marketplace.rentals.actions import change, end, expire, extend, reset, restart, start, stop
+from marketplace.rentals.actions import (
+    change,
+    end,
+    expire,
+    extend,
+    reset,
+    restart,
+    set_keys,
+    start,
+    stop,
+)
+from marketplace.rentals.keys import SshKeyMissing
 from marketplace.rentals.models import Rental
 from protocol.agent import ObservedState, RegistryLogin, SyncReply
 from protocol.hardware import Resources
+from protocol.signing import openssh_public_key
 from tests.marketplace.rentals.market import CPU_HOUR_MICROUSD, Market, give_key
 from tests.marketplace.scene import GIB, HOST_KEY, NOW, after
 
@@ -56,6 +70,37 @@ def tell(
 
 def row(rental: Rental) -> Placement:
     return Placement.objects.get(id=rental.placement_id)
+
+
+def test_other_keys_open_a_running_rental_from_now_on(
+    market: Market, renter: User, bob: User, rental: Rental
+) -> None:
+    who = {"rental_id": rental.id, "renter_id": renter.pk}
+    before = market.agent.sync(after(3)).revision
+    line = openssh_public_key("cd" * 32)
+    new = add_ssh_key.add(user_id=renter.pk, name="desk", public_key=line, now=after(3))
+    set_keys.set_keys(**who, ssh_key_ids=[new.id])
+    reply = market.agent.sync(after(4))
+    assert (reply.desired[0].authorized_keys, reply.revision) == ((line,), before + 1)
+    assert queries.view(rental.id, renter.pk, NOW).ssh_keys == (new.fingerprint,)
+    set_keys.set_keys(**who, ssh_key_ids=[new.id])
+    assert market.agent.sync(after(5)).revision == before + 1
+    stop.stop(**who, now=after(6))
+    set_keys.set_keys(**who, ssh_key_ids=None)
+    assert len(market.agent.sync(after(7)).desired[0].authorized_keys) == 2
+    theirs = add_ssh_key.add(user_id=bob.pk, name="", public_key=line, now=NOW)
+    with pytest.raises(SshKeyNotFound):
+        set_keys.set_keys(**who, ssh_key_ids=[new.id, theirs.id])
+    with pytest.raises(queries.RentalUnknown):
+        set_keys.set_keys(rental_id=rental.id, renter_id=bob.pk, ssh_key_ids=None)
+    renter.ssh_keys.all().delete()
+    with pytest.raises(SshKeyMissing):
+        set_keys.set_keys(**who, ssh_key_ids=None)
+    give_key(renter)
+    end.end(**who, now=after(8))
+    with pytest.raises(extend.RentalOver):
+        set_keys.set_keys(**who, ssh_key_ids=None)
+    assert len(row(rental).authorized_keys) == 2
 
 
 def test_nothing_is_charged_between_a_stop_and_the_next_look_at_the_door(
