@@ -87,7 +87,6 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
             workload=workload,
             problem=problem,
         ),
-        {},
     )
     journal.close()
     return machine

@@ -11,6 +11,7 @@ import asyncssh
 import pytest
 
 from miner_agent.access.door import Answers, open_door
+from miner_agent.access.gateway import Gateways
 from miner_agent.domain.crowd import VISITS_MOST, WAITING_MOST
 from miner_agent.keys import make_private_key
 from protocol.signing import openssh_public_key, public_key_of
@@ -56,11 +57,18 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
     async def facts() -> str:
         return "{}"
 
+    async def no_replica(_placement: str, _port: int) -> None:
+        return None
+
     key = make_private_key(tmp_path / "key")
     port = free_ports(1)
     answers = Answers(keys=lambda: lines, facts=facts, proof=nothing)
     opened = await open_door(
-        host="127.0.0.1", port=port, host_key=tmp_path / "key", answers=answers
+        host="127.0.0.1",
+        port=port,
+        host_key=tmp_path / "key",
+        answers=answers,
+        gateways=Gateways(keys=tuple, replica=no_replica),
     )
     yield Site(port, openssh_public_key(public_key_of(key)), keys)
     opened.close()
