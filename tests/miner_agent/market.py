@@ -217,6 +217,8 @@ class LoopbackMarket:
         return 204, b""
 
     def answer(self, path: str, headers, body: bytes, *, method: str = "POST") -> tuple[int, bytes]:
+        if HEADER_SENT_AT not in headers:
+            return 401, _problem(401, "unauthenticated", "The request is not signed.")
         sender, sent_at_ms = headers[HEADER_MACHINE], int(headers[HEADER_SENT_AT])
         signed = request_bytes(
             method=method, path=path, sender=sender, sent_at_ms=sent_at_ms, body=body
