@@ -54,6 +54,7 @@ class Story:
         shown = tour.Tour(renter=self.renter, berth=self._berth, door=self._door, until=self._until)
         shown.serve_a_page(rental)
         rental = shown.stop_and_start(rental)
+        shown.change_and_reset(rental)
         shown.run_a_job(rental)
         self._end(rental)
         shown.delete_volume()

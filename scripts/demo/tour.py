@@ -7,6 +7,7 @@ import httpx
 
 from scripts.demo import image
 from scripts.demo.door import Door
+from scripts.demo.processes import Ended
 from scripts.demo.site import Person
 from scripts.step import step
 
@@ -19,6 +20,8 @@ WORDS = b"a job has no network\n"
 #: reads its input, leaves an output, and exits as nothing else would
 COMMAND = ("sh", "-c", "tr a-z A-Z </input/words.txt >/output/loud.txt; echo done; exit 7")
 EXIT_CODE = 7
+GREETING = "GREETING=ahoy"
+FILES = "cd /; ls data/index.html root/copy.bin 2>/dev/null; true"
 STEP_S_MAX = 90
 
 
@@ -63,6 +66,26 @@ class Tour:
             tell(after.replace("  ", " ").replace("\n", ", "))
         return started
 
+    def change_and_reset(self, rental: dict[str, Any]) -> None:
+        """Give the rental another environment, see what it uses, and throw its files away."""
+        name = str(rental["id"])
+        with step("Change its environment: a new container, the same files") as tell:
+            self._berth("change", name, "--env", GREETING, "--wait")
+            said = self._until(
+                lambda: self._try(rental, f"env | grep ^GREETING=; {FILES}"),
+                STEP_S_MAX,
+                "the change",
+            )
+            if said.split() != [GREETING, "data/index.html", "root/copy.bin"]:
+                raise NotAsPromised(f"inside is {said!r}")
+            tell(said.replace("\n", ", "))
+        with step("Read what it uses, as its machine measured it") as tell:
+            usage = self._until(lambda: self._berth("usage", name)["points"], STEP_S_MAX, "usage")
+            tell(f"memory {usage[-1]['memory_bytes'] >> 10} KiB, {len(usage)} readings")
+        with step("Reset it: its files are gone, its volume is not") as tell:
+            self._berth("reset", name)
+            tell(self._until(lambda: self._fresh(rental), STEP_S_MAX, "the reset"))
+
     def run_a_job(self, rental: dict[str, Any]) -> None:
         """Run a job beside the rental: an input in, an output and an exit code out."""
         with step("Run a job beside it: a file in, no network, a file and a code out") as tell:
@@ -90,6 +113,17 @@ class Tour:
         """Delete the volume, which has outlived its rental."""
         with step("Delete the volume, which outlived the rental"):
             self._until(self._deleted, STEP_S_MAX, "the volume's end")
+
+    def _fresh(self, rental: dict[str, Any]) -> str | None:
+        said = self._try(rental, FILES)
+        return said if said == "data/index.html" else None
+
+    def _try(self, rental: dict[str, Any], command: str) -> str | None:
+        """Return what the command says; None while a new container takes the old one's place."""
+        try:
+            return self._door(rental).run(command)
+        except Ended:
+            return None
 
     def _deleted(self) -> bool | None:
         volumes = self._berth("volumes", "list")["items"]

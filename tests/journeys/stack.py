@@ -17,6 +17,7 @@ import httpx
 
 from tests.journeys.books import Books, Witness, disks_left, unproven
 from tests.journeys.relay import Relay
+from tests.miner_agent.host import maps_users
 
 logging.getLogger("httpx").setLevel(logging.WARNING)
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,6 +72,7 @@ class Stack:
             "BERTH_AGENT_DISK_BYTES": str(8 << 30),
             "BERTH_AGENT_NETWORK": network,
             "BERTH_AGENT_IMAGES": "berth/base:1",
+            "BERTH_AGENT_ALLOW_UNISOLATED": "0" if maps_users() else "1",
             "BERTH_VALIDATOR_HOTKEY_SEED": VALIDATOR,
             "BERTH_VALIDATOR_SSH_KEY": str(folder / "validator_key"),
             "BERTH_VALIDATOR_ALLOW_PRIVATE": "1",
