@@ -22,6 +22,11 @@ class Mounts:
     read_only: dict[str, str] = field(default_factory=dict)
     writable: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def inside(self) -> tuple[str, ...]:
+        """Return every path inside."""
+        return (*self.read_only.values(), *self.writable.values())
+
 
 class Belongings:
     """Volumes and job files as containers see them."""
@@ -68,17 +73,18 @@ class Belongings:
 
     def mount(
         self, placement_id: UUID, workload: Workload, *, root_inside: Ids, disk: Path | None
-    ) -> None:
+    ) -> Mounts:
         """Let everything be in its place before the container starts; a reboot took it away.
 
         ``disk`` is where the placement's disk is mounted; None: nothing limits it.
 
         :raises CannotRun: when a volume cannot be had.
         """
-        self.mounts(placement_id, workload, root_inside=root_inside)
+        mounts = self.mounts(placement_id, workload, root_inside=root_inside)
         if workload.kind is PlacementKind.JOB and disk is not None:
             with refusals():
                 self._job_files.mount_output(placement_id, disk)
+        return mounts
 
     def collect(
         self,

@@ -7,6 +7,7 @@ so the whole root file system is capped whatever file system the machine has.
 import os
 import shutil
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
@@ -81,11 +82,37 @@ class Disks:
         if str(target) in _mounted():
             return
         try:
+            self._look_away(image)
             _unmount_everywhere(image)
             self._adopt(image, target)
             run(["mount", "-o", "loop,nodev", str(image), str(target)])
         except CommandFailed as error:
             raise DiskFailed(str(error)) from error
+
+    @contextmanager
+    def seen(self, placement_id: UUID, number: int, *, upper: str) -> Iterator[Path]:
+        """Yield what a container that does not run will have as its files, to read only.
+
+        Its disk is mounted, and nothing of the machine is in it yet.
+
+        :raises DiskFailed: when a tool fails.
+        """
+        own, image = Path(upper).parent, self._image(placement_id, number)
+        look = image.with_suffix(".look")
+        # As Docker does: by short names below its folder, for the kernel reads 4 KiB of options.
+        layers = f"{own.name}/{Path(upper).name}:{(own / 'lower').read_text().strip()}"
+        options = f"ro,nodev,nosuid,noexec,lowerdir={layers}"
+        mount = ["mount", "-t", "overlay", "overlay", "-o", options, str(look)]
+        try:
+            self._look_away(image)
+            look.mkdir(mode=0o700)
+            run(["env", "-C", str(own.parent), *mount])
+        except CommandFailed as error:
+            raise DiskFailed(str(error)) from error
+        try:
+            yield look
+        finally:
+            self._look_away(image)
 
     def unmount(self, upper: str) -> None:
         """Take the disk from a container that does not run: Docker removes what it finds there.
@@ -166,6 +193,12 @@ class Disks:
         finally:
             run(["umount", str(copy)])
         copy.rmdir()
+
+    def _look_away(self, image: Path) -> None:
+        """End a look, also one that a crash has left: it keeps the disk in use."""
+        look = image.with_suffix(".look")
+        if look.is_dir():
+            self._drop(look)
 
     def _drop(self, path: Path) -> None:
         if path.is_dir():

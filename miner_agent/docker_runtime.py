@@ -15,6 +15,8 @@ from miner_agent.belongings import Belongings
 from miner_agent.containers import Containers, Made
 from miner_agent.disk import DiskFailed, Disks
 from miner_agent.domain.container_spec import (
+    KEYS_INSIDE,
+    KIT_INSIDE,
     NO_NETWORK,
     Place,
     container_name,
@@ -23,6 +25,7 @@ from miner_agent.domain.container_spec import (
     session_environment,
 )
 from miner_agent.domain.generation import Generation
+from miner_agent.domain.gpus import GpuGrant
 from miner_agent.domain.image import Image
 from miner_agent.domain.placement import Placement
 from miner_agent.domain.reconcile import Container
@@ -30,6 +33,7 @@ from miner_agent.domain.resources import disk_bytes
 from miner_agent.engine import EngineRefused
 from miner_agent.gpu_access import GpuDoor, GpuUnavailable
 from miner_agent.images import ImagePullFailed, Images, ImageUnknown
+from miner_agent.mount_points import link_on_the_way
 from miner_agent.runtime import CannotRun, Collected, Running
 from protocol.agent import RegistryLogin
 from protocol.workload import LOG_BYTES_MOST, PlacementKind, Workload
@@ -158,19 +162,24 @@ class DockerRuntime:
         with refusals(), self._starts:
             found = self._engine.find(name)
             if not _is_started(found, generation.workload):
-                self._write_door(placement, generation)
+                # What shares a card may have ended with the machine.
+                gpus = self._gpus.open(generation.gpu_uuids)
+                self._write_door(placement, generation, gpus)
                 self._connect(generation)
                 disk = None
                 made = self._engine.made(name)
                 if self._disks is not None and made is not None and made.upper is not None:
                     self._disks.mount(placement_id, generation.disk, upper=made.upper)
                     disk = Path(made.upper).parent
-                self._belongings.mount(
+                mounts = self._belongings.mount(
                     placement_id,
                     generation.workload,
                     root_inside=self._engine.root_inside(),
                     disk=disk,
                 )
+                if made is not None and disk is not None:
+                    inside = (*mounts.inside, *gpus.writable.values())
+                    self._check_ways(placement_id, generation, made, inside)
                 # The engine may have come after the agent, and somebody may have flushed the rules.
                 if self._guard is not None:
                     self._guard()
@@ -266,6 +275,18 @@ class DockerRuntime:
             message = f"This machine does not start containers with {workload.runtime}."
             raise CannotRun("runtime_unknown", message)
 
+    def _check_ways(
+        self, placement_id: UUID, generation: Generation, made: Made, inside: Collection[str]
+    ) -> None:
+        """Refuse to mount what renters fill where a link leads elsewhere, or over our own."""
+        if not inside or self._disks is None or made.upper is None:
+            return
+        with self._disks.seen(placement_id, generation.disk, upper=made.upper) as root:
+            link = link_on_the_way(root, (KIT_INSIDE, KEYS_INSIDE, *inside))
+        if link is not None:
+            message = f"{link} is a link in its files: choose another path, or remove the link."
+            raise CannotRun("path_is_link", message)
+
     def _has_disk(self, placement: Placement, generation: Generation) -> bool:
         return self._disks is not None and self._disks.has(placement.placement_id, generation.disk)
 
@@ -290,10 +311,8 @@ class DockerRuntime:
         spec = container_spec(placement_id=placement_id, generation=generation, place=place)
         return self._engine.make(spec, placement_id=placement_id, generation=generation.number)
 
-    def _write_door(self, placement: Placement, generation: Generation) -> None:
+    def _write_door(self, placement: Placement, generation: Generation, gpus: GpuGrant) -> None:
         workload = generation.workload
-        # What shares a card may have ended with the machine.
-        gpus = self._gpus.open(generation.gpu_uuids)
         if not has_door(workload):
             self._doors.write_files(placement.placement_id)
             return

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from miner_agent.command import CommandFailed, run
+from protocol.address import IPV4_INSIDE
 
 BRIDGES = "berth-+"
 SPAM_PORTS = "25,465,587"
-PRIVATE = ("169.254.0.0/16", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
 #: of one rental: the kernel's table of connections is the whole machine's
 CONNECTIONS_MOST = 8192
 NEW_CONNECTIONS_SECOND_MOST = 2000
@@ -59,7 +59,7 @@ HOOKS = (
             [*KNOWN, "-j", "RETURN"],
             *FLOOD,
             ["-p", "tcp", "-m", "multiport", "--dports", SPAM_PORTS, "-j", "REJECT"],
-            *(["-d", network, "-j", "REJECT"] for network in PRIVATE),
+            *(["-d", str(network), "-j", "REJECT"] for network in IPV4_INSIDE),
             ["-d", "127.0.0.0/8", "-j", "DROP"],
             ["-d", "224.0.0.0/3", "-j", "DROP"],
             ["-j", "RETURN"],

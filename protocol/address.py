@@ -1,7 +1,27 @@
 """This will tell an address of the public internet from one inside somebody's own network."""
 
-from ipaddress import IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
+#: where a network's own machines and services are, beside loopback, multicast and the reserved. Not
+#: the three of documentation: nobody is there. Oracle's and Azure's clouds answer their own guests
+#: in 192.0.0.0/24 and at 168.63.129.16, as most others do below 169.254.0.0/16.
+#: Source: IANA IPv4 Special-Purpose Address Registry; Azure, "What is IP address 168.63.129.16?",
+#: both read 2026-11-21
+IPV4_INSIDE = tuple(
+    IPv4Network(network)
+    for network in (
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "168.63.129.16/32",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.0.0.0/24",
+        "192.88.99.0/24",
+        "192.168.0.0/16",
+        "198.18.0.0/15",
+    )
+)
 #: what is given out to the internet. Source: IANA, IPv6 Global Unicast Address Assignments, 2026-11
 IPV6_INTERNET = IPv6Network("2000::/3")
 #: 6to4: the IPv4 address inside may be a private one. Source: RFC 3056, section 2
@@ -31,4 +51,6 @@ def is_public(text: str) -> bool:
             return is_public(str(address.ipv4_mapped))
         if address not in IPV6_INTERNET or address in IPV6_6TO4:
             return False
+    elif any(address in network for network in IPV4_INSIDE):
+        return False
     return address.is_global and not address.is_multicast

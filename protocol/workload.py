@@ -37,6 +37,7 @@ LOG_BYTES_MOST = 64 << 10
 RESERVED_FOLDERS = (
     "/.access",
     "/.access-keys",
+    "/berth-mps",
     "/bin",
     "/dev",
     "/etc",

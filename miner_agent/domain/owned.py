@@ -4,7 +4,7 @@ import re
 from uuid import UUID
 
 #: ``<placement>.<number>.img``, and what it is made from
-_DISK = re.compile(r"([0-9a-f-]{36})\.(0|[1-9][0-9]*)\.(?:img|part|copy)")
+_DISK = re.compile(r"([0-9a-f-]{36})\.(0|[1-9][0-9]*)\.(?:img|part|copy|look)")
 
 
 def owner(name: str) -> UUID | None:

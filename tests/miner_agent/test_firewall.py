@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
-from miner_agent.firewall import CONNECTIONS_MOST, PRIVATE
+from miner_agent.firewall import CONNECTIONS_MOST
+from protocol.address import IPV4_INSIDE
 from tests.miner_agent.host import REPOSITORY
 
 
@@ -32,8 +34,12 @@ def test_rentals_pass_through_rules_that_keep_them_off_the_hosts_network() -> No
     rules = rules_after("firewall.ensure()", "assert firewall.is_installed()")
     assert "-A DOCKER-USER -i berth-+ -j BERTH-FORWARD" in rules
     assert "-A INPUT -i berth-+ -j BERTH-INPUT" in rules
-    for network in PRIVATE:
+    for network in IPV4_INSIDE:
         assert f"-A BERTH-FORWARD -d {network} -j REJECT" in rules
+    # Metadata services: of most clouds, Oracle's, Alibaba's, Azure's; then what is reserved.
+    for address in ("169.254.169.254", "192.0.0.192", "100.100.100.200", "168.63.129.16"):
+        assert any(ip_address(address) in network for network in IPV4_INSIDE)
+    assert "-A BERTH-FORWARD -d 224.0.0.0/3 -j DROP" in rules
     assert "-A PREROUTING -i berth-+ -j BERTH-SOURCE" in rules
     assert "-A DOCKER-USER -o berth-+ -j BERTH-ARRIVAL" in rules
 

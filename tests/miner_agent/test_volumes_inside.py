@@ -53,6 +53,43 @@ def test_what_is_in_a_volume_outlives_rentals_kills_and_reboots(running_host: Ho
         market.desired.pop(placement_id, None)
 
 
+#: in the volume, what shall be the first process; on the disk, ways to where the kit is
+TRAPS = """
+mkdir -p /data/.access /way; ln -s /.access /trap; ln -s / /way/root
+printf '#!/bin/sh\nexec sleep 100000\n' > /data/init; chmod +x /data/init
+cp -p /data/init /data/.access/; cp -p /bin/busybox /data/; mkdir /data/bin; cp -a /bin/. /data/bin/
+"""
+
+
+def test_no_link_on_the_disk_leads_a_volume_over_the_first_process(running_host: Host) -> None:
+    host, market = running_host, running_host.market
+    volume = DesiredVolume(volume_id=uuid4(), size_bytes=16 * MIB)
+    market.keep(volume)
+    desired = host.desire(volumes=(VolumeMount(volume_id=volume.volume_id, path="/data"),))
+    seen = market.wait_for(desired.placement_id, ObservedState.RUNNING)
+    assert host.ssh(seen, TRAPS).returncode == 0
+    for edition, path in ((1, "/trap"), (2, "/trap/inside"), (3, "/way/root")):
+        mounts = (VolumeMount(volume_id=volume.volume_id, path=path),)
+        workload = desired.workload.model_copy(update={"volumes": mounts})
+        market.want(desired.model_copy(update={"workload": workload, "edition": edition}))
+
+        def is_refused(edition: int = edition) -> bool:
+            now = market.observed[desired.placement_id]
+            return now.state is ObservedState.RUNNING and now.problem_edition == edition
+
+        market.wait_until(is_refused)
+        problem = market.observed[desired.placement_id].change_problem
+        assert problem is not None
+        assert problem.code == "path_is_link"
+    seen = market.observed[desired.placement_id]
+    told = host.ssh(seen, "readlink /proc/1/exe; ls /data/init; cat /.access/parts | head -c 1")
+    assert told.stdout.startswith("/.access/init\n/data/init\n")
+    ended(host, desired.placement_id)
+    market.keep(volume.model_copy(update={"remove": True}))
+    market.wait_for_volume(volume.volume_id, VolumeState.GONE)
+    market.volumes.clear()
+
+
 def test_a_volume_is_there_again_after_a_kill_and_a_reboot_and_goes_when_asked(
     running_host: Host,
 ) -> None:

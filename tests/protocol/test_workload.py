@@ -40,6 +40,7 @@ def mounts(*paths: str) -> tuple[VolumeMount, ...]:
         "/sys/fs",
         "/.access",
         "/.access-keys/x",
+        "/berth-mps",
         "/usr/lib",
         "/da:ta",
         "/da,ta",
