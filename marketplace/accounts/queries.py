@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Q
+from allauth.account.models import EmailAddress
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower
 
 from marketplace.accounts import api_key
 from marketplace.accounts.models import ApiKey, SshKey, User
@@ -17,6 +19,19 @@ def ssh_keys(user_id: int, only: Sequence[UUID] | None = None) -> Sequence[SshKe
     """Return the person's keys, oldest first; ``only`` narrows to these ids, None means all."""
     rows = SshKey.objects.filter(user_id=user_id).order_by("created_at", "id")
     return tuple(rows if only is None else rows.filter(pk__in=only))
+
+
+def proven_emails(user_id: int) -> QuerySet[User, str]:
+    """Return the addresses that the person has proven to be theirs.
+
+    Anybody may sign up with any address, so that what is meant for its owner asks for the proof.
+    """
+    proven: QuerySet[User, str] = (
+        EmailAddress.objects.filter(user_id=user_id, verified=True)
+        .order_by("id")
+        .values_list(Lower("email"), flat=True)
+    )
+    return proven
 
 
 def api_keys(user_id: int) -> Sequence[ApiKey]:

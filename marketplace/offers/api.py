@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, Field
 from marketplace.accounts.bearer import ApiKeyBearer, caller, viewer_id
 from marketplace.domain.offer_query import Cursor, OfferQuery, OfferSort
 from marketplace.offers import queries
-from marketplace.offers.actions import set_price
+from marketplace.offers.actions import set_terms
 from marketplace.offers.models import Offer
 
 router = Router(tags=["offers"], auth=None)
@@ -107,9 +107,11 @@ class Terms(Schema):
     gpus_min: Annotated[int, Field(ge=0, le=64)] | None = None
     #: the machine is for rent until then; null: for as long as it is listed
     ends_at: AwareDatetime | None = None
-    #: what runs ends when it begins, and nothing is rented that would run into it; null: none
+    #: what runs ends when it begins, after an hour's notice at least, and nothing is rented that
+    #: would run into it; null: none
     maintenance: Maintenance | None = None
-    #: e-mail addresses of those who alone see and rent it; null: everybody does
+    #: e-mail addresses of those who alone see and rent it, each once its owner has proven it is
+    #: theirs; null: everybody does
     guests: Annotated[list[Annotated[str, Field(max_length=254)]], Field(max_length=100)] | None = (
         None
     )
@@ -188,15 +190,15 @@ def show_terms(request: HttpRequest, machine_id: UUID) -> HostOfferReply:
     """Show your machine's terms."""
     offer = queries.of_host(caller(request).pk).filter(machine_id=machine_id).first()
     if offer is None:
-        raise queries.OfferUnknown(set_price.NOT_YOURS)
+        raise queries.OfferUnknown(set_terms.NOT_YOURS)
     return HostOfferReply.of_offer(offer, timezone.now())
 
 
 @router.patch("/host/machines/{machine_id}/offer", response=HostOfferReply, auth=ApiKeyBearer())
-def set_terms(request: HttpRequest, machine_id: UUID, payload: Terms) -> HostOfferReply:
+def change_terms(request: HttpRequest, machine_id: UUID, payload: Terms) -> HostOfferReply:
     """Set your machine's terms; running rentals keep theirs."""
     now = timezone.now()
-    offer = set_price.set_price(
+    offer = set_terms.set_terms(
         host_id=caller(request).pk,
         machine_id=machine_id,
         now=now,
@@ -205,10 +207,10 @@ def set_terms(request: HttpRequest, machine_id: UUID, payload: Terms) -> HostOff
     return HostOfferReply.of_offer(offer, now)
 
 
-def _terms(payload: Terms) -> set_price.Terms:
+def _terms(payload: Terms) -> set_terms.Terms:
     told = payload.dict(exclude_unset=True)
     if "maintenance" in told:
         window = told.pop("maintenance") or {"begins_at": None, "ends_at": None}
         told["maintenance_from"] = window["begins_at"]
         told["maintenance_until"] = window["ends_at"]
-    return cast(set_price.Terms, told)
+    return cast(set_terms.Terms, told)

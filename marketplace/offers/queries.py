@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from marketplace.accounts.models import User
+from marketplace.accounts import queries as accounts
 from marketplace.domain.matching import GPUS_UNPROVEN, Slice, check_rentable
 from marketplace.domain.offer_query import Cursor, OfferQuery, OfferSort
 from marketplace.domain.pricing import price_hour
@@ -200,7 +200,7 @@ def _seen_by(viewer_id: int | None) -> Q:
     everybody = Q(private=False)
     if viewer_id is None:
         return everybody
-    emails = User.objects.filter(id=viewer_id).values("email")
+    emails = accounts.proven_emails(viewer_id)
     invited = Guest.objects.filter(email__in=emails).values("offer_id")
     return everybody | Q(machine__host_id=viewer_id) | Q(id__in=invited)
 

@@ -20,7 +20,7 @@ from marketplace.machines.queries import newest_revisions
 from marketplace.metering.actions import charge
 from marketplace.offers.actions.list_offer import list_offer
 from marketplace.offers.actions.refresh import refresh_all
-from marketplace.offers.actions.set_price import set_price
+from marketplace.offers.actions.set_terms import set_terms
 from marketplace.placements.actions import sweep
 from marketplace.placements.actions.look_again import look_again
 from marketplace.placements.actions.prove_reachable import prove_reachable
@@ -105,7 +105,7 @@ class Market:
             self.machines.append(machine)
             offer = list_offer(machine_id=enrolled.id, now=world.now)
             price = offer.price_gpu_hour_microusd
-            set_price(
+            set_terms(
                 host_id=host.pk,
                 machine_id=enrolled.id,
                 now=world.now,

@@ -63,12 +63,18 @@ class TermsForm(forms.Form):
     )
     maintenance_from = MomentField(
         label="Maintenance from, UTC",
-        help_text="What still runs then ends, with its files; its renters are told from now on.",
+        help_text=(
+            "What still runs then ends, with its files; its renters are told from now on."
+            " They have an hour at least."
+        ),
     )
     maintenance_until = MomentField(label="Maintenance until, UTC")
     guests = GuestsField(
         label="Only for these people",
-        help_text="E-mail addresses, one a line: nobody else sees the offer. Empty: everybody.",
+        help_text=(
+            "E-mail addresses, one a line: nobody else sees the offer. A guest sees it once the"
+            " address is proven, under Keys, E-mail address. Empty: everybody."
+        ),
     )
     listed = forms.BooleanField(label="On the market", required=False)
 

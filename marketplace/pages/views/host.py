@@ -14,7 +14,7 @@ from marketplace.domain.problem import Refused
 from marketplace.ledger.queries import earned
 from marketplace.machines.actions.issue_token import EnrolmentTokensMany, issue_token
 from marketplace.machines.api import enrol_command
-from marketplace.offers.actions import set_price
+from marketplace.offers.actions import set_terms as setting_terms
 from marketplace.offers.queries import OfferUnknown
 from marketplace.pages import queries
 from marketplace.pages.forms.problems import problems
@@ -60,7 +60,7 @@ def set_terms(request: MemberRequest, machine_id: UUID) -> HttpResponse:
         return redirect("host")
     terms = form.cleaned_data
     try:
-        set_price.set_price(
+        setting_terms.set_terms(
             host_id=request.user.pk,
             machine_id=machine_id,
             now=timezone.now(),

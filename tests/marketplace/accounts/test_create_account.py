@@ -6,6 +6,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
+from marketplace.accounts import queries
 from marketplace.accounts.models import User
 from tests.marketplace.conftest import PASSWORD
 
@@ -28,6 +29,13 @@ def test_the_password_is_read_from_stdin(create: Callable[..., None]) -> None:
     made = User.objects.get(email="dora@example.com")
     assert made.check_password(PASSWORD)
     assert not made.is_staff
+    assert list(queries.proven_emails(made.pk)) == ["dora@example.com"]
+
+
+def test_a_new_password_proves_no_address(create: Callable[..., None]) -> None:
+    made = User.objects.create_user("dora@example.com", PASSWORD)
+    create("dora@example.com", password=f"{PASSWORD} again")
+    assert list(queries.proven_emails(made.pk)) == []
 
 
 def test_an_operator_may_use_the_admin_pages_and_stays_one(create: Callable[..., None]) -> None:

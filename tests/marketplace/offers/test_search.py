@@ -10,7 +10,7 @@ from marketplace.machines.models import Machine
 from marketplace.offers import queries
 from marketplace.offers.actions.list_offer import list_missing, list_offer
 from marketplace.offers.actions.refresh import refresh, refresh_all
-from marketplace.offers.actions.set_price import TermsInvalid, set_price
+from marketplace.offers.actions.set_terms import TermsInvalid, set_terms
 from marketplace.offers.models import Offer
 from marketplace.verification.actions.admit_validator import expel
 from marketplace.verification.actions.record_verdict import record
@@ -28,7 +28,7 @@ def listed(*, price: int = 10_000, rate: int = 8_000_000, of: Hardware | None = 
     measurement = Measurement(cpus=4, cpu_hash_rate=rate)
     record(signed=Judge().admitted().verdict(on, measurement=measurement), now=NOW)
     prices = {"price_cpu_hour_microusd": price, "price_gpu_hour_microusd": price}
-    set_price(host_id=on.host_id, machine_id=on.id, now=NOW, listed=True, **prices)
+    set_terms(host_id=on.host_id, machine_id=on.id, now=NOW, listed=True, **prices)
     return on
 
 
@@ -51,11 +51,11 @@ def test_a_machine_with_gpus_is_listed_once_its_host_names_a_price() -> None:
     assert found(ALL) == []
     mine = {"host_id": on.host_id, "machine_id": on.id, "now": NOW}
     with pytest.raises(TermsInvalid, match="price of a GPU-hour"):
-        set_price(listed=True, **mine)
-    set_price(longest_term_s=3600, **mine)
+        set_terms(listed=True, **mine)
+    set_terms(longest_term_s=3600, **mine)
     list_offer(machine_id=on.id, now=NOW)
     assert found(ALL) == []
-    set_price(listed=True, price_gpu_hour_microusd=2_000_000, **mine)
+    set_terms(listed=True, price_gpu_hour_microusd=2_000_000, **mine)
     assert found(ALL) == [on.id]
 
 
@@ -70,7 +70,7 @@ def test_only_verified_machines_are_shown_unless_all_are_asked_for() -> None:
 def test_an_offline_machine_and_an_unlisted_offer_are_not_shown() -> None:
     offline, unlisted = listed(), listed()
     Machine.objects.filter(id=offline.id).update(online=False)
-    set_price(host_id=unlisted.host_id, machine_id=unlisted.id, now=NOW, listed=False)
+    set_terms(host_id=unlisted.host_id, machine_id=unlisted.id, now=NOW, listed=False)
     assert found(ALL) == []
 
 
@@ -159,7 +159,7 @@ def test_only_a_listed_online_verified_offer_is_rentable() -> None:
     Machine.objects.update(online=False)
     with pytest.raises(MachineOffline):
         queries.rentable(offer.id, now=NOW)
-    set_price(host_id=on.host_id, machine_id=on.id, now=NOW, listed=False)
+    set_terms(host_id=on.host_id, machine_id=on.id, now=NOW, listed=False)
     with pytest.raises(queries.OfferUnknown):
         queries.rentable(offer.id, now=NOW)
     with pytest.raises(queries.OfferUnknown):
@@ -171,17 +171,17 @@ def test_a_host_may_not_price_the_machine_of_another() -> None:
     stranger = user("other@example.org").id
     for terms in ({"bid_floor_microusd": 1}, {}):
         with pytest.raises(queries.OfferUnknown):
-            set_price(host_id=stranger, machine_id=on.id, now=NOW, **terms)
+            set_terms(host_id=stranger, machine_id=on.id, now=NOW, **terms)
     assert list(queries.of_host(stranger)) == []
     assert queries.of_host(on.host_id).count() == 1
 
 
 def test_a_term_that_is_left_out_stays() -> None:
     on = listed()
-    set_price(host_id=on.host_id, machine_id=on.id, now=NOW, bid_floor_microusd=7)
-    set_price(host_id=on.host_id, machine_id=on.id, now=NOW, listed=None)
+    set_terms(host_id=on.host_id, machine_id=on.id, now=NOW, bid_floor_microusd=7)
+    set_terms(host_id=on.host_id, machine_id=on.id, now=NOW, listed=None)
     assert Offer.objects.get().bid_floor_microusd == 7
-    set_price(host_id=on.host_id, machine_id=on.id, now=NOW, bid_floor_microusd=None)
+    set_terms(host_id=on.host_id, machine_id=on.id, now=NOW, bid_floor_microusd=None)
     assert Offer.objects.get().bid_floor_microusd is None
 
 
@@ -198,7 +198,7 @@ def test_a_term_that_is_left_out_stays() -> None:
 def test_terms_out_of_bounds_are_refused(terms: dict[str, int]) -> None:
     on = listed()
     with pytest.raises(TermsInvalid):
-        set_price(host_id=on.host_id, machine_id=on.id, now=NOW, **terms)
+        set_terms(host_id=on.host_id, machine_id=on.id, now=NOW, **terms)
 
 
 def test_a_refresh_of_a_machine_without_offer_does_nothing() -> None:

@@ -4,7 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core import mail
+from django.test import Client
 
+from marketplace.accounts.actions import prove_email
 from marketplace.accounts.models import User
 from marketplace.domain.matching import BelowMinimum
 from marketplace.domain.offer_query import OfferQuery
@@ -12,12 +15,12 @@ from marketplace.domain.opening import OfferClosed
 from marketplace.domain.pricing import TermTooLong
 from marketplace.domain.rental import RentalState
 from marketplace.offers import queries as offers
-from marketplace.offers.actions.set_price import TermsInvalid, set_price
+from marketplace.offers.actions.set_terms import NoticeTooShort, TermsInvalid, set_terms
 from marketplace.offers.models import Offer
 from marketplace.offers.queries import OfferUnknown
 from marketplace.placements.actions import drain
 from marketplace.rentals import queries
-from marketplace.rentals.actions import extend, stop
+from marketplace.rentals.actions import end, extend, stop
 from protocol.agent import Want
 from tests.marketplace.rentals.market import Market, give_key
 from tests.marketplace.scene import NOW, after
@@ -39,7 +42,7 @@ def renter(alice: User, give: Callable[..., None]) -> User:
 
 def terms(market: Market, **named: Any) -> Offer:
     host_id = market.machine.host_id
-    return set_price(host_id=host_id, machine_id=market.machine.id, now=NOW, **named)
+    return set_terms(host_id=host_id, machine_id=market.machine.id, now=NOW, **named)
 
 
 def found(at: float = 0, viewer: User | None = None) -> int:
@@ -98,11 +101,53 @@ def test_a_maintenance_is_announced_and_ends_what_is_left(market: Market, renter
     assert (found(3599), found(3600), found(7199), found(7200)) == (1, 0, 0, 1)
 
 
+def test_who_has_something_on_the_machine_is_told_an_hour_before(
+    market: Market, renter: User
+) -> None:
+    soon = {"maintenance_from": after(3599), "maintenance_until": after(7200)}
+    rental = market.rent(renter, lease_s=3599)
+    terms(market, **soon)
+    terms(market, maintenance_from=None, maintenance_until=None)
+    longer = market.rent(renter, lease_s=9000)
+    with pytest.raises(NoticeTooShort, match="2026-03-01 13:01 UTC or later"):
+        terms(market, **soon)
+    terms(market, **WORK)
+    # It may be sent again as it stands, or later, and never sooner.
+    later = after(1800)
+    set_terms(host_id=market.machine.host_id, machine_id=market.machine.id, now=later, **WORK)
+    with pytest.raises(NoticeTooShort):
+        set_terms(host_id=market.machine.host_id, machine_id=market.machine.id, now=later, **soon)
+    for one in (rental, longer):
+        end.end(rental_id=one.id, renter_id=renter.pk, now=after(2))
+    terms(market, **soon)
+
+
+def test_an_address_that_nobody_has_proven_lets_nobody_in(
+    market: Market, renter: User, client: Client
+) -> None:
+    terms(market, guests=["alice@example.com"])
+    assert found(viewer=renter) == 0
+    with pytest.raises(OfferUnknown):
+        market.rent(renter)
+    client.force_login(renter)
+    client.post("/accounts/email/", {"email": "Mallory@example.com", "action_add": ""})
+    client.post("/accounts/email/", {"email": "mallory@example.com", "action_primary": ""})
+    client.post("/accounts/email/", {"email": renter.email, "action_send": ""})
+    (_, letter) = mail.outbox
+    link = next(word for word in letter.body.split() if "/confirm-email/" in word)
+    client.post(f"/{link.split('/', 3)[3]}")
+    assert found(viewer=renter) == 1
+    terms(market, guests=["mallory@example.com"])
+    assert found(viewer=renter) == 0
+
+
 def test_a_private_offer_is_seen_and_rented_by_its_guests_and_its_host(
     market: Market, renter: User, bob: User, charlie: User, give: Callable[..., None]
 ) -> None:
     give(bob, 100_000_000)
     give_key(bob)
+    for guest in (renter, bob):
+        prove_email.prove(user=guest)
     offer = terms(market, guests=["Alice@Example.com ", "later@example.com"])
     assert offers.guests(offer) == ["alice@example.com", "later@example.com"]
     assert [found(viewer=who) for who in (None, bob, renter, charlie)] == [0, 0, 1, 1]
@@ -153,4 +198,4 @@ def test_terms_with_an_end_are_taken_back_by_none(market: Market) -> None:
 
 def test_nobody_else_sets_a_hosts_terms(market: Market, bob: User) -> None:
     with pytest.raises(OfferUnknown):
-        set_price(host_id=bob.pk, machine_id=market.machine.id, now=NOW, ends_at=after(9))
+        set_terms(host_id=bob.pk, machine_id=market.machine.id, now=NOW, ends_at=after(9))

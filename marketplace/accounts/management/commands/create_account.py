@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.validators import validate_email
 
+from marketplace.accounts.actions import prove_email
 from marketplace.accounts.models import User
 
 
@@ -32,8 +33,12 @@ class Command(BaseCommand):
             validate_password(password)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
-        user = User.objects.filter(email=email).first() or User(email=email)
+        known = User.objects.filter(email=email).first()
+        user = known or User(email=email)
         user.set_password(password)
         user.is_staff = user.is_superuser = options["operator"] or user.is_superuser
         user.save()
+        if known is None:
+            # The operator knows whom it is for.
+            prove_email.prove(user=user)
         self.stdout.write(f"{email} can log in.")

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypedDict, Unpack
 from uuid import UUID
 
@@ -10,7 +10,10 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 
+from marketplace.domain.placement import LIVE, PlacementState
 from marketplace.domain.problem import Refused
+from marketplace.machines.actions import lock
+from marketplace.machines.models import Machine
 from marketplace.offers.actions import refresh
 from marketplace.offers.models import Guest, Offer
 from marketplace.offers.queries import OfferUnknown
@@ -19,6 +22,8 @@ logger = logging.getLogger(__name__)
 PRICE_HOUR_MICROUSD_MIN = 1
 PRICE_HOUR_MICROUSD_MAX = 1_000_000_000
 TERM_S_MAX = 366 * 24 * 3600
+#: to whoever has something on a machine, before a maintenance ends it
+NOTICE = timedelta(hours=1)
 NOT_YOURS = "There is no such machine of yours."
 #: where None is a term and not "as it is"
 EMPTY_IS_NONE = ("bid_floor_microusd", "ends_at", "maintenance_from", "maintenance_until")
@@ -31,6 +36,13 @@ class TermsInvalid(Refused):
     sentence = (
         "A price is between $0.000001 and $1000 an hour, a term between a second and 366 days."
     )
+
+
+class NoticeTooShort(Refused):
+    """Somebody's work would end sooner than its renter can save it."""
+
+    code = "notice_too_short"
+    status = 409
 
 
 class Terms(TypedDict, total=False):
@@ -49,16 +61,18 @@ class Terms(TypedDict, total=False):
     #: both None: there is none
     maintenance_from: datetime | None
     maintenance_until: datetime | None
-    #: e-mail addresses of those who alone see and rent it. None: everybody does
+    #: e-mail addresses of those who alone see and rent it, each once its owner has proven that it
+    #: is theirs. None: everybody does
     guests: Sequence[str] | None
     listed: bool | None
 
 
-def set_price(*, host_id: int, machine_id: UUID, now: datetime, **terms: Unpack[Terms]) -> Offer:
+def set_terms(*, host_id: int, machine_id: UUID, now: datetime, **terms: Unpack[Terms]) -> Offer:
     """Return the offer with its new terms. Running rentals keep theirs.
 
     :raises OfferUnknown: when the machine is not this host's.
     :raises TermsInvalid: when a term is out of bounds, or GPUs come on the market without a price.
+    :raises NoticeTooShort: when a maintenance would end somebody's work within the hour.
     """
     _check(terms)
     offers = Offer.objects.filter(machine_id=machine_id, machine__host_id=host_id)
@@ -75,10 +89,13 @@ def set_price(*, host_id: int, machine_id: UUID, now: datetime, **terms: Unpack[
     if terms.get("listed") and terms.get("price_gpu_hour_microusd") is None and unlisted.exists():
         raise TermsInvalid(PRICE_FIRST)
     with transaction.atomic():
+        # A rental that is made at this moment is either bound by the maintenance or has its notice.
+        lock.lock(machine_id=machine_id)
         offer = offers.select_for_update(of=("self",)).select_related("machine").first()
         if offer is None:
             raise OfferUnknown(NOT_YOURS)
         _check_slice(terms, offer)
+        _check_notice(terms, offer, now)
         if changes:
             offers.update(**changes)
         if "guests" in terms:
@@ -111,6 +128,27 @@ def _check_opening(terms: Terms, now: datetime) -> None:
             validate_email(email.strip())
         except ValidationError:
             raise TermsInvalid(f"{email[:100]!r} is no e-mail address.") from None
+
+
+def _check_notice(terms: Terms, offer: Offer, now: datetime) -> None:
+    """Accept a maintenance that was announced early enough, or that ends nobody's work."""
+    begins, announced = terms.get("maintenance_from"), offer.maintenance_from
+    if begins is None or begins >= now + NOTICE:
+        return
+    is_ahead = offer.maintenance_until is not None and offer.maintenance_until > now
+    # A form knows no seconds.
+    if announced and is_ahead and begins >= announced.replace(second=0, microsecond=0):
+        return
+    ended = Machine.objects.filter(
+        id=offer.machine_id,
+        placements__state__in=set(LIVE) - {PlacementState.COLLECTING},
+        placements__funded_until__gt=begins,
+    )
+    if ended.exists():
+        raise NoticeTooShort(
+            "Somebody's work would end without notice; let the maintenance begin at"
+            f" {now + NOTICE + timedelta(minutes=1):%Y-%m-%d %H:%M} UTC or later."
+        )
 
 
 def _check_slice(terms: Terms, offer: Offer) -> None:
