@@ -14,10 +14,16 @@ BIN := .venv/bin
 PROGRAMS := $(wildcard berth marketplace miner_agent protocol scripts validator)
 #: these share one Docker Engine, its networks and its ports
 DOCKER_TESTS := $(wildcard tests/miner_agent tests/journeys tests/browser)
+#: the slow ones of them that ask no engine, and so may run beside the others
+NO_ENGINE := $(wildcard $(addprefix tests/miner_agent/,domain facts packaging/test_install.py \
+	test_bad_replies.py test_kill_points.py test_steps.py))
+ELSEWHERE := tests/concurrency $(DOCKER_TESTS)
+QUICK_TESTS := $(filter-out $(ELSEWHERE),$(patsubst %/,%,$(wildcard tests/*/))) $(NO_ENGINE)
 #: these only mean something where rows are really locked
 POSTGRESQL_TESTS := $(wildcard tests/concurrency tests/marketplace)
 
-.PHONY: help setup demo test lint format test-sqlite test-docker test-postgresql requirements clean
+.PHONY: help setup demo test test-quick lint format test-sqlite test-docker test-postgresql \
+	requirements clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 18
@@ -28,7 +34,14 @@ setup: ## install what is missing: Debian packages, .venv, pinned Python package
 demo: setup ## rent a real machine, end to end, and keep the site up (ONCE=1 stops after the story)
 	@exec $(BIN)/python -m scripts.demo --port $(PORT) $(if $(filter-out 0,$(ONCE)),--once)
 
-test: setup lint test-sqlite test-docker test-postgresql ## run everything that must hold: lint, types, contracts, all tests
+test: setup ## run everything that must hold: lint, types, contracts, all tests
+	@# Real containers are mostly waited for: meanwhile everything else is run.
+	$(MAKE) --no-print-directory --jobs 2 test-docker test-quick
+
+test-quick: setup ## run all that needs no container: lint, test-sqlite, test-postgresql
+	@# Whoever waits for a container goes first; nothing of this is held to a time.
+	MAKEFLAGS= nice -n 10 $(MAKE) --no-print-directory --output-sync=target \
+		lint test-sqlite test-postgresql
 
 lint: setup ## check style, types, import contracts, templates and migrations
 	@$(BIN)/ruff check .
@@ -43,16 +56,15 @@ format: setup ## rewrite the sources in the one accepted style
 	$(BIN)/ruff format .
 
 test-sqlite: setup ## run the tests that need no container and no second database
-	@$(BIN)/python -m pytest -n 2 --dist loadfile \
-		$(foreach folder,tests/concurrency $(DOCKER_TESTS),--ignore $(folder))
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(QUICK_TESTS)
 
 test-docker: setup ## run the tests with real containers, one after the other
 	@$(if $(DOCKER_TESTS),$(BIN)/python -m scripts.with_docker \
-		$(BIN)/python -m pytest $(DOCKER_TESTS),echo "There are no tests with containers.")
+		$(BIN)/python -m pytest $(addprefix --ignore=,$(NO_ENGINE)) $(DOCKER_TESTS),echo "There are no tests with containers.")
 
 test-postgresql: setup ## run the marketplace's tests and those about row locks on PostgreSQL
 	@$(if $(POSTGRESQL_TESTS),$(BIN)/python scripts/with_postgresql.py \
-		$(BIN)/python -m pytest $(POSTGRESQL_TESTS),echo "There are no tests about row locks.")
+		$(BIN)/python -m pytest -n 2 --dist loadfile $(POSTGRESQL_TESTS),echo "There are no tests about row locks.")
 
 requirements: setup ## pin requirements/*.txt anew from pyproject.toml
 	@scripts/pin_requirements

@@ -25,8 +25,10 @@ def now() -> datetime:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings() -> Iterator[None]:
-    """Put the SQLite test database in a file of this process.
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None,
+) -> Iterator[None]:
+    """Give each process a database of its own; for SQLite, in a file.
 
     In memory, threads would share one cache whose locks ignore the timeout; in a file they meet the
     locks that production meets, and two test runs at once do not share a database.
