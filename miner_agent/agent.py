@@ -22,6 +22,7 @@ from miner_agent.domain.reconcile import STARTS, Action, Container, Step, reconc
 from miner_agent.domain.reply import Heard, Malformed
 from miner_agent.engine import EngineRefused, EngineUnavailable
 from miner_agent.journal import Journal
+from miner_agent.reserve import ROOM_BYTES_LEAST
 from miner_agent.retries import Retries, reason
 from miner_agent.runtime import Runtime
 from miner_agent.steps import Interrupted, Steps
@@ -44,6 +45,8 @@ from protocol.workload import PlacementKind, VolumeState
 logger = logging.getLogger(__name__)
 
 INTERVALS_PER_SYNC = 500
+ENGINE_AWAY = "docker_unavailable"
+DISK_FULL = "The disk of this machine's agent is full; its host has to make room."
 
 
 class StaleReply(Exception):
@@ -62,6 +65,7 @@ class Agent:
         key: Ed25519PrivateKey,
         acceptance: Acceptance,
         volumes: Volumes | None = None,
+        room_bytes: Callable[[], int] = lambda: ROOM_BYTES_LEAST,
         changed: Callable[[], None] = lambda: None,
     ) -> None:
         self._journal = journal
@@ -71,6 +75,8 @@ class Agent:
         self._acceptance = acceptance
         #: None: this machine keeps none
         self._volumes = volumes
+        #: what the disk of the agent's home still takes
+        self._room_bytes = room_bytes
         self._steps = Steps(
             journal=journal,
             runtime=runtime,
@@ -84,8 +90,8 @@ class Agent:
         self.changed = changed
         #: set when the process is about to end: long steps give up
         self.stopping = False
-        #: why this machine can start nothing now
-        self._problem: Problem | None = None
+        #: by code: why this machine can start nothing now
+        self._problems: dict[str, Problem] = {}
         self._containers: tuple[Container, ...] = ()
         #: when they were looked at, on the clock since boot
         self._looked_ms = 0
@@ -130,7 +136,7 @@ class Agent:
             intervals=intervals,
             hardware=hardware,
             volumes=self._observed_volumes(),
-            problem=self._problem,
+            problem=next(iter(self._problems.values()), None),
             usage=usage,
             incidents=tuple(incidents),
         )
@@ -212,6 +218,8 @@ class Agent:
 
         :raises EngineUnavailable: when Docker does not answer; the marketplace will hear of it.
         """
+        is_full = self._room_bytes() < ROOM_BYTES_LEAST
+        self._note("disk_full", DISK_FULL if is_full else "")
         self._end_unfunded()
         nonce = self._journal.fact("nonce")
         # Before the look: what ends during it is not counted beyond it.
@@ -307,15 +315,19 @@ class Agent:
         try:
             found = tuple(self._runtime.containers())
         except (EngineUnavailable, EngineRefused) as error:
-            self._note(Problem(code="docker_unavailable", message=str(error)[:1000]))
+            self._note(ENGINE_AWAY, str(error) or "Docker does not answer.")
             raise EngineUnavailable(str(error)) from error
-        self._note(None)
+        self._note(ENGINE_AWAY, "")
         return found
 
-    def _note(self, problem: Problem | None) -> None:
-        changed = (problem is None) is not (self._problem is None)
-        self._problem = problem
-        if changed:
+    def _note(self, code: str, message: str) -> None:
+        """Note what keeps this machine from starting anything; an empty message: no more."""
+        before = set(self._problems)
+        self._problems.pop(code, None)
+        if message:
+            self._problems[code] = Problem(code=code, message=message[:1000])
+        if before != set(self._problems):
+            logger.warning("machine changed", extra={"code": code, "detail": message or "is over"})
             self.changed()
 
     def _accept(self, desired: DesiredPlacement) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Coroutine, Sequence
 
 from pydantic import TypeAdapter, ValidationError
 
-from miner_agent import VERSION, enrolment, firewall, heard, kernel_tables
+from miner_agent import VERSION, enrolment, firewall, heard, kernel_tables, reserve
 from miner_agent.access.door import Answers, NoAnswer, open_door
 from miner_agent.access.gateway import Gateways
 from miner_agent.access.proof import Proofs
@@ -18,17 +18,21 @@ from miner_agent.check import check, refuse_unisolated
 from miner_agent.engine import Engine, EngineRefused, EngineUnavailable
 from miner_agent.enrolment import Enrolment
 from miner_agent.idle import Idle
+from miner_agent.journal import Journal
 from miner_agent.machine import Machine
 from miner_agent.market import HttpMarket, MarketRefused, MarketUnreachable
 from miner_agent.metrics import Endpoint, Metrics
 from miner_agent.replicas import Replicas
 from miner_agent.route import local_address
+from miner_agent.store import StoreUnwritable
 from miner_agent.supervisor import Supervisor
 from protocol.agent import EnrolmentToken, EnrolRequest
 from protocol.signing import public_key_of
 
 #: seconds that a leaving agent waits for the marketplace to hear it
 FAREWELL_S = 3
+#: seconds until a journal that the disk does not take is opened again
+OPEN_AGAIN_S = 1
 
 logger = logging.getLogger(__name__)
 
@@ -158,7 +162,9 @@ def _market(machine: Machine) -> HttpMarket:
 async def _serve(machine: Machine, engine: Engine, stop: asyncio.Event, *, ephemeral: bool) -> None:
     # Each callback runs, whatever the ones before it and the work itself came to.
     async with contextlib.AsyncExitStack() as leaving:
-        settings, journal = machine.settings, machine.journal()
+        settings, journal = machine.settings, await _journal(machine, stop)
+        if journal is None:
+            return
         leaving.callback(journal.close)
         idle = machine.idle(engine, journal)
         agent = machine.agent(engine, journal, await asyncio.to_thread(machine.kit), idle)
@@ -184,7 +190,7 @@ async def _serve(machine: Machine, engine: Engine, stop: asyncio.Event, *, ephem
             hardware=lambda: machine.hardware(engine),
             telemetry=telemetry,
             metrics=metrics,
-            chores=(idle.settle,),
+            chores=(idle.settle, lambda: reserve.keep(settings.home)),
             heard=lambda: heard.note(settings.home),
         )
         engine.pulled = lambda seconds, done: metrics.pulled(seconds, done=done)
@@ -192,6 +198,20 @@ async def _serve(machine: Machine, engine: Engine, stop: asyncio.Event, *, ephem
         _open_endpoint(metrics, settings.metrics, leaving)
         logger.info("agent runs")
         await _work((supervisor.run(), machine.prepull(engine, agent).run()), agent, stop)
+
+
+async def _journal(machine: Machine, stop: asyncio.Event) -> Journal | None:
+    """Return the journal as soon as the disk takes it; None: the agent shall end before."""
+    while not stop.is_set():
+        try:
+            return machine.journal()
+        except (StoreUnwritable, OSError) as error:
+            logger.error("journal cannot be opened", extra={"error": str(error)})
+        reserve.use(machine.settings.home)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(OPEN_AGAIN_S):
+                await stop.wait()
+    return None
 
 
 def _open_endpoint(

@@ -7,13 +7,6 @@ from uuid import UUID
 from miner_agent.domain.image import Image
 from miner_agent.store import Store
 
-TABLES = """
-CREATE TABLE IF NOT EXISTS fetched(name TEXT PRIMARY KEY, used_ms INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS pin(
-    placement TEXT NOT NULL, reference TEXT NOT NULL, origin TEXT NOT NULL,
-    image TEXT NOT NULL DEFAULT '', PRIMARY KEY (placement, reference));
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Pin:
@@ -29,7 +22,7 @@ class ImageBook:
     """Written before Docker is asked, so that nothing fetched is ever forgotten."""
 
     def __init__(self, path: Path | str) -> None:
-        self._store = Store(path, tables=TABLES)
+        self._store = Store(path)
 
     def close(self) -> None:
         """Close the file."""

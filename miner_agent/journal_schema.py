@@ -19,6 +19,15 @@ MIGRATIONS: tuple[Sequence[str], ...] = (
         " content TEXT NOT NULL, PRIMARY KEY (placement, sequence))",
         "CREATE TABLE IF NOT EXISTS fact(name TEXT PRIMARY KEY, value TEXT NOT NULL)",
     ),
+    (
+        "CREATE TABLE IF NOT EXISTS volume(id TEXT PRIMARY KEY, content TEXT NOT NULL)",
+        "CREATE TABLE IF NOT EXISTS attached("
+        " volume TEXT PRIMARY KEY REFERENCES volume(id), placement TEXT NOT NULL)",
+        "CREATE TABLE IF NOT EXISTS fetched(name TEXT PRIMARY KEY, used_ms INTEGER NOT NULL)",
+        "CREATE TABLE IF NOT EXISTS pin("
+        " placement TEXT NOT NULL, reference TEXT NOT NULL, origin TEXT NOT NULL,"
+        " image TEXT NOT NULL DEFAULT '', PRIMARY KEY (placement, reference))",
+    ),
 )
 
 
@@ -31,6 +40,9 @@ def migrate(database: sqlite3.Connection, migrations: Sequence[Sequence[str]] = 
 
     :raises JournalTooNew: when it is beyond that; nothing is changed.
     """
+    if form_of(database) == len(migrations):
+        # A disk that is full does not keep an agent from reading.
+        return
     database.execute("BEGIN IMMEDIATE")
     try:
         found = form_of(database)
@@ -44,10 +56,11 @@ def migrate(database: sqlite3.Connection, migrations: Sequence[Sequence[str]] = 
                 database.execute(statement)
         if found < len(migrations):
             database.execute(f"PRAGMA user_version={len(migrations)}")
+        database.execute("COMMIT")
     except BaseException:
-        database.execute("ROLLBACK")
+        if database.in_transaction:
+            database.execute("ROLLBACK")
         raise
-    database.execute("COMMIT")
 
 
 def form_of(database: sqlite3.Connection) -> int:

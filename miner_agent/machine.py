@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from miner_agent import bandwidth, disk, enrolment, facts, firewall, mps
+from miner_agent import bandwidth, disk, enrolment, facts, firewall, mps, reserve
 from miner_agent.acceptance import Acceptance
 from miner_agent.access import kit
 from miner_agent.access.rental import Doors
@@ -320,6 +320,7 @@ class Machine:
             key=self.key(),
             acceptance=self.acceptance(engine),
             volumes=self.volumes(),
+            room_bytes=lambda: reserve.room_bytes(self.settings.home),
         )
 
     def clear(self, engine: Engine, agent: Agent) -> None:

@@ -1,5 +1,6 @@
 """This will say which placements' steps may be tried now, after those that failed."""
 
+import errno
 import logging
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from miner_agent.engine import EngineRefused, EngineUnavailable
 from miner_agent.journal import NoSuchPlacement
 from miner_agent.market import MarketRefused, MarketUnreachable
 from miner_agent.runtime import CannotRun
+from miner_agent.store import StoreUnwritable
 from miner_agent.transfers import BlobBroken
 
 logger = logging.getLogger(__name__)
@@ -36,12 +38,13 @@ EXPECTED = (
     NoSuchPlacement,
     PortMoved,
     PortTaken,
+    StoreUnwritable,
 )
 
 
-#: nothing of the placement's: that Docker is away is told of the machine, and of a marketplace
-#: that does not answer nobody could tell
-OTHERS = (EngineUnavailable, MarketUnreachable)
+#: nothing of the placement's: that Docker is away or the disk full is told of the machine, and of a
+#: marketplace that does not answer nobody could tell
+OTHERS = (EngineUnavailable, MarketUnreachable, StoreUnwritable)
 
 
 @dataclass(slots=True)
@@ -80,7 +83,7 @@ class Retries:
         tries = self._tries.setdefault(_counted(action), Tries())
         # Docker is back for all placements at once, and then none of them should wait for long.
         tries.failures += not isinstance(error, EngineUnavailable)
-        tries.own += not isinstance(error, OTHERS)
+        tries.own += not _is_others(error)
         failures = max(1, tries.failures)
         delay_ms = 0 if isinstance(error, PortMoved) else backoff.delay_ms(failures=failures)
         tries.next_at_ms = self._clock.boot_ms() + delay_ms
@@ -93,7 +96,12 @@ class Retries:
                 "failures": tries.failures,
             },
         )
-        return not isinstance(error, OTHERS) and backoff.persists(failures=tries.own)
+        return not _is_others(error) and backoff.persists(failures=tries.own)
+
+
+def _is_others(error: Exception) -> bool:
+    is_full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+    return is_full or isinstance(error, OTHERS)
 
 
 def _counted(action: Action) -> Action:

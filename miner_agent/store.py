@@ -1,4 +1,4 @@
-"""This will open the agent's SQLite file: what a transaction returned from is on disk."""
+"""This will open the agent's SQLite files: what a transaction returned from is on disk."""
 
 import sqlite3
 import threading
@@ -6,18 +6,43 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from miner_agent.journal_schema import MIGRATIONS, migrate
+
+#: pages of the log that are taken over into the file itself. The log is written over from then on,
+#: so that a disk that has become full does not keep a running agent from its next promise
+LOG_PAGES = 64
+#: what the disk refuses and may take later, as SQLite numbers it
+UNWRITABLE = frozenset(
+    (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+)
+
+
+class StoreUnwritable(Exception):
+    """The disk does not take what has to be kept: most often it is full. It may later."""
+
 
 class Store:
     """One connection, used by several threads in turn; several stores may share a file."""
 
-    def __init__(self, path: Path | str, *, tables: str) -> None:
+    def __init__(
+        self, path: Path | str, *, migrations: Sequence[Sequence[str]] = MIGRATIONS
+    ) -> None:
         self._lock = threading.RLock()
-        self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        with _told():
+            self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            try:
+                self._open(migrations)
+            except BaseException:
+                self._database.close()
+                raise
+
+    def _open(self, migrations: Sequence[Sequence[str]]) -> None:
+        self._database.execute("PRAGMA busy_timeout=5000")
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=FULL")
         self._database.execute("PRAGMA foreign_keys=ON")
-        self._database.execute("PRAGMA busy_timeout=5000")
-        self._database.executescript(tables)
+        self._database.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
+        migrate(self._database, migrations)
 
     def close(self) -> None:
         """Close the database."""
@@ -25,26 +50,48 @@ class Store:
             self._database.close()
 
     def rows(self, question: str, values: Sequence[object] = ()) -> list[tuple[str, ...]]:
-        """Return every row that answers the question."""
-        with self._lock:
+        """Return every row that answers the question.
+
+        :raises StoreUnwritable: when the disk fails.
+        """
+        with self._lock, _told():
             return self._database.execute(question, values).fetchall()
 
     def write(self, statement: str, values: Sequence[object] = ()) -> int:
         """Carry one statement out, inside the transaction that is open or in one of its own.
 
         Return how many rows it changed.
+
+        :raises StoreUnwritable: when the disk does not take it; then nothing is changed.
         """
-        with self._lock:
+        with self._lock, _told():
             return self._database.execute(statement, values).rowcount
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Do everything inside or nothing."""
-        with self._lock:
+        """Do everything inside or nothing.
+
+        :raises StoreUnwritable: when the disk does not take it; then nothing is done.
+        """
+        with self._lock, _told():
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._database.execute("COMMIT")
             except BaseException:
-                self._database.execute("ROLLBACK")
+                # SQLite has gone back by itself where the disk was full.
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
                 raise
-            self._database.execute("COMMIT")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell what the disk refuses from what the agent does wrong."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        # Its lowest byte is what it is; the others say where it was met.
+        if error.sqlite_errorcode & 0xFF in UNWRITABLE:
+            raise StoreUnwritable(f"This machine's disk takes no more notes: {error}") from error
+        raise

@@ -18,6 +18,7 @@ from miner_agent.domain.reply import Heard
 from miner_agent.engine import EngineRefused, EngineUnavailable
 from miner_agent.market import Market, MarketRefused, MarketUnreachable
 from miner_agent.metrics import Metrics
+from miner_agent.store import StoreUnwritable
 from protocol.agent import SYNC_HOLD_S_MAX, SyncRequest
 from protocol.hardware import Hardware
 from protocol.usage import USAGE_EVERY_S, Incident, Usage
@@ -37,6 +38,8 @@ LONG = (*STARTS, Step.FINISH)
 OTHERS_MOST = 4
 #: with some left for looking, counting and talking
 THREADS_MOST = OTHERS_MOST + 8
+#: what a full disk raises: it ends nothing, and all goes on when there is room
+UNWRITABLE = (StoreUnwritable, OSError)
 #: changes within this time travel together
 GATHER_S = 0.02
 
@@ -138,7 +141,7 @@ class Supervisor:
                     await asyncio.to_thread(self._telemetry.told, request.incidents)
                 self._told = hardware
                 self._metrics.synced(answered=True)
-            except (MarketUnreachable, MarketRefused, StaleReply) as error:
+            except (MarketUnreachable, MarketRefused, StaleReply, *UNWRITABLE) as error:
                 failures += 1
                 self._metrics.synced(answered=False)
                 logger.warning("sync failed", extra={"error": str(error), "failures": failures})
@@ -207,12 +210,10 @@ class Supervisor:
                     self._start(action)
                 await asyncio.to_thread(self._agent.count)
                 failures = 0
-            except EngineUnavailable as error:
+            except (EngineUnavailable, *UNWRITABLE) as error:
                 failures += 1
                 pause_s = delay_ms(failures=failures) / 1000
-                logger.warning(
-                    "engine does not answer", extra={"error": str(error), "failures": failures}
-                )
+                logger.warning("look failed", extra={"error": str(error), "failures": failures})
             # Not wait_for: before Python 3.12 it drops a cancellation that meets its end.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):

@@ -17,11 +17,6 @@ from miner_agent.store import Store
 from protocol.agent import ObservedVolume, Problem
 from protocol.workload import DesiredVolume, VolumeState
 
-TABLES = """
-CREATE TABLE IF NOT EXISTS volume(id TEXT PRIMARY KEY, content TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS attached(
-    volume TEXT PRIMARY KEY REFERENCES volume(id), placement TEXT NOT NULL);
-"""
 #: of a mounted volume: what a placement sees, beside the file system's own lost+found
 FILES = "files"
 OPTIONS = "nosuid,nodev"
@@ -45,7 +40,7 @@ class Volumes:
     """
 
     def __init__(self, *, path: Path | str, directory: Path) -> None:
-        self._store = Store(path, tables=TABLES)
+        self._store = Store(path)
         self._directory = directory
         self._lock = threading.RLock()
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -203,7 +203,7 @@ class SyncRequest(Message):
     ] = ()
     #: set when the hardware differs from what was last told
     hardware: Hardware | None = None
-    #: why this machine can start nothing now: docker_unavailable
+    #: why this machine can start nothing now: docker_unavailable, disk_full
     problem: Problem | None = None
     #: the newest reading, told once
     usage: Usage | None = None

@@ -11,6 +11,7 @@ import pytest
 
 from miner_agent.domain.claims import PORT
 from miner_agent.journal import Journal
+from miner_agent.store import Store
 from protocol.agent import ObservedPlacement, ObservedState
 from protocol.receipts import check_chain
 from tests.miner_agent.world import Killed, World
@@ -25,16 +26,13 @@ class Wish:
     keeps_files: bool = True
 
 
-class FragileJournal(Journal):
-    """The real journal, whose process dies at one of its writes: just before or just after it."""
-
-    moments = 0
-    killed_at = -1
+class FragileStore(Store):
+    """The real one, whose process dies at one of its writes: just before or just after it."""
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[None]:
         self._pass_moment()
-        with super()._transaction():
+        with super().transaction():
             yield
         self._pass_moment()
 
@@ -42,6 +40,16 @@ class FragileJournal(Journal):
         FragileJournal.moments += 1
         if FragileJournal.moments == FragileJournal.killed_at:
             raise Killed
+
+
+class FragileJournal(Journal):
+    """The real journal on a fragile store."""
+
+    moments = 0
+    killed_at = -1
+
+    def __init__(self, path: Path) -> None:
+        self._store = FragileStore(path)
 
 
 def live(world: World, *, until: Callable[[], bool]) -> None:

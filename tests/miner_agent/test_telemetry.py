@@ -256,11 +256,11 @@ def test_lost_bits_and_heat_are_told_when_they_come(machine: Machine) -> None:
 
 def test_a_quiet_machine_writes_nothing(machine: Machine) -> None:
     machine.look()
-    written = machine.journal._database.total_changes
+    written = machine.journal._store._database.total_changes
     for _ in range(3):
         machine.say("veth3c65709: entered promiscuous mode")
         machine.look()
-    assert machine.journal._database.total_changes == written
+    assert machine.journal._store._database.total_changes == written
 
 
 def test_a_machine_that_fails_for_days_keeps_a_bounded_list(machine: Machine) -> None:

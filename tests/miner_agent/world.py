@@ -16,6 +16,7 @@ from miner_agent.domain.placement import Placement
 from miner_agent.domain.reconcile import Container
 from miner_agent.domain.reply import Heard
 from miner_agent.journal import Journal
+from miner_agent.reserve import ROOM_BYTES_LEAST
 from miner_agent.runtime import CannotRun, Collected, Running
 from protocol.agent import (
     DesiredPlacement,
@@ -251,7 +252,9 @@ class World:
         journal_type: type[Journal] = Journal,
         ports: int = 4,
         cores: int = 3,
+        room_bytes: Callable[[], int] = lambda: ROOM_BYTES_LEAST,
     ) -> None:
+        self._room_bytes = room_bytes
         self.ports, self.cores = ports, cores
         self.path, self.clock = path, VirtualClock()
         self.journal_type = journal_type
@@ -369,4 +372,5 @@ class World:
             clock=self.clock,
             key=KEY,
             acceptance=acceptance,
+            room_bytes=self._room_bytes,
         )
