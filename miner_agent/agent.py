@@ -19,8 +19,9 @@ from miner_agent.domain import last_word
 from miner_agent.domain.claims import CORE
 from miner_agent.domain.placement import Placement, is_funded, report
 from miner_agent.domain.reconcile import STARTS, Action, Container, Step, reconcile
-from miner_agent.domain.reply import Heard, Malformed
+from miner_agent.domain.reply import Heard
 from miner_agent.engine import EngineRefused, EngineUnavailable
+from miner_agent.hearing import Hearing
 from miner_agent.journal import Journal
 from miner_agent.reserve import ROOM_BYTES_LEAST
 from miner_agent.retries import Retries, reason
@@ -30,7 +31,6 @@ from miner_agent.volumes import Volumes
 from protocol.agent import (
     DESIRED_MOST,
     SYNC_HOLD_S_MAX,
-    DesiredPlacement,
     ObservedPlacement,
     ObservedState,
     ObservedVolume,
@@ -40,17 +40,13 @@ from protocol.agent import (
 )
 from protocol.hardware import Hardware
 from protocol.usage import Incident, Usage
-from protocol.workload import PlacementKind, VolumeState
+from protocol.workload import VolumeState
 
 logger = logging.getLogger(__name__)
 
 INTERVALS_PER_SYNC = 500
 ENGINE_AWAY = "docker_unavailable"
 DISK_FULL = "The disk of this machine's agent is full; its host has to make room."
-
-
-class StaleReply(Exception):
-    """A reply older than one that was already applied."""
 
 
 class Agent:
@@ -77,6 +73,13 @@ class Agent:
         self._volumes = volumes
         #: what the disk of the agent's home still takes
         self._room_bytes = room_bytes
+        self._hearing = Hearing(
+            journal=journal,
+            clock=clock,
+            counting=self._counting,
+            acceptance=acceptance,
+            volumes=volumes,
+        )
         self._steps = Steps(
             journal=journal,
             runtime=runtime,
@@ -85,6 +88,7 @@ class Agent:
             acceptance=acceptance,
             changed=lambda: self.changed(),
             is_stopping=lambda: self.stopping,
+            login_of=lambda placement_id: self._hearing.logins.get(placement_id),
         )
         #: called whenever the marketplace should be told something
         self.changed = changed
@@ -96,9 +100,6 @@ class Agent:
         #: when they were looked at, on the clock since boot
         self._looked_ms = 0
         self._retries = Retries(clock)
-        #: desired in a way that nobody can read, and nothing of them is here
-        self._malformed: dict[UUID, Problem] = {}
-        self._malformed_volumes: dict[UUID, Problem] = {}
 
     def request(
         self,
@@ -119,7 +120,7 @@ class Agent:
         )
         refused = tuple(
             ObservedPlacement(placement_id=one, state=ObservedState.GONE, problem=said)
-            for one, said in self._malformed.items()
+            for one, said in self._hearing.malformed.items()
         )
         newest = self._journal.newest_unsent()
         intervals = self._journal.unsent(most=INTERVALS_PER_SYNC)
@@ -144,40 +145,9 @@ class Agent:
     def apply(self, heard: Heard) -> None:
         """Take over what the marketplace desires.
 
-        What is malformed is desired too, only nobody can say how. While some are nameless, none is
-        missing.
-
         :raises StaleReply: when its revision is below the newest seen; nothing is changed.
         """
-        reply = heard.reply
-        if reply.revision < int(self._journal.fact("revision") or 0):
-            raise StaleReply(f"Revision {reply.revision} is older than what was applied.")
-        known = self._journal.placements()
-        self._malformed = self._set_aside(heard.placements, known)
-        self._steps.logins = {
-            desired.placement_id: desired.registry_login
-            for desired in reply.desired
-            if desired.registry_login is not None
-        }
-        # Before the placements: a new one may come with its volume.
-        self._desire_volumes(heard)
-        for desired in reply.desired:
-            if known.pop(desired.placement_id, None) is None:
-                self._accept(desired)
-            else:
-                self._update(desired)
-        for placement in known.values() if not heard.nameless else ():
-            if placement.state is ObservedState.GONE:
-                self._journal.forget(placement.placement_id)
-            else:
-                self._end(placement)
-        # Remembered last: killed before this line, the agent asks for the same revision again.
-        self._journal.remember(
-            nonce=reply.nonce,
-            revision=str(reply.revision),
-            validators="\n".join(reply.validators),
-            gateways="\n".join(reply.gateways),
-        )
+        self._hearing.apply(heard)
 
     def validators(self) -> tuple[str, ...]:
         """Return the public keys of the validators that may log in."""
@@ -273,43 +243,16 @@ class Agent:
             action.step is Step.FETCH
             and placement is not None
             and placement.needs_login
-            and action.placement_id not in self._steps.logins
+            and action.placement_id not in self._hearing.logins
         )
-
-    def _desire_volumes(self, heard: Heard) -> None:
-        if self._volumes is None:
-            return
-        # Of those that are here already, what was desired before goes on: silence removes nothing.
-        here = {one.volume_id for one in self._volumes.observed()}
-        self._malformed_volumes = {
-            one.id: one.problem for one in heard.volumes if one.id not in here
-        }
-        free_bytes = self._acceptance.disk_bytes_free(self._journal)
-        self._volumes.desire(heard.reply.volumes, free_bytes=free_bytes)
 
     def _observed_volumes(self) -> tuple[ObservedVolume, ...]:
         known = () if self._volumes is None else self._volumes.observed()
         refused = (
             ObservedVolume(volume_id=one, state=VolumeState.REFUSED, problem=said)
-            for one, said in self._malformed_volumes.items()
+            for one, said in self._hearing.malformed_volumes.items()
         )
         return (*known, *refused)[:DESIRED_MOST]
-
-    def _set_aside(
-        self, malformed: Sequence[Malformed], known: dict[UUID, Placement]
-    ) -> dict[UUID, Problem]:
-        """Return what is refused; what is here already goes on as it was desired before."""
-        refused = {}
-        for one in malformed:
-            logger.warning(
-                "placement cannot be read",
-                extra={"placement": str(one.id), "error": one.problem.message},
-            )
-            if known.pop(one.id, None) is None:
-                refused[one.id] = one.problem
-            elif one.ends:
-                self._end(self._journal.get(one.id))
-        return refused
 
     def _look(self) -> tuple[Container, ...]:
         try:
@@ -329,45 +272,6 @@ class Agent:
         if before != set(self._problems):
             logger.warning("machine changed", extra={"code": code, "detail": message or "is over"})
             self.changed()
-
-    def _accept(self, desired: DesiredPlacement) -> None:
-        changes = self._changes(desired)
-        self._acceptance.accept(desired, changes=changes, journal=self._journal)
-        logger.info("placement accepted", extra={"placement": str(desired.placement_id)})
-
-    def _update(self, desired: DesiredPlacement) -> None:
-        placement_id = desired.placement_id
-        self._journal.confirm(placement_id, next_sequence=desired.next_sequence)
-        if desired.refused is not None:
-            self._counting.rechain(placement_id, desired.refused, sequence=desired.next_sequence)
-        placement = self._journal.get(placement_id)
-        changes = self._changes(desired)
-        if placement.want is Want.END or changes["want"] is Want.END:
-            # A placement that ended here, for whatever reason, never starts again.
-            self._end(placement)
-            return
-        self._acceptance.revise(placement, desired, changes=changes, journal=self._journal)
-
-    def _end(self, placement: Placement) -> None:
-        """End what is asked to: whatever else there was to say of it is not why it ends."""
-        if placement.want is not Want.END:
-            self._journal.change(placement.placement_id, want=Want.END, problem=None)
-
-    def _changes(self, desired: DesiredPlacement) -> dict[str, object]:
-        """Return what the journal keeps of every reply: what is wanted, for how long, for whom."""
-        is_job = desired.workload.kind is PlacementKind.JOB
-        if desired.want is Want.END or desired.run_for_ms is None:
-            return {"want": Want.END}
-        return {
-            # What a job would go on with is in its processes: it cannot be stopped and kept.
-            "want": Want.END if is_job and desired.want is Want.STOP else desired.want,
-            "authorized_keys": desired.authorized_keys,
-            "restarts": desired.restarts,
-            "needs_login": desired.registry_login is not None,
-            "funded_until_boot_ms": self._clock.boot_ms() + desired.run_for_ms,
-            "funded_until_wall_ms": self._clock.wall_ms() + desired.run_for_ms,
-            "funded_boot_id": self._clock.boot_id(),
-        }
 
     def _end_unfunded(self) -> None:
         boot_id = self._clock.boot_id()

@@ -47,6 +47,7 @@ class Steps:
         acceptance: Acceptance,
         changed: Callable[[], None],
         is_stopping: Callable[[], bool],
+        login_of: Callable[[UUID], RegistryLogin | None],
     ) -> None:
         self._journal = journal
         self._runtime = runtime
@@ -55,8 +56,8 @@ class Steps:
         self._acceptance = acceptance
         self._changed = changed
         self._is_stopping = is_stopping
-        #: who may fetch private images; never written down
-        self.logins: dict[UUID, RegistryLogin] = {}
+        #: who may fetch a private image
+        self._login_of = login_of
         self._do: dict[Step, Callable[[Placement], None]] = {
             Step.FETCH: self._fetch,
             Step.CHANGE: self._change,
@@ -160,7 +161,7 @@ class Steps:
             return current.image
         return self._runtime.fetch(
             placement,
-            login=self.logins.get(placement.placement_id),
+            login=self._login_of(placement.placement_id),
             progress=lambda text: self._show(placement, text),
         )
 

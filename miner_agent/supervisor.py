@@ -10,12 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 from uuid import UUID
 
-from miner_agent.agent import Agent, StaleReply
+from miner_agent.agent import Agent
 from miner_agent.domain.backoff import delay_ms
 from miner_agent.domain.placement import fingerprint
 from miner_agent.domain.reconcile import STARTS, Action, Step
 from miner_agent.domain.reply import Heard
 from miner_agent.engine import EngineRefused, EngineUnavailable
+from miner_agent.hearing import StaleReply
 from miner_agent.market import Market, MarketRefused, MarketUnreachable
 from miner_agent.metrics import Metrics
 from miner_agent.store import StoreUnwritable

@@ -8,12 +8,13 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from miner_agent.acceptance import Acceptance
-from miner_agent.agent import Agent, StaleReply
+from miner_agent.agent import Agent
 from miner_agent.domain.backoff import delay_ms
 from miner_agent.domain.placement import fingerprint
 from miner_agent.domain.reconcile import Action
 from miner_agent.domain.reply import Heard
 from miner_agent.engine import EngineUnavailable
+from miner_agent.hearing import StaleReply
 from miner_agent.journal import Journal
 from protocol import paths
 from protocol.agent import EnrolRequest, SyncReply, Want

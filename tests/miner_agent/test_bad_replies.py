@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from miner_agent import market as agent_market
-from miner_agent.agent import StaleReply
 from miner_agent.domain.reply import MALFORMED, ReplyMalformed, read
+from miner_agent.hearing import StaleReply
 from miner_agent.market import HttpMarket, MarketRefused, MarketUnreachable
 from protocol.agent import ObservedState, SyncRequest, Want
 from protocol.message import holds_nul

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from miner_agent.agent import StaleReply
 from miner_agent.domain.claims import CORE, PORT
 from miner_agent.domain.reply import Heard
 from miner_agent.engine import EngineUnavailable
+from miner_agent.hearing import StaleReply
 from miner_agent.journal import ClaimTaken
 from protocol.agent import ObservedState, RegistryLogin, SyncReply, Want
 from protocol.receipts import check_chain
