@@ -76,15 +76,15 @@ class Settings:
             raise BadSetting("BERTH_AGENT_ADDRESS must be a host name or an IP address.")
         if not _is_url(self.marketplace_url):
             raise BadSetting("BERTH_MARKETPLACE_URL must look like https://berth.example.")
+        parts = urlsplit(self.marketplace_url)
+        if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+            # Whoever answers in its place decides what runs here, and reads renters' passwords.
+            raise BadSetting("BERTH_MARKETPLACE_URL must begin with https://, or be this machine.")
 
     @property
     def bind_address(self) -> str:
         """Return the address to listen on: everywhere, unless the machine's own is a loopback."""
-        address = self.address or "localhost"
-        try:
-            loopback = ip_address(address).is_loopback
-        except ValueError:
-            loopback = address == "localhost"
+        loopback = _is_loopback(self.address or "localhost")
         return "127.0.0.1" if loopback else "0.0.0.0"  # noqa: S104
 
 
@@ -141,6 +141,13 @@ def _home_default() -> str:
     if os.geteuid() == 0:
         return "/var/lib/berth-agent"
     return str(Path.home() / ".local" / "state" / "berth-agent")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _is_url(text: str) -> bool:

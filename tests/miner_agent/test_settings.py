@@ -46,6 +46,12 @@ def test_the_address_is_that_of_the_way_to_the_marketplace() -> None:
         local_address("https://nowhere.invalid")
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "[::1]"])
+def test_only_a_marketplace_of_this_machine_may_do_without_tls(host: str) -> None:
+    url = f"http://{host}:8000"
+    assert read({"BERTH_MARKETPLACE_URL": url}).marketplace_url == url
+
+
 def test_settings_are_read() -> None:
     settings = read(
         {
@@ -110,6 +116,10 @@ def test_only_a_machine_with_an_outside_address_listens_outside(address: str, bo
         ("BERTH_AGENT_BANDWIDTH_MBIT", "fast"),
         ("BERTH_MARKETPLACE_URL", "berth.example"),
         ("BERTH_MARKETPLACE_URL", "http://[a"),
+        ("BERTH_MARKETPLACE_URL", "http://berth.example"),
+        ("BERTH_MARKETPLACE_URL", "http://localhost.berth.example:8000"),
+        ("BERTH_MARKETPLACE_URL", "http://10.0.0.1:8000"),
+        ("BERTH_MARKETPLACE_URL", "http://127.0.0.1@berth.example"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named(name: str, value: str) -> None:
