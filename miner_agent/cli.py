@@ -11,6 +11,7 @@ from pathlib import Path
 
 from miner_agent import VERSION, daemon, log, support_bundle
 from miner_agent.access.kit import KitMissing
+from miner_agent.asking import enrolment_token
 from miner_agent.check import NotIsolated, check
 from miner_agent.disk import DiskFailed
 from miner_agent.engine import EngineRefused, EngineUnavailable
@@ -76,8 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     check_parser = commands.add_parser("check", help="say what is missing here")
     check_parser.add_argument("--json", action="store_true", help="for programs: all of it")
     check_parser.set_defaults(perform=_check)
-    enroll = commands.add_parser("enroll", help="make this machine yours with a one-time token")
-    enroll.add_argument("token")
+    enroll = commands.add_parser(
+        "enroll", help="make this machine yours with a one-time token, which it reads or asks for"
+    )
     enroll.add_argument("--url", help="of the marketplace; default: BERTH_MARKETPLACE_URL")
     enroll.add_argument(
         "--address",
@@ -115,7 +117,7 @@ def _check(machine: Machine, options: argparse.Namespace) -> int:
 
 
 def _enroll(machine: Machine, options: argparse.Namespace) -> int:
-    enrolled = asyncio.run(daemon.enrol(machine, token=options.token))
+    enrolled = asyncio.run(daemon.enrol(machine, token=enrolment_token()))
     sys.stdout.write(
         f"Enrolled as machine {enrolled.machine_id}. Renters are given {enrolled.address}.\n"
     )

@@ -47,7 +47,7 @@ from protocol.signing import public_key_of
 #: so much of the machine key names the machine's objects in Docker
 NAME_CHARACTERS = 12
 JOURNAL = "journal.sqlite3"
-NOT_ENROLLED = "This machine is not enrolled; run: berth-agent enroll TOKEN --url URL"
+NOT_ENROLLED = "This machine is not enrolled; run: berth-agent enroll --url URL"
 BRIDGES = Path("/sys/class/net")
 
 

@@ -23,6 +23,7 @@ from miner_agent.domain.placement import Placement
 from miner_agent.domain.redaction import redact
 from miner_agent.engine import EngineRefused, EngineUnavailable
 from miner_agent.machine import Machine
+from protocol.workload import Workload
 
 UNIT = "berth-agent"
 LOG_LINES = 3000
@@ -72,12 +73,19 @@ def write(machine: Machine, target: Path) -> tuple[str, ...]:
 
 def _parts(machine: Machine) -> Iterator[tuple[str, str]]:
     yield "versions.json", _json(_versions())
-    yield "settings.json", _json(asdict(machine.settings))
+    yield "settings.json", _json(_settings(machine))
     yield "checks.json", _json([asdict(finding) for finding in check(machine)])
     yield "placements.json", _json(_placements(machine))
     yield "docker.json", _json(_docker(machine))
     yield "log.txt", _log()
     yield "kernel.txt", _kernel()
+
+
+def _settings(machine: Machine) -> dict[str, object]:
+    """Return the settings; of the host's own work not what it does."""
+    idle = machine.settings.idle
+    told = None if idle is None else {"image": idle.image, "network": idle.network}
+    return {**asdict(machine.settings), "idle": told}
 
 
 def _versions() -> dict[str, object]:
@@ -150,14 +158,24 @@ def _secrets(machine: Machine) -> set[str]:
     journal = machine.journal_if_any()
     if journal is not None:
         for placement in journal.placements().values():
-            found |= set(placement.workload.environment.values())
-            found |= set(placement.workload.command)
+            for workload in _workloads(placement):
+                found |= {*workload.environment.values(), *workload.command}
         journal.close()
+    if machine.settings.idle is not None:
+        found |= set(machine.settings.idle.command)
     for told in _strings(_read_json(Path.home() / ".docker" / "config.json").get("auths")):
         found |= {told, _password(told)}
     if machine.key_path.exists():
         found |= set(machine.key_path.read_text().split())
     return found
+
+
+def _workloads(placement: Placement) -> Iterator[Workload]:
+    """Yield what it shall run, what it runs and what it is about to run."""
+    yield placement.workload
+    for part in (placement.current, placement.coming):
+        if part is not None:
+            yield part.workload
 
 
 def _password(told: str) -> str:

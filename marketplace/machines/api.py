@@ -34,5 +34,8 @@ def create_token(request: HttpRequest) -> Status[TokenReply]:
 
 
 def enrol_command(token: str) -> str:
-    """Return the line that a host copies to the machine."""
-    return f"berth-agent enroll {token} --url {shlex.quote(settings.PUBLIC_URL)}"
+    """Return the line that a host copies to the machine; there the token is no argument.
+
+    Whoever is on the machine can read every program's arguments.
+    """
+    return f"echo {token} | berth-agent enroll --url {shlex.quote(settings.PUBLIC_URL)}"

@@ -6,13 +6,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from miner_agent.command import CommandFailed, run
 from miner_agent.domain import docker_settings
 from miner_agent.packaging.shells import Shell, StepFailed
-from miner_agent.packaging.steps import UNIT, Brought, Places, Step, enrol, steps
+from miner_agent.packaging.steps import ENROLS_WITH, UNIT, Brought, Places, Step, enrol, steps
 
 #: as ``upgrade.py`` names versions
 NAME_CHARACTERS = 16
@@ -42,6 +42,8 @@ class Wishes:
     configure_docker: bool = False
     #: arguments of ``berth-agent enroll``; empty: later, by hand
     enrol: tuple[str, ...] = ()
+    #: what it reads
+    token: str = field(default="", repr=False)
 
 
 def install(
@@ -61,12 +63,18 @@ def install(
         work = shell.run("mktemp -d /tmp/berth-install.XXXXXX", deadline_s=30).strip()
     except StepFailed as error:
         raise InstallFailed(f"Nothing was changed: {error}") from error
-    places = Places(work=work, version=_digest(package.wheel), root=root, systemctl=systemctl)
     try:
-        brought = _bring(shell, package, places)
+        # Read once: what its name says is what is installed.
+        wheel = package.wheel.read_bytes()
+        version = hashlib.sha256(wheel).hexdigest()[:NAME_CHARACTERS]
+        places = Places(work=work, version=version, root=root, systemctl=systemctl)
+        brought = _bring(shell, package, wheel, places)
         docker = _settle_docker(shell, places, change=wishes.configure_docker, tell=tell)
         planned = steps(places, brought, docker=docker)
-        _perform(shell, (*planned, *(enrol(places, wishes.enrol) if wishes.enrol else ())), tell)
+        if wishes.enrol:
+            shell.put(f"{work}/{ENROLS_WITH}", f"{wishes.token}\n".encode())
+            planned += enrol(places, wishes.enrol)
+        _perform(shell, planned, tell)
     except (StepFailed, docker_settings.SettingsUnreadable) as error:
         raise InstallFailed(f"Nothing was changed: {error}") from error
     finally:
@@ -104,12 +112,12 @@ def temporary() -> "tempfile.TemporaryDirectory[str]":
     return tempfile.TemporaryDirectory(prefix="berth-wheel-")
 
 
-def _bring(shell: Shell, package: Package, places: Places) -> Brought:
-    files = {package.wheel.name: package.wheel, UNIT: UNIT_FILE}
+def _bring(shell: Shell, package: Package, wheel: bytes, places: Places) -> Brought:
+    files = {package.wheel.name: wheel, UNIT: UNIT_FILE.read_bytes()}
     if package.requirements is not None:
-        files["requirements.txt"] = package.requirements
-    for name, path in files.items():
-        shell.put(f"{places.work}/{name}", path.read_bytes())
+        files["requirements.txt"] = package.requirements.read_bytes()
+    for name, content in files.items():
+        shell.put(f"{places.work}/{name}", content)
     return Brought(
         wheel=package.wheel.name,
         requirements=None if package.requirements is None else "requirements.txt",
@@ -169,7 +177,3 @@ def _forget(shell: Shell, work: str) -> None:
         shell.run(f"rm -rf {shlex.quote(work)}", deadline_s=30)
     except StepFailed:
         return
-
-
-def _digest(wheel: Path) -> str:
-    return hashlib.sha256(wheel.read_bytes()).hexdigest()[:NAME_CHARACTERS]

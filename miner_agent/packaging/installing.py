@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from miner_agent.asking import enrolment_token
 from miner_agent.machine import Machine
-from miner_agent.packaging.install import InstallFailed, Wishes, install, package, temporary
+from miner_agent.packaging.install import Wishes, install, package, temporary
 from miner_agent.packaging.over_ssh import SshShell, Target
 from miner_agent.packaging.shells import LocalShell
 
@@ -26,16 +27,22 @@ def add_parser(commands: Any) -> None:
         action="store_true",
         help="add what is missing to Docker's settings; nothing that is there is changed",
     )
-    parser.add_argument("--token", help="also enrol the machine, with this one-time token")
     # Not --url and --address: those would be settings of this machine.
-    parser.add_argument("--marketplace", help="its address, where the machine is enrolled")
+    parser.add_argument(
+        "--marketplace",
+        help="also enrol the machine there, with a one-time token that is read or asked for",
+    )
     parser.add_argument("--machine-address", help="where renters reach the machine")
     parser.set_defaults(perform=perform)
 
 
 def perform(machine: Machine, options: argparse.Namespace) -> int:
     """Install and say how it goes on."""
-    wishes = Wishes(configure_docker=options.configure_docker, enrol=_enrolment(options))
+    wishes = Wishes(
+        configure_docker=options.configure_docker,
+        enrol=_arguments(options),
+        token=enrolment_token() if options.marketplace else "",
+    )
     target = None if options.target is None else Target.parse(options.target)
     with temporary() as folder:
         what = package(options.wheel, options.requirements, Path(folder))
@@ -48,17 +55,15 @@ def perform(machine: Machine, options: argparse.Namespace) -> int:
     _tell("Installed. It runs." if wishes.enrol else "Installed. On the machine, as root:")
     if not wishes.enrol:
         _tell("  berth-agent check")
-        _tell("  berth-agent enroll TOKEN --url URL && systemctl start berth-agent")
+        _tell("  berth-agent enroll --url URL && systemctl start berth-agent")
     return 0
 
 
-def _enrolment(options: argparse.Namespace) -> tuple[str, ...]:
-    if options.token is None:
-        return ()
+def _arguments(options: argparse.Namespace) -> tuple[str, ...]:
     if options.marketplace is None:
-        raise InstallFailed("Name the marketplace too: --marketplace https://berth.example")
+        return ()
     address = ("--address", options.machine_address) if options.machine_address else ()
-    return (options.token, "--url", options.marketplace, *address)
+    return ("--url", options.marketplace, *address)
 
 
 def _tell(line: str) -> None:

@@ -23,6 +23,8 @@ PACKAGES = (
 )
 DOCKER_PACKAGE = "docker.io"
 UNIT = "berth-agent.service"
+#: the file in ``work`` that holds the enrolment token: a command line would show it
+ENROLS_WITH = "enrols_with"
 QUICK_S, SLOW_S = 60, 1200
 
 
@@ -85,8 +87,9 @@ def enrol(places: Places, arguments: tuple[str, ...]) -> tuple[Step, ...]:
     """Return the steps that make the machine somebody's and start the service."""
     program = f"{places.program}/current/bin/berth-agent"
     command = shlex.join((program, "enroll", *arguments))
+    read = f"{command} < {places.work}/{ENROLS_WITH}"
     return (
-        Step("Enrol the machine", f"set -a; . {_env(places)}; set +a\n{command}", deadline_s=120),
+        Step("Enrol the machine", f"set -a; . {_env(places)}; set +a\n{read}", deadline_s=120),
         Step(
             "Start the agent",
             f"{places.systemctl} restart {UNIT}",

@@ -9,6 +9,7 @@ import hashlib
 import os
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -95,20 +96,27 @@ def install(root: Path, wheel: Path, requirements: Path | None = None) -> Path:
     :raises UpgradeFailed: when Python or pip fails.
     """
     try:
-        digest = hashlib.sha256(wheel.read_bytes()).hexdigest()[:NAME_CHARACTERS]
+        content = wheel.read_bytes()
+        pinned = requirements.read_bytes() if requirements is not None else None
     except OSError as error:
         raise UpgradeFailed(f"The new version cannot be read: {error}") from error
-    version = root / "versions" / digest
+    version = root / "versions" / hashlib.sha256(content).hexdigest()[:NAME_CHARACTERS]
     if (version / WHOLE).exists():
         return version
     shutil.rmtree(version, ignore_errors=True)
     try:
         run([sys.executable, "-m", "venv", str(version)], deadline_s=INSTALL_DEADLINE_S)
-        if requirements is not None:
-            _pip(version, "--require-hashes", "--requirement", str(requirements))
-            _pip(version, "--no-deps", str(wheel))
-        else:
-            _pip(version, f"{wheel}[agent]")
+        # Of copies that are ours alone: the files may lie where others can change them meanwhile.
+        with tempfile.TemporaryDirectory(dir=root) as folder:
+            own = Path(folder) / wheel.name
+            own.write_bytes(content)
+            if pinned is not None:
+                listed = Path(folder) / "requirements.txt"
+                listed.write_bytes(pinned)
+                _pip(version, "--require-hashes", "--requirement", str(listed))
+                _pip(version, "--no-deps", str(own))
+            else:
+                _pip(version, f"{own}[agent]")
     except CommandFailed as error:
         shutil.rmtree(version, ignore_errors=True)
         raise UpgradeFailed(f"The new version could not be installed: {error}") from error

@@ -98,7 +98,7 @@ class Story:
             self.host.sign_up()
             token = self.host.call("POST", "/host/enrolment-tokens")["token"]
             agent = programs.python("miner_agent")
-            tell(self.processes.run(*agent, "enroll", token).strip())
+            tell(self.processes.run(*agent, "enroll", content=token).strip())
             checked = json.loads(self.processes.run(*agent, "check", "--json"))
             for one in checked:
                 # How fast or lasting this machine is matters to a host, and not to a demo.

@@ -141,7 +141,7 @@ class Stack:
         until(self.site_answers, "the site answers")
         host = self.log_in("host@example.com")
         token = self.call("POST", "/host/enrolment-tokens", host)["token"]
-        self.run(sys.executable, "-m", "miner_agent", "enroll", token)
+        self.run(sys.executable, "-m", "miner_agent", "enroll", told=token)
         self.machine_key = self.call("GET", "/host/machines", host)["items"][0]["machine_key"]
         self.witness = Witness(self.machine_key[:12])
         self.start("agent")

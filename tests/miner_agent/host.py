@@ -47,11 +47,12 @@ class Host:
         self.inside: list[str] = []
         make_key(self.key)
 
-    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def command(self, *arguments: str, told: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*self.inside, sys.executable, "-m", "miner_agent", *arguments],
             cwd=REPOSITORY,
             env=self.environment,
+            input=told,
             capture_output=True,
             text=True,
             timeout=60,
@@ -59,7 +60,7 @@ class Host:
         )
 
     def enroll(self) -> None:
-        result = self.command("enroll", TOKEN)
+        result = self.command("enroll", told=TOKEN)
         assert result.returncode == 0, result.stderr
 
     def start(self, *arguments: str, program: str = "") -> None:

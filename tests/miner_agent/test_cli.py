@@ -22,7 +22,7 @@ def test_what_enroll_is_told_is_what_every_later_command_knows(
 ) -> None:
     market = LoopbackMarket()
     host = bare(tmp_path, market)
-    enrolled = host.command("enroll", TOKEN, "--url", market.url)
+    enrolled = host.command("enroll", "--url", market.url, told=TOKEN)
     market.close()
     assert enrolled.returncode == 0, enrolled.stderr
     assert "Renters are given 127.0.0.1." in enrolled.stdout
@@ -42,7 +42,7 @@ def test_the_address_that_enroll_is_told_is_what_renters_are_given(
     market = LoopbackMarket()
     host = bare(tmp_path, market)
     told = ("--url", market.url, "--address", "gpu.example.org")
-    enrolled = host.command("enroll", TOKEN, *told)
+    enrolled = host.command("enroll", *told, told=TOKEN)
     market.close()
     assert "Renters are given gpu.example.org." in enrolled.stdout
     checked = host.command("check").stdout
@@ -52,7 +52,7 @@ def test_the_address_that_enroll_is_told_is_what_renters_are_given(
 def test_what_is_no_token_is_refused_in_one_sentence_and_makes_no_key(tmp_path: Path) -> None:
     market = LoopbackMarket()
     host = bare(tmp_path, market)
-    result = host.command("enroll", "wrong", "--url", market.url)
+    result = host.command("enroll", "--url", market.url, told="wrong")
     market.close()
     assert result.returncode == 1
     (line,) = result.stderr.splitlines()
@@ -68,4 +68,4 @@ def test_a_machine_that_is_nobodys_says_so_once(tmp_path: Path) -> None:
         result = host.command(command)
         assert result.returncode == 1
         (line,) = result.stderr.splitlines()
-        assert "This machine is not enrolled; run: berth-agent enroll TOKEN --url URL" in line
+        assert "This machine is not enrolled; run: berth-agent enroll --url URL" in line

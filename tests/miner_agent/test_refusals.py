@@ -98,6 +98,6 @@ def test_a_runtime_that_the_host_has_not_allowed(running_host: Host) -> None:
 def test_a_token_that_is_not_known(host: Host) -> None:
     if host.process is not None:
         host.stop()
-    result = host.command("enroll", "never-issued")
+    result = host.command("enroll", told="never-issued")
     assert result.returncode == 1
     assert result.stderr.strip() == "berth-agent: This enrolment token is not known."

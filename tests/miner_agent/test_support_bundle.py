@@ -11,7 +11,10 @@ from uuid import uuid4
 import pytest
 
 from miner_agent import support_bundle
+from miner_agent.domain.generation import Generation
+from miner_agent.domain.image import Image
 from miner_agent.domain.placement import Placement
+from miner_agent.domain.spare import Job
 from miner_agent.machine import Machine
 from miner_agent.settings import Settings
 from protocol.agent import ObservedState, Problem, Want
@@ -29,6 +32,8 @@ PLANTED = {
         "log",
         "problem",
         "marketplace",
+        "idle",
+        "earlier",
     )
 }
 
@@ -52,6 +57,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
             "#!/bin/sh\n"
             f"echo 'oom: registry password={PLANTED['log']} http://a:{PLANTED['proxy']}@b/'\n"
             f"echo 'oom: renter said {PLANTED['environment']} {PLANTED['registry']}'\n"
+            f"echo 'oom: host and renter said {PLANTED['idle']} {PLANTED['earlier']}'\n"
         )
         script.chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:/usr/sbin:/usr/bin:/sbin:/bin")
@@ -68,6 +74,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
         docker_host=f"unix://{tmp_path}/nobody.sock",
         network=IPv4Network("10.219.0.0/24"),
         dns=(),
+        idle=Job(image="house/worker", command=("work", "--wallet", PLANTED["idle"]), network=True),
     )
     machine = Machine(settings)
     machine.key_or_new()
@@ -78,6 +85,14 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
         environment={"WANDB": PLANTED["environment"]},
         resources=Resources.of(cpus=1, ram_bytes=1, disk_bytes=1),
     )
+    earlier = Generation(
+        number=0,
+        disk=0,
+        edition=0,
+        resets=0,
+        workload=workload.model_copy(update={"environment": {"KEY": PLANTED["earlier"]}}),
+        image=Image(image_id="sha256:0", environment={}, entrypoint=(), command=()),
+    )
     problem = Problem(code="start_failed", message=f"token={PLANTED['problem']} was refused")
     journal.insert(
         Placement(
@@ -85,6 +100,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
             want=Want.END,
             state=ObservedState.GONE,
             workload=workload,
+            current=earlier,
             problem=problem,
         ),
     )
@@ -111,6 +127,7 @@ def test_no_planted_secret_is_in_the_bundle(machine: Machine, tmp_path: Path) ->
     assert "renter said [removed]" in parts["log.txt"]
     assert any(one["id"] == "docker" for one in json.loads(parts["checks.json"]))
     assert "10.219.0.0/24" in parts["settings.json"]
+    assert "house/worker" in parts["settings.json"]
     assert "paramiko" in parts["versions.json"]
 
 

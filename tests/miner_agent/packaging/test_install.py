@@ -81,7 +81,7 @@ def test_a_step_that_fails_undoes_all_of_them(root: Path, systemctl: Path, tmp_p
         install(
             LocalShell(),
             Package(wheel(tmp_path / "wheel")),
-            Wishes(configure_docker=True, enrol=("TOKEN", "--url", "http://127.0.0.1:1")),
+            Wishes(configure_docker=True, enrol=("--url", "http://127.0.0.1:1"), token="T"),
             tell=told.append,
             root=str(root),
             systemctl=str(systemctl),
@@ -98,6 +98,24 @@ def test_a_step_that_fails_undoes_all_of_them(root: Path, systemctl: Path, tmp_p
         "Undone: Install Debian packages",
     ]
     assert leftovers() == before
+
+
+def test_the_token_is_read_by_the_program_and_on_no_command_line(
+    root: Path, systemctl: Path, tmp_path: Path
+) -> None:
+    seen = str(tmp_path / "seen")
+    words = "f'{sys.argv[1:]} {sys.stdin.read()}'"
+    program = f"import sys; open({seen!r}, 'a').write({words})"
+    install(
+        LocalShell(),
+        Package(wheel(tmp_path / "wheel", program=program)),
+        Wishes(enrol=("--url", "http://127.0.0.1:1"), token="secret token"),
+        tell=lambda line: None,
+        root=str(root),
+        systemctl=str(systemctl),
+    )
+    told = "['enroll', '--url', 'http://127.0.0.1:1'] secret token"
+    assert told in (tmp_path / "seen").read_text()
 
 
 def test_a_failed_update_leaves_the_older_version_in_place(

@@ -7,18 +7,29 @@ import sys
 import sysconfig
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from miner_agent import heard
 from miner_agent.command import run
-from miner_agent.packaging.upgrade import Service, UpgradeFailed, current, first, root_of, upgrade
+from miner_agent.packaging import upgrade as steps
+from miner_agent.packaging.upgrade import (
+    Service,
+    UpgradeFailed,
+    current,
+    first,
+    install,
+    root_of,
+    upgrade,
+)
 from protocol.agent import ObservedState
 from tests.miner_agent.host import REPOSITORY, Host, docker
 from tests.miner_agent.market import LoopbackMarket
+from tests.miner_agent.packaging.conftest import wheel as package_of
 
 #: what stands for systemctl: it ends the agent that runs and starts the one that is current
 RESTART = """\
@@ -189,6 +200,22 @@ def test_an_old_version_that_cannot_read_the_journal_any_more_does_not_come_back
         upgrade(tmp_path, tmp_path / "wheel", service)
     assert current(tmp_path) == tmp_path / "versions" / digest
     assert restarts == ["restart"]
+
+
+def test_a_wheel_that_is_changed_after_it_was_read_is_not_what_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = package_of(tmp_path / "named", program="print('named')")
+    other = package_of(tmp_path / "other", program="print('other')")
+
+    def swapping(command: Sequence[str], **more: Any) -> str:
+        # After the first look at the wheel, and before pip's.
+        named.write_bytes(other.read_bytes())
+        return run(command, **more)
+
+    monkeypatch.setattr(steps, "run", swapping)
+    version = install(tmp_path, named)
+    assert run([str(version / "bin" / "berth-agent")]) == "named\n"
 
 
 def test_a_program_that_is_no_version_of_many_is_not_upgraded() -> None:
