@@ -11,6 +11,7 @@ from ninja.parser import Parser
 from marketplace.accounts.api import router as accounts
 from marketplace.described_api import DescribedAPI, problem
 from marketplace.domain.problem import Refused
+from marketplace.endpoints.api import router as endpoints
 from marketplace.jobs.agent_api import router as agent_jobs
 from marketplace.jobs.api import router as jobs
 from marketplace.ledger.api import router as ledger
@@ -65,6 +66,7 @@ for router in (
     payments,
     rentals,
     jobs,
+    endpoints,
     usage,
     telemetry,
     validator,

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from marketplace.domain import nonce
 from marketplace.domain.problem import Refused
+from marketplace.endpoints.queries import gateway_keys
 from marketplace.machines import queries as machine_queries
 from marketplace.machines.actions.authenticate import MachineUnknown, Signed
 from marketplace.machines.actions.heartbeat import Beat, SyncReplayed, heartbeats
@@ -27,6 +28,7 @@ from marketplace.volumes import queries as volume_queries
 from marketplace.volumes.actions.observe import observe as observe_volumes
 from protocol.agent import DESIRED_MOST, SyncReply, SyncRequest
 from protocol.message import holds_nul
+from protocol.workload import PlacementKind
 
 logger = logging.getLogger(__name__)
 sync_rate = SyncRate()
@@ -99,6 +101,13 @@ def answer(*, machine_ids: Collection[UUID], now: datetime) -> dict[UUID, Answer
     placements = placement_queries.listed_by_machine(machine_ids)
     volumes = volume_queries.listed_by_machine(machine_ids)
     validators = validator_keys()[:DESIRED_MOST]
+    with_replicas = {
+        machine_id
+        for machine_id, listed in placements.items()
+        if any(placement.kind == PlacementKind.REPLICA for placement in listed)
+    }
+    # Nobody else has to know them, and most sites have no replica at all.
+    gateways = gateway_keys()[:DESIRED_MOST] if with_replicas else ()
     secret, server_time_ms = settings.SECRET_KEY.encode(), int(now.timestamp() * 1000)
 
     def one(machine_id: UUID) -> Answer:
@@ -112,6 +121,7 @@ def answer(*, machine_ids: Collection[UUID], now: datetime) -> dict[UUID, Answer
                 desired=placement_queries.as_desired(placements.get(machine_id, ()), now),
                 validators=validators,
                 volumes=volume_queries.as_desired(volumes.get(machine_id, ())),
+                gateways=gateways if machine_id in with_replicas else (),
             )
         except Exception:
             logger.exception("Sync not answered", extra={"machine_id": machine_id})

@@ -3,10 +3,16 @@
 import os
 import secrets
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 
-def load_or_create(path: Path) -> str:
+def random_text() -> str:
+    """Return 384 random bits."""
+    return secrets.token_urlsafe(48)
+
+
+def load_or_create(path: Path, *, make: Callable[[], str] = random_text) -> str:
     """Return the key in ``path``, made on first use and readable by its owner only.
 
     The key is written aside and linked into place, so that of several processes starting at once
@@ -17,7 +23,7 @@ def load_or_create(path: Path) -> str:
         descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=".secret-")
         try:
             with os.fdopen(descriptor, "w") as handle:
-                handle.write(secrets.token_urlsafe(48))
+                handle.write(make())
             os.link(draft, path)
         except FileExistsError:
             pass

@@ -36,6 +36,11 @@ CSRF_TRUSTED_ORIGINS = env.words("BERTH_TRUSTED_ORIGINS")
 #: how browsers, agents and the CLI reach this site
 PUBLIC_URL = env.text("BERTH_PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
 
+#: where gateways answer callers of endpoints; their proxy's address where there is one
+GATEWAY_URL = env.text("BERTH_GATEWAY_URL", default="http://127.0.0.1:8010").rstrip("/")
+#: a gateway's own SSH key, made where there is none
+GATEWAY_KEY = env.text("BERTH_GATEWAY_KEY", default=str(DATA_DIR / "gateway_key"))
+
 
 def _present(package: str) -> bool:
     return (ROOT / package.replace(".", "/") / "apps.py").exists()
@@ -56,6 +61,7 @@ INSTALLED_APPS = [
             "marketplace.telemetry",
             "marketplace.rentals",
             "marketplace.jobs",
+            "marketplace.endpoints",
             "marketplace.payments",
             "marketplace.pages",
             "validator",
@@ -213,7 +219,12 @@ LOGGING = {
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.text("BERTH_LOG_LEVEL", default="INFO")},
-    # Celery's are several lines about each pass. paramiko's are what a strange server made it
-    # stumble over, in its own words: a look says what came of it in one line.
-    "loggers": {"celery": {"level": "WARNING"}, "paramiko": {"level": "CRITICAL"}},
+    # Celery's are several lines about each pass, asyncssh's about each stream of a gateway.
+    # paramiko's are what a strange server made it stumble over, in its own words: a look says what
+    # came of it in one line.
+    "loggers": {
+        "asyncssh": {"level": "WARNING"},
+        "celery": {"level": "WARNING"},
+        "paramiko": {"level": "CRITICAL"},
+    },
 }

@@ -11,6 +11,7 @@ from marketplace.machines.queries import revision as revision
 from marketplace.placements.models import Placement, PlacementEvent
 from marketplace.placements.registry_login import unseal
 from protocol.agent import DesiredPlacement, Want
+from protocol.workload import PlacementKind
 
 #: moments, of which a machine is told none: reading them costs as much as telling it the rest
 UNDESIRED = (
@@ -64,6 +65,8 @@ def unproven(now: datetime, *, rows_max: int) -> QuerySet[Placement]:
     return (
         Placement.objects.filter(
             Q(look_due_at=None) | Q(look_due_at__lte=now),
+            # Of a replica a machine might name a door too: its HTTP port is what is looked at.
+            kind=PlacementKind.RENTAL,
             state=PlacementState.RUNNING,
             reachable_at__isnull=True,
             ssh_port__isnull=False,

@@ -1,0 +1,1 @@
+"""The verbs of an endpoint, one use-case a file."""

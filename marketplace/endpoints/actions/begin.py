@@ -1,0 +1,142 @@
+"""This will begin one replica on the best machine for it, or say why there is none."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from django.db import transaction
+
+from marketplace.domain import endpoint as domain
+from marketplace.domain.matching import Slice
+from marketplace.domain.offer_query import PAGE_ROWS_MAX, OfferQuery
+from marketplace.domain.problem import Refused
+from marketplace.endpoints import queries
+from marketplace.endpoints.models import Endpoint, Replica
+from marketplace.ledger.actions.post import InsufficientFunds
+from marketplace.machines.actions import lock
+from marketplace.metering.actions.begin import Limits, begin, check_room, terms_of
+from marketplace.offers import queries as offers
+from marketplace.offers.queries import OfferRow
+from marketplace.placements.registry_login import unseal
+from protocol.workload import Workload
+
+logger = logging.getLogger(__name__)
+#: offers that are tried before it waits
+TRIES_MAX = 5
+#: a machine where a replica of the endpoint failed so lately is the last choice
+FAILED_LATELY = timedelta(minutes=10)
+
+
+class NoOffer(Refused):
+    """No machine can have another replica now."""
+
+    code = "no_offer"
+    status = 409
+    sentence = (
+        "No verified machine has that much free at your price; it is tried again. "
+        "Raise the price or ask for less."
+    )
+
+
+def begin_replica(*, endpoint_id: UUID, now: datetime) -> Replica | None:
+    """Return the new replica; None: by now none is missing.
+
+    :raises InsufficientFunds: when the wallet can't cover its first hour.
+    :raises NoOffer: when no machine takes it.
+    """
+    with transaction.atomic():
+        # Before the machine: whoever else would begin the same one waits here.
+        endpoint = Endpoint.objects.select_for_update().get(id=endpoint_id)
+        if not _is_missing(endpoint, now):
+            return None
+        workload = Workload.model_validate(endpoint.workload)
+        for offer_id in _choices(endpoint, workload, now)[:TRIES_MAX]:
+            try:
+                return _begin_on(offer_id, endpoint, workload, now)
+            except InsufficientFunds:
+                raise
+            except Refused as refused:
+                logger.info(
+                    "Replica not begun there", extra={"offer_id": offer_id, "why": refused.code}
+                )
+        raise NoOffer
+
+
+def _is_missing(endpoint: Endpoint, now: datetime) -> bool:
+    going_on = [one for one in queries.going_on(endpoint.id) if not queries.is_over(one)]
+    plan = domain.plan(
+        [queries.standing(one, now) for one in going_on],
+        wanted=endpoint.wanted,
+        deleted=endpoint.deleted_at is not None,
+        now=now,
+    )
+    return plan.missing > 0
+
+
+def _choices(endpoint: Endpoint, workload: Workload, now: datetime) -> Sequence[UUID]:
+    """Return offers, best first: spread over machines, then the cheapest."""
+    asked = Slice.of(workload.resources)
+    query = OfferQuery(
+        gpu_model=endpoint.gpu_model,
+        gpus_min=asked.gpus or None,
+        cpus_min=asked.cpus,
+        memory_bytes_min=asked.memory_bytes,
+        disk_bytes_min=asked.disk_bytes,
+        rows_max=PAGE_ROWS_MAX,
+    )
+    rows = offers.search(query, now=now, viewer_id=endpoint.renter_id).items
+    held = list(queries.going_on(endpoint.id).values_list("placement__machine_id", flat=True))
+    failed = set(
+        Replica.objects.filter(endpoint=endpoint, over_at__gt=now - FAILED_LATELY)
+        .exclude(placement__reason_code__in=domain.NO_FAILURES)
+        .order_by("id")
+        .values_list("placement__machine_id", flat=True)
+    )
+
+    def worth(row: OfferRow) -> tuple[object, ...]:
+        price = row.price_asked_hour_microusd or 0
+        return row.machine_id in failed, held.count(row.machine_id), price, row.id
+
+    affordable = [
+        row
+        for row in rows
+        if (row.price_asked_hour_microusd or 0) <= endpoint.price_hour_microusd_max
+        and row.longest_term_s >= domain.TERM_S_MIN
+    ]
+    return [row.id for row in sorted(affordable, key=worth)]
+
+
+def _begin_on(offer_id: UUID, endpoint: Endpoint, workload: Workload, now: datetime) -> Replica:
+    with transaction.atomic():
+        lock.lock(machine_id=offers.machine_of(offer_id))
+        offer = offers.rentable(offer_id, now=now, renter_id=endpoint.renter_id)
+        check_room(offer, workload.resources)
+        longest_s = offer.opening.longest_s(offer.longest_term_s, begins_at=now, now=now)
+        limits = Limits(
+            lease_s=min(domain.TERM_S, longest_s),
+            cap_microusd=None,
+            bid_microusd=None,
+            price_hour_microusd_max=endpoint.price_hour_microusd_max,
+        )
+        terms = terms_of(offer, workload.resources, limits, now)
+        replica_id = uuid4()
+        meter = begin(
+            renter_id=endpoint.renter_id,
+            offer=offer,
+            workload=workload,
+            terms=terms,
+            keys=(),
+            registry_login=unseal(endpoint.registry_login),
+            cause=f"replica:{replica_id}:hold",
+            now=now,
+        )
+        return Replica.objects.create(
+            id=replica_id,
+            endpoint=endpoint,
+            offer=offer,
+            placement_id=meter.placement_id,
+            meter=meter,
+            worst_total_microusd=terms.worst_total_microusd,
+            begun_at=now,
+        )

@@ -1,0 +1,31 @@
+"""This will change how many replicas an endpoint has, and what each may cost."""
+
+from datetime import datetime
+from uuid import UUID
+
+from marketplace.endpoints import queries
+from marketplace.endpoints.actions.tend import tend
+
+
+def scale(
+    *,
+    endpoint_id: UUID,
+    renter_id: int,
+    replicas: int | None,
+    price_hour_microusd_max: int | None,
+    now: datetime,
+) -> None:
+    """Want so many replicas from now on, zero to stop it; what waits is tried at once. None: as is.
+
+    A lower price ends no replica that costs more: it holds for those that begin.
+
+    :raises EndpointUnknown: when this renter has no such endpoint.
+    """
+    queries.find(endpoint_id, renter_id)
+    changes: dict[str, int | None] = {"retry_at": None}
+    if replicas is not None:
+        changes["wanted"] = replicas
+    if price_hour_microusd_max is not None:
+        changes["price_hour_microusd_max"] = price_hour_microusd_max
+    queries.of_renter(renter_id).filter(id=endpoint_id).update(**changes)
+    tend(now=now, endpoint_id=endpoint_id)

@@ -1,0 +1,19 @@
+"""This will note what a gateway saw of replicas: from then on they answer, or do not."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from marketplace.endpoints import queries
+from marketplace.placements.actions.note_looks import Look, note_looks
+
+
+def tell_looks(*, looks: Sequence[Look], blind: bool, gateway_key: str, now: datetime) -> bool:
+    """Return whether these looks count.
+
+    Where there are several gateways only the eldest one's do: two that see different things would
+    have a replica come and go. ``blind``: it sees nothing at all, so its misses tell nothing.
+    """
+    if queries.telling_gateway(now) != gateway_key:
+        return False
+    note_looks(looks=looks, blind=blind, now=now)
+    return True

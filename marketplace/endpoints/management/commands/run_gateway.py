@@ -1,0 +1,32 @@
+"""This will run a gateway until it is told to stop."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+
+from marketplace.endpoints.gateway import running
+
+
+class Command(BaseCommand):
+    help = "Lead callers of endpoints to their replicas."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Read where to listen."""
+        parser.add_argument("--host", default="127.0.0.1", help="an address of this machine")
+        parser.add_argument("--port", type=int, default=8010)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Serve until SIGTERM or SIGINT."""
+        who = running.identity(Path(settings.GATEWAY_KEY))
+        self.stdout.write(f"Gateway {who.public} at {options['host']}:{options['port']}")
+        asyncio.run(
+            running.run(
+                who=who,
+                host=options["host"],
+                port=options["port"],
+                public_only=not settings.PRIVATE_MACHINES,
+            )
+        )
