@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import httpx
 
+from berth.endpoints import Endpoints
 from berth.exchange import DEADLINE_S, Call, Clock, Exchange
 from berth.jobs import Jobs
 from berth.reading import read
@@ -53,6 +54,7 @@ class Client:
         self._http = httpx.Client(base_url=base_url, headers=headers, transport=transport)
         self._exchange = Exchange(self._http, clock=clock, deadline_s=deadline_s)
         self._new_id = new_id
+        self.endpoints = Endpoints(self._exchange)
         self.jobs = Jobs(self._http, self._exchange, new_id=new_id)
 
     def __enter__(self) -> Self:

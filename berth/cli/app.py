@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from berth.cli import (
     change,
     doctor,
+    endpoints,
     jobs,
     keys,
     login,
@@ -123,6 +124,7 @@ app.command("extend")(rentals.extend)
 app.command("rm")(rentals.rm)
 app.add_typer(volumes.app, name="volumes")
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(endpoints.app, name="endpoints")
 app.add_typer(keys.app, name="keys")
 app.command("balance")(money.balance)
 app.command("statement")(money.statement)

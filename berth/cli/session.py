@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from berth import config
 from berth.client import Client
+from berth.endpoints import Endpoint
 from berth.exchange import Clock
 from berth.jobs import Job
 from berth.problem import Refused
@@ -86,6 +87,24 @@ def find_job(client: Client, job: str) -> Job:
         see="berth jobs ls",
         ids=lambda: [one.id for one in client.jobs.all()],
         find=client.jobs.find,
+    )
+
+
+def find_endpoint(client: Client, endpoint: str) -> Endpoint:
+    """Return the endpoint of this name or id, or with the only id that begins so.
+
+    :raises Refused: ``not_found`` or ``ambiguous``.
+    """
+    found = () if _WHOLE_ID.fullmatch(endpoint) else client.endpoints.all()
+    for one in found:
+        if one.name == endpoint:
+            return one
+    return only(
+        endpoint,
+        kind="endpoint",
+        see="berth endpoints ls",
+        ids=lambda: [one.id for one in found],
+        find=client.endpoints.find,
     )
 
 

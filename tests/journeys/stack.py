@@ -52,12 +52,13 @@ def until_empty(look: Callable[[], Any], *, within_s: float = WAIT_S) -> None:
 
 
 class Stack:
-    """Web site, scheduler, agent and validator over one SQLite database."""
+    """Web site, scheduler, agent, validator and gateway over one SQLite database."""
 
     def __init__(self, folder: Path, *, network: str) -> None:
         self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.gateway_port = free_port()
         self.books = Books(folder / "berth.sqlite3")
         relay_port = free_port()
         self.relay = Relay(port=relay_port, site_port=self.port, heard_at=self.books.heard_at)
@@ -65,6 +66,7 @@ class Stack:
         self.environment = os.environ | {
             "BERTH_DATA_DIR": str(folder),
             "BERTH_PUBLIC_URL": self.url,
+            "BERTH_GATEWAY_URL": f"http://127.0.0.1:{self.gateway_port}",
             "BERTH_MARKETPLACE_URL": f"http://127.0.0.1:{relay_port}",
             "BERTH_AGENT_HOME": str(folder / "agent"),
             "BERTH_AGENT_CONTROL_PORT": str(free_port()),
@@ -114,6 +116,7 @@ class Stack:
             "scheduler": [python, "manage.py", "run_scheduler"],
             "agent": [python, "-m", "miner_agent", "run", "--ephemeral"],
             "validator": [python, "manage.py", "run_validator"],
+            "gateway": [python, "manage.py", "run_gateway", "--port", str(self.gateway_port)],
         }
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
