@@ -44,6 +44,8 @@ class Reason(StrEnum):
     UNFUNDED = "replica_unfunded"
     NEVER_ANSWERED = "replica_never_answered"
     SILENT = "replica_silent"
+    #: its machine stopped it, for a reason of its own
+    STOPPED = "replica_stopped"
 
 
 SENTENCES = {
@@ -52,6 +54,7 @@ SENTENCES = {
     Reason.UNFUNDED: "Its paid time is over and no more could be paid or rented.",
     Reason.NEVER_ANSWERED: "It did not answer on its HTTP port in time.",
     Reason.SILENT: "It does not answer on its HTTP port any more.",
+    Reason.STOPPED: "Its machine could not run it any more.",
 }
 #: ends that say nothing against the image or the machine
 NO_FAILURES = frozenset({Reason.SCALED_DOWN, Reason.DELETED, Reason.UNFUNDED, "lease_ended"})
@@ -71,6 +74,8 @@ class Replica:
     silent_since: datetime | None
     #: too many looks of the last ones found it shut
     lost: bool
+    #: its machine stopped it unasked
+    stopped: bool
     #: it is paid up to here
     funded_until: datetime
     #: it could be paid up to here now
@@ -137,6 +142,8 @@ def state_of(*, wanted: int, ready: int) -> EndpointState:
 def _fault(one: Replica, now: datetime) -> Reason | None:
     if one.funded_until <= now:
         return Reason.UNFUNDED
+    if one.stopped:
+        return Reason.STOPPED
     silent = one.silent_since is not None and _age_s(one.silent_since, now) >= SILENT_S_MAX
     if one.lost or silent:
         return Reason.SILENT

@@ -133,6 +133,7 @@ def standing(replica: Replica, now: datetime) -> domain.Replica:
         running_at=placement.running_at,
         answered_at=placement.reachable_at,
         silent_since=door.missed_at if door else None,
+        stopped=placement.want == Want.STOP,
         lost=door is not None and doors.is_lost(door),
         funded_until=placement.funded_until,
         longest_until=replica.begun_at + timedelta(seconds=longest_s),

@@ -9,12 +9,14 @@ from django.db import transaction
 from django.db.models import Q
 
 from marketplace.domain import endpoint as domain
+from marketplace.domain.placement import FILES_KEPT
 from marketplace.domain.problem import Refused
 from marketplace.endpoints import queries
 from marketplace.endpoints.actions.begin import begin_replica
 from marketplace.endpoints.actions.pay_longer import pay_longer
 from marketplace.endpoints.models import Endpoint, Replica
 from marketplace.placements.actions.request_end import request_end
+from marketplace.placements.models import Placement
 
 logger = logging.getLogger(__name__)
 #: what has no machine or no money is tried again after this
@@ -44,6 +46,7 @@ def tend(*, now: datetime, endpoint_id: UUID | None = None) -> int:
 
 def _tend(endpoint: Endpoint, replicas: Sequence[Replica], now: datetime) -> None:
     _note_overs(replicas, now)
+    placements = {replica.placement_id: replica.placement for replica in replicas}
     plan = domain.plan(
         [queries.standing(one, now) for one in replicas if not queries.is_over(one)],
         wanted=endpoint.wanted,
@@ -51,8 +54,8 @@ def _tend(endpoint: Endpoint, replicas: Sequence[Replica], now: datetime) -> Non
         now=now,
     )
     for placement_id, reason in plan.ends:
-        sentence = domain.SENTENCES[reason]
-        request_end(placement_id=placement_id, reason_code=reason, reason=sentence, now=now)
+        code, sentence = _told(placements[placement_id], reason)
+        request_end(placement_id=placement_id, reason_code=code, reason=sentence, now=now)
     if plan.ends:
         _note_overs(queries.going_on(endpoint.id), now)
     # A failure that was just noted makes what follows wait.
@@ -66,6 +69,14 @@ def _tend(endpoint: Endpoint, replicas: Sequence[Replica], now: datetime) -> Non
         _begin(endpoint, now)
     elif plan.steady and (endpoint.failures or endpoint.problem_code):
         _write(endpoint, failures=0, retry_at=None, problem_code="", problem="")
+
+
+def _told(placement: Placement, reason: domain.Reason) -> tuple[str, str]:
+    """Return a code and a sentence: where its machine stopped it these are the machine's."""
+    if reason is domain.Reason.STOPPED and placement.reason_code:
+        # A replica is begun anew, and has no files to start again with.
+        return placement.reason_code, placement.reason.removesuffix(FILES_KEPT).rstrip()
+    return reason, domain.SENTENCES[reason]
 
 
 def _note_overs(replicas: Iterable[Replica], now: datetime) -> None:

@@ -25,6 +25,7 @@ def replica(number: int = 1, **changed: object) -> Replica:
         answered_at=after(-3600),
         silent_since=None,
         lost=False,
+        stopped=False,
         funded_until=after(domain.TERM_S),
         longest_until=after(30 * 86_400),
     )
@@ -68,6 +69,7 @@ def test_where_none_is_wanted_all_end() -> None:
     [
         ({"funded_until": NOW}, Reason.UNFUNDED),
         ({"lost": True}, Reason.SILENT),
+        ({"stopped": True}, Reason.STOPPED),
         ({"silent_since": after(-domain.SILENT_S_MAX)}, Reason.SILENT),
         (
             {"answered_at": None, "running_at": after(-domain.FIRST_ANSWER_S_MAX)},

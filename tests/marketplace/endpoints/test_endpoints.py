@@ -381,3 +381,17 @@ def test_an_ssh_door_that_a_machine_names_proves_no_replica(site: Site) -> None:
     site.market.see(at=scene.after(2))
     replica.placement.refresh_from_db()
     assert replica.placement.reachable_at is None
+
+
+def test_one_that_its_machine_stopped_is_ended_and_begun_anew(site: Site) -> None:
+    made = site.created()
+    former = newest()
+    site.ready(former, at=1)
+    site.tell(former, ObservedState.STOPPED, at=2, problem="start_failed")
+    tend(now=scene.after(3))
+    former.placement.refresh_from_db()
+    assert former.placement.want == Want.END
+    seen = site.see(made, at=3)
+    assert (seen["problem_code"], seen["problem"]) == ("start_failed", "It said start_failed.")
+    tend(now=scene.after(5))
+    assert newest().id != former.id
