@@ -45,8 +45,11 @@ def asked(headers: Sequence[Header], *, has_body: bool) -> list[Header]:
 
 
 def answered(headers: Iterable[Header]) -> list[Header]:
-    """Return what a caller hears."""
-    return [*_passing(list(headers), NOT_ANSWERED), (b"x-content-type-options", b"nosniff")]
+    """Return what a caller hears. Where a body is chunked its length is not what is told beside."""
+    told = list(headers)
+    chunked = _only(told, b"transfer-encoding") is not None
+    dropped = NOT_ANSWERED | {b"content-length"} if chunked else NOT_ANSWERED
+    return [*_passing(told, dropped), (b"x-content-type-options", b"nosniff")]
 
 
 def has_body(headers: Sequence[Header]) -> bool:

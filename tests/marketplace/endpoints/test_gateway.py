@@ -9,6 +9,7 @@ import pytest
 
 from marketplace.endpoints.gateway import application, caller
 from marketplace.endpoints.gateway import pool as pools
+from marketplace.endpoints.gateway.machines import Machines, Unreachable
 from tests.marketplace.endpoints.way import (
     KEY,
     Echo,
@@ -257,6 +258,27 @@ async def test_half_an_answer_is_never_taken_for_a_whole_one(way: Way, length: b
     await way.look()
     with pytest.raises(httpx.RemoteProtocolError):
         await way.ask()
+
+
+async def test_an_answer_with_two_lengths_has_one_afterwards(way: Way) -> None:
+    async def both(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head_of(reader)
+        framing = b"content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n"
+        writer.write(b"HTTP/1.1 200 OK\r\n" + framing + b"5\r\nwhole\r\n0\r\n\r\n")
+
+    await way.replica(both)
+    await way.look()
+    answer = await way.ask()
+    assert answer.content == b"whole"
+    assert "content-length" not in answer.headers
+
+
+async def test_a_machine_inside_the_sites_own_network_is_not_visited(way: Way) -> None:
+    target = await way.replica(saying(b"x"))
+    key = way.gateway_key.export_private_key().decode()
+    machines = Machines(key=key, public_only=True)
+    with pytest.raises(Unreachable, match="not a public address"):
+        await machines.open(target)
 
 
 async def test_a_replica_that_says_nothing_is_given_up(
