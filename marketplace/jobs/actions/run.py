@@ -29,8 +29,9 @@ from protocol.hardware import Resources
 from protocol.message import canonical_bytes
 from protocol.workload import JobFile, PlacementKind, Workload
 
-#: from now until its process starts at the latest; on top of the run limit, and free of charge
-START = timedelta(seconds=PREPARING_S_MAX + DEADLINES.offered_s)
+#: on top of the run limit, and free of charge: from now until its process starts at the latest, and
+#: from its end until what it left is here. A machine ends what is funded no longer, outputs or not
+BESIDE_RUN = timedelta(seconds=DEADLINES.offered_s + PREPARING_S_MAX + DEADLINES.outputs_s)
 
 
 class InputUnknown(Refused):
@@ -129,7 +130,7 @@ def _run_once(
         check_room(offer, workload.resources)
         # The run limit is what it costs at most; what comes before the start costs nothing.
         terms = terms_of(offer, workload.resources, asked.limits, now)
-        job_id, funded_until = uuid4(), terms.funded_until + START
+        job_id, funded_until = uuid4(), terms.funded_until + BESIDE_RUN
         meter = begin(
             renter_id=renter_id,
             offer=offer,

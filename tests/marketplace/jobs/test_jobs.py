@@ -8,6 +8,8 @@ import pytest
 
 from marketplace.accounts.actions.issue_api_key import issue
 from marketplace.accounts.models import User
+from marketplace.domain.placement import DEADLINES
+from marketplace.domain.report import PREPARING_S_MAX
 from marketplace.jobs.actions import run
 from marketplace.jobs.actions.expire import expire
 from marketplace.jobs.models import Blob, Job
@@ -134,6 +136,15 @@ def test_a_cancelled_job_costs_until_then(site: Site) -> None:
     shown = site.settle(job, at=7)
     assert (shown["state"], shown["reason_code"]) == ("failed", "renter_ended")
     assert shown["cost_microusd"] == 3 * SECOND_MICROUSD
+
+
+def test_a_job_that_came_late_and_ran_its_whole_limit_has_time_to_send_what_it_left(
+    site: Site,
+) -> None:
+    job = site.started()
+    latest_s = DEADLINES.offered_s + PREPARING_S_MAX + job.run_limit.total_seconds()
+    (desired,) = site.market.agent.sync(after(latest_s)).desired
+    assert desired.run_for_ms == DEADLINES.outputs_s * 1000
 
 
 def test_a_machine_that_never_sends_the_outputs_fails_the_job(site: Site) -> None:
