@@ -13,14 +13,19 @@ from marketplace.domain.problem import Refused
 from marketplace.gathering import Gathering
 from marketplace.held_syncs import HeldSyncs
 from marketplace.machines import queries as machine_queries
-from marketplace.machines.actions.authenticate import MachineUnknown, Signed, check_signature
+from marketplace.machines.actions.authenticate import (
+    Sender,
+    Signed,
+    authenticate_digest,
+    check_signature,
+)
 from marketplace.sync_limits import LargeBodies
 from marketplace.watch import in_thread
 from protocol import paths
 from protocol.agent import ProblemReply, SyncRequest
 
 BODY_BYTES_MAX = 4 << 20
-#: a sync of a machine that is not enrolled is read no further; most others are smaller anyway
+#: a sync that no enrolled machine signed is read no further; most others are smaller anyway
 BODY_BYTES_UNKNOWN_MAX = 64 << 10
 BODY_S_MAX = 20.0
 #: what comes within so long is written down together, and so many syncs at most: their machines
@@ -156,13 +161,12 @@ async def _body(receive: Receive, headers: Mapping[str, str]) -> bytes:
     try:
         async with asyncio.timeout(BODY_S_MAX):
             with ExitStack() as while_read:
-                key = headers.get(paths.HEADER_MACHINE.lower(), "")
-                return await _read(receive, key, while_read)
+                return await _read(receive, headers, while_read)
     except TimeoutError:
         raise BodyTooSlow from None
 
 
-async def _read(receive: Receive, machine_key: str, while_read: ExitStack) -> bytes:
+async def _read(receive: Receive, headers: Mapping[str, str], while_read: ExitStack) -> bytes:
     body = bytearray()
     bytes_max = BODY_BYTES_UNKNOWN_MAX
     more = True
@@ -173,13 +177,20 @@ async def _read(receive: Receive, machine_key: str, while_read: ExitStack) -> by
         body += message.get("body", b"")
         more = message.get("more_body", False)
         if len(body) > bytes_max and bytes_max < BODY_BYTES_MAX:
-            if not await in_thread(machine_queries.is_enrolled)(machine_key):
-                raise MachineUnknown
-            while_read.enter_context(large_bodies.reading(machine_key))
+            # Signed by then: who knows no more than a machine's public key takes none of its room.
+            sender = await in_thread(_sender)(headers)
+            while_read.enter_context(large_bodies.reading(str(sender.machine_id)))
             bytes_max = BODY_BYTES_MAX
         if len(body) > bytes_max:
             raise BodyTooLarge
     return bytes(body)
+
+
+def _sender(headers: Mapping[str, str]) -> Sender:
+    digest = headers.get(paths.HEADER_DIGEST.lower(), "")
+    return authenticate_digest(
+        headers=headers, method="POST", path=paths.AGENT_SYNC, digest=digest, now=_now()
+    )
 
 
 def _now() -> datetime:

@@ -1,4 +1,4 @@
-"""This will bound what one machine, or who knows only its public key, takes of a server process."""
+"""This will bound what one machine, or one sender of large bodies, takes of a server process."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -56,7 +56,7 @@ class SyncRate:
 
 
 class LargeBodies:
-    """Who is sending a large body just now: until it is whole, nobody knows who signed it."""
+    """Who is sending a large body just now: until it is whole, nobody knows whether it is good."""
 
     def __init__(self) -> None:
         self._reading: Counter[str] = Counter()

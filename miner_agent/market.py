@@ -15,6 +15,7 @@ from protocol.agent import EnrolReply, EnrolRequest, ProblemReply, SyncRequest
 from protocol.paths import (
     AGENT_ENROL,
     AGENT_SYNC,
+    HEADER_DIGEST,
     HEADER_MACHINE,
     HEADER_SENT_AT,
     HEADER_SIGNATURE,
@@ -144,6 +145,7 @@ def signed_headers(
         HEADER_MACHINE: sender,
         HEADER_SENT_AT: str(sent_at_ms),
         HEADER_SIGNATURE: sign(key, signed),
+        HEADER_DIGEST: digest,
     }
 
 

@@ -20,3 +20,6 @@ VALIDATOR_SCORES = f"{API}/validator/scores"
 HEADER_MACHINE = "X-Berth-Machine"
 HEADER_SENT_AT = "X-Berth-Sent-At-Ms"
 HEADER_SIGNATURE = "X-Berth-Signature"
+#: sha256 of the body in hex, which the signature holds: of a long sync it tells who sends it before
+#: it is read
+HEADER_DIGEST = "X-Berth-Digest"

@@ -1,12 +1,14 @@
 """This will hand a machine its jobs' inputs and take what they leave."""
 
 import hashlib
+from datetime import timedelta
 from uuid import UUID
 
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils import timezone
 from ninja import Path, Router, Status
 
+from marketplace.accounts.actions import count_attempt
 from marketplace.domain.problem import Refused
 from marketplace.jobs import queries, storage
 from marketplace.jobs.actions import keep_output
@@ -16,6 +18,8 @@ from protocol.signing import Digest
 
 router = Router(tags=["agent"], auth=None)
 NOTHING = hashlib.sha256(b"").hexdigest()
+#: for longer than a signed request is taken: a minute before its time and one after it
+ASKED_ONCE = count_attempt.Limit("a machine's request for a file", 1, timedelta(minutes=3))
 
 
 class BlobUnknown(Refused):
@@ -26,10 +30,19 @@ class BlobUnknown(Refused):
     sentence = "No job of this machine has such an input."
 
 
+class RequestReplayed(Refused):
+    """Its signature proves who made it, not who sent it."""
+
+    code = "replayed"
+    status = 401
+    sentence = "This request came before; sign it again with the present time."
+
+
 @router.get("/blobs/{digest}", response={200: None})
 def give(request: HttpRequest, digest: Path[Digest]) -> StreamingHttpResponse:
     """Return a file that a job of the machine that signed this has as an input."""
     sender = _sender(request, NOTHING)
+    _take_once(sender, request.path)
     path = storage.path_of(digest)
     if not queries.is_input_of(sender.machine_id, digest) or not path.exists():
         raise BlobUnknown
@@ -49,6 +62,18 @@ def take(request: HttpRequest, placement_id: UUID, digest: Path[Digest]) -> Stat
         now=timezone.now(),
     )
     return Status(204, None)
+
+
+def _take_once(sender: Sender, path: str) -> None:
+    """Accept a request that did not come before.
+
+    :raises RequestReplayed: when it did, whoever sent it.
+    """
+    subject = f"{sender.machine_id} {sender.signed.sent_at_ms} {path}"
+    try:
+        count_attempt.count(limit=ASKED_ONCE, subject=subject, now=timezone.now())
+    except count_attempt.TooManyAttempts:
+        raise RequestReplayed from None
 
 
 def _sender(request: HttpRequest, digest: str) -> Sender:

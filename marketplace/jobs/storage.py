@@ -1,5 +1,6 @@
 """This will keep files by their content in one folder. Only here are they opened."""
 
+import fcntl
 import hashlib
 import os
 import tempfile
@@ -17,6 +18,8 @@ from marketplace.watch import in_thread
 CHUNK_BYTES = 256 << 10
 #: below it; where a file lies until it is whole
 PART = "part"
+#: whoever puts a file in its place or removes one holds it for that moment
+LOCK = "lock"
 
 
 class Readable(Protocol):
@@ -47,8 +50,9 @@ class Arrived:
         """Let it stay; keeping the same again changes nothing."""
         target = path_of(self.digest)
         target.parent.mkdir(mode=0o700, exist_ok=True)
-        # Also where it is there already: its time says that somebody needs it just now.
-        self.part.replace(target)
+        with _changing():
+            # Also where it is there already: its time says that somebody needs it just now.
+            self.part.replace(target)
 
 
 @contextmanager
@@ -93,6 +97,23 @@ def kept(*, before_s: float) -> Iterator[Path]:
         with suppress(FileNotFoundError):
             if path.stat().st_mtime < before_s:
                 yield path
+
+
+def remove(path: Path, *, before_s: float) -> bool:
+    """Return whether the file was removed: not where somebody stored it since this Unix time."""
+    with _changing(), suppress(FileNotFoundError):
+        if path.stat().st_mtime < before_s:
+            path.unlink()
+            return True
+    return False
+
+
+@contextmanager
+def _changing() -> Iterator[None]:
+    """Hold what lies in the folder as it is: who looks at a file removes none that came since."""
+    with (_folder() / LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _folder() -> Path:

@@ -26,11 +26,6 @@ def revision(machine_id: UUID) -> int:
     return Machine.objects.values_list("desired_revision", flat=True).get(id=machine_id)
 
 
-def is_enrolled(machine_key: str) -> bool:
-    """Say whether a machine with this key, in hex, is enrolled here."""
-    return Machine.objects.filter(machine_key=machine_key).exists()
-
-
 def ids_by_key(machine_keys: Collection[str]) -> dict[str, UUID]:
     """Return the machine of each key, in hex, that is enrolled here."""
     rows = Machine.objects.filter(machine_key__in=machine_keys).order_by("id")

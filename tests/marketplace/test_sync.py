@@ -1,6 +1,7 @@
 """The agents' one call: what it reads, whom it believes, and what it takes only once."""
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Collection, MutableMapping
 from typing import Any
@@ -40,6 +41,7 @@ def headers(body: bytes, *, sent_at_ms: int = NOW_MS) -> dict[str, str]:
         paths.HEADER_MACHINE: sender,
         paths.HEADER_SENT_AT: str(sent_at_ms),
         paths.HEADER_SIGNATURE: sign(KEY, signed),
+        paths.HEADER_DIGEST: hashlib.sha256(body).hexdigest(),
     }
 
 
@@ -130,10 +132,17 @@ class Call:
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_stranger_is_read_no_further_than_a_small_sync() -> None:
-    call = Call([CHUNK] * 100, {paths.HEADER_MACHINE: public_key_of(KEY)})
+@pytest.mark.parametrize("signed", [True, False])
+async def test_a_stranger_is_read_no_further_than_a_small_sync(
+    signed: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sync, "_now", lambda: scene.NOW)
+    told = headers(CHUNK * 100) if signed else {paths.HEADER_MACHINE: public_key_of(KEY)}
+    call = Call([CHUNK] * 100, told)
     status, reply = await call.answered()
-    assert (status, reply["code"]) == (401, "machine_unknown")
+    code = "machine_unknown" if signed else "signature_invalid"
+    assert (status, reply["code"]) == (401, code)
     assert call.read == sync.BODY_BYTES_UNKNOWN_MAX // len(CHUNK) + 1
 
 
@@ -153,9 +162,15 @@ async def test_a_machine_may_send_as_much_as_a_sync_holds(monkeypatch: pytest.Mo
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_who_knows_only_a_machines_key_has_two_large_bodies_read() -> None:
+async def test_a_machine_has_two_large_bodies_read_and_nobody_has_one_in_its_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sync, "_now", lambda: scene.NOW)
     await in_thread(enrolled)()
-    told = {paths.HEADER_MACHINE: public_key_of(KEY)}
+    unsigned = Call([CHUNK] * 10, {paths.HEADER_MACHINE: public_key_of(KEY)})
+    status, reply = await unsigned.answered()
+    assert (status, reply["code"], unsigned.read) == (401, "signature_invalid", 5)
+    told = headers(CHUNK * 10)
     slow = [Call([CHUNK] * 10, told, silent=True) for _ in range(LARGE_A_SENDER_MAX)]
     reading = [asyncio.create_task(call.answered()) for call in slow]
     while any(call.read < 10 for call in slow):

@@ -12,7 +12,8 @@ UNCLAIMED = timedelta(hours=1)
 def forget_blobs(*, now: datetime) -> int:
     """Return how many files this pass removed."""
     Blob.objects.filter(expires_at__lte=now).delete()
-    old = list(storage.kept(before_s=(now - UNCLAIMED).timestamp()))
+    before_s = (now - UNCLAIMED).timestamp()
+    old = list(storage.kept(before_s=before_s))
     removed = 0
     for first in range(0, len(old), 500):
         some = old[first : first + 500]
@@ -22,7 +23,7 @@ def forget_blobs(*, now: datetime) -> int:
             )
         )
         for path in some:
-            if path.name not in claimed:
-                path.unlink(missing_ok=True)
+            # It may have come again since: then its row is written soon, or is by now.
+            if path.name not in claimed and storage.remove(path, before_s=before_s):
                 removed += 1
     return removed

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from django.db import IntegrityError, transaction
+from django.db.models import Value
+from django.db.models.functions import Greatest
 
 from marketplace.domain.placement import DEADLINES
 from marketplace.domain.problem import Refused
@@ -144,7 +146,10 @@ def _run_once(
         )
         digests = [file.digest for file in workload.inputs]
         uploads = Blob.objects.filter(renter_id=renter_id, placement=None, digest__in=digests)
-        uploads.filter(expires_at__lt=funded_until + KEPT).update(expires_at=funded_until + KEPT)
+        until = Greatest("expires_at", Value(funded_until + KEPT))
+        # They were here a moment ago; a pass that forgets what is over may have come in between.
+        if uploads.update(expires_at=until) < len(set(digests)):
+            raise InputUnknown("A file that it needs was forgotten just now; upload it again.")
         job = Job.objects.create(
             id=job_id,
             renter_id=renter_id,

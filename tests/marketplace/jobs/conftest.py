@@ -36,6 +36,8 @@ class Site:
     monkeypatch: pytest.MonkeyPatch
     renter_id: int
     key: str
+    #: of the machine's calls; each has a time of its own
+    signed_many: int = 0
 
     def at(self, second: float) -> "Site":
         """Let it be so many seconds after the scene begins."""
@@ -98,7 +100,8 @@ class Site:
     ) -> dict[str, str]:
         """Return the headers of a call that the machine signed for a body of this digest."""
         private = (by or self.market).agent.private
-        now_ms = int(_now().timestamp() * 1000)
+        self.signed_many += 1
+        now_ms = int(_now().timestamp() * 1000) + self.signed_many
         text = request_text(
             method=method,
             path=path,

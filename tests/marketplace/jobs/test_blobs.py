@@ -1,10 +1,17 @@
 """Files of jobs: who may read and write them, how much, and for how long."""
 
+import hashlib
+import os
+import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.db import connection
+from django.test import Client
 from pytest_django.fixtures import Settings
 
 from marketplace.accounts.actions.issue_api_key import issue
@@ -14,6 +21,7 @@ from marketplace.jobs.actions import upload
 from marketplace.jobs.actions.forget_blobs import UNCLAIMED, forget_blobs
 from marketplace.jobs.models import Blob, Job
 from marketplace.jobs.queries import LOGS_BYTES_MAX
+from protocol import paths
 from protocol.agent import ObservedState
 from protocol.workload import LOG_BYTES_MOST, JobFile
 from tests.marketplace import scene
@@ -87,6 +95,48 @@ def test_what_nobody_claims_is_removed(site: Site, settings: Settings) -> None:
     assert timedelta(hours=1) <= UNCLAIMED
     assert job.placement.workload["inputs"][0]["digest"] == digest
     assert other not in files(settings)
+
+
+def test_a_file_that_came_again_is_not_removed(site: Site, settings: Settings) -> None:
+    digest = site.upload(b"content")
+    (path,) = storage.kept(before_s=time.time() + 1)
+    os.utime(path, (0, 0))
+    before_s = time.time() - 60
+    # The pass has seen the old one by now.
+    assert list(storage.kept(before_s=before_s)) == [path]
+    site.upload(b"content")
+    assert storage.remove(path, before_s=before_s) is False
+    assert files(settings) == [digest]
+    os.utime(path, (0, 0))
+    assert storage.remove(path, before_s=before_s) is True
+    assert storage.remove(path, before_s=before_s) is False
+
+
+def test_a_job_whose_input_is_forgotten_at_that_moment_is_refused(site: Site) -> None:
+    digest = site.upload(b"input")
+
+    def forget(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
+        # Behind the look at the files, when the money is set aside.
+        if sql.startswith('INSERT INTO "ledger_hold"'):
+            with connection.cursor() as cursor:
+                cursor.execute("DELETE FROM jobs_blob")
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(forget):
+        refused = site.run(inputs=[{"path": "a", "digest": digest}])
+    assert (refused.status_code, refused.json()["code"]) == (409, "input_unknown")
+    assert not Job.objects.exists()
+
+
+def test_a_request_for_a_file_that_came_before_is_refused(site: Site) -> None:
+    digest = site.upload(b"input")
+    site.started(inputs=[{"path": "a", "digest": digest}])
+    path = paths.AGENT_BLOB.format(digest=digest)
+    signed = site.signed("GET", path, hashlib.sha256(b"").hexdigest())
+    replies = [Client().get(path, headers=signed) for _ in range(2)]
+    assert [reply.status_code for reply in replies] == [200, 401]
+    assert replies[1].json()["code"] == "replayed"
+    assert site.get(digest).status_code == 200
 
 
 def test_a_machine_reads_the_inputs_of_its_own_live_jobs_only(site: Site, charlie: User) -> None:
