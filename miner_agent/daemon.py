@@ -5,6 +5,7 @@ import contextlib
 import logging
 import signal
 from collections.abc import Coroutine, Sequence
+from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -22,6 +23,7 @@ from miner_agent.journal import Journal
 from miner_agent.machine import Machine
 from miner_agent.market import HttpMarket, MarketRefused, MarketUnreachable
 from miner_agent.metrics import Endpoint, Metrics
+from miner_agent.packaging import versions
 from miner_agent.replicas import Replicas
 from miner_agent.route import local_address
 from miner_agent.store import StoreUnwritable
@@ -191,13 +193,18 @@ async def _serve(machine: Machine, engine: Engine, stop: asyncio.Event, *, ephem
             telemetry=telemetry,
             metrics=metrics,
             chores=(idle.settle, lambda: reserve.keep(settings.home)),
-            heard=lambda: heard.note(settings.home),
+            heard=lambda: _heard(settings.home),
         )
         engine.pulled = lambda seconds, done: metrics.pulled(seconds, done=done)
         metrics.show(usage=lambda: telemetry.newest, states=agent.states)
         _open_endpoint(metrics, settings.metrics, leaving)
         logger.info("agent runs")
         await _work((supervisor.run(), machine.prepull(engine, agent).run()), agent, stop)
+
+
+def _heard(home: Path) -> None:
+    heard.note(home)
+    versions.passed()
 
 
 async def _journal(machine: Machine, stop: asyncio.Event) -> Journal | None:

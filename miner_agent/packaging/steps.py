@@ -154,7 +154,8 @@ def _current(places: Places) -> Step:
     do = f"""
 [ ! -L {link} ] || readlink {link} > {noted}
 ln -sfn versions/{places.version} {link}.part
-mv -T {link}.part {link}"""
+mv -T {link}.part {link}
+rm -f {places.program}/former {places.program}/starts"""
     undo = f"""
 rm -f {link}.part
 if [ -s {noted} ]; then ln -sfn "$(cat {noted})" {link}; else rm -f {link}; fi

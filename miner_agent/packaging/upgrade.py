@@ -2,6 +2,7 @@
 
 Each version is a virtual environment of its own in ``versions``; the link ``current`` says which
 one the service runs. Rentals do not notice: their containers are Docker's, and their SSH their own.
+Killed at any instruction it leaves the old version or one that works: see ``trial.py``.
 """
 
 import fcntl
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from miner_agent.command import CommandFailed, run
+from miner_agent.packaging.versions import FORMER, end_trial, name, named, try_out
 
 INSTALL_DEADLINE_S = 900
 CHECK_DEADLINE_S = 120
@@ -52,16 +54,10 @@ def root_of(prefix: str = sys.prefix) -> Path:
     """
     version = Path(prefix).resolve()
     root = version.parent.parent
-    if version.parent.name != "versions" or current(root) is None:
+    if version.parent.name != "versions" or named(root) is None:
         message = f"{prefix} is not a version of many; install the agent as docs/hosting.md says."
         raise UpgradeFailed(message)
     return root
-
-
-def current(root: Path) -> Path | None:
-    """Return the version that the service runs, None where there is none yet."""
-    link = root / "current"
-    return link.resolve() if link.is_symlink() else None
 
 
 def upgrade(root: Path, wheel: Path, service: Service, requirements: Path | None = None) -> Path:
@@ -72,20 +68,22 @@ def upgrade(root: Path, wheel: Path, service: Service, requirements: Path | None
     :raises UpgradeFailed: when it cannot be installed, checked, or does not report in time.
     """
     with _alone(root):
-        old = current(root)
+        # An upgrade that was killed has left the one before on trial, and this one decides for it.
+        old = named(root, FORMER) or named(root)
         version = install(root, wheel, requirements)
-        if version == old:
+        if version == old == named(root):
             raise UpgradeFailed("This version runs already; nothing was changed.")
         try:
             run([str(version / "bin" / "berth-agent"), "check"], deadline_s=CHECK_DEADLINE_S)
         except CommandFailed as error:
             raise UpgradeFailed(f"The new version does not fit here: {error}") from error
-        _switch(root, version)
+        try_out(root, version, old)
         try:
             service.restart()
             _wait(service, version)
         except (CommandFailed, TimeoutError) as error:
             _take_back(root, old, service, str(error))
+        end_trial(root)
         _prune(root, kept={version, old})
         return version
 
@@ -127,7 +125,7 @@ def install(root: Path, wheel: Path, requirements: Path | None = None) -> Path:
 def first(root: Path, wheel: Path, requirements: Path | None = None) -> Path:
     """Install the first version of this machine and let ``current`` name it."""
     version = install(root, wheel, requirements)
-    _switch(root, version)
+    name(root, version)
     return version
 
 
@@ -135,14 +133,6 @@ def _pip(version: Path, *what: str) -> None:
     python = str(version / "bin" / "python")
     command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *what]
     run(command, deadline_s=INSTALL_DEADLINE_S)
-
-
-def _switch(root: Path, version: Path) -> None:
-    # In one step: a service that starts at this very moment finds one of the two.
-    part = root / "current.part"
-    part.unlink(missing_ok=True)
-    part.symlink_to(Path("versions") / version.name)
-    part.replace(root / "current")
 
 
 def _wait(service: Service, version: Path) -> None:
@@ -159,16 +149,18 @@ def _take_back(root: Path, old: Path | None, service: Service, why: str) -> None
     :raises UpgradeFailed: always, with what became of it.
     """
     if old is None or not service.can_go_back():
+        end_trial(root)
         raise UpgradeFailed(
             f"The new version was started and stays, though {why}: the journal has its form now,"
             " which the old version cannot read. Look at: journalctl -u berth-agent."
         )
-    _switch(root, old)
+    name(root, old)
     try:
         service.restart()
     except CommandFailed as error:
         message = f"The old version is in place again, and does not start: {error}"
         raise UpgradeFailed(message) from error
+    end_trial(root)
     raise UpgradeFailed(f"The old version runs again: {why}. Look at: journalctl -u berth-agent.")
 
 

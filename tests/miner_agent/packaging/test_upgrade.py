@@ -20,12 +20,12 @@ from miner_agent.packaging import upgrade as steps
 from miner_agent.packaging.upgrade import (
     Service,
     UpgradeFailed,
-    current,
     first,
     install,
     root_of,
     upgrade,
 )
+from miner_agent.packaging.versions import named
 from protocol.agent import ObservedState
 from tests.miner_agent.host import REPOSITORY, Host, docker
 from tests.miner_agent.market import LoopbackMarket
@@ -133,7 +133,7 @@ def test_an_upgrade_is_noticed_by_no_rental_and_a_bad_one_is_taken_back(
     desired = host.desire()
     before = market.wait_for(desired.placement_id, ObservedState.RUNNING)
     name = f"name=berth-{desired.placement_id}"
-    container, oldest = docker("ps", "-q", "--no-trunc", "--filter", name), current(root)
+    container, oldest = docker("ps", "-q", "--no-trunc", "--filter", name), named(root)
     session = subprocess.Popen(
         [*host.client(before), "root@127.0.0.1", "read line; echo $line"],
         stdin=subprocess.PIPE,
@@ -151,7 +151,7 @@ def test_an_upgrade_is_noticed_by_no_rental_and_a_bad_one_is_taken_back(
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    new = current(root)
+    new = named(root)
     assert new != oldest
     assert Path(heard.by(host.home / "agent")) == new
     assert run([program, "--version"]).startswith("9.")
@@ -163,12 +163,12 @@ def test_an_upgrade_is_noticed_by_no_rental_and_a_bad_one_is_taken_back(
         upgrade(root, installed.wheels["new"], installed.service)
     with pytest.raises(UpgradeFailed, match="cannot be read"):
         upgrade(root, root / "nothing.whl", installed.service)
-    assert (installed.pid(), current(root)) == (pid, new)
+    assert (installed.pid(), named(root)) == (pid, new)
 
     hasty = Service(installed.restart, installed.service.heard_by, lambda: True, deadline_s=3)
     with pytest.raises(UpgradeFailed, match="The old version runs again"):
         upgrade(root, installed.wheels["broken"], hasty)
-    assert current(root) == new
+    assert named(root) == new
     syncs = market.syncs
     market.wait_until(lambda: market.syncs > syncs)
 
@@ -198,7 +198,7 @@ def test_an_old_version_that_cannot_read_the_journal_any_more_does_not_come_back
     service = Service(lambda: restarts.append("restart"), str, lambda: False, deadline_s=0)
     with pytest.raises(UpgradeFailed, match="stays"):
         upgrade(tmp_path, tmp_path / "wheel", service)
-    assert current(tmp_path) == tmp_path / "versions" / digest
+    assert named(tmp_path) == tmp_path / "versions" / digest
     assert restarts == ["restart"]
 
 
