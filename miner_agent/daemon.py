@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from miner_agent import VERSION, enrolment, firewall, heard, kernel_tables, reserve
-from miner_agent.access.door import Answers, NoAnswer, open_door
+from miner_agent.access.door import Answers, Hall, NoAnswer, open_door
 from miner_agent.access.gateway import Gateways
 from miner_agent.access.proof import Proofs
 from miner_agent.agent import Agent
@@ -174,18 +174,26 @@ async def _serve(machine: Machine, engine: Engine, stop: asyncio.Event, *, ephem
         leaving.push_async_callback(market.close)
         if ephemeral:
             leaving.push_async_callback(_clear, machine, engine, agent, market)
+        hall, loop = Hall(), asyncio.get_running_loop()
         door = await open_door(
             host=settings.bind_address,
             port=settings.control_port,
             host_key=machine.key_path,
             answers=_answers(machine, engine, agent, idle),
             gateways=_gateways(machine.replicas(engine, journal)),
+            hall=hall,
         )
         leaving.callback(door.close)
         # Nobody would make way for a placement while no agent runs.
         leaving.callback(idle.remove)
         telemetry, metrics = machine.telemetry(agent), Metrics()
         leaving.callback(telemetry.close)
+
+        def is_heard() -> None:
+            _heard(settings.home)
+            # Who was dismissed with this reply keeps no stream that was open.
+            loop.call_soon_threadsafe(hall.show_out)
+
         supervisor = Supervisor(
             agent=agent,
             market=market,
@@ -193,7 +201,7 @@ async def _serve(machine: Machine, engine: Engine, stop: asyncio.Event, *, ephem
             telemetry=telemetry,
             metrics=metrics,
             chores=(idle.settle, lambda: reserve.keep(settings.home)),
-            heard=lambda: _heard(settings.home),
+            heard=is_heard,
         )
         engine.pulled = lambda seconds, done: metrics.pulled(seconds, done=done)
         metrics.show(usage=lambda: telemetry.newest, states=agent.states)

@@ -69,6 +69,12 @@ class Hall:
         self.inside[door] = key
         return True
 
+    def show_out(self) -> None:
+        """End the connections of everybody whose key may come in no more."""
+        for door in list(self.inside):
+            if not door.is_known():
+                door.drop()
+
     def leave(self, door: "Door") -> None:
         """Forget a connection."""
         self.waiting.pop(door, None)
@@ -132,7 +138,7 @@ class Door(asyncssh.SSHServer):
         """Let in a validator or a gateway whose ed25519 key the marketplace has named."""
         offered = _ed25519(key.export_public_key("openssh").decode())
         self._user, self._key = username, offered or ""
-        return self._is_known()
+        return self.is_known()
 
     def connection_requested(
         self, dest_host: str, dest_port: int, orig_host: str, orig_port: int
@@ -140,7 +146,7 @@ class Door(asyncssh.SSHServer):
         """Open a stream to a replica, for a gateway alone."""
         if self._user != GATEWAY_USER:
             return False
-        if not self._is_known():
+        if not self.is_known():
             # Dismissed since it logged in.
             asyncio.get_running_loop().call_soon(self.drop)
             return False
@@ -153,16 +159,26 @@ class Door(asyncssh.SSHServer):
             stream.close()
         return cast(asyncssh.SSHTCPSession[bytes], stream)
 
-    def _is_known(self) -> bool:
+    def is_known(self) -> bool:
+        """Say whether who has logged in may still do so."""
         keys = self._keys.get(self._user)
         return keys is not None and bool(self._key) and self._key in map(_ed25519, keys())
 
 
 async def open_door(
-    *, host: str, port: int, host_key: Path, answers: Answers, gateways: Gateways
+    *,
+    host: str,
+    port: int,
+    host_key: Path,
+    answers: Answers,
+    gateways: Gateways,
+    hall: Hall | None = None,
 ) -> asyncssh.SSHAcceptor:
-    """Listen for validators and gateways; the door's host key is the machine's own key."""
-    hall = Hall()
+    """Listen for validators and gateways; the door's host key is the machine's own key.
+
+    ``hall`` is where they will be; None: nobody asks.
+    """
+    hall = Hall() if hall is None else hall
     sessions = asyncio.Semaphore(SESSIONS_MOST)
 
     async def serve(process: asyncssh.SSHServerProcess[bytes]) -> None:

@@ -10,7 +10,7 @@ import asyncssh
 import pytest
 
 from miner_agent.access import door as door_module
-from miner_agent.access.door import Answers, NoAnswer, open_door
+from miner_agent.access.door import Answers, Hall, NoAnswer, open_door
 from miner_agent.access.gateway import Gateways
 from miner_agent.domain import crowd
 from miner_agent.keys import make_private_key
@@ -34,6 +34,7 @@ class House:
     running: dict[tuple[str, int], tuple[str, int]] = field(default_factory=dict)
     gateways: Gateways | None = None
     slow: asyncio.Event | None = None
+    hall: Hall = field(default_factory=Hall)
 
     def connect(self, *, user: str = GATEWAY_USER, key: asyncssh.SSHKey | None = None):
         return asyncssh.connect(
@@ -92,6 +93,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         host_key=tmp_path / "key",
         answers=answers,
         gateways=house.gateways,
+        hall=house.hall,
     )
     house.port = door.get_port()
     yield house
@@ -211,6 +213,24 @@ async def test_a_gateway_that_is_dismissed_is_shown_out(house: House) -> None:
             await connection.wait_closed()
     with pytest.raises(asyncssh.PermissionDenied):
         await house.connect()
+
+
+async def test_a_gateway_that_is_dismissed_keeps_no_stream_and_others_keep_theirs(
+    house: House,
+) -> None:
+    async with house.connect(user=SSH_USER, key=house.validator) as validator:
+        async with house.connect() as connection, stream(connection) as (reader, _):
+            assert await reader.readline() == b"hello\n"
+            house.hall.show_out()
+            async with stream(connection) as (other, _):
+                assert await other.readline() == b"hello\n"
+            house.keys[GATEWAY_USER] = house.keys[GATEWAY_USER][:1]
+            house.hall.show_out()
+            async with asyncio.timeout(10):
+                await connection.wait_closed()
+        assert (await validator.run("ping")).stdout == "pong\n"
+    assert house.gateways is not None
+    assert not house.gateways.streams
 
 
 async def test_a_gateway_has_so_many_connections_and_streams(
