@@ -197,10 +197,13 @@ class Containers:
                     raise
                 time.sleep(0.05)
 
-    def mounted(self) -> frozenset[str]:
-        """Return every path of this machine that one of its containers has inside."""
+    def mounted(self, *, running: bool = False) -> frozenset[str]:
+        """Return every path of this machine that one of its containers has inside.
+
+        ``running``: that one which runs now has.
+        """
         with answers():
-            listed = self._engine.api.containers(all=True, filters=self._mine())
+            listed = self._engine.api.containers(all=not running, filters=self._mine())
         return frozenset(
             mount["Source"] for one in listed for mount in one["Mounts"] if "Source" in mount
         )

@@ -136,7 +136,7 @@ class DockerRuntime:
     def make(self, placement: Placement, generation: Generation) -> None:
         """Write the door, make network and container and, where it adopts none, the disk."""
         self._check_runtime(generation.workload)
-        with refusals(), self._starts:
+        with refusals(), self._starts, self._gpus.starting(generation.gpu_uuids):
             made = self._engine.made(container_name(placement.placement_id, generation.number))
             has_run = generation == placement.current
             if made is None:
@@ -159,7 +159,7 @@ class DockerRuntime:
         """Mount the disk and start, once the firewall's rules are in force."""
         placement_id = placement.placement_id
         name = container_name(placement_id, generation.number)
-        with refusals(), self._starts:
+        with refusals(), self._starts, self._gpus.starting(generation.gpu_uuids):
             found = self._engine.find(name)
             if not _is_started(found, generation.workload):
                 # What shares a card may have ended with the machine.
@@ -246,7 +246,8 @@ class DockerRuntime:
         self._images.let_go(placement_id)
 
     def trim(self, slots_used: frozenset[int]) -> None:
-        """Remove networks beyond the pool, kits and images that no placement uses."""
+        """Remove networks beyond the pool, kits, images and shared memory that nobody uses."""
+        self._gpus.rest(lambda: self._engine.mounted(running=True))
         kit.prune(self._kits, used=self._engine.mounted() | {str(self._kit)})
         self._images.trim()
         self._engine.disconnect(slots_kept=POOL_NETWORKS, slots_used=slots_used)

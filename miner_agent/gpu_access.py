@@ -1,8 +1,11 @@
 """This will find out how a container gets its GPUs here: from Docker itself, or NVIDIA's hook."""
 
+import logging
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
+from miner_agent.command import CommandFailed
 from miner_agent.domain.gpus import GpuAccess, GpuGrant, card_of, devices, is_part, names_device
 from miner_agent.engine import Engine
 from miner_agent.mps import Mps, MpsFailed
@@ -10,6 +13,8 @@ from protocol.hardware import Gpu
 
 SPECIFICATION_BYTES_MOST = 4 << 20
 ENDINGS = (".yaml", ".json")
+
+logger = logging.getLogger(__name__)
 
 
 class GpuUnavailable(Exception):
@@ -43,6 +48,18 @@ class GpuDoor:
             return granted
         told = {"environment": share.environment, "writable": share.mounts}
         return granted.model_copy(update=told)
+
+    def starting(self, gpu_uuids: Sequence[str]) -> AbstractContextManager[None]:
+        """Keep what these units need while a container with them is made or started."""
+        return self._mps.starting(gpu_uuids)
+
+    def rest(self, mounted: Callable[[], frozenset[str]]) -> None:
+        """End what no running container needs; ``mounted`` asks what they have inside."""
+        try:
+            self._mps.rest(mounted)
+        except CommandFailed as error:
+            # The next one's end tries it again.
+            logger.warning("sharing service not ended", extra={"error": str(error)})
 
     def _access(self, cards: set[str]) -> GpuAccess:
         folders = self._engine.facts().cdi_folders

@@ -8,7 +8,10 @@ Source: CUDA MPS documentation, Tools and Interface Reference, read 2026-11-21.
 
 import os
 import shutil
-from collections.abc import Sequence
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +45,10 @@ class Mps:
     def __init__(self, directory: Path, *, slots: int) -> None:
         self._directory = directory
         self._slots = slots
+        self._lock = threading.Lock()
+        #: cards of which a part is being given away just now, or was since the last look
+        self._starting: Counter[str] = Counter()
+        self._started: set[str] = set()
 
     def share(self, gpu_uuids: Sequence[str], *, vram_bytes: int) -> Share | None:
         """Return how these units are reached, starting the service; None: no part is among them.
@@ -62,14 +69,48 @@ class Mps:
             mounts={str(folder / "pipes"): PIPES_INSIDE, str(folder / "shm"): SHARED_MEMORY_INSIDE},
         )
 
+    @contextmanager
+    def starting(self, gpu_uuids: Sequence[str]) -> Iterator[None]:
+        """Keep the services of these units while a container with them is made or started."""
+        cards = {card_of(unit) for unit in gpu_uuids if is_part(unit)}
+        with self._lock:
+            self._starting.update(cards)
+            self._started |= cards
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._starting.subtract(cards)
+
+    def rest(self, mounted: Callable[[], frozenset[str]]) -> None:
+        """End the services that nobody uses, and with each whatever its clients left in memory.
+
+        ``mounted`` asks for all that running containers have inside of this machine's files.
+        """
+        if not self._folders():
+            return
+        with self._lock:
+            self._started = {card for card, count in self._starting.items() if count}
+        used = mounted()
+        with self._lock:
+            for folder in self._folders():
+                if folder.name not in self._started and str(folder / "shm") not in used:
+                    self._end(folder)
+
     def remove(self) -> None:
         """End every service; one that does not run is fine."""
-        for folder in self._directory.iterdir() if self._directory.is_dir() else ():
-            if self._answers(folder):
-                self._tell(folder, "quit")
-            if os.path.ismount(folder / "shm"):
-                run(["umount", "--lazy", str(folder / "shm")])
-            shutil.rmtree(folder, ignore_errors=True)
+        for folder in self._folders():
+            self._end(folder)
+
+    def _folders(self) -> list[Path]:
+        return list(self._directory.iterdir()) if self._directory.is_dir() else []
+
+    def _end(self, folder: Path) -> None:
+        if self._answers(folder):
+            self._tell(folder, "quit")
+        if os.path.ismount(folder / "shm"):
+            run(["umount", "--lazy", str(folder / "shm")])
+        shutil.rmtree(folder, ignore_errors=True)
 
     def _ensure(self, card: str, folder: Path, *, vram_bytes: int) -> None:
         try:

@@ -88,6 +88,9 @@ async def test_a_gateway_reaches_a_running_replica_and_nothing_else_does(
         await asyncio.to_thread(market.wait_for, desired.placement_id, ObservedState.GONE)
         with pytest.raises(asyncssh.ChannelOpenError):
             await connection.open_connection(replica, 8080)
+        market.open_to()
+        async with asyncio.timeout(30):
+            await connection.wait_closed()
     market.end(rental.placement_id)
     await asyncio.to_thread(market.wait_for, rental.placement_id, ObservedState.GONE)
     for one in (desired, rental):

@@ -91,6 +91,33 @@ def test_services_and_their_memory_are_removed(services: Mps, tmp_path: Path) ->
     assert str(shared) not in Path("/proc/self/mountinfo").read_text()
 
 
+def test_what_clients_left_in_memory_goes_with_the_last_of_them(
+    services: Mps, tmp_path: Path
+) -> None:
+    gpus = door(services)
+    shared = tmp_path / "mps" / "GPU-7" / "shm"
+    with gpus.starting(("GPU-7/0",)):
+        gpus.open(("GPU-7/0",))
+        (shared / "left").touch()
+        # It does not run yet, and is about to.
+        gpus.rest(frozenset)
+    assert (shared / "left").exists()
+    gpus.rest(lambda: frozenset({str(shared), "/other"}))
+    assert (shared / "left").exists()
+
+    def starts_meanwhile() -> frozenset[str]:
+        with gpus.starting(("GPU-7/1",)):
+            return frozenset()
+
+    gpus.rest(starts_meanwhile)
+    assert (shared / "left").exists()
+    gpus.rest(frozenset)
+    assert not shared.exists()
+    assert str(shared) not in Path("/proc/self/mountinfo").read_text()
+    gpus.open(("GPU-7/1",))
+    assert sorted(path.name for path in shared.iterdir()) == ["service-of-GPU-7"]
+
+
 def test_parts_are_not_mixed_with_other_cards(services: Mps) -> None:
     with pytest.raises(GpuUnavailable):
         door(services).open(("GPU-7/0", "GPU-8"))
