@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import UUID
 
 from miner_agent.command import CommandFailed
+from miner_agent.domain.resources import disk_bytes
 from miner_agent.domain.root_inside import Ids
 from miner_agent.job_files import JobFiles
 from miner_agent.market import MarketRefused
@@ -94,9 +95,13 @@ class Belongings:
         logs: Sequence[bytes],
         goes_on: Callable[[], None],
     ) -> Collected:
-        """Store what a job left."""
+        """Store what a job left.
+
+        More than its disk holds it has not written: holes claim any size, and cost us the reading.
+        """
+        bytes_most = min(workload.outputs_bytes_max, disk_bytes(workload))
         return self._job_files.collect(
-            placement_id, bytes_most=workload.outputs_bytes_max, logs=logs, goes_on=goes_on
+            placement_id, bytes_most=bytes_most, logs=logs, goes_on=goes_on
         )
 
     def tidy(self, placement_id: UUID, *, kept: Collection[Workload]) -> None:

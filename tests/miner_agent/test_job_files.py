@@ -10,11 +10,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from miner_agent import loops
+from miner_agent.belongings import Belongings
 from miner_agent.clock import MachineClock
 from miner_agent.job_files import JobFiles
 from miner_agent.market import MarketRefused, MarketUnreachable
 from miner_agent.transfers import BlobBroken, HttpTransfers
-from protocol.workload import JobFile
+from miner_agent.volumes import Volumes
+from protocol.hardware import Resources
+from protocol.workload import JobFile, PlacementKind, Workload
 from tests.miner_agent.market import LoopbackMarket
 
 JOB = uuid4()
@@ -167,6 +170,23 @@ def test_a_job_that_left_too_much_still_tells_what_it_said(market: Faulty, files
     assert collected.problem is not None
     assert collected.problem.code == "outputs_too_large"
     assert [one.path for one in collected.outputs] == [".stdout", ".stderr"]
+
+
+def test_holes_are_read_no_further_than_the_jobs_disk_is_large(
+    market: Faulty, files: JobFiles, tmp_path: Path
+) -> None:
+    leave(files, result=b"42")
+    os.truncate(files.output_folder(JOB) / "result", 20 << 20)
+    resources = Resources.of(cpus=1, ram_bytes=1 << 30, disk_bytes=10 << 20)
+    workload = Workload(
+        kind=PlacementKind.JOB, image="one", resources=resources, outputs_bytes_max=1 << 40
+    )
+    volumes = Volumes(path=":memory:", directory=tmp_path / "volumes")
+    belongings = Belongings(volumes=volumes, job_files=files)
+    collected = belongings.collect(JOB, workload, logs=LOGS, goes_on=lambda: None)
+    volumes.close()
+    assert collected.problem is not None
+    assert collected.problem.code == "outputs_too_large"
 
 
 def test_a_file_called_like_what_was_said_does_not_stand_in_for_it(
