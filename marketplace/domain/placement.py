@@ -182,8 +182,14 @@ RENTER_PROBLEMS = frozenset(
 LEASE_ENDED = "lease_ended"
 
 
-def blame_of(problem_code: str) -> Blame:
-    """Return who is at fault for a problem that a machine reported."""
+#: what lies between machine and marketplace, whose silence and whose loss is no machine's fault
+NOBODYS_PROBLEMS = frozenset({"input_missing", "outputs_refused"})
+
+
+def blame_of(problem_code: str) -> Blame | None:
+    """Return who is at fault for a problem that a machine reported; None: nobody can tell."""
+    if problem_code in NOBODYS_PROBLEMS:
+        return None
     return Blame.RENTER if problem_code in RENTER_PROBLEMS else Blame.MACHINE
 
 

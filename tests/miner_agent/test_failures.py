@@ -12,6 +12,7 @@ from miner_agent.domain.claims import CORE
 from miner_agent.engine import EngineRefused, EngineUnavailable
 from miner_agent.market import MarketUnreachable
 from miner_agent.runtime import CannotRun
+from miner_agent.transfers import BlobBroken
 from protocol.agent import ObservedState
 from protocol.workload import PlacementKind
 from tests.miner_agent.world import World
@@ -249,6 +250,15 @@ def test_a_container_that_somebody_removed_does_not_come_back_empty(world: World
     assert row.problem is not None
     assert row.problem.code == "container_lost"
     assert world.runtime.starts[placement_id] == 1
+
+
+def test_a_job_whose_input_comes_broken_again_and_again_says_so(world: World) -> None:
+    placement_id = world.want(kind=PlacementKind.JOB, command=("run",))
+    world.runtime.broken = {"fetch": BlobBroken("What came is not the file.")}
+    world.settle()
+    seen = world.seen(placement_id)
+    assert seen.problem is not None
+    assert (seen.state, seen.problem.code) == (ObservedState.GONE, "input_missing")
 
 
 @pytest.mark.parametrize("error", [OSError("input/output error"), EngineRefused("no log")])

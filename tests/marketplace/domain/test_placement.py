@@ -121,9 +121,10 @@ def test_every_failure_by_lateness_names_its_fault() -> None:
         ("image_pull_failed", Blame.RENTER),
         ("docker_unavailable", Blame.MACHINE),
         ("something_new", Blame.MACHINE),
+        ("input_missing", None),
     ],
 )
-def test_a_problem_is_the_machines_unless_the_renters_choice_caused_it(
-    code: str, blame: Blame
+def test_a_problem_is_the_machines_unless_the_renters_choice_or_nobody_caused_it(
+    code: str, blame: Blame | None
 ) -> None:
     assert blame_of(code) is blame
