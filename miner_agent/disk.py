@@ -11,14 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
+from miner_agent import loops
 from miner_agent.command import CommandFailed, run
 from miner_agent.domain.owned import disk_owner
 
 STORAGE = "overlay2"
-MOUNTS = Path("/proc/self/mountinfo")
+#: of a mounted disk: devices in it are files like others
+OPTIONS = "nodev"
 #: files in a container's directory in which Docker notes which layers it lies on
 LAYER_NOTES = ("link", "lower")
-MKFS_OPTIONS = "lazy_itable_init=1,lazy_journal_init=1,nodiscard,root_owner=0:0"
 #: program -> the package that has it
 TOOLS = {
     "mkfs.ext4": "e2fsprogs",
@@ -79,13 +80,13 @@ class Disks:
         :raises DiskFailed: when a tool fails.
         """
         target, image = Path(upper).parent, self._image(placement_id, number)
-        if str(target) in _mounted():
+        if loops.is_mounted(target):
             return
         try:
             self._look_away(image)
-            _unmount_everywhere(image)
+            loops.let_go(image)
             self._adopt(image, target)
-            run(["mount", "-o", "loop,nodev", str(image), str(target)])
+            loops.mount(image, target, options=OPTIONS)
         except CommandFailed as error:
             raise DiskFailed(str(error)) from error
 
@@ -122,9 +123,10 @@ class Disks:
         target = str(Path(upper).parent)
         try:
             # What Docker itself left mounted below goes first.
-            for path in sorted(_mounted(), key=len, reverse=True):
-                if path == target or path.startswith(f"{target}/"):
-                    run(["umount", path])
+            points = {point for point, _ in loops.mount_points()}
+            for point in sorted(points, key=len, reverse=True):
+                if point == target or point.startswith(f"{target}/"):
+                    loops.unmount(Path(point))
         except CommandFailed as error:
             raise DiskFailed(str(error)) from error
 
@@ -164,14 +166,13 @@ class Disks:
     def _make(self, image: Path, target: Path, size: int) -> None:
         # Everything happens under another name, so that a file called .img is always whole.
         part, copy = image.with_suffix(".part"), image.with_suffix(".copy")
-        run(["fallocate", "-l", str(size), str(part)])
-        run(["mkfs.ext4", "-q", "-F", "-m", "0", "-E", MKFS_OPTIONS, str(part)])
+        loops.make_file_system(part, size_bytes=size)
         copy.mkdir(exist_ok=True)
-        run(["mount", "-o", "loop,nodev", str(part), str(copy)])
+        loops.mount(part, copy, options=OPTIONS)
         run(["cp", "-a", f"{target}/.", f"{copy}/"], deadline_s=300)
-        run(["umount", str(copy)])
+        loops.unmount(copy)
         copy.rmdir()
-        part.rename(image)
+        loops.name_whole(part, image)
 
     def _adopt(self, image: Path, target: Path) -> None:
         """Make the disk fit this container: Docker's own notes about its layers are in it too.
@@ -181,7 +182,7 @@ class Disks:
         notes = {name: (target / name).read_bytes() for name in LAYER_NOTES}
         copy = image.with_suffix(".copy")
         copy.mkdir(exist_ok=True)
-        run(["mount", "-o", "loop,nodev", str(image), str(copy)])
+        loops.mount(image, copy, options=OPTIONS)
         try:
             for name, content in notes.items():
                 (copy / name).write_bytes(content)
@@ -191,7 +192,7 @@ class Disks:
         except OSError as error:
             raise DiskFailed(f"The disk could not be prepared: {error}") from error
         finally:
-            run(["umount", str(copy)])
+            loops.unmount(copy)
         copy.rmdir()
 
     def _look_away(self, image: Path) -> None:
@@ -202,38 +203,8 @@ class Disks:
 
     def _drop(self, path: Path) -> None:
         if path.is_dir():
-            if str(path) in _mounted():
-                run(["umount", str(path)])
+            loops.unmount(path)
             path.rmdir()
             return
-        _unmount_everywhere(path)
+        loops.let_go(path)
         path.unlink(missing_ok=True)
-
-
-def _unmount_everywhere(image: Path) -> None:
-    for device in _loop_devices(image):
-        for target in _mounted_from(device):
-            run(["umount", target])
-        # Unmounting frees the device by itself; a mere leftover of a crash needs this.
-        if device in _loop_devices(image):
-            run(["losetup", "-d", device])
-
-
-def _loop_devices(image: Path) -> list[str]:
-    lines = run(["losetup", "-j", str(image)]).splitlines()
-    return [line.partition(":")[0] for line in lines]
-
-
-def _mount_lines() -> Iterator[tuple[str, str]]:
-    """Yield (mount point, source) of every mount."""
-    for line in MOUNTS.read_text().splitlines():
-        fields, _, rest = line.partition(" - ")
-        yield fields.split()[4].replace("\\040", " "), rest.split()[1]
-
-
-def _mounted() -> frozenset[str]:
-    return frozenset(target for target, _ in _mount_lines())
-
-
-def _mounted_from(device: str) -> list[str]:
-    return [target for target, source in _mount_lines() if source == device]

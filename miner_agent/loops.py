@@ -1,5 +1,6 @@
 """This will mount files as file systems, and let go of them whatever a crash has left."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,13 @@ def make_file_system(file: Path, *, size_bytes: int) -> None:
     """
     run(["fallocate", "-l", str(size_bytes), str(file)], deadline_s=600)
     run(["mkfs.ext4", "-q", "-F", "-m", "0", "-E", MKFS_OPTIONS, str(file)], deadline_s=600)
+
+
+def name_whole(part: Path, file: Path) -> None:
+    """Give a file its name once all of it is on the disk, also after a loss of power."""
+    _flush(part)
+    part.rename(file)
+    _flush(file.parent)
 
 
 def mount(file: Path, target: Path, *, options: str) -> None:
@@ -71,6 +79,14 @@ def mount_points() -> Iterator[tuple[str, str]]:
     for line in MOUNTS.read_text().splitlines():
         fields, _, rest = line.partition(" - ")
         yield fields.split()[4].replace("\\040", " "), rest.split()[1]
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _devices(file: Path) -> list[str]:

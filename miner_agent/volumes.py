@@ -4,7 +4,7 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from uuid import UUID
 
@@ -159,10 +159,7 @@ class Volumes:
                 message = f"The volume could not be made: {error}"[:1000]
                 problem = Problem(code="no_capacity", message=message)
                 return self._change(volume, state=VolumeState.REFUSED, problem=problem)
-            # It is called .img when all of it is on the disk, also after a loss of power.
-            _flush(part)
-            part.rename(file)
-            _flush(self._directory)
+            loops.name_whole(part, file)
         logger.info("volume ready", extra={"volume": str(volume.volume_id)})
         return self._change(volume, state=VolumeState.READY, whole=True, problem=None)
 
@@ -223,17 +220,3 @@ class Volumes:
             (str(volume.volume_id), volume.model_dump_json()),
         )
         return volume
-
-
-def _flush(path: Path) -> None:
-    with _opened(path) as descriptor:
-        os.fsync(descriptor)
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)

@@ -266,3 +266,17 @@ def test_root_inside_owns_what_is_in_it(machine: Machine) -> None:
     machine.desire(wanted())
     told = machine.volumes.attach(ALICE, ONE, root_inside=Ids(231072, 231073)).stat()
     assert (told.st_uid, told.st_gid) == (231072, 231073)
+
+
+def test_a_file_has_its_name_only_when_all_of_it_is_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part, file = tmp_path / "one.part", tmp_path / "one.img"
+    part.write_bytes(b"all of it")
+    flushed: list[tuple[str, bool]] = []
+    monkeypatch.setattr(
+        os, "fsync", lambda fd: flushed.append((os.readlink(f"/proc/self/fd/{fd}"), file.exists()))
+    )
+    loops.name_whole(part, file)
+    assert flushed == [(str(part), False), (str(tmp_path), True)]
+    assert file.read_bytes() == b"all of it"

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
-from miner_agent import disk, firewall, machine, settings
+from miner_agent import disk, firewall, loops, machine, settings
 from miner_agent.agent import Agent
 from miner_agent.command import CommandFailed
 from miner_agent.domain.reply import Heard
@@ -126,9 +126,9 @@ def warm_up(root: Path) -> None:
 def stand_in(root: Path, gpus: int) -> None:
     """Put the stand-ins in the place of this machine's own tools."""
     path = root / "docker.sock"
-    disk.run = lambda command, **how: run_tool(path, command)
+    disk.run = loops.run = lambda command, **how: run_tool(path, command)
     disk.missing = lambda *storage: ()
-    disk.MOUNTS = root / "mountinfo"
+    loops.MOUNTS = root / "mountinfo"
     firewall.missing = lambda: ("leave the firewall alone",)
     machine.facts.usable_cores = lambda: tuple(range(16))
     machine.read_gpus = lambda *told, **named: tuple(
