@@ -200,7 +200,7 @@ async def _serve(machine: Machine, engine: Engine, stop: asyncio.Event, *, ephem
             hardware=lambda: machine.hardware(engine),
             telemetry=telemetry,
             metrics=metrics,
-            chores=(idle.settle, lambda: reserve.keep(settings.home)),
+            chores=(idle.settle, lambda: reserve.keep(settings.home), firewall.keep),
             heard=is_heard,
         )
         engine.pulled = lambda seconds, done: metrics.pulled(seconds, done=done)

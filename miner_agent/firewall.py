@@ -4,6 +4,7 @@ One wildcard rule set for all bridges named ``berth-*``, installed once: no rent
 its rule. Needs Docker's DOCKER-USER chain. Rentals have no IPv6, and what would come by it is lost.
 """
 
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -30,6 +31,8 @@ KNOWN = ["-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED"]
 IPV6 = Path("/proc/sys/net/ipv6")
 #: of all rules of a machine that has many
 SAVED_MOST = 4 << 20
+
+logger = logging.getLogger(__name__)
 
 
 class FirewallFailed(Exception):
@@ -109,6 +112,17 @@ def ensure() -> None:
     """
     if not is_installed():
         install()
+
+
+def keep() -> None:
+    """Put the rule set back where another program has flushed it while rentals run."""
+    if missing():
+        return
+    try:
+        ensure()
+    except FirewallFailed as error:
+        # Docker's own chain is missing while Docker is, and then nothing starts either.
+        logger.warning("firewall rules not kept", extra={"error": str(error)})
 
 
 def install() -> None:

@@ -29,7 +29,10 @@ OPTIONS = (f"--userns-remap={subordinate_ids.USER}:{subordinate_ids.GROUP}", "--
 MACHINE, ROUTER = "198.51.100.1", "198.51.100.254"
 INTERNET, NAME_SERVER = "203.0.113.10", "203.0.113.53"
 #: what no rental may reach, although the machine does
-LOCAL = ("10.99.0.2", "172.30.9.9", "192.168.77.2", "100.64.9.9", "169.254.169.254")
+LOCAL = (
+    *("10.99.0.2", "172.30.9.9", "192.168.77.2", "100.64.9.9", "169.254.169.254"),
+    *("168.63.129.16", "192.0.0.192"),
+)
 PORTS = (22, 25, 80, 443, 465, 587)
 #: of both tenants, inside
 PUBLISHED = 9090

@@ -114,6 +114,15 @@ def test_the_world_reaches_published_ports_and_nothing_else(tenants: Lab, progra
     tenants.on_machine(*knock(THERE, LISTENING))
 
 
+def test_rules_that_are_lost_while_tenants_run_come_back(tenants: Lab) -> None:
+    rules = "iptables -S DOCKER-USER"
+    assert "BERTH-FORWARD" in tenants.on_machine("sh", "-c", rules)
+    # As a firewall's own program does when it reads its settings anew.
+    tenants.on_machine("iptables", "-F")
+    back = f"timeout 30 sh -c 'until {rules} | grep -q BERTH-FORWARD; do :; done'"
+    tenants.on_machine("sh", "-c", back)
+
+
 @pytest.fixture(scope="module")
 def other(tenants: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     folder = tmp_path_factory.mktemp("other")
