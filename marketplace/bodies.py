@@ -7,10 +7,12 @@ known from the headers.
 
 import asyncio
 import re
+import tempfile
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +20,7 @@ from django.utils import timezone
 
 from marketplace.accounts import queries as accounts
 from marketplace.domain.problem import Refused
+from marketplace.jobs import storage
 from marketplace.jobs.actions import keep_output, upload
 from marketplace.machines.actions.authenticate import authenticate_digest
 from marketplace.sync_limits import LargeBodies
@@ -90,7 +93,7 @@ class _Body:
         self._while_served = while_served
         form = not scope["path"].startswith(f"{paths.API.rsplit('/', 1)[0]}/")
         self._bytes_max = FORM_BYTES_MAX if form else API_BYTES_MAX
-        self._asked = self._whole = False
+        self._asked = self._is_large = self._whole = False
         self._bytes = 0
         self._begun = asyncio.get_running_loop().time()
 
@@ -110,6 +113,9 @@ class _Body:
                 message = await self._receive()
         except TimeoutError:
             raise BodyTooSlow from None
+        if self._is_large:
+            # Django writes it there, before it is stored.
+            storage.check_room(Path(tempfile.gettempdir()))
         self._bytes += len(message.get("body", b""))
         self._whole = not message.get("more_body", False)
         await self._check(self._bytes)
@@ -121,7 +127,7 @@ class _Body:
             allowed = await in_thread(_allowed)(self._scope, timezone.now())
             if allowed is not None and allowed.bytes_max > self._bytes_max:
                 self._while_served.enter_context(large_bodies.reading(allowed.sender))
-                self._bytes_max = allowed.bytes_max
+                self._bytes_max, self._is_large = allowed.bytes_max, True
         if length > self._bytes_max:
             raise BodyTooLarge(f"The request is larger than {self._bytes_max} bytes; send less.")
 

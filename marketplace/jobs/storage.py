@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +19,8 @@ from marketplace.watch import in_thread
 CHUNK_BYTES = 256 << 10
 #: below it; where a file lies until it is whole
 PART = "part"
+#: what stays free of each disk that files are written on
+FREE_BYTES_MIN = 1 << 30
 #: whoever puts a file in its place or removes one holds it for that moment
 LOCK = "lock"
 
@@ -28,6 +31,15 @@ class Readable(Protocol):
     def read(self, size: int, /) -> bytes:
         """Return the next bytes; none: it is over."""
         ...
+
+
+class StorageFull(Refused):
+    """The disk is nearly full; what else is on it, such as a database, needs the rest."""
+
+    code = "storage_full"
+    status = 503
+    sentence = "This site has no room for files just now; try again later."
+    retry_after_s = 60
 
 
 class BlobTooLarge(Refused):
@@ -60,6 +72,7 @@ def arriving(source: Readable, *, bytes_max: int) -> Iterator[Arrived]:
     """Yield all of ``source`` as a file that is gone afterwards, unless it was kept.
 
     :raises BlobTooLarge: when it is longer than ``bytes_max``.
+    :raises StorageFull: when the disk has no room left.
     """
     folder = _folder() / PART
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -67,6 +80,7 @@ def arriving(source: Readable, *, bytes_max: int) -> Iterator[Arrived]:
         try:
             digest, size = hashlib.sha256(), 0
             while chunk := source.read(CHUNK_BYTES):
+                check_room(folder)
                 size += len(chunk)
                 if size > bytes_max:
                     raise BlobTooLarge(f"The file is larger than {bytes_max} bytes.")
@@ -77,6 +91,15 @@ def arriving(source: Readable, *, bytes_max: int) -> Iterator[Arrived]:
             yield Arrived(digest.hexdigest(), size, Path(part.name))
         finally:
             Path(part.name).unlink(missing_ok=True)
+
+
+def check_room(folder: Path) -> None:
+    """Accept that more is written on the disk that holds the folder.
+
+    :raises StorageFull: when it has no room left.
+    """
+    if shutil.disk_usage(folder).free < FREE_BYTES_MIN:
+        raise StorageFull
 
 
 def path_of(digest: str) -> Path:

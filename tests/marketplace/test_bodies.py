@@ -11,6 +11,7 @@ from pytest_django.fixtures import Settings
 
 from marketplace import bodies
 from marketplace.asgi import application
+from marketplace.jobs import storage
 from marketplace.jobs.models import Blob
 from marketplace.sync_limits import LARGE_A_SENDER_MAX
 from marketplace.watch import in_thread
@@ -103,6 +104,19 @@ async def test_who_may_sends_a_large_file_and_no_larger(site: Site, settings: Se
     assert more.read == LARGE
     elsewhere = Call("POST", "/api/v1/jobs", [CHUNK] * LARGE, told)
     assert await elsewhere.answered() == (413, "too_large")
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_the_last_of_a_disk_is_for_no_file(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "FREE_BYTES_MIN", 1 << 60)
+    told = {"Authorization": f"Bearer {site.key}"}
+    large = Call("POST", bodies.UPLOAD, [CHUNK] * LARGE, told)
+    assert await large.answered() == (503, "storage_full")
+    assert large.read < LARGE
+    assert await Call("POST", bodies.UPLOAD, [b"small"], told).answered() == (503, "storage_full")
+    assert await Blob.objects.acount() == 0
 
 
 @pytest.mark.django_db(transaction=True)
