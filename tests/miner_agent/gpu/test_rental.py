@@ -31,6 +31,7 @@ def gpu_host(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         host = Host(folder, market, image=IMAGE, network=network)
         host.environment |= {
             "DOCKER_HOST": address,
+            "BERTH_AGENT_ALLOW_UNISOLATED": "1",
             "LD_LIBRARY_PATH": str(library),
             "FAKE_NVML": str(folder / "cards"),
         }
