@@ -1,5 +1,6 @@
 """This will give a placement what it has beside its disk: volumes, and a job's files."""
 
+import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from miner_agent.market import MarketRefused
 from miner_agent.runtime import CannotRun, Collected
 from miner_agent.volumes import VolumeInUse, Volumes, VolumeUnknown
 from protocol.workload import INPUT_FOLDER, OUTPUT_FOLDER, PlacementKind, Workload
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,4 +142,6 @@ def refusals() -> Iterator[None]:
     except VolumeInUse as error:
         raise CannotRun("volume_in_use", str(error)) from error
     except CommandFailed as error:
-        raise CannotRun("start_failed", f"Its files could not be mounted: {error}") from error
+        logger.warning("Files not mounted", extra={"error": str(error)})
+        message = "This machine could not mount its volumes or inputs; its host has to look."
+        raise CannotRun("start_failed", message) from error

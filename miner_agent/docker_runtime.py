@@ -24,6 +24,7 @@ from miner_agent.domain.container_spec import (
     network_spec,
     session_environment,
 )
+from miner_agent.domain.engine_words import OTHERWISE, meaning
 from miner_agent.domain.generation import Generation
 from miner_agent.domain.gpus import GpuGrant
 from miner_agent.domain.image import Image
@@ -42,8 +43,9 @@ from protocol.workload import LOG_BYTES_MOST, PlacementKind, Workload
 STARTS_MOST = 8
 #: networks kept for the next rental: making one takes longer than anything else Docker does
 POOL_NETWORKS = 4
-#: what Docker said is the host's business
+#: what Docker and the system said is the host's business
 NO_GPU = "This machine could not hand out its GPUs: rent another one; its host has to look."
+NO_DISK = "This machine could not make its disk: rent another one; its host has to look."
 
 logger = logging.getLogger(__name__)
 
@@ -359,16 +361,18 @@ def refusals() -> Iterator[None]:
     except ImagePullFailed as error:
         raise CannotRun("image_pull_failed", str(error)) from error
     except DiskFailed as error:
-        raise CannotRun("no_capacity", f"The disk could not be made: {error}") from error
+        logger.warning("Disk not made", extra={"error": str(error)})
+        raise CannotRun("no_capacity", NO_DISK) from error
     except GpuUnavailable as error:
         logger.warning("GPU not handed out", extra={"error": str(error)})
         raise CannotRun("gpu_unavailable", NO_GPU) from error
     except EngineRefused as error:
-        raise CannotRun("start_failed", f"Docker could not start it: {error}") from error
+        logger.warning("Docker refused", extra={"error": str(error)})
+        raise CannotRun(*meaning(str(error))) from error
     except PermissionError as error:
         # Only root can give files to the user that Docker maps root inside to.
-        message = "This machine's agent has to run as root, for Docker maps users here."
-        raise CannotRun("start_failed", message) from error
+        logger.warning("The agent has to run as root here", extra={"error": str(error)})
+        raise CannotRun(*OTHERWISE) from error
 
 
 def _is_started(found: Container | None, workload: Workload) -> bool:

@@ -156,7 +156,8 @@ class Volumes:
                 loops.make_file_system(part, size_bytes=volume.size_bytes)
             except CommandFailed as error:
                 self._drop(part)
-                message = f"The volume could not be made: {error}"[:1000]
+                logger.warning("Volume not made", extra={"error": str(error)})
+                message = "This machine could not make the volume; its host has to look."
                 problem = Problem(code="no_capacity", message=message)
                 return self._change(volume, state=VolumeState.REFUSED, problem=problem)
             loops.name_whole(part, file)

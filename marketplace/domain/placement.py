@@ -176,7 +176,10 @@ def deadline(
 
 #: problems that the renter's own choice caused
 RENTER_PROBLEMS = frozenset(
-    {"image_unknown", "image_pull_failed", "outputs_too_many", "outputs_too_large"}
+    {
+        *("image_unknown", "image_pull_failed", "image_platform", "command_unknown"),
+        *("path_is_link", "outputs_too_many", "outputs_too_large"),
+    }
 )
 #: an ended lease is a plain end when the funded time is over by then, give or take the grace
 LEASE_ENDED = "lease_ended"
