@@ -45,14 +45,16 @@ def start(request: MemberRequest, rental_id: UUID) -> HttpResponse:
 @members_only
 def restart(request: MemberRequest, rental_id: UUID) -> HttpResponse:
     """Start its container anew; its files stay."""
-    return _do(request, rental_id, partial(restarting.restart, renter_id=request.user.pk))
+    act = partial(restarting.restart, renter_id=request.user.pk, now=timezone.now())
+    return _do(request, rental_id, act)
 
 
 @require_POST
 @members_only
 def reset(request: MemberRequest, rental_id: UUID) -> HttpResponse:
     """Throw its files away, but for its volumes, and begin with its image again."""
-    return _do(request, rental_id, partial(resetting.reset, renter_id=request.user.pk))
+    act = partial(resetting.reset, renter_id=request.user.pk, now=timezone.now())
+    return _do(request, rental_id, act)
 
 
 @require_POST
@@ -80,6 +82,7 @@ def change(request: MemberRequest, rental_id: UUID) -> HttpResponse:
                 renter_id=request.user.pk,
                 parts=form.parts(),
                 registry_login=form.registry_login(),
+                now=timezone.now(),
             )
         except queries.RentalUnknown as refused:
             raise Http404(refused.detail) from None

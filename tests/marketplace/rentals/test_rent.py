@@ -72,7 +72,7 @@ TINY = Resources.of(cpus=0, ram_bytes=scene.GIB, disk_bytes=2 * scene.GIB)
         ({"price_hour_microusd_max": CPU_HOUR_MICROUSD - 1}, "price_raised"),
         ({"lease_s": None, "cap_microusd": 1_000, "price_hour_microusd_max": 0}, "price_raised"),
         ({"offer_id": uuid4()}, "not_found"),
-        ({"ssh_key_ids": [uuid4()]}, "ssh_key_missing"),
+        ({"ssh_key_ids": [uuid4()]}, "not_found"),
     ],
 )
 def test_a_refusal_names_its_code_and_changes_nothing(
