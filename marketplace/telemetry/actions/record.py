@@ -82,7 +82,7 @@ def _card_uuids(machine_ids: Collection[UUID]) -> dict[UUID, frozenset[str]]:
         return {}
     rows = Machine.objects.filter(id__in=machine_ids).order_by("id")
     return {
-        machine_id: frozenset(gpu.get("card") or gpu["uuid"] for gpu in gpus)
+        machine_id: frozenset(gpu.get("card") or gpu["uuid"] for gpu in gpus or ())
         for machine_id, gpus in rows.values_list("id", "hardware__gpus")
     }
 
