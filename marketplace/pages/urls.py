@@ -3,6 +3,7 @@
 from django.urls import path
 
 from marketplace.pages.views.api_keys import api_keys, revoke_key
+from marketplace.pages.views.endpoints import delete_endpoint, endpoints, scale_endpoint
 from marketplace.pages.views.favicon import favicon
 from marketplace.pages.views.home import home
 from marketplace.pages.views.host import host, issue_enrolment_token, set_terms
@@ -38,6 +39,9 @@ urlpatterns = [
     path("rentals/<uuid:rental_id>/keys", set_keys, name="rental-keys"),
     path("rentals/<uuid:rental_id>/extend", extend, name="rental-extend"),
     path("rentals/<uuid:rental_id>/forget", forget, name="rental-forget"),
+    path("endpoints/", endpoints, name="endpoints"),
+    path("endpoints/<uuid:endpoint_id>/scale", scale_endpoint, name="endpoint-scale"),
+    path("endpoints/<uuid:endpoint_id>/delete", delete_endpoint, name="endpoint-delete"),
     path("volumes/", volumes, name="volumes"),
     path("volumes/<uuid:volume_id>/delete", delete_volume, name="volume-delete"),
     path("keys/", keys, name="keys"),
