@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import bittensor_core
@@ -22,6 +22,7 @@ class Place:
 
     folder: Path
     port: int
+    gateway_port: int = field(default_factory=free.port)
 
     @property
     def url(self) -> str:
@@ -64,6 +65,7 @@ class Place:
             "BERTH_DATA_DIR": str(self.folder),
             "BERTH_PUBLIC_URL": self.url,
             "BERTH_MARKETPLACE_URL": self.url,
+            "BERTH_GATEWAY_URL": f"http://127.0.0.1:{self.gateway_port}",
             "BERTH_AGENT_HOME": str(self.agent_home),
             "BERTH_AGENT_ADDRESS": "127.0.0.1",
             "BERTH_AGENT_NETWORK": str(free.network()),
@@ -96,6 +98,11 @@ def web(place: Place) -> list[str]:
     listen = ("--host", "127.0.0.1", "--port", str(place.port))
     quiet = ("--no-access-log", "--timeout-graceful-shutdown", "3")
     return python("uvicorn", "marketplace.asgi:application", *listen, *quiet)
+
+
+def gateway(place: Place) -> list[str]:
+    """Return the command line of the gateway to endpoints."""
+    return manage("run_gateway", "--port", str(place.gateway_port))
 
 
 def keypair(seed: str) -> bittensor_core.Keypair:

@@ -56,6 +56,7 @@ class Story:
         rental = shown.stop_and_start(rental)
         shown.change_and_reset(rental)
         shown.run_a_job(rental)
+        shown.keep_an_endpoint()
         self._end(rental)
         shown.delete_volume()
         self._show_money(rental)
@@ -88,9 +89,10 @@ class Story:
             tell(f"{image.NAME} {'imported' if image.make() else 'is there already'}")
         with step("Make the database"):
             self.processes.run(*programs.manage("migrate", "--verbosity", "0"), within_s=120)
-        with step("Start the web site and the scheduler"):
+        with step("Start the web site, the scheduler and the gateway"):
             self.processes.start("web", programs.web(self.place))
             self.processes.start("scheduler", programs.manage("run_scheduler"))
+            self.processes.start("gateway", programs.gateway(self.place))
             self._until(lambda: answers(self.place.url), 60, "the sign-up page")
 
     def _enrol_machine(self) -> None:
@@ -240,7 +242,9 @@ class Story:
 
     def _berth(self, *words: str, content: str | None = None) -> Any:
         """Run the renter's terminal and return its JSON."""
-        command = programs.python("berth", *words, "--json")
+        # What comes after -- is not for berth.
+        end = words.index("--") if "--" in words else len(words)
+        command = programs.python("berth", *words[:end], "--json", *words[end:])
         written = self.processes.run(*command, content=content)
         return json.loads(written) if written.strip() else None
 

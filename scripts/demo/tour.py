@@ -1,6 +1,6 @@
 """This will show what a machine does beside plain rentals: pages, files that stay, jobs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
@@ -12,7 +12,7 @@ from scripts.demo.site import Person
 from scripts.step import step
 
 PORT_INSIDE = 8080
-VOLUME = "demo"
+VOLUME = ENDPOINT = "demo"
 #: what ``berth up`` is told beside the sizes
 ASKED = ("--port", str(PORT_INSIDE), "--volume", f"{VOLUME}:/data:64MiB")
 PAGE = "served from a volume"
@@ -22,6 +22,8 @@ COMMAND = ("sh", "-c", "tr a-z A-Z </input/words.txt >/output/loud.txt; echo don
 EXIT_CODE = 7
 GREETING = "GREETING=ahoy"
 FILES = "cd /; ls data/index.html root/copy.bin 2>/dev/null; true"
+ANSWER = "answered by a replica"
+SERVER = f"mkdir /www; echo {ANSWER} >/www/index.html; exec httpd -f -p {PORT_INSIDE} -h /www"
 STEP_S_MAX = 90
 
 
@@ -80,7 +82,7 @@ class Tour:
                 raise NotAsPromised(f"inside is {said!r}")
             tell(said.replace("\n", ", "))
         with step("Read what it uses, as its machine measured it") as tell:
-            usage = self._until(lambda: self._berth("usage", name)["points"], STEP_S_MAX, "usage")
+            usage = self._until(lambda: self._points(name), STEP_S_MAX, "a reading")
             tell(f"memory {usage[-1]['memory_bytes'] >> 10} KiB, {len(usage)} readings")
         with step("Reset it: its files are gone, its volume is not") as tell:
             self._berth("reset", name)
@@ -109,10 +111,27 @@ class Tour:
             cost = ended["cost_microusd"] / 1e6
             tell(f"exit code {EXIT_CODE}, {loud.decode().strip()}: ${cost:.6f}")
 
+    def keep_an_endpoint(self) -> None:
+        """Keep a program answering behind one address and one key, and ask it."""
+        with step("Keep an endpoint beside it, and ask it through the gateway") as tell:
+            asked = ("--image", image.NAME, "--port", str(PORT_INSIDE), "--price-max", "1")
+            command = ("--wait", "--", "sh", "-c", SERVER)
+            made = self._berth("endpoints", "create", ENDPOINT, *asked, *command)
+            bearer = {"authorization": f"Bearer {made['key']}"}
+            url = f"{made['url']}/index.html"
+            tell(f"{url} says: {self._until(lambda: _read(url, bearer), STEP_S_MAX, 'an answer')}")
+            if httpx.get(url, timeout=5).is_success:
+                raise NotAsPromised("it answers without its key")
+            self._berth("endpoints", "rm", ENDPOINT)
+
     def delete_volume(self) -> None:
         """Delete the volume, which has outlived its rental."""
         with step("Delete the volume, which outlived the rental"):
             self._until(self._deleted, STEP_S_MAX, "the volume's end")
+
+    def _points(self, name: str) -> list[dict[str, Any]] | None:
+        points: list[dict[str, Any]] = self._berth("usage", name)["points"]
+        return points or None
 
     def _fresh(self, rental: dict[str, Any]) -> str | None:
         said = self._try(rental, FILES)
@@ -147,9 +166,9 @@ def _resources() -> dict[str, Any]:
     return {"cpu": {"count": 1}, "gpu": {"count": 0}, **sizes}
 
 
-def _read(url: str) -> str | None:
+def _read(url: str, headers: Mapping[str, str] | None = None) -> str | None:
     try:
-        answer = httpx.get(url, timeout=5)
+        answer = httpx.get(url, headers=headers, timeout=5)
     except httpx.TransportError:
         return None
     return answer.text.strip() if answer.is_success else None
