@@ -39,10 +39,21 @@ class NoOffer(Refused):
     )
 
 
+class NoGateway(Refused):
+    """Nothing leads callers to replicas, nor sees whether they answer."""
+
+    code = "no_gateway"
+    status = 409
+    sentence = (
+        "No gateway runs on this site now, so no replica could be reached; it is tried again."
+    )
+
+
 def begin_replica(*, endpoint_id: UUID, now: datetime) -> Replica | None:
     """Return the new replica; None: by now none is missing.
 
     :raises InsufficientFunds: when the wallet can't cover its first hour.
+    :raises NoGateway: when nobody could reach it: its host would work unpaid.
     :raises NoOffer: when no machine takes it.
     """
     with transaction.atomic():
@@ -50,6 +61,8 @@ def begin_replica(*, endpoint_id: UUID, now: datetime) -> Replica | None:
         endpoint = Endpoint.objects.select_for_update().get(id=endpoint_id)
         if not _is_missing(endpoint, now):
             return None
+        if not queries.telling_gateway(now):
+            raise NoGateway
         workload = Workload.model_validate(endpoint.workload)
         for offer_id in _choices(endpoint, workload, now)[:TRIES_MAX]:
             try:
