@@ -194,7 +194,11 @@ class Steps:
             return
         # The plan may be older than a start that has just succeeded: look again.
         container = self._runtime.find(placement_id, current.number)
-        if placement.state is ObservedState.RUNNING and is_same_run(placement, container):
+        same_run = is_same_run(placement, container)
+        if same_run and placement.state is ObservedState.RUNNING:
+            return
+        if placement.kind is PlacementKind.JOB and placement.run is not None and not same_run:
+            # It has exited since: it is finished next, and never started again.
             return
         placement = self._counting.end_lost_run(placement, container)
         if dies_too_often(placement, wall_ms=self._clock.wall_ms()):
@@ -246,6 +250,9 @@ class Steps:
     def _finish(self, placement: Placement) -> None:
         """Note how a job ended and take what it leaves; it never starts again."""
         container = self._find_current(placement)
+        if is_same_run(placement, container):
+            # The look that asked for this is older than its start.
+            return
         ended = self._counting.end_run(placement, container)
         changes: dict[str, object] = {"state": ObservedState.COLLECTING, "progress": ""}
         run = ended.run

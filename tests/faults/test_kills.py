@@ -24,6 +24,9 @@ def test_a_thousand_kills_break_no_promise() -> None:
     assert outcome.ended > KILLS / 20
     assert outcome.intervals > outcome.ended
     assert outcome.refused > 0
+    assert outcome.jobs > KILLS / 200
+    assert outcome.volumes_used > KILLS / 500
+    assert outcome.volumes_removed > 0
 
 
 @pytest.mark.parametrize("fault", ["no_label_scan", "frees_first", "unlocked"])

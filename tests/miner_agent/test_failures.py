@@ -9,6 +9,7 @@ import pytest
 from miner_agent.containers import PortTaken
 from miner_agent.disk import DiskFailed
 from miner_agent.domain.claims import CORE
+from miner_agent.domain.reconcile import Action, Step
 from miner_agent.engine import EngineRefused, EngineUnavailable
 from miner_agent.market import MarketUnreachable
 from miner_agent.runtime import CannotRun
@@ -250,6 +251,21 @@ def test_a_container_that_somebody_removed_does_not_come_back_empty(world: World
     assert row.problem is not None
     assert row.problem.code == "container_lost"
     assert world.runtime.starts[placement_id] == 1
+
+
+def test_a_plan_that_is_older_than_a_jobs_start_or_its_exit_changes_nothing(world: World) -> None:
+    placement_id = world.want(kind=PlacementKind.JOB, command=("run",))
+    world.settle()
+    world.agent.perform(Action(placement_id, Step.FINISH))
+    assert world.state(placement_id) is ObservedState.RUNNING
+    world.runtime.die(placement_id, exit_code=3)
+    world.journal.change(placement_id, state=ObservedState.PREPARING)
+    world.agent.perform(Action(placement_id, Step.BRING_UP))
+    assert world.journal.get(placement_id).run.number == 0
+    world.settle()
+    seen = world.seen(placement_id)
+    assert (seen.state, seen.exit_code, seen.problem) == (ObservedState.GONE, 3, None)
+    assert world.runtime.starts == {placement_id: 1}
 
 
 def test_a_job_whose_input_comes_broken_again_and_again_says_so(world: World) -> None:

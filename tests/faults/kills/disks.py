@@ -31,6 +31,8 @@ class Disks:
         #: every promise that was broken, as a sentence
         self.broken: list[str] = []
         self.on_loss: Callable[[UUID, list[str]], None] = lambda placement_id, kept: None
+        #: the same of a volume
+        self.on_volume_loss: Callable[[UUID], None] = lambda volume_id: None
         for folder in ("overlay2", "under"):
             (root / folder).mkdir()
         self.tell_mounts()
@@ -50,8 +52,13 @@ class Disks:
             case ["mkfs.ext4", *_, file]:
                 shutil.rmtree(_content(file), ignore_errors=True)
                 _content(file).mkdir(parents=True)
-            case ["mount", "-o", _, file, point]:
-                self._mount(file, point)
+            case ["mount", "-o", options, file, point]:
+                # What is read through no link stays a folder.
+                bound = options.startswith("bind,")
+                self._mount(file, point, None if bound else _content(file))
+            case ["env", "-C", folder, "mount", "-t", "overlay", _, "-o", options, point]:
+                layers = options.partition("lowerdir=")[2].split(":")
+                self._mount("overlay", point, Path(folder) / layers[0])
             case ["umount", point]:
                 self._unmount(point)
             case ["cp", "-a", source, target]:
@@ -72,25 +79,32 @@ class Disks:
                 if not any(file.suffix in (".img", ".part") for file in files):
                     self._lose(UUID(content.name.split(".")[0]), content / "diff" / KEEPSAKE)
                     shutil.rmtree(content)
+            for content in (self.root / "agent" / "volume-contents").glob("*"):
+                files = (self.root / "agent" / "volumes").glob(f"{content.name}.*")
+                if not any(file.suffix in (".img", ".part") for file in files):
+                    self.on_volume_loss(UUID(content.name))
+                    shutil.rmtree(content)
 
     def _lose(self, placement_id: UUID, keepsake: Path) -> None:
         if keepsake.exists():
             self.on_loss(placement_id, keepsake.read_text().splitlines())
 
-    def _mount(self, file: str, point: str) -> None:
+    def _mount(self, file: str, point: str, content: Path | None) -> None:
         if point in self.mounts:
             self.broken.append(f"{point} is mounted twice")
             return
-        Path(point).rename(self._under(point))
-        Path(point).symlink_to(_content(file))
+        if content is not None:
+            Path(point).rename(self._under(point))
+            Path(point).symlink_to(content)
         self.mounts[point] = file
         self.tell_mounts()
 
     def _unmount(self, point: str) -> None:
         if self.mounts.pop(point, None) is None:
             raise Refused(500, f"umount: {point}: not mounted.")
-        Path(point).unlink()
-        self._under(point).rename(point)
+        if Path(point).is_symlink():
+            Path(point).unlink()
+            self._under(point).rename(point)
         self.tell_mounts()
 
     def _mounted(self, file: str) -> list[str]:
@@ -116,4 +130,5 @@ class Disks:
 def _content(file: str) -> Path:
     # A file called .part becomes one called .img: what is in it must not move.
     path = Path(file)
-    return path.parent.parent / "contents" / path.name.rsplit(".", 1)[0]
+    folder = "volume-contents" if path.parent.name == "volumes" else "contents"
+    return path.parent.parent / folder / path.name.rsplit(".", 1)[0]

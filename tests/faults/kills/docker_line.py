@@ -57,7 +57,8 @@ def _handler(engine: Engine) -> type[BaseHTTPRequestHandler]:
             except Exception as error:
                 engine.broken.append(f"the stand-in failed at {self.command} {path}: {error!r}")
                 status, answer = 500, {"message": repr(error)}
-            content = b"" if status in (204, 304) else json.dumps(answer).encode()
+            said = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+            content = b"" if status in (204, 304) else said
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))

@@ -20,6 +20,10 @@ from tests.faults.kills.disks import KEEPSAKE, Disks, Refused
 NEVER = "0001-01-01T00:00:00Z"
 #: what the host lets renters use
 IMAGES = ("berth-test-one", "berth-test-two")
+#: a frame of what a container said
+SAID = b"\x01\0\0\0\0\0\0\x04done"
+#: what every job has below /input
+INPUT = "asked"
 #: how long Docker takes to start or stop something, and to remove it
 TAKES_S, REMOVAL_TAKES_S = (0, 0, 0.001, 0.005, 0.02, 0.1), (0, 0.01, 0.05, 0.3)
 
@@ -69,7 +73,15 @@ class Box:
             f"GPU {one}" for asked in host.get("DeviceRequests") or () for one in asked["DeviceIDs"]
         ]
         network = host.get("NetworkMode", "none")
-        return {*cores, *ports, *gpus, *([] if network == "none" else [f"network {network}"])}
+        volumes = [f"volume {folder.parent.name}" for folder in self.binds("volumes")]
+        networks = [] if network == "none" else [f"network {network}"]
+        return {*cores, *ports, *gpus, *volumes, *networks}
+
+    def binds(self, kind: str) -> list[Path]:
+        """Return the folders of this kind in the agent's home that it sees."""
+        binds = self.config["HostConfig"].get("Binds") or ()
+        paths = [Path(bind.split(":")[0]) for bind in binds]
+        return [path for path in paths if path.parents[1].name == kind]
 
 
 class Engine(Disks):
@@ -87,6 +99,8 @@ class Engine(Disks):
         self.on_start: Callable[[UUID, list[str]], None] = lambda placement_id, kept: None
         self.on_started: Callable[[UUID, list[str]], None] = lambda placement_id, kept: None
         self.on_stop: Callable[[UUID], None] = lambda placement_id: None
+        #: a volume, with its renter's lines on it: found and left
+        self.on_volume: Callable[[UUID, list[str], list[str]], None] = lambda *told: None
         self.lives: dict[UUID, list[Life]] = {}
         self._made = 0
 
@@ -105,6 +119,8 @@ class Engine(Disks):
                     return [self._listed(box) for box in self._matching(query)]
                 case ["POST", "containers", "create"]:
                     return self._create(query["name"], json.loads(body))
+                case ["GET", "containers", _, "logs"]:
+                    return SAID
                 case ["GET", "containers", name, "json"]:
                     return self._inspected(self._box(name))
                 case ["POST", "containers", name, "start"]:
@@ -151,16 +167,7 @@ class Engine(Disks):
         with self.lock:
             for box in self.boxes.values():
                 if box.running and box.placement_id == placement_id:
-                    self._end(box, exit_code=137)
-
-    def reboot(self) -> None:
-        """Take the power away: nothing runs, nothing is mounted."""
-        with self.lock:
-            for box in self.boxes.values():
-                if box.running:
-                    self._end(box, exit_code=255)
-            for point in list(self.mounts):
-                self._unmount(point)
+                    self._end(box, exit_code=3)
 
     def _matching(self, query: dict[str, str]) -> list[Box]:
         wanted = _labels(query)
@@ -210,12 +217,26 @@ class Engine(Disks):
         kept.append(f"start {self.starts}")
         keepsake.write_text("".join(f"{line}\n" for line in kept))
         self.on_started(box.placement_id, kept)
+        self._use_belongings(box)
         (box.layer / "work" / "left").mkdir(exist_ok=True)
         box.running, box.exit_code, box.finished_at = True, 0, NEVER
         box.started_at = _moment(self.now_ms())
         life = Life(self.now_ms())
         box.lives.append(life)
         self.lives.setdefault(box.placement_id, []).append(life)
+
+    def _use_belongings(self, box: Box) -> None:
+        for folder in box.binds("volumes"):
+            keepsake = folder / KEEPSAKE
+            found = keepsake.read_text().splitlines() if keepsake.exists() else []
+            left = [*found, f"start {self.starts}"]
+            keepsake.write_text("".join(f"{line}\n" for line in left))
+            self.on_volume(UUID(folder.parent.name), found, left)
+        for folder in box.binds("jobs"):
+            if folder.name == "input" and not (folder / INPUT).exists():
+                self.broken.append(f"{box.name} starts without its input")
+            if folder.name == "output" and str(folder) not in self.mounts:
+                self.broken.append(f"{box.name} leaves its outputs beside its own disk")
 
     def _stop(self, box: Box) -> None:
         if box.foreign:

@@ -25,16 +25,18 @@ from tests.faults.kills.market import Market, MarketLine, Order
 REPOSITORY = Path(__file__).parents[3]
 ORDERS_MOST, QUIET, GPUS = 5, 2, 4
 #: how long an agent lives, in seconds: from before its first look to some rounds of work
-SHORTEST_S, SHORT_S, LONGEST_S = 0.004, 0.04, 0.16
+SHORTEST_S, SHORT_S, LONGEST_S = 0.004, 0.025, 0.11
 #: how often it lives for long, and how often a second one tries to
-LONG, SECOND = 0.3, 0.05
+LONG, SECOND = 0.25, 0.05
+#: how often a job's process exits meanwhile
+EXITS = 0.5
 HOLD_S = 0.05
 SLOW_REMOVAL_TAKES_S, SLOW_LONGEST_S = (0.3, 0.6), 0.6
 SETTLES_S = 30.0
 #: of the machine's milliseconds, for each start: a container may end between look and count
 SLACK_MS = 20 * SPEED
 #: how often all is let come to rest and looked at
-KILLS_PER_LOOK = 100
+KILLS_PER_LOOK = 200
 #: networks that are kept for the next placements
 POOL = 4
 
@@ -90,6 +92,9 @@ class Outcome:
     intervals: int = 0
     refused: int = 0
     wishes: int = 0
+    jobs: int = 0
+    volumes_used: int = 0
+    volumes_removed: int = 0
     broken: list[str] = field(default_factory=list)
 
 
@@ -113,6 +118,8 @@ class Field:
         )
         for told in ("on_start", "on_started", "on_stop", "on_loss"):
             setattr(self.engine, told, getattr(self.market, told))
+        self.engine.on_volume = self.market.volumes.on_use
+        self.engine.on_volume_loss = self.market.volumes.on_loss
         self.lines = (
             DockerLine(self.engine, root / "docker.sock"),
             MarketLine(self.market, root / "market.sock", hold_s=HOLD_S),
@@ -140,6 +147,8 @@ class Field:
         # An instant that no event announces: only time can choose it.
         while (left := until - time.monotonic()) > 0:
             self.market.wish()
+            if self.chance.random() < EXITS:
+                self.market.let_a_job_exit(self.engine.die)
             time.sleep(min(left, self.chance.uniform(0.01, 0.1)))
         self.outcome.refused += [life.kill() for life in lives].count(REFUSED)
         self.outcome.kills += 1
@@ -162,7 +171,8 @@ class Field:
     def broken(self) -> list[str]:
         """Return every promise that was broken so far."""
         crashes = [path.read_text() for path in self.root.glob("crash-*")]
-        return [*self.engine.broken, *self.market.broken, *crashes]
+        told = [*self.engine.broken, *self.market.broken, *self.market.volumes.broken]
+        return [*told, *crashes]
 
     def judge_counting(self) -> None:
         """Look whether every chain counts what truly ran, once and not more."""
@@ -208,12 +218,18 @@ class Field:
             here = [box.placement_id for box in boxes]
             if len(here) != len(set(here)) or not set(here) <= set(orders):
                 odd.append(f"containers are left of {set(here) - set(orders)} or twice: {here}")
-            for folder in ("disks", "doors", "contents"):
+            for folder in ("disks", "doors", "contents", "jobs"):
                 paths = set((self.home / folder).glob("*")) - self.foreign
                 names = [path.name.split(".")[0] for path in paths]
                 if not set(names) <= set(map(str, orders)) or len(names) != len(set(names)):
                     odd.append(f"{folder} are left: {names} of {set(orders)}")
             mounted = {*(str(box.layer) for box in boxes), *map(str, self.foreign)}
+            mounted |= {str(path) for box in boxes for path in box.binds("jobs")}
+            volumes = {str(one.volume_id) for one in self.market.volumes.desired()}
+            mounted |= {str(self.home / "volumes" / one) for one in volumes}
+            kept = {path.stem for path in (self.home / "volumes").glob("*")}
+            if not kept <= volumes:
+                odd.append(f"volumes are left: {kept - volumes}")
             if not set(self.engine.mounts) <= mounted:
                 odd.append(f"mounts are left: {set(self.engine.mounts) - mounted}")
             own = [one for one in self.engine.networks.values() if "berth.machine" in one["Labels"]]
@@ -264,5 +280,7 @@ def fight(*, kills: int, seed: int, hard: bool = False, faults: tuple[str, ...] 
         field.close()
         shutil.rmtree(root)
     outcome.starts, outcome.wishes = field.engine.starts, field.market.wishes
-    outcome.ended = len(field.market.ended)
+    outcome.ended, outcome.jobs = len(field.market.ended), field.market.jobs_done
+    volumes = field.market.volumes
+    outcome.volumes_used, outcome.volumes_removed = volumes.uses, volumes.removed
     return outcome

@@ -6,6 +6,7 @@ import struct
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from uuid import UUID
 
@@ -19,10 +20,14 @@ from protocol.agent import (
 )
 from protocol.hardware import Resources
 from protocol.receipts import SignedInterval, check_next
-from protocol.workload import Workload
-from tests.faults.kills.engine import IMAGES
+from protocol.workload import JobFile, PlacementKind, Workload
+from tests.faults.kills.engine import IMAGES, INPUT
+from tests.faults.kills.volumes import Volumes
 
 FUNDED_MS = 1 << 40
+#: how many of the placements are jobs, and what each of them reads
+JOBS = 0.3
+ASKED = JobFile(path=INPUT, digest=sha256(b"x").hexdigest(), size_bytes=1)
 
 
 @dataclass(slots=True)
@@ -46,6 +51,12 @@ class Order:
     runs: dict[int, int] = field(default_factory=dict)
     #: when it was asked to end, from where on nobody pays
     end_ms: int = 1 << 62
+    #: it is a job whose process has ended by itself
+    exited: bool = False
+
+    @property
+    def is_job(self) -> bool:
+        return self.desired.workload.kind is PlacementKind.JOB
 
     def tell(self, began_ms: int) -> None:
         """Note which disk is meant by a report that it has run since then."""
@@ -71,6 +82,8 @@ class Market:
         self._orders_most, self._now_ms = orders_most, now_ms
         self.gpus = gpus
         self.orders: dict[UUID, Order] = {}
+        self.volumes = Volumes(chance)
+        self.jobs_done = 0
         self.ended: dict[UUID, Order] = {}
         self.revision = 1
         self.syncs = self.wishes = 0
@@ -89,6 +102,7 @@ class Market:
                 for order in self.orders.values()
                 if order.desired.want is not Want.END and not order.quiet
             ]
+            self.volumes.wish(self.orders.values())
             if len(live) < self._orders_most and len(self.orders) < 2 * self._orders_most:
                 self._start()
             elif live:
@@ -106,6 +120,7 @@ class Market:
         """Let everybody end."""
         with self._lock:
             self.closing = True
+            self.volumes.remove_all()
             for order in self.orders.values():
                 self._change(order, want=Want.END, run_for_ms=None)
             self._raise()
@@ -123,8 +138,14 @@ class Market:
         gpus = tuple(free[: self._chance.randint(0, min(2, len(free)))])
         placement_id = UUID(int=self._chance.getrandbits(128), version=4)
         resources = Resources.of(cpus=1, ram_bytes=1, disk_bytes=1, gpus=len(gpus))
-        ports = tuple(self._chance.sample((80, 443, 8080), self._chance.randint(0, 2)))
-        workload = Workload(image=self._chance.choice(IMAGES), resources=resources, ports=ports)
+        told: dict[str, object] = {}
+        if not quiet and self._chance.random() < JOBS:
+            told = {"kind": PlacementKind.JOB, "inputs": (ASKED,), "outputs_bytes_max": 1}
+            resources = Resources.of(cpus=1, ram_bytes=1, disk_bytes=2, gpus=len(gpus))
+        else:
+            told["ports"] = tuple(self._chance.sample((80, 443, 8080), self._chance.randint(0, 2)))
+            told["volumes"] = self.volumes.for_one(self.orders.values())
+        workload = Workload(image=self._chance.choice(IMAGES), resources=resources, **told)
         desired = DesiredPlacement(
             placement_id=placement_id,
             want=Want.RUN,
@@ -136,6 +157,8 @@ class Market:
 
     def _ask(self, order: Order) -> None:
         desired = order.desired
+        if order.is_job:
+            return
         what = self._chance.choice(("end", "stop", "run", "restart", "reset", "image", "ports"))
         if what == "end":
             self._change(order, want=Want.END, run_for_ms=None)
@@ -171,6 +194,20 @@ class Market:
         if order.desired.want is Want.END:
             order.end_ms = min(order.end_ms, self._now_ms())
 
+    def let_a_job_exit(self, die: Callable[[UUID], None]) -> None:
+        """Let the process of some job that runs come to its end."""
+        with self._lock:
+            running = [
+                placement_id
+                for placement_id, order in self.orders.items()
+                if order.is_job and order.starts and not order.exited
+                if order.desired.want is not Want.END
+            ]
+            if running:
+                placement_id = self._chance.choice(running)
+                self.orders[placement_id].exited = True
+                die(placement_id)
+
     # What the machine says
 
     def sync(self, request: SyncRequest, *, hold_s: float) -> SyncReply:
@@ -181,6 +218,7 @@ class Market:
                 self._store(signed)
             for one in request.placements:
                 self._observe(one)
+            self.volumes.observe(request.volumes, self.broken)
             self.changed.wait_for(lambda: self.revision > request.revision, hold_s)
             return SyncReply(
                 nonce=f"nonce-{self.syncs}",
@@ -190,6 +228,7 @@ class Market:
                     order.desired.model_copy(update={"next_sequence": len(order.chain)})
                     for order in self.orders.values()
                 ),
+                volumes=self.volumes.desired(),
             )
 
     def _store(self, signed: SignedInterval) -> None:
@@ -219,12 +258,13 @@ class Market:
         if one.state is ObservedState.STOPPED and order.desired.want is Want.STOP:
             order.desired = order.desired.model_copy(update={"gpu_uuids": ()})
         if one.state is ObservedState.GONE:
-            if one.problem is not None and order.desired.want is not Want.END:
-                said = f"{one.problem.message} {order.desired}"
-                self.broken.append(f"{one.placement_id} was given up: {said}")
+            if order.exited and one.problem is None and one.exit_code == 3 and one.outputs:
+                self.jobs_done += 1
+            elif order.desired.want is not Want.END and (order.exited or one.problem is not None):
+                self.broken.append(f"{one.placement_id} was given up: {one} {order.desired}")
             # From here on its GPUs are the next renter's.
             self.ended[one.placement_id] = self.orders.pop(one.placement_id)
-            if order.desired.want is Want.END and not self.closing:
+            if (order.desired.want is Want.END or order.exited) and not self.closing:
                 # Somebody waits for what becomes free.
                 self._start()
             self._raise()
@@ -237,6 +277,8 @@ class Market:
         if order is None:
             self.broken.append(f"{placement_id} starts though it is gone")
             return
+        if order.is_job and order.starts:
+            self.broken.append(f"{placement_id} is a job and starts once more")
         if kept:
             if order.disks.get(kept[0]) != kept:
                 self.broken.append(f"{placement_id} finds {kept} of {order.disks}")
@@ -259,7 +301,7 @@ class Market:
     def on_loss(self, placement_id: UUID, kept: list[str]) -> None:
         """Judge that files are removed: an end, or newer files in their place."""
         order = self.orders.get(placement_id)
-        if order is None or order.desired.want is Want.END:
+        if order is None or order.desired.want is Want.END or order.exited:
             return
         if [kept[0]] == order.told[-1:] == list(order.disks)[-1:]:
             self.broken.append(f"{placement_id} loses its files though nobody asked for it")
