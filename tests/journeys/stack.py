@@ -197,6 +197,13 @@ class Stack:
         assert self.witness is not None
         assert unproven(self.books.billed(), self.witness) == []
 
+    def gateway_answers(self) -> bool:
+        """Say whether the gateway serves."""
+        try:
+            return httpx.get(f"http://127.0.0.1:{self.gateway_port}/").status_code == 404
+        except httpx.HTTPError:
+            return False
+
     def site_answers(self) -> bool:
         """Say whether the web process serves."""
         try:

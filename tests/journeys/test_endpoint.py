@@ -34,6 +34,7 @@ def test_alice_keeps_an_endpoint_and_a_caller_reads_its_stream(
     stack: Stack, renter: Renter
 ) -> None:
     stack.start("gateway")
+    until(stack.gateway_answers, "the gateway answers")
     asked = {
         "name": "tokens",
         "image": image.NAME,
