@@ -178,10 +178,9 @@ def around(engine: OwnEngine) -> Iterator[subprocess.Popen[str]]:
 @contextlib.contextmanager
 def inside(engine: OwnEngine) -> Iterator[None]:
     """Let this thread be in the engine's network; what it listens on stays there."""
-    assert engine.process is not None
     thread = threading.get_native_id()
     back = os.open(f"/proc/self/task/{thread}/ns/net", os.O_RDONLY)
-    there = os.open(f"/proc/{engine.process.pid}/ns/net", os.O_RDONLY)
+    there = os.open(f"/proc/{engine.network.pid}/ns/net", os.O_RDONLY)
     try:
         assert KERNEL.setns(there, CLONE_NEWNET) == 0, ctypes.get_errno()
         yield

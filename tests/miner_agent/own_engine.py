@@ -1,6 +1,9 @@
-"""A Docker Engine beside the machine's, in a network of its own, which a test may end."""
+"""A Docker Engine beside the machine's, in a network of its own, which a test may end or kill."""
 
+import contextlib
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -9,7 +12,14 @@ from pathlib import Path
 from scripts import mounts
 
 START_S = 60
-IN_OWN_NETWORK = 'ip link set lo up && exec dockerd "$@"'
+NETWORK = "ip link set lo up && echo up && exec sleep infinity"
+#: what a kernel that starts knows of networks
+FORGET = """
+for tables in iptables ip6tables; do
+    for table in filter nat mangle raw; do $tables -t $table -F; $tables -t $table -X; done
+done
+ip link show type bridge | sed -n 's/^[0-9]*: \\([^:]*\\):.*/\\1/p' | xargs -r -n1 ip link delete
+"""
 
 
 class OwnEngine:
@@ -22,11 +32,17 @@ class OwnEngine:
         self.run.chmod(0o711)
         self.address = f"unix://{self.run}/docker.sock"
         self.process: subprocess.Popen[bytes] | None = None
+        #: holds the network, which outlives the engine as a machine's does
+        self.network = subprocess.Popen(
+            ["unshare", "--net", "sh", "-c", NETWORK], stdout=subprocess.PIPE
+        )
+        assert self.network.stdout is not None
+        assert self.network.stdout.readline() == b"up\n"
 
     def start(self) -> None:
         command = [
-            *("unshare", "--net", "sh", "-c", IN_OWN_NETWORK, "sh"),
-            *("--data-root", str(self.folder / "data"), "--exec-root", str(self.run / "exec")),
+            *(*self.inside(), "dockerd", "--data-root", str(self.folder / "data")),
+            *("--exec-root", str(self.run / "exec")),
             *("--pidfile", str(self.run / "pid"), "--host", self.address, *self.options),
         ]
         with (self.folder / "log").open("ab") as log:
@@ -43,11 +59,49 @@ class OwnEngine:
             self.process.wait(timeout=40)
             self.process = None
 
+    def kill(self) -> None:
+        """End it without a word; what it runs is left alone."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(timeout=40)
+        self.process = None
+        # It dies with its engine, but not at once, and the next engine would wait for this one.
+        containerd = Path("/proc", (self.run / "exec/containerd/containerd.pid").read_text())
+        deadline = time.monotonic() + START_S
+        while containerd.exists():
+            assert time.monotonic() < deadline, "containerd outlived its engine."
+            time.sleep(0.02)
+
+    def cut_power(self) -> None:
+        """End it with everything that it runs, its mounts and its network's settings."""
+        names = self.ask("ps", "-q").stdout.split()
+        asked = self.ask("inspect", "-f", "{{.State.Pid}}", *names) if names else None
+        inside = [int(number) for number in asked.stdout.split()] if asked else []
+        self.kill()
+        # Each shim and containerd name the folder of their sockets; a shim that lives would clean.
+        for number in (*self._helpers(), *inside):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
+        subprocess.run([*self.inside(), "sh", "-c", FORGET], check=True, capture_output=True)
+        for used in (self.folder / "data", self.run):
+            mounts.unmount_below(used)
+        shutil.rmtree(self.run / "exec", ignore_errors=True)
+        (self.run / "pid").unlink(missing_ok=True)
+
+    def _helpers(self) -> list[int]:
+        return [
+            int(path.parent.name)
+            for path in Path("/proc").glob("[0-9]*/cmdline")
+            if str(self.run).encode() in path.read_bytes()
+        ]
+
     def remove(self) -> None:
         """Leave nothing; a test may have ended the engine."""
         if self.process is None:
             self.start()
         self.stop()
+        self.network.kill()
+        self.network.wait()
         for used in (self.folder, self.run):
             mounts.unmount_below(used)
         shutil.rmtree(self.run)
@@ -59,5 +113,4 @@ class OwnEngine:
 
     def inside(self) -> list[str]:
         """Return the start of a command that shall run in the engine's network."""
-        assert self.process is not None
-        return ["nsenter", "--target", str(self.process.pid), "--net"]
+        return ["nsenter", "--target", str(self.network.pid), "--net"]

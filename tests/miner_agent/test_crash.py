@@ -34,7 +34,7 @@ def test_a_rental_outlives_the_agent_and_its_chain_goes_on(running_host: Host) -
     assert is_left(desired.placement_id, host.home) == []
 
 
-@pytest.mark.parametrize("after_s", [0.02, 0.1, 0.2, 0.35, 0.5, 0.7])
+@pytest.mark.parametrize("after_s", [0.1, 0.35])
 def test_a_kill_at_any_moment_of_start_and_end_leaves_nothing(
     running_host: Host, after_s: float
 ) -> None:
