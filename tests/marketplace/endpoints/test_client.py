@@ -42,7 +42,6 @@ def test_an_endpoint_from_the_terminal(
     assert made.json["command"] == ["serve", "--fast"]
     endpoint = Endpoint.objects.get()
     assert keys.digest(made.json["key"]) == endpoint.key_digest
-    assert "0/1" in terminal.berth("endpoints", "ls").out
     scaled = terminal.berth("endpoints", "scale", "chat", "2", "--json")
     assert (scaled.json["replicas_wanted"], len(scaled.json["replicas"])) == (2, 2)
     renewed = terminal.berth("endpoints", "key", str(endpoint.id)[:8], "--json").json["key"]
@@ -50,7 +49,7 @@ def test_an_endpoint_from_the_terminal(
     assert keys.digest(renewed) == endpoint.key_digest
     shown = terminal.berth("endpoints", "show", "chat").out
     assert renewed not in shown
+    assert "0 of 2 ready" in shown
     assert renewed[:10] in shown
     assert terminal.berth("endpoints", "rm", "chat").code == 0
     assert not Replica.objects.filter(placement__want=Want.RUN).exists()
-    assert "not_found" in terminal.berth("endpoints", "show", "chat", "--json").err

@@ -246,7 +246,7 @@ def test_time_is_paid_ahead_and_what_cannot_be_paid_ends(site: Site) -> None:
     assert replica.placement.funded_until == scene.after(1801 + 3600)
     assert newest().worst_total_microusd == PRICE + PRICE * 1801 // 3600
     # The wallet has some 2.5 of 3 prices less one; the third extension is beyond it.
-    for at in range(1801, 9100, 50):
+    for at in range(1801, 9100, 400):
         tend(now=scene.after(at))
     seen = site.see(made, at=9100)
     assert seen["problem_code"] == "insufficient_funds"
