@@ -144,6 +144,7 @@ async def uninstall(machine: Machine) -> None:
             await _clear(machine, engine, agent, market)
         finally:
             await market.close()
+            machine.close()
             journal.close()
 
 
@@ -168,6 +169,7 @@ async def _serve(machine: Machine, engine: Engine, stop: asyncio.Event, *, ephem
         if journal is None:
             return
         leaving.callback(journal.close)
+        leaving.callback(machine.close)
         idle = machine.idle(engine, journal)
         agent = machine.agent(engine, journal, await asyncio.to_thread(machine.kit), idle)
         market = _market(machine)

@@ -214,10 +214,6 @@ class DockerRuntime:
             placement.placement_id, placement.current.workload, logs=logs, goes_on=goes_on
         )
 
-    def address(self, placement_id: UUID, generation: int) -> str | None:
-        """Return the container's address in its network."""
-        return self._engine.address(container_name(placement_id, generation))
-
     def tidy(self, placement_id: UUID, *, kept: Collection[Generation]) -> None:
         """Remove the other containers, each without the disk that is kept, then the other disks."""
         numbers = {generation.number for generation in kept}

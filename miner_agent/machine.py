@@ -19,6 +19,7 @@ from miner_agent.clock import MachineClock
 from miner_agent.containers import Containers
 from miner_agent.disk import Disks
 from miner_agent.docker_runtime import DockerRuntime
+from miner_agent.domain.container_spec import container_name
 from miner_agent.domain.spare import Share
 from miner_agent.engine import Engine
 from miner_agent.enrolment import Enrolment
@@ -66,8 +67,17 @@ class Machine:
         self.settings = settings
         self.clock = MachineClock()
         self.key_path = settings.home / "machine_key"
+        self._book: ImageBook | None = None
+        self._transfers: HttpTransfers | None = None
         self._images: Images | None = None
         self._volumes: Volumes | None = None
+
+    def close(self) -> None:
+        """Close what its parts hold open: connections and notes."""
+        for part in (self._transfers, self._book, self._volumes):
+            if part is not None:
+                part.close()
+        self._transfers = self._book = self._images = self._volumes = None
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -196,9 +206,10 @@ class Machine:
     def images(self, engine: Engine) -> Images:
         """Return the images of this machine's placements; everybody has the same ones."""
         if self._images is None:
+            self._book = ImageBook(self.settings.home / JOURNAL)
             self._images = Images(
                 engine=engine,
-                book=ImageBook(self.settings.home / JOURNAL),
+                book=self._book,
                 machine=self.name(),
                 allowed=self.settings.images,
                 bytes_most=self.settings.images_bytes,
@@ -214,10 +225,11 @@ class Machine:
 
     def belongings(self) -> Belongings:
         """Return what placements have beside their disks."""
-        transfers = HttpTransfers(
-            url=self.settings.marketplace_url, key=self.key(), clock=self.clock
-        )
-        job_files = JobFiles(self.settings.home / "jobs", transfers=transfers)
+        if self._transfers is None:
+            self._transfers = HttpTransfers(
+                url=self.settings.marketplace_url, key=self.key(), clock=self.clock
+            )
+        job_files = JobFiles(self.settings.home / "jobs", transfers=self._transfers)
         return Belongings(volumes=self.volumes(), job_files=job_files)
 
     def prepull(self, engine: Engine, agent: Agent) -> Prepull:
@@ -306,7 +318,13 @@ class Machine:
 
     def replicas(self, engine: Engine, journal: Journal) -> Replicas:
         """Return what gateways may reach here."""
-        return Replicas(journal=journal, runtime=self.runtime(engine, self.settings.home))
+        containers = Containers(engine, machine=self.name())
+        return Replicas(
+            journal=journal,
+            address=lambda placement_id, generation: containers.address(
+                container_name(placement_id, generation)
+            ),
+        )
 
     def agent(
         self, engine: Engine, journal: Journal, kit_path: Path, idle: Idle | None = None

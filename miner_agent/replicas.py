@@ -1,9 +1,9 @@
 """This will say who may reach this machine's replicas, and where each one answers."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 from miner_agent.journal import Journal
-from miner_agent.runtime import Runtime
 from protocol.agent import ObservedState, Want
 
 #: of older starts the container is asked about again
@@ -13,9 +13,10 @@ REMEMBERED_MOST = 1000
 class Replicas:
     """The replicas that run here. Methods may be called from several threads."""
 
-    def __init__(self, *, journal: Journal, runtime: Runtime) -> None:
+    def __init__(self, *, journal: Journal, address: Callable[[UUID, int], str | None]) -> None:
         self._journal = journal
-        self._runtime = runtime
+        #: where a container's ports are reached, by placement and generation; None: nowhere
+        self._address = address
         #: by the start of a container, which keeps its address while it lasts
         self._addresses: dict[str, str] = {}
 
@@ -39,7 +40,7 @@ class Replicas:
             return None
         address = self._addresses.get(found.run.token)
         if address is None:
-            address = self._runtime.address(found.placement_id, found.current.number)
+            address = self._address(found.placement_id, found.current.number)
         if address is None:
             return None
         if len(self._addresses) >= REMEMBERED_MOST:

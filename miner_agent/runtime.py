@@ -97,10 +97,6 @@ class Runtime(Protocol):
         """
         ...
 
-    def address(self, placement_id: UUID, generation: int) -> str | None:
-        """Return where a container's ports are reached from this machine; None: it has no place."""
-        ...
-
     def tidy(self, placement_id: UUID, *, kept: Collection[Generation]) -> None:
         """Remove the containers and disks that are of none of these generations."""
         ...

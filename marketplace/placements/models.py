@@ -173,20 +173,19 @@ class Placement(models.Model):
 
 
 class Lease(models.Model):
-    """Exists exactly while a GPU, or a slot of one, belongs to a placement."""
+    """Exists exactly while a GPU, or what is offered as one, belongs to a placement."""
 
     machine = models.ForeignKey(Machine, on_delete=models.PROTECT, related_name="leases")
     placement = models.ForeignKey(Placement, on_delete=models.PROTECT, related_name="leases")
     gpu_uuid = models.CharField(max_length=200)
-    slot = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(name="gpu_leased_once", fields=["machine", "gpu_uuid", "slot"])
+            models.UniqueConstraint(name="gpu_leased_once", fields=["machine", "gpu_uuid"])
         ]
 
     def __str__(self) -> str:
-        return f"{self.gpu_uuid}/{self.slot}"
+        return self.gpu_uuid
 
 
 class PlacementEvent(models.Model):

@@ -1,5 +1,6 @@
 """The machine's state on disk."""
 
+import os
 import stat
 from pathlib import Path
 from uuid import uuid4
@@ -43,3 +44,23 @@ def test_no_rental_gets_the_port_of_the_validators_door(tmp_path: Path) -> None:
     acceptance.accept(desired, changes=changes, journal=journal)
     assert journal.claimed(PORT) == {"20001"}
     journal.close()
+
+
+def test_a_machine_that_is_closed_holds_nothing_open_and_can_begin_anew(tmp_path: Path) -> None:
+    machine = Machine(read({"HOME": "/root", "BERTH_AGENT_HOME": str(tmp_path)}))
+    machine.key_or_new()
+
+    def journals() -> list[str]:
+        paths = [os.readlink(path) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+        return [path for path in paths if path.startswith(str(tmp_path))]
+
+    before = journals()
+    for _ in range(2):
+        machine.belongings()
+        machine.images(machine.engine())
+        transfers = machine._transfers
+        assert transfers is not None
+        assert journals() != before
+        machine.close()
+        assert transfers._client.is_closed
+        assert journals() == before
