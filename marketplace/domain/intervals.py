@@ -45,19 +45,50 @@ def billable(
     interval closed proves that it was still running at ``nonce_at``. So whatever the machine's
     clock says, a counted second lies inside its running time.
     """
-    if age_ms is None or nonce_at is None or bounds.door is None:
+    if age_ms is None:
         return None
-    started_at = received_at - timedelta(milliseconds=age_ms)
-    starts = [started_at + timedelta(milliseconds=from_age_ms), bounds.door.start]
-    if bounds.proven_until is not None:
-        starts.append(bounds.proven_until)
-    ends = [
-        started_at + timedelta(milliseconds=to_age_ms),
-        nonce_at,
-        bounds.door.end,
-        bounds.funded_until,
-    ]
+    found = placed(
+        from_age_ms=from_age_ms,
+        to_age_ms=to_age_ms,
+        started_at=received_at - timedelta(milliseconds=age_ms),
+        nonce_at=nonce_at,
+        bounds=bounds,
+    )
+    return None if found is None else behind_open_door(found, bounds)
+
+
+def placed(
+    *,
+    from_age_ms: int,
+    to_age_ms: int,
+    started_at: datetime,
+    nonce_at: datetime | None,
+    bounds: Bounds,
+) -> Stretch | None:
+    """Return where an interval lies, whatever looks at the door say; None: nobody can tell."""
+    if nonce_at is None:
+        return None
+    ends = [started_at + timedelta(milliseconds=to_age_ms), nonce_at, bounds.funded_until]
     if bounds.stop_requested_at is not None:
         ends.append(bounds.stop_requested_at)
-    stretch = Stretch(max(starts), min(ends))
+    return _forward(started_at + timedelta(milliseconds=from_age_ms), min(ends))
+
+
+def behind_open_door(stretch: Stretch, bounds: Bounds) -> Stretch | None:
+    """Return what looks prove of it and nobody counted yet; None: nothing so far."""
+    if bounds.door is None:
+        return None
+    start = max(stretch.start, bounds.door.start, bounds.proven_until or bounds.door.start)
+    return _forward(start, min(stretch.end, bounds.door.end))
+
+
+def may_count(stretch: Stretch, bounds: Bounds) -> bool:
+    """Say whether a later look may prove more of it than is counted."""
+    over = bounds.proven_until is not None and stretch.end <= bounds.proven_until
+    missed = bounds.door is not None and stretch.end <= bounds.door.start
+    return not over and not missed
+
+
+def _forward(start: datetime, end: datetime) -> Stretch | None:
+    stretch = Stretch(start, end)
     return stretch if stretch.ms > 0 else None

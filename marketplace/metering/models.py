@@ -29,6 +29,11 @@ class Meter(models.Model):
     proven_ms_max = models.BigIntegerField(null=True)
     #: the server's time up to which seconds were counted; None: nothing yet
     proven_until = models.DateTimeField(null=True)
+    #: the newest run whose age was told with an interval, and the server's time when that was 0
+    run = models.BigIntegerField(default=0)
+    run_started_at = models.DateTimeField(null=True)
+    #: [from, to] of runs that are over, which no look has proven yet
+    waiting = models.JSONField(default=list)
     charged_ms = models.BigIntegerField(default=0)
     #: the server's time up to which counted seconds were charged; None: none was
     charged_until = models.DateTimeField(null=True)

@@ -44,24 +44,20 @@ def found(plant: Callable[[], None]) -> str:
 
 
 def test_billing_by_the_machines_own_clock_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def billable(
+    def placed(
         *,
         from_age_ms: int,
         to_age_ms: int,
-        age_ms: int | None,
-        received_at: datetime,
+        started_at: datetime,
         nonce_at: datetime | None,
         bounds: Bounds,
     ) -> Stretch | None:
-        if age_ms is None or bounds.door is None:
-            return None
-        began = received_at - timedelta(milliseconds=age_ms)
-        starts = [began + timedelta(milliseconds=from_age_ms), bounds.door.start]
-        starts += [bounds.proven_until] if bounds.proven_until else []
-        stretch = Stretch(max(starts), began + timedelta(milliseconds=to_age_ms))
-        return stretch if stretch.ms > 0 else None
+        start, end = (
+            started_at + timedelta(milliseconds=age_ms) for age_ms in (from_age_ms, to_age_ms)
+        )
+        return Stretch(start, end) if end > start else None
 
-    broken = found(lambda: monkeypatch.setattr(record, "billable", billable))
+    broken = found(lambda: monkeypatch.setattr(record, "placed", placed))
     # Where the container did not run, of two at once, or behind a shut door, as chance has it.
     assert " is billed " in broken
 

@@ -13,7 +13,13 @@ from django.db.models import F
 from marketplace import many_rows
 from marketplace.domain import door as doors
 from marketplace.domain import nonce
-from marketplace.domain.intervals import Bounds, Stretch, billable
+from marketplace.domain.intervals import (
+    Bounds,
+    Stretch,
+    behind_open_door,
+    may_count,
+    placed,
+)
 from marketplace.domain.placement import PlacementState
 from marketplace.machines.actions import desire
 from marketplace.metering.models import Meter, SignedIntervalRow
@@ -42,9 +48,11 @@ READ = (
     *("next_sequence", "refused_interval"),
 )
 #: of a meter, beside what an interval moves
-READ_OF_METER = ("placement_id", "proven_ms_max", "opened_at", "closed_at")
+READ_OF_METER = ("placement_id", "proven_ms_max", "opened_at", "closed_at", "waiting")
 #: the columns of a meter that an interval moves
-COUNTED = ("signed_ms", "proven_ms", "proven_until")
+COUNTED = ("signed_ms", "proven_ms", "proven_until", "run", "run_started_at")
+#: runs that are over and wait for a look, at most; one look a minute proves all before it
+WAITING_MAX = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +77,8 @@ class _Chain:
     #: the newest that is stored; None: none is
     previous: Interval | None
     unbroken_from_age_ms: int
+    #: of runs that are over: what no look has proven yet, in order
+    waiting: list[Stretch]
     rows: list[SignedIntervalRow] = field(default_factory=list)
 
 
@@ -131,6 +141,7 @@ def _chain(meter: Meter, sender: Sent, last: SignedIntervalRow | None) -> _Chain
         stopped_at=_stopped_at(meter.placement),
         previous=SignedInterval.model_validate(last.signed).interval if last else None,
         unbroken_from_age_ms=last.unbroken_from_age_ms if last else 0,
+        waiting=[Stretch(*map(datetime.fromisoformat, pair)) for pair in meter.waiting],
     )
 
 
@@ -148,9 +159,10 @@ def _continue(chain: _Chain, intervals: Sequence[SignedInterval], now: datetime)
         if not _has_passed(chain.meter, signed.interval, now):
             break
         if not _continues(signed.interval, previous):
+            _set_aside(chain, now)
             chain.unbroken_from_age_ms = signed.interval.from_age_ms
         chain.previous = signed.interval
-        stretch = _billable(chain, signed.interval, now)
+        stretch = _proven(chain, _placed(chain, signed.interval, now), now)
         _store(chain, signed, _within(chain.meter, stretch), now)
     _tell_refused(chain.meter.placement, _refused(refusals, chain.previous))
 
@@ -164,6 +176,10 @@ def _write(chains: Sequence[_Chain]) -> None:
             for chain in chains
         },
     )
+    for chain in chains:
+        waiting = [[one.start.isoformat(), one.end.isoformat()] for one in chain.waiting]
+        if waiting != chain.meter.waiting:
+            Meter.objects.filter(id=chain.meter.id).update(waiting=waiting)
     many_rows.update(
         Placement,
         {
@@ -247,26 +263,55 @@ def _continues(interval: Interval, previous: Interval | None) -> bool:
     )
 
 
-def _billable(chain: _Chain, interval: Interval, now: datetime) -> Stretch | None:
-    placement, told = chain.meter.placement, chain.told
-    same_run = told is not None and told.run == interval.run
+def _set_aside(chain: _Chain, now: datetime) -> None:
+    """Keep what is signed until now for the look that proves it: another run begins.
+
+    Otherwise a renter who restarts all the time computes for nothing.
+    """
+    if chain.previous is not None:
+        ended = _placed(chain, chain.previous, now)
+        chain.waiting = [*chain.waiting, *([ended] if ended else [])][-WAITING_MAX:]
+
+
+def _proven(chain: _Chain, placed: Stretch | None, now: datetime) -> Stretch | None:
+    """Return what counts with an interval that lies there, of it or of what waited."""
+    bounds = _bounds(chain, now)
+    some = [*chain.waiting, *([placed] if placed else [])]
+    found = [one for one in (behind_open_door(each, bounds) for each in some) if one]
+    if not found:
+        return None
+    # A row has one stretch. The others wait for the next, which comes unless it was stopped.
+    return found[0] if chain.stopped_at is None else max(found, key=lambda one: one.ms)
+
+
+def _placed(chain: _Chain, interval: Interval, now: datetime) -> Stretch | None:
+    meter, told = chain.meter, chain.told
+    placement = meter.placement
+    if told is not None and told.run == interval.run and told.age_ms is not None:
+        meter.run, meter.run_started_at = told.run, now - timedelta(milliseconds=told.age_ms)
+    if meter.run_started_at is None or meter.run != interval.run:
+        return None
     secret, machine_id = settings.SECRET_KEY.encode(), str(placement.machine_id)
-    return billable(
+    return placed(
         # An interval's nonce is older than its end, so its last seconds are proven by the next one.
         from_age_ms=chain.unbroken_from_age_ms,
         to_age_ms=interval.to_age_ms,
-        age_ms=told.age_ms if told is not None and same_run else None,
-        received_at=now,
+        started_at=meter.run_started_at,
         # A job's end is no secret of its machine's: it said so, and was heard, after it.
         nonce_at=now
         if placement.kind == PlacementKind.JOB
         else nonce.issued_at(interval.nonce, secret=secret, machine_id=machine_id),
-        bounds=Bounds(
-            door=_door(placement, now),
-            proven_until=chain.meter.proven_until,
-            stop_requested_at=chain.stopped_at,
-            funded_until=placement.funded_until,
-        ),
+        bounds=_bounds(chain, now),
+    )
+
+
+def _bounds(chain: _Chain, now: datetime) -> Bounds:
+    placement = chain.meter.placement
+    return Bounds(
+        door=_door(placement, now),
+        proven_until=chain.meter.proven_until,
+        stop_requested_at=chain.stopped_at,
+        funded_until=placement.funded_until,
     )
 
 
@@ -308,3 +353,5 @@ def _store(chain: _Chain, signed: SignedInterval, stretch: Stretch | None, now: 
     if stretch is not None:
         meter.proven_ms += stretch.ms
         meter.proven_until = stretch.end
+    bounds = _bounds(chain, now)
+    chain.waiting = [one for one in chain.waiting if may_count(one, bounds)]

@@ -1,6 +1,7 @@
 """A host that shuts its renter's door is not paid for what it goes on signing."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -10,7 +11,7 @@ from marketplace.domain.problem import Refused
 from marketplace.ledger import audit
 from marketplace.ledger import queries as ledger
 from marketplace.metering.actions.charge import charge_all
-from marketplace.metering.models import Meter
+from marketplace.metering.models import Meter, SignedIntervalRow
 from marketplace.placements.actions.look_again import look_again
 from marketplace.placements.actions.observe import observe
 from marketplace.placements.actions.prove_reachable import prove_reachable
@@ -150,6 +151,62 @@ def test_a_host_whose_other_account_owns_the_doors_we_ask_earns_nothing_behind_a
     rental.placement.refresh_from_db()
     assert rental.placement.state == "running"
     assert charged_s() == 59
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_a_renter_who_restarts_all_the_time_pays_for_what_runs(
+    market: Market,
+    rental: Rental,
+    alice: User,
+    together: bool,
+) -> None:
+    agent, placement_id = market.agent, rental.placement_id
+    # Each run lasts 20 s, the next one begins 2 s later; the door is looked at every minute.
+    for run in range(1, 40):
+        began = 22 * (run - 1)
+        for age in (10, 20):
+            second = began + age
+            if second // 60 > (second - 12) // 60:
+                market.look(at=after(second // 60 * 60))
+            agent.sync(after(second))
+            ended = together and age == 20
+            told = agent.observed(
+                placement_id,
+                ObservedState.RUNNING,
+                run=run + 1 if ended else run,
+                age_ms=0 if ended else age * 1000,
+            )
+            counted = agent.count(placement_id, (age - 10) * 1000, age * 1000, run=run)
+            agent.sync(after(second), placements=[told], intervals=[counted])
+    charge_all(now=after(860))
+    # 39 runs of 20 s but for the first second, and what lies behind the newest look.
+    assert 700 <= charged_s() <= 39 * 20
+    rows = list(
+        SignedIntervalRow.objects.exclude(billable_from=None)
+        .order_by("sequence")
+        .values_list("billable_from", "billable_to")
+    )
+    assert all(former[1] <= later[0] for former, later in pairwise(rows))
+    assert Meter.objects.get().waiting != []
+
+
+def test_what_ran_before_a_miss_is_proven_by_no_later_look(market: Market, rental: Rental) -> None:
+    agent, placement_id = market.agent, rental.placement_id
+    for run, began in ((1, 0), (2, 30)):
+        agent.sync(after(began + 20))
+        told = agent.observed(placement_id, ObservedState.RUNNING, run=run, age_ms=20_000)
+        counted = agent.count(placement_id, 0, 20_000, run=run)
+        agent.sync(after(began + 20), placements=[told], intervals=[counted])
+    assert len(Meter.objects.get().waiting) == 1
+    market.look(at=after(60), opens=False)
+    market.look(at=after(70))
+    agent.sync(after(80))
+    told = agent.observed(placement_id, ObservedState.RUNNING, run=2, age_ms=50_000)
+    counted = agent.count(placement_id, 20_000, 50_000, run=2)
+    agent.sync(after(80), placements=[told], intervals=[counted])
+    charge_all(now=after(81))
+    assert charged_s() == 0
+    assert Meter.objects.get().waiting == []
 
 
 def test_the_end_of_the_paid_time_counts_like_a_stop(market: Market, rental: Rental) -> None:
