@@ -111,31 +111,27 @@ def start_rental(request: HttpRequest, rental_id: UUID) -> RentalReply:
 @router.post("/rentals/{rental_id}/restart", response=RentalReply)
 def restart_rental(request: HttpRequest, rental_id: UUID) -> RentalReply:
     """Start a running rental's container anew; its files stay."""
-    now = timezone.now()
-    restart.restart(rental_id=rental_id, renter_id=caller(request).pk, now=now)
-    return RentalReply.of(queries.view(rental_id, caller(request).pk, now))
+    restart.restart(rental_id=rental_id, renter_id=caller(request).pk)
+    return RentalReply.of(queries.view(rental_id, caller(request).pk, timezone.now()))
 
 
 @router.post("/rentals/{rental_id}/reset", response=RentalReply)
 def reset_rental(request: HttpRequest, rental_id: UUID) -> RentalReply:
     """Throw a running rental's files away, but for its volumes, and begin with its image again."""
-    now = timezone.now()
-    reset.reset(rental_id=rental_id, renter_id=caller(request).pk, now=now)
-    return RentalReply.of(queries.view(rental_id, caller(request).pk, now))
+    reset.reset(rental_id=rental_id, renter_id=caller(request).pk)
+    return RentalReply.of(queries.view(rental_id, caller(request).pk, timezone.now()))
 
 
 @router.patch("/rentals/{rental_id}", response=RentalReply)
 def change_rental(request: HttpRequest, rental_id: UUID, payload: ChangeRequest) -> RentalReply:
     """Change what a running rental runs; what ran before goes on until the new one does."""
-    now = timezone.now()
     change.change(
         rental_id=rental_id,
         renter_id=caller(request).pk,
         parts=_parts(payload),
         registry_login=_login(payload.registry_login),
-        now=now,
     )
-    return RentalReply.of(queries.view(rental_id, caller(request).pk, now))
+    return RentalReply.of(queries.view(rental_id, caller(request).pk, timezone.now()))
 
 
 @router.put("/rentals/{rental_id}/ssh-keys", response=RentalReply)

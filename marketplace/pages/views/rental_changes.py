@@ -45,16 +45,14 @@ def start(request: MemberRequest, rental_id: UUID) -> HttpResponse:
 @members_only
 def restart(request: MemberRequest, rental_id: UUID) -> HttpResponse:
     """Start its container anew; its files stay."""
-    act = partial(restarting.restart, renter_id=request.user.pk, now=timezone.now())
-    return _do(request, rental_id, act)
+    return _do(request, rental_id, partial(restarting.restart, renter_id=request.user.pk))
 
 
 @require_POST
 @members_only
 def reset(request: MemberRequest, rental_id: UUID) -> HttpResponse:
     """Throw its files away, but for its volumes, and begin with its image again."""
-    act = partial(resetting.reset, renter_id=request.user.pk, now=timezone.now())
-    return _do(request, rental_id, act)
+    return _do(request, rental_id, partial(resetting.reset, renter_id=request.user.pk))
 
 
 @require_POST
@@ -82,7 +80,6 @@ def change(request: MemberRequest, rental_id: UUID) -> HttpResponse:
                 renter_id=request.user.pk,
                 parts=form.parts(),
                 registry_login=form.registry_login(),
-                now=timezone.now(),
             )
         except queries.RentalUnknown as refused:
             raise Http404(refused.detail) from None

@@ -1,7 +1,6 @@
 """This will change what a running rental runs: its image, command, environment or ports."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -25,12 +24,7 @@ class ChangePending(Refused):
 
 
 def change(
-    *,
-    rental_id: UUID,
-    renter_id: int,
-    parts: Parts,
-    now: datetime,
-    registry_login: RegistryLogin | None = None,
+    *, rental_id: UUID, renter_id: int, parts: Parts, registry_login: RegistryLogin | None = None
 ) -> None:
     """Ask for another workload; what is left out of ``parts`` stays.
 
@@ -39,7 +33,6 @@ def change(
 
     :raises RentalUnknown: when this renter has no such rental.
     :raises NotRunning: when it does not run.
-    :raises RestartsMany: when its container was made anew too often within the hour.
     :raises ChangePending: when the change before is not done yet.
     :raises ImageMalformed: when no image can have that name.
     :raises WorkloadInvalid: when a part is out of bounds.
@@ -63,4 +56,4 @@ def change(
             "registry_login": seal(registry_login),
         }
 
-    alter(placement_id=rental.placement_id, by=by, now=now)
+    alter(placement_id=rental.placement_id, by=by)

@@ -14,7 +14,7 @@ from marketplace.ledger import audit
 from marketplace.machines.models import Machine
 from marketplace.metering.actions.charge import charge_all
 from marketplace.metering.models import Meter
-from marketplace.placements.actions.alter import ALTERED, NotRunning, RestartsMany
+from marketplace.placements.actions.alter import NotRunning
 from marketplace.placements.models import Placement
 from marketplace.placements.workload import ImageMalformed, WorkloadInvalid
 from marketplace.rentals import queries
@@ -212,35 +212,19 @@ def test_nobody_stops_or_starts_what_is_not_theirs(
 def test_a_restart_and_a_reset_reach_the_machine_and_need_a_running_rental(
     market: Market, renter: User, rental: Rental, bob: User, verb: Callable[..., None]
 ) -> None:
-    verb(rental_id=rental.id, renter_id=renter.pk, now=after(4))
+    verb(rental_id=rental.id, renter_id=renter.pk)
     (desired,) = market.agent.sync(after(5)).desired
     assert desired.restarts + desired.resets == 1
     assert desired.edition == 0
     with pytest.raises(queries.RentalUnknown):
-        verb(rental_id=rental.id, renter_id=bob.pk, now=after(5))
+        verb(rental_id=rental.id, renter_id=bob.pk)
     stop.stop(rental_id=rental.id, renter_id=renter.pk, now=after(10))
     with pytest.raises(NotRunning):
-        verb(rental_id=rental.id, renter_id=renter.pk, now=after(11))
-
-
-def test_no_renter_restarts_without_end_as_its_machine_is_not_paid_meanwhile(
-    renter: User, rental: Rental
-) -> None:
-    who = {"rental_id": rental.id, "renter_id": renter.pk}
-    for number in range(ALTERED.attempts_max):
-        (restart.restart, reset.reset)[number % 2](**who, now=after(10 + number))
-    with pytest.raises(RestartsMany, match="try again in 60 minutes, or stop and start it"):
-        change.change(**who, parts={"image": "debian:13"}, now=after(20))
-    it = row(rental)
-    assert (it.edition, it.restarts + it.resets) == (0, ALTERED.attempts_max)
-    # What changes nothing is not counted, and an hour later it may go on.
-    change.change(**who, parts={"image": "debian:12"}, now=after(21))
-    restart.restart(**who, now=after(10 + 3600))
+        verb(rental_id=rental.id, renter_id=renter.pk)
 
 
 def ask(rental: Rental, renter: User, **parts: object) -> None:
-    who = {"rental_id": rental.id, "renter_id": renter.pk, "now": after(5)}
-    change.change(**who, parts=parts)  # type: ignore[arg-type]
+    change.change(rental_id=rental.id, renter_id=renter.pk, parts=parts)  # type: ignore[arg-type]
 
 
 def test_a_change_is_done_once_its_edition_runs(
@@ -285,7 +269,7 @@ def test_a_change_that_cannot_run_is_taken_back_and_says_why(
 
 
 def test_a_reset_that_cannot_run_says_why(market: Market, renter: User, rental: Rental) -> None:
-    reset.reset(rental_id=rental.id, renter_id=renter.pk, now=after(5))
+    reset.reset(rental_id=rental.id, renter_id=renter.pk)
     problem = {"code": "start_failed", "message": "It did not start."}
     tell(market, rental, 6, change_problem=problem)
     assert queries.view(rental.id, renter.pk, NOW).change_reason == "It did not start."
@@ -338,7 +322,7 @@ def test_a_registry_login_is_forgotten_with_the_change_or_rental_that_needs_it(
     market: Market, renter: User, rental: Rental, how: str
 ) -> None:
     who = {"rental_id": rental.id, "renter_id": renter.pk}
-    change.change(**who, parts={"image": "private:1"}, registry_login=LOGIN, now=after(5))
+    change.change(**who, parts={"image": "private:1"}, registry_login=LOGIN)
     assert logins(market, 3) == [rental.placement_id]
     if how == "end":
         end.end(**who, now=after(4))
