@@ -13,7 +13,7 @@ register = template.Library()
 
 PLACES = (
     ("Offers", ("/offers/",)),
-    ("Rentals", ("/rentals/",)),
+    ("Rentals", ("/rentals/", "/volumes/", "/endpoints/")),
     ("Keys", ("/keys/", "/api-keys/")),
     ("Money", ("/money/",)),
     ("Host", ("/host/",)),
