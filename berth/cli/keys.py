@@ -60,7 +60,7 @@ def rm(
     key: Annotated[str, typer.Argument(metavar="KEY", help="Its id, name or fingerprint.")],
     as_json: AsJson = False,
 ) -> None:
-    """Remove a key from your account. Running rentals keep theirs until ``keys use``."""
+    """Remove a key from your account. Running rentals keep theirs until: berth keys use"""
     with session.client() as client:
         found = _find(client, key)
         client.remove_ssh_key(found.id)
