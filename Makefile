@@ -40,8 +40,9 @@ test: setup ## run everything that must hold: lint, types, contracts, all tests
 
 test-quick: setup ## run all that needs no container: lint, test-sqlite, test-postgresql
 	@# Whoever waits for a container goes first; nothing of this is held to a time.
-	MAKEFLAGS= nice -n 10 $(MAKE) --no-print-directory --output-sync=target \
-		lint test-sqlite test-postgresql
+	for part in lint test-sqlite test-postgresql; do
+		nice -n 10 $(MAKE) --no-print-directory --output-sync=target $$part
+	done
 
 lint: setup ## check style, types, import contracts, templates and migrations
 	@$(BIN)/ruff check .

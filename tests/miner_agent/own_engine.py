@@ -74,37 +74,50 @@ class OwnEngine:
 
     def cut_power(self) -> None:
         """End it with everything that it runs, its mounts and its network's settings."""
-        names = self.ask("ps", "-q").stdout.split()
-        asked = self.ask("inspect", "-f", "{{.State.Pid}}", *names) if names else None
-        inside = [int(number) for number in asked.stdout.split()] if asked else []
         self.kill()
-        # Each shim and containerd name the folder of their sockets; a shim that lives would clean.
-        for number in (*self._helpers(), *inside):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(number, signal.SIGKILL)
+        self._end_containers()
         subprocess.run([*self.inside(), "sh", "-c", FORGET], check=True, capture_output=True)
         for used in (self.folder / "data", self.run):
             mounts.unmount_below(used)
         shutil.rmtree(self.run / "exec", ignore_errors=True)
         (self.run / "pid").unlink(missing_ok=True)
 
-    def _helpers(self) -> list[int]:
-        return [
-            int(path.parent.name)
-            for path in Path("/proc").glob("[0-9]*/cmdline")
-            if str(self.run).encode() in path.read_bytes()
-        ]
-
     def remove(self) -> None:
         """Leave nothing; a test may have ended the engine."""
-        if self.process is None:
-            self.start()
-        self.stop()
+        try:
+            if self.process is None:
+                self.start()
+            self.stop()
+        finally:
+            self._end_containers()
+            self._leave()
+
+    def _leave(self) -> None:
         self.network.kill()
         self.network.wait()
         for used in (self.folder, self.run):
             mounts.unmount_below(used)
         shutil.rmtree(self.run)
+
+    def _end_containers(self) -> None:
+        """Kill whatever keeps a container, first, for it would tidy up, and then its processes."""
+        commands = Path("/proc").glob("[0-9]*/cmdline")
+        keepers = [path.parent for path in commands if self._keeps(path)]
+        children = [
+            number
+            for keeper in keepers
+            for path in keeper.glob("task/*/children")
+            for number in path.read_text().split()
+        ]
+        for number in (*(keeper.name for keeper in keepers), *children):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(number), signal.SIGKILL)
+
+    def _keeps(self, command: Path) -> bool:
+        # Any process may end between two looks.
+        with contextlib.suppress(OSError):
+            return f"-address\0{self.run}/".encode() in command.read_bytes()
+        return False
 
     def ask(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -237,7 +237,6 @@ def test_a_full_disk_is_told_and_loses_nothing(machine: Faulty) -> None:
     market = machine.market
     rental, _ = hold(machine)
     machine.fill()
-    second = machine.host.desire(disk_bytes=SMALL)
     market.wait_until(lambda: market.problem is not None)
     assert market.problem is not None
     assert market.problem.code == "disk_full"
@@ -251,8 +250,9 @@ def test_a_full_disk_is_told_and_loses_nothing(machine: Faulty) -> None:
     machine.begin()
     market.wait_until(lambda: market.problem is not None)
     machine.make_room()
-    market.wait_for(second.placement_id, ObservedState.RUNNING)
     market.wait_until(lambda: market.problem is None)
+    second = machine.host.desire(disk_bytes=SMALL)
+    market.wait_for(second.placement_id, ObservedState.RUNNING)
     assert runs_as(machine, rental.placement_id, 0)
     assert files_of(machine, rental.placement_id) == "mine\nmine\n"
     settle(machine, rental.placement_id, second.placement_id)
