@@ -10,7 +10,8 @@ from miner_agent.checks import network as network_checks
 from miner_agent.checks import system as system_checks
 from miner_agent.domain.findings import Finding
 from miner_agent.engine import EngineUnavailable
-from miner_agent.machine import Machine, NotEnrolled
+from miner_agent.home import NotEnrolled
+from miner_agent.machine import Machine
 from protocol.address import is_private
 
 

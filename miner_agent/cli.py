@@ -16,8 +16,9 @@ from miner_agent.check import NotIsolated, check
 from miner_agent.disk import DiskFailed
 from miner_agent.engine import EngineRefused, EngineUnavailable
 from miner_agent.firewall import FirewallFailed
+from miner_agent.home import AlreadyRunning, NotEnrolled
 from miner_agent.journal_schema import JournalTooNew
-from miner_agent.machine import AlreadyRunning, Machine, NotEnrolled
+from miner_agent.machine import Machine
 from miner_agent.market import MarketRefused, MarketUnreachable
 from miner_agent.packaging import installing, upgrading
 from miner_agent.packaging.install import InstallFailed

@@ -2,26 +2,23 @@
 
 import re
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from docker.errors import NotFound
-from docker.types import DeviceRequest, IPAMConfig, IPAMPool, LogConfig, Ulimit
+from docker.types import IPAMConfig, IPAMPool
 
+from miner_agent.container_arguments import create_arguments
 from miner_agent.domain.container_spec import (
-    HOST_NAME,
     LABEL_GENERATION,
     LABEL_MACHINE,
     LABEL_PLACEMENT,
     LABEL_SLOT,
-    NO_NETWORK,
     ContainerSpec,
     NetworkSpec,
 )
-from miner_agent.domain.gpus import GpuAccess, GpuGrant
 from miner_agent.domain.reconcile import Container
 from miner_agent.domain.root_inside import Ids
 from miner_agent.engine import Engine, EngineRefused, answers
@@ -123,7 +120,7 @@ class Containers:
             LABEL_GENERATION: str(generation),
         }
         with answers():
-            self._engine.api.create_container(**_create_arguments(self._engine.api, spec, labels))
+            self._engine.api.create_container(**create_arguments(self._engine.api, spec, labels))
             return _made(self._engine.api.inspect_container(spec.name))
 
     def start(self, name: str) -> None:
@@ -316,67 +313,3 @@ def _time(text: str) -> datetime | None:
 def _made(found: dict[str, Any]) -> Made:
     data = (found.get("GraphDriver") or {}).get("Data") or {}
     return Made(container_id=found["Id"], upper=data.get("UpperDir"))
-
-
-def _create_arguments(api: Any, spec: ContainerSpec, labels: dict[str, str]) -> dict[str, Any]:
-    host_config = api.create_host_config(
-        binds={
-            **_binds(spec.mounts, mode="ro"),
-            **_binds({**spec.gpus.writable, **spec.writable_mounts}, mode="rw"),
-        },
-        cap_drop=["ALL"],
-        cap_add=list(spec.capabilities),
-        security_opt=["no-new-privileges:true"],
-        pids_limit=spec.pids_most,
-        mem_limit=spec.memory_bytes,
-        memswap_limit=spec.memory_bytes,
-        cpuset_cpus=",".join(map(str, spec.cores)),
-        shm_size=spec.shared_memory_bytes,
-        ulimits=[
-            Ulimit(name="nofile", soft=spec.open_files_most, hard=spec.open_files_most),
-            # One byte, not none: only this also keeps dumps from a program of the host that
-            # takes them through a pipe, outside the rental's disk.
-            Ulimit(name="core", soft=1, hard=1),
-        ],
-        ipc_mode="private",
-        init=False,
-        network_mode=spec.network,
-        # The agent starts containers itself: after a reboot the disk must be mounted first.
-        restart_policy={"Name": "no"},
-        log_config=LogConfig(type="json-file", config={"max-size": "1m", "max-file": "2"}),
-        port_bindings={
-            f"{inside}/tcp": (spec.bind_address, outside) for inside, outside in spec.ports.items()
-        },
-        dns=(list(spec.dns) or None) if spec.network != NO_NETWORK else None,
-        runtime=spec.runtime or None,
-        device_requests=device_requests(spec.gpus),
-    )
-    host_config["CgroupnsMode"] = "private"
-    return {
-        "image": spec.image_id,
-        "name": spec.name,
-        "hostname": HOST_NAME,
-        "user": "0",
-        "entrypoint": list(spec.entrypoint),
-        "command": list(spec.command) or None,
-        "environment": dict(spec.environment),
-        "ports": list(spec.ports),
-        "labels": labels,
-        "host_config": host_config,
-        # The host's proxy, with its password, is not the renter's business.
-        "use_config_proxy": False,
-    }
-
-
-def _binds(mounts: Mapping[str, str], *, mode: str) -> dict[str, dict[str, str]]:
-    return {outside: {"bind": inside, "mode": mode} for outside, inside in mounts.items()}
-
-
-def device_requests(gpus: GpuGrant) -> list[Any] | None:
-    """Ask for exactly these GPUs; a mere count would always hand out the first ones."""
-    devices = list(gpus.devices)
-    if not devices:
-        return None
-    if gpus.access is GpuAccess.CDI:
-        return [DeviceRequest(driver=GpuAccess.CDI, device_ids=devices)]
-    return [DeviceRequest(driver=GpuAccess.NVIDIA, device_ids=devices, capabilities=[["gpu"]])]

@@ -5,7 +5,7 @@ from typing import Any
 from docker.errors import NotFound
 from docker.types import LogConfig
 
-from miner_agent.containers import device_requests
+from miner_agent.container_arguments import device_requests
 from miner_agent.domain.spare import Job, Share
 from miner_agent.engine import Engine, answers
 from miner_agent.gpu_access import GpuDoor

@@ -1,15 +1,10 @@
 """This will put the agent's parts together for this machine, under its state directory."""
 
-import fcntl
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-from miner_agent import bandwidth, disk, enrolment, facts, firewall, mps, reserve
+from miner_agent import bandwidth, disk, facts, firewall, mps, reserve
 from miner_agent.acceptance import Acceptance
 from miner_agent.access import kit
 from miner_agent.access.rental import Doors
@@ -22,11 +17,11 @@ from miner_agent.docker_runtime import DockerRuntime
 from miner_agent.domain.container_spec import container_name
 from miner_agent.domain.spare import Share
 from miner_agent.engine import Engine
-from miner_agent.enrolment import Enrolment
 from miner_agent.facts.cards import Cards
 from miner_agent.facts.gpus import read_gpus
 from miner_agent.facts.kernel_log import KernelLog
 from miner_agent.gpu_access import GpuDoor
+from miner_agent.home import JOURNAL, Home
 from miner_agent.idle import Idle
 from miner_agent.idle_container import DockerIdleContainer
 from miner_agent.image_book import ImageBook
@@ -34,7 +29,6 @@ from miner_agent.images import Images
 from miner_agent.incident_journal import IncidentJournal
 from miner_agent.job_files import JobFiles
 from miner_agent.journal import Journal
-from miner_agent.keys import make_private_key, read_private_key
 from miner_agent.mps import Mps
 from miner_agent.prepull import Prepull
 from miner_agent.replicas import Replicas
@@ -43,30 +37,16 @@ from miner_agent.telemetry import Telemetry
 from miner_agent.transfers import HttpTransfers
 from miner_agent.volumes import Volumes
 from protocol.hardware import Gpu, Hardware
-from protocol.signing import public_key_of
 
-#: so much of the machine key names the machine's objects in Docker
-NAME_CHARACTERS = 12
-JOURNAL = "journal.sqlite3"
-NOT_ENROLLED = "This machine is not enrolled; run: berth-agent enroll --url URL"
 BRIDGES = Path("/sys/class/net")
 
 
-class NotEnrolled(Exception):
-    """This machine is nobody's yet."""
-
-
-class AlreadyRunning(Exception):
-    """Another agent works with the same state directory."""
-
-
-class Machine:
+class Machine(Home):
     """This machine as its agent sees it."""
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+        super().__init__(settings)
         self.clock = MachineClock()
-        self.key_path = settings.home / "machine_key"
         self._book: ImageBook | None = None
         self._transfers: HttpTransfers | None = None
         self._images: Images | None = None
@@ -79,78 +59,9 @@ class Machine:
                 part.close()
         self._transfers = self._book = self._images = self._volumes = None
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Hold the lock that only one agent can have.
-
-        :raises AlreadyRunning: when another process holds it.
-        """
-        self.settings.home.mkdir(mode=0o711, parents=True, exist_ok=True)
-        descriptor = os.open(self.settings.home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield
-        except BlockingIOError as error:
-            message = f"Another agent is running with {self.settings.home}."
-            raise AlreadyRunning(message) from error
-        finally:
-            os.close(descriptor)
-
-    def key(self) -> Ed25519PrivateKey:
-        """Return the machine's key.
-
-        :raises NotEnrolled: when there is none yet.
-        """
-        if not self.key_path.exists():
-            raise NotEnrolled(NOT_ENROLLED)
-        return read_private_key(self.key_path)
-
-    def enrolment(self) -> Enrolment:
-        """Return who this machine is to its marketplace.
-
-        :raises NotEnrolled: when it was never enrolled.
-        """
-        enrolled = enrolment.read(self.settings.home)
-        if enrolled is None or not self.key_path.exists():
-            raise NotEnrolled(NOT_ENROLLED)
-        return enrolled
-
-    def key_or_new(self) -> Ed25519PrivateKey:
-        """Return the machine's key, making it at the first call."""
-        return self.key() if self.key_path.exists() else make_private_key(self.key_path)
-
-    def name(self) -> str:
-        """Return the machine's name in labels and networks."""
-        return public_key_of(self.key())[:NAME_CHARACTERS]
-
     def engine(self) -> Engine:
         """Return Docker, whether it answers or not."""
         return Engine(self.settings.docker_host)
-
-    def journal(self) -> Journal:
-        """Return the journal."""
-        path = self.settings.home / JOURNAL
-        # Renters' environments are in it, and often their passwords.
-        path.touch(mode=0o600)
-        return Journal(path)
-
-    def journal_if_any(self) -> Journal | None:
-        """Return the journal, None where this machine never had one."""
-        return self.journal() if (self.settings.home / JOURNAL).exists() else None
-
-    def is_served(self) -> bool:
-        """Say whether an agent works with this state directory."""
-        try:
-            descriptor = os.open(self.settings.home / "lock", os.O_RDONLY)
-        except OSError:
-            return False
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(descriptor)
-        return False
 
     def telemetry(self, agent: Agent) -> Telemetry:
         """Return what looks at how everything here does."""

@@ -6,7 +6,8 @@ from pathlib import Path
 from miner_agent.domain.container_spec import LABEL_MACHINE
 from miner_agent.domain.findings import Finding, engine
 from miner_agent.engine import Engine
-from miner_agent.machine import Machine, NotEnrolled
+from miner_agent.home import NotEnrolled
+from miner_agent.machine import Machine
 from miner_agent.settings import open_files_most
 
 MEMORY = Path("/proc/meminfo")

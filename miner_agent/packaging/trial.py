@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from miner_agent import journal_schema, settings
-from miner_agent.machine import JOURNAL
+from miner_agent.home import JOURNAL
 from miner_agent.packaging.versions import FORMER, STARTS, end_trial, name, named
 
 #: as long as an upgrade waits, for a service that waits 5 s before it starts again

@@ -8,7 +8,8 @@ from typing import Any
 
 from miner_agent import heard, journal_schema
 from miner_agent.command import run
-from miner_agent.machine import JOURNAL, Machine
+from miner_agent.home import JOURNAL
+from miner_agent.machine import Machine
 from miner_agent.packaging.upgrade import REPORT_DEADLINE_S, Service, root_of, upgrade
 
 RESTART = "systemctl restart berth-agent"

@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
-from miner_agent.machine import JOURNAL
+from miner_agent.home import JOURNAL
 from protocol.receipts import check_chain
 from scripts import mounts, subordinate_ids
 from tests.miner_agent import images

@@ -24,7 +24,8 @@ from miner_agent import disk, firewall, loops, machine, settings
 from miner_agent.agent import Agent
 from miner_agent.command import CommandFailed
 from miner_agent.domain.reply import Heard
-from miner_agent.machine import AlreadyRunning, Machine
+from miner_agent.home import AlreadyRunning
+from miner_agent.machine import Machine
 from miner_agent.supervisor import Supervisor
 from protocol.agent import SyncReply, SyncRequest
 
