@@ -65,7 +65,8 @@ test-docker: setup ## run the tests with real containers, one after the other
 
 test-postgresql: setup ## run the marketplace's tests and those about row locks on PostgreSQL
 	@$(if $(POSTGRESQL_TESTS),$(BIN)/python scripts/with_postgresql.py \
-		$(BIN)/python -m pytest -n 2 --dist loadfile $(POSTGRESQL_TESTS),echo "There are no tests about row locks.")
+		$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/marketplace/domain \
+		$(POSTGRESQL_TESTS),echo "There are no tests about row locks.")
 
 requirements: setup ## pin requirements/*.txt anew from pyproject.toml
 	@scripts/pin_requirements
