@@ -96,7 +96,7 @@ def _kit() -> Finding:
         ),
         required="the programs that rentals' SSH is made of",
         why="Renters reach their rentals by it.",
-        fix=f"Install these packages: {' '.join(missing)}.",
+        fix=f"Install these packages: {' '.join(missing)}." if missing else "",
     )
 
 
