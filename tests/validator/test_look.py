@@ -180,6 +180,11 @@ async def test_a_prover_that_never_answers_is_late() -> None:
         b"{}\n",
         json.dumps({**builders.hardware().model_dump(mode="json"), "extra": 1}).encode() + b"\n",
         json.dumps({**builders.hardware().model_dump(mode="json"), "cpus": -1}).encode() + b"\n",
+        json.dumps(
+            builders.hardware(gpus=(builders.gpu(1),)).model_dump(mode="json")
+            | {"gpus": [builders.gpu(1).model_dump(mode="json")] * 2}
+        ).encode()
+        + b"\n",
         b"x" * 1_000_000,
         b'{"hostname":' + b"[" * 20_000 + b"\n",
     ],

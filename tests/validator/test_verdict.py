@@ -108,7 +108,6 @@ def test_a_lie_outweighs_a_good_proof() -> None:
             hardware(gpus=(gpu(1, vram_bytes=40 * GIB),)),
             "vram_missing",
         ),
-        (hardware(), hardware(gpus=(gpu(1), gpu(1))), "gpu_repeated"),
         (hardware(), hardware(gpus=(gpu(1), gpu(2, driver="1.0"))), "gpu_drivers_differ"),
     ],
 )

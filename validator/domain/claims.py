@@ -34,11 +34,6 @@ def _capacities(claimed: Hardware, found: Hardware) -> Iterator[Problem]:
 
 def _gpus(claimed: Sequence[Gpu], found: Sequence[Gpu]) -> Iterator[Problem]:
     found_by_uuid = {gpu.uuid: gpu for gpu in found}
-    if len(found_by_uuid) != len(found):
-        yield Problem(
-            code="gpu_repeated",
-            message="Two GPUs of the machine have the same UUID. Check the driver installation.",
-        )
     if len({gpu.driver for gpu in found}) > 1:
         yield Problem(
             code="gpu_drivers_differ",
