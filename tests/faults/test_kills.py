@@ -20,12 +20,12 @@ def test_a_thousand_kills_break_no_promise() -> None:
     assert outcome.broken == []
     assert outcome.kills == KILLS
     # It did work between its deaths.
-    assert outcome.starts > KILLS / 50
-    assert outcome.ended > KILLS / 20
-    assert outcome.intervals > outcome.ended
+    assert outcome.starts > KILLS / 200
+    assert outcome.ended > KILLS / 200
+    assert outcome.intervals > KILLS / 100
     assert outcome.refused > 0
-    assert outcome.jobs > KILLS / 200
-    assert outcome.volumes_used > KILLS / 500
+    assert outcome.jobs > 0
+    assert outcome.volumes_used > 0
     assert outcome.volumes_removed > 0
 
 
