@@ -16,7 +16,9 @@ PROGRAMS := $(wildcard berth marketplace miner_agent protocol scripts validator)
 DOCKER_TESTS := $(wildcard tests/miner_agent tests/journeys tests/browser)
 #: the slow ones of them that ask no engine, and so may run beside the others
 NO_ENGINE := $(wildcard $(addprefix tests/miner_agent/,domain facts packaging/test_install.py \
-	test_bad_replies.py test_kill_points.py test_steps.py))
+	access/test_crowd.py access/test_gateway.py test_bad_replies.py test_changes.py test_failures.py \
+	test_job_files.py test_kill_points.py test_market.py test_outputs.py test_proof_cpu.py \
+	test_steps.py test_supervisor.py test_telemetry.py))
 ELSEWHERE := tests/concurrency $(DOCKER_TESTS)
 QUICK_TESTS := $(filter-out $(ELSEWHERE),$(patsubst %/,%,$(wildcard tests/*/))) $(NO_ENGINE)
 #: these only mean something where rows are really locked
