@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import tarfile
 import time
@@ -63,7 +64,9 @@ class Peer:
         self._api = docker.APIClient(timeout=60)
         (found,) = self._api.containers(filters={"label": f"berth.placement={like}"})
         self._rental = str(found["Id"])
-        wanted = dict(self._api.inspect_container(found["Id"])["HostConfig"])
+        rental = self._api.inspect_container(found["Id"])
+        _give_to_root_of(int(rental["State"]["Pid"]), folder)
+        wanted = dict(rental["HostConfig"])
         wanted["Binds"] = [f"{folder}:/keys:ro"]
         wanted["PortBindings"] = {"22/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(self.port)}]}
         made = self._api.create_container(
@@ -101,3 +104,10 @@ class Peer:
             log = self._api.logs(self._container).decode()[-500:]
             assert time.monotonic() < deadline, f"The peer does not answer: {log}"
             time.sleep(0.1)
+
+
+def _give_to_root_of(process: int, folder: Path) -> None:
+    """Give the folder to whoever is root inside, where the engine maps users."""
+    _, outside, _ = Path(f"/proc/{process}/uid_map").read_text().split()[:3]
+    for path in (folder, *folder.iterdir()):
+        os.chown(path, int(outside), int(outside))
