@@ -75,7 +75,8 @@ def _rent(renter: Renter, at_once: int) -> list[float]:
     def rent() -> None:
         rental_id = renter.rent()
         rentals.append(rental_id)
-        assert renter.wait(rental_id, "active", "failed")["state"] == "active"
+        rental = renter.wait(rental_id, "active", "failed")
+        assert rental["state"] == "active", rental
 
     took = _timed(rent, at_once)
     for rental_id in rentals:
