@@ -1,7 +1,9 @@
 """This will make, start and remove the networks and containers of this machine's rentals."""
 
 import re
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -54,6 +56,8 @@ class Containers:
     def __init__(self, engine: Engine, *, machine: str) -> None:
         self._engine = engine
         self._machine = machine
+        #: a network is looked for and made, or found unused and removed, one at a time
+        self._networking = threading.Lock()
 
     def all(self) -> tuple[Container, ...]:
         """Return every container of this machine."""
@@ -207,7 +211,7 @@ class Containers:
 
     def connect(self, spec: NetworkSpec) -> None:
         """Make the slot's network where it is missing; Docker allows doubles, so look first."""
-        with answers():
+        with self._networking, answers():
             there = [one for one in self._networks() if one["Labels"][LABEL_SLOT] == str(spec.slot)]
             same = [one for one in there if one["Name"] == spec.name]
             # The slot's network for another kind of placement has the same addresses.
@@ -229,17 +233,22 @@ class Containers:
                 ipam=IPAMConfig(pool_configs=[IPAMPool(subnet=spec.subnet, gateway=spec.gateway)]),
             )
 
-    def disconnect(self, *, slots_kept: int, slots_used: frozenset[int]) -> None:
-        """Remove the networks of unused slots at or above the pool's size ``slots_kept``."""
-        for network in self._networks():
-            slot = int(network["Labels"][LABEL_SLOT])
-            if slot < slots_kept or slot in slots_used:
-                continue
-            try:
-                with answers():
-                    self._engine.api.remove_network(network["Id"])
-            except NotFound:
-                continue
+    def disconnect(self, *, slots_kept: int, slots_used: Callable[[], frozenset[int]]) -> None:
+        """Remove the networks of unused slots at or above the pool's size ``slots_kept``.
+
+        ``slots_used`` is asked while no slot can be connected: who connects has claimed before.
+        """
+        with self._networking:
+            kept = slots_used()
+            for network in self._networks():
+                slot = int(network["Labels"][LABEL_SLOT])
+                if slot < slots_kept or slot in kept:
+                    continue
+                try:
+                    with answers():
+                        self._engine.api.remove_network(network["Id"])
+                except NotFound:
+                    continue
 
     def _inspect(self, name: str) -> dict[str, Any] | None:
         """Return what Docker knows of a container; None where it is gone or about to be."""

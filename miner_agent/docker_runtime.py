@@ -243,7 +243,7 @@ class DockerRuntime:
         self._doors.remove(placement_id)
         self._images.let_go(placement_id)
 
-    def trim(self, slots_used: frozenset[int]) -> None:
+    def trim(self, slots_used: Callable[[], frozenset[int]]) -> None:
         """Remove networks beyond the pool, kits, images and shared memory that nobody uses."""
         self._gpus.rest(lambda: self._engine.mounted(running=True))
         kit.prune(self._kits, used=self._engine.mounted() | {str(self._kit)})
@@ -257,7 +257,7 @@ class DockerRuntime:
             self.remove(placement_id)
         self._belongings.remove_all()
         self._images.remove_unused()
-        self._engine.disconnect(slots_kept=0, slots_used=frozenset())
+        self._engine.disconnect(slots_kept=0, slots_used=frozenset)
 
     def _hold_bandwidth(self, name: str, generation: Generation) -> None:
         """Limit the network also of what ran before: an agent may die right after a start."""

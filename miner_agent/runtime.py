@@ -105,6 +105,6 @@ class Runtime(Protocol):
         """Remove containers, disks and door; what is missing is fine."""
         ...
 
-    def trim(self, slots_used: frozenset[int]) -> None:
+    def trim(self, slots_used: Callable[[], frozenset[int]]) -> None:
         """Remove what is kept for all placements and that none of them uses any more."""
         ...

@@ -340,7 +340,7 @@ class Steps:
         self.refuse_change(placement, code, message)
 
     def _trim(self) -> None:
-        self._runtime.trim(frozenset(int(slot) for slot in self._journal.claimed(SLOT)))
+        self._runtime.trim(lambda: frozenset(int(slot) for slot in self._journal.claimed(SLOT)))
 
     def _show(self, fetching: Placement, progress: str) -> None:
         placement = self._journal.get(fetching.placement_id)

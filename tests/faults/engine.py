@@ -166,7 +166,7 @@ class Engine:
         self.doors.discard(placement_id)
         self._touch()
 
-    def trim(self, slots_used: frozenset[int]) -> None:
+    def trim(self, slots_used: Callable[[], frozenset[int]]) -> None:
         """Remove unused networks."""
 
     def stop_all(self) -> None:

@@ -187,7 +187,7 @@ class MemoryRuntime:
             if key[0] == placement_id:
                 del self.disks[key]
 
-    def trim(self, slots_used: frozenset[int]) -> None:
+    def trim(self, slots_used: Callable[[], frozenset[int]]) -> None:
         """Networks are not part of this machine."""
 
     def of(self, placement_id: UUID) -> list[Container]:
