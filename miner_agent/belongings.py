@@ -1,22 +1,17 @@
 """This will give a placement what it has beside its disk: volumes, and a job's files."""
 
-import logging
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
-from miner_agent.command import CommandFailed
 from miner_agent.domain.resources import disk_bytes
 from miner_agent.domain.root_inside import Ids
 from miner_agent.job_files import JobFiles
 from miner_agent.market import MarketRefused
 from miner_agent.runtime import CannotRun, Collected
-from miner_agent.volumes import VolumeInUse, Volumes, VolumeUnknown
+from miner_agent.volumes import Volumes
 from protocol.workload import INPUT_FOLDER, OUTPUT_FOLDER, PlacementKind, Workload
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +52,9 @@ class Belongings:
     def mounts(self, placement_id: UUID, workload: Workload, *, root_inside: Ids) -> Mounts:
         """Return what its container mounts, after every volume is where it has to be.
 
-        :raises CannotRun: when a volume cannot be had.
+        :raises VolumeUnknown: when a volume is not here.
+        :raises VolumeInUse: when another placement has it.
+        :raises CommandFailed: when it cannot be mounted.
         """
         if workload.kind is PlacementKind.JOB:
             self._job_files.prepare(placement_id)
@@ -65,15 +62,14 @@ class Belongings:
                 read_only={str(self._job_files.input_folder(placement_id)): INPUT_FOLDER},
                 writable={str(self._job_files.output_folder(placement_id)): OUTPUT_FOLDER},
             )
-        with refusals():
-            return Mounts(
-                writable={
-                    str(
-                        self._volumes.attach(placement_id, one.volume_id, root_inside=root_inside)
-                    ): one.path
-                    for one in workload.volumes
-                }
-            )
+        return Mounts(
+            writable={
+                str(
+                    self._volumes.attach(placement_id, one.volume_id, root_inside=root_inside)
+                ): one.path
+                for one in workload.volumes
+            }
+        )
 
     def mount(
         self, placement_id: UUID, workload: Workload, *, root_inside: Ids, disk: Path | None
@@ -82,12 +78,13 @@ class Belongings:
 
         ``disk`` is where the placement's disk is mounted; None: nothing limits it.
 
-        :raises CannotRun: when a volume cannot be had.
+        :raises VolumeUnknown: when a volume is not here.
+        :raises VolumeInUse: when another placement has it.
+        :raises CommandFailed: when something cannot be mounted.
         """
         mounts = self.mounts(placement_id, workload, root_inside=root_inside)
         if workload.kind is PlacementKind.JOB and disk is not None:
-            with refusals():
-                self._job_files.mount_output(placement_id, disk)
+            self._job_files.mount_output(placement_id, disk)
         return mounts
 
     def collect(
@@ -130,18 +127,3 @@ class Belongings:
     def remove_all(self) -> None:
         """Remove every volume: the host leaves."""
         self._volumes.remove_all()
-
-
-@contextmanager
-def refusals() -> Iterator[None]:
-    """Translate what goes wrong into what the renter is told."""
-    try:
-        yield
-    except VolumeUnknown as error:
-        raise CannotRun("volume_unknown", str(error)) from error
-    except VolumeInUse as error:
-        raise CannotRun("volume_in_use", str(error)) from error
-    except CommandFailed as error:
-        logger.warning("Files not mounted", extra={"error": str(error)})
-        message = "This machine could not mount its volumes or inputs; its host has to look."
-        raise CannotRun("start_failed", message) from error

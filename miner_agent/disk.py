@@ -45,6 +45,15 @@ def missing(storage_driver: str = STORAGE) -> tuple[str, ...]:
     return tuple(wanted)
 
 
+def check_mounted(target: Path) -> None:
+    """Look whether a container's disk is mounted over its directory.
+
+    :raises DiskFailed: when it is not.
+    """
+    if not loops.is_mounted(target):
+        raise DiskFailed("The disk is not mounted any more.")
+
+
 class Disks:
     """The disks of all placements: files ``<placement>.<number>.img`` in one directory.
 

@@ -1,9 +1,7 @@
 """This will make and remove everything a placement has on this machine, idempotently."""
 
-import logging
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
 from ipaddress import IPv4Network
 from pathlib import Path
 from uuid import UUID
@@ -13,7 +11,7 @@ from miner_agent.access.rental import Doors
 from miner_agent.bandwidth import BandwidthFailed
 from miner_agent.belongings import Belongings
 from miner_agent.containers import Containers, Made
-from miner_agent.disk import DiskFailed, Disks
+from miner_agent.disk import Disks, check_mounted
 from miner_agent.domain.container_spec import (
     KEYS_INSIDE,
     KIT_INSIDE,
@@ -24,7 +22,6 @@ from miner_agent.domain.container_spec import (
     network_spec,
     session_environment,
 )
-from miner_agent.domain.engine_words import OTHERWISE, meaning
 from miner_agent.domain.generation import Generation
 from miner_agent.domain.gpus import GpuGrant
 from miner_agent.domain.image import Image
@@ -32,9 +29,10 @@ from miner_agent.domain.placement import Placement
 from miner_agent.domain.reconcile import Container
 from miner_agent.domain.resources import disk_bytes
 from miner_agent.engine import EngineRefused
-from miner_agent.gpu_access import GpuDoor, GpuUnavailable
-from miner_agent.images import ImagePullFailed, Images, ImageUnknown
+from miner_agent.gpu_access import GpuDoor
+from miner_agent.images import Images
 from miner_agent.mount_points import link_on_the_way
+from miner_agent.refusals import refusals
 from miner_agent.runtime import CannotRun, Collected, Running
 from protocol.agent import RegistryLogin
 from protocol.workload import LOG_BYTES_MOST, PlacementKind, Workload
@@ -43,11 +41,6 @@ from protocol.workload import LOG_BYTES_MOST, PlacementKind, Workload
 STARTS_MOST = 8
 #: networks kept for the next rental: making one takes longer than anything else Docker does
 POOL_NETWORKS = 4
-#: what Docker and the system said is the host's business
-NO_GPU = "This machine could not hand out its GPUs: rent another one; its host has to look."
-NO_DISK = "This machine could not make its disk: rent another one; its host has to look."
-
-logger = logging.getLogger(__name__)
 
 
 class DockerRuntime:
@@ -185,6 +178,9 @@ class DockerRuntime:
                 # The engine may have come after the agent, and somebody may have flushed the rules.
                 if self._guard is not None:
                     self._guard()
+                # The last look: without its own disk it would fill the machine's.
+                if disk is not None:
+                    check_mounted(disk)
                 self._engine.start(name)
                 found = self._engine.find(name)
             if found is None or not _is_started(found, generation.workload):
@@ -345,30 +341,6 @@ class DockerRuntime:
 def has_door(workload: Workload) -> bool:
     """Say whether renters log in."""
     return workload.kind is PlacementKind.RENTAL
-
-
-@contextmanager
-def refusals() -> Iterator[None]:
-    """Translate what goes wrong into what the renter is told."""
-    try:
-        yield
-    except ImageUnknown as error:
-        raise CannotRun("image_unknown", str(error)) from error
-    except ImagePullFailed as error:
-        raise CannotRun("image_pull_failed", str(error)) from error
-    except DiskFailed as error:
-        logger.warning("Disk not made", extra={"error": str(error)})
-        raise CannotRun("no_capacity", NO_DISK) from error
-    except GpuUnavailable as error:
-        logger.warning("GPU not handed out", extra={"error": str(error)})
-        raise CannotRun("gpu_unavailable", NO_GPU) from error
-    except EngineRefused as error:
-        logger.warning("Docker refused", extra={"error": str(error)})
-        raise CannotRun(*meaning(str(error))) from error
-    except PermissionError as error:
-        # Only root can give files to the user that Docker maps root inside to.
-        logger.warning("The agent has to run as root here", extra={"error": str(error)})
-        raise CannotRun(*OTHERWISE) from error
 
 
 def _is_started(found: Container | None, workload: Workload) -> bool:

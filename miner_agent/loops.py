@@ -63,11 +63,15 @@ def let_go(file: Path) -> None:
 
     :raises CommandFailed: when it is in use.
     """
+    # The mounts first: a device that somebody else keeps for a moment may be free and another
+    # disk's an instant after we were told of it (tests/miner_agent/test_loops.py).
+    mounted = list(mount_points())
+    devices = _devices(file)
+    for target in [point for point, source in mounted if source in devices]:
+        run(["umount", target])
+    # Unmounting frees a device by itself; a mere leftover of a crash needs this.
     for device in _devices(file):
-        for target in [point for point, source in mount_points() if source == device]:
-            run(["umount", target])
         try:
-            # Unmounting frees the device by itself; a mere leftover of a crash needs this.
             run(["losetup", "-d", device])
         except CommandFailed:
             if device in _devices(file):

@@ -18,6 +18,9 @@ from miner_agent.runtime import CannotRun
 from miner_agent.store import StoreUnwritable
 from miner_agent.transfers import BlobBroken
 
+#: what the system said is the host's business
+NO_DISK = "This machine could not make its disk: rent another one; its host has to look."
+
 logger = logging.getLogger(__name__)
 
 
@@ -120,4 +123,6 @@ def reason(placement: Placement, error: Exception) -> tuple[str, str]:
         return "port_unavailable", f"Another program of this machine keeps port {port}."
     if isinstance(error, BlobBroken):
         return "input_missing", "One of its inputs came broken, however often it was fetched."
+    if isinstance(error, DiskFailed):
+        return "no_capacity", NO_DISK
     return "start_failed", "This machine could not start it, however often it tried."

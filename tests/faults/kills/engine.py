@@ -207,6 +207,8 @@ class Engine(Disks):
             names = {one["Name"] for one in self.networks.values()}
             if box.config["HostConfig"]["NetworkMode"] not in names:
                 raise Refused(404, "network not found")
+        if str(box.layer) not in self.mounts:
+            self.broken.append(f"{box.name} starts without the disk that limits it")
         if (box.layer / "link").read_text() != box.id:
             self.broken.append(f"{box.name} starts on the layers of another container")
         self.find_losses()

@@ -1,17 +1,8 @@
 """A renter is told what to do about it, and nothing of what Docker said."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-
 import pytest
 
-from miner_agent.belongings import refusals as belongings_refusals
-from miner_agent.command import CommandFailed
-from miner_agent.disk import DiskFailed
-from miner_agent.docker_runtime import refusals
 from miner_agent.domain.engine_words import meaning
-from miner_agent.engine import EngineRefused
-from miner_agent.runtime import CannotRun
 
 RUNC = "OCI runtime create failed: container_linux.go:380: starting container process caused: "
 
@@ -34,21 +25,3 @@ def test_dockers_words_have_a_meaning_and_are_not_told(words: str, code: str) ->
     assert found == code
     assert sentence.endswith(".")
     assert not any(word in sentence for word in ("OCI", "/", "overlay2", "exec"))
-
-
-@pytest.mark.parametrize(
-    ("error", "translated"),
-    [
-        (EngineRefused("mounting /srv/berth/kit: denied"), refusals),
-        (DiskFailed("mkfs.ext4: /srv/berth/disks: failed"), refusals),
-        (PermissionError("/srv/berth/doors"), refusals),
-        (CommandFailed("mount: /srv/berth/volumes: failed"), belongings_refusals),
-    ],
-)
-def test_nothing_of_the_hosts_own_paths_is_told(
-    error: Exception, translated: Callable[[], AbstractContextManager[None]]
-) -> None:
-    with pytest.raises(CannotRun) as refused, translated():
-        raise error
-    assert "/srv" not in str(refused.value)
-    assert refused.value.code in ("start_failed", "no_capacity")

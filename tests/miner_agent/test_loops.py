@@ -1,0 +1,97 @@
+"""A disk that goes takes nothing of another one's, whatever became of its device meanwhile."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from miner_agent import loops
+from miner_agent.command import CommandFailed, run
+from miner_agent.disk import DiskFailed, check_mounted
+
+SIZE = 2 << 20
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
+    """Two disks, and at the end neither mount nor device of theirs."""
+    made = (tmp_path / "going", tmp_path / "coming")
+    for file in made:
+        loops.make_file_system(file, size_bytes=SIZE)
+    yield made
+    for file in made:
+        loops.let_go(file)
+
+
+def bind(file: Path) -> str:
+    """Hold the file as something that just looks at it does, and return the device."""
+    return run(["losetup", "--find", "--show", str(file)]).strip()
+
+
+def once(asked: Sequence[str], do: Callable[[], None]) -> Callable[..., str]:
+    """Return the way to the system's commands on which ``do`` happens after ``asked`` was told."""
+    done = []
+
+    def told(command: Sequence[str], **how: float) -> str:
+        answer = run(command, **how)
+        if command == asked and not done:
+            done.append(asked)
+            do()
+        return answer
+
+    return told
+
+
+def test_a_device_that_becomes_another_disks_is_left_alone(
+    files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going, coming = files
+    target = tmp_path / "target"
+    target.mkdir()
+    device = bind(going)
+
+    def change_hands() -> None:
+        run(["losetup", "-d", device])
+        run(["losetup", device, str(coming)])
+        run(["mount", device, str(target)])
+
+    monkeypatch.setattr(loops, "run", once(["losetup", "-j", str(going)], change_hands))
+    loops.let_go(going)
+    assert loops.is_mounted(target)
+    assert run(["losetup", "-j", str(coming)]).startswith(f"{device}:")
+    assert run(["losetup", "-j", str(going)]) == ""
+
+
+def test_a_disk_goes_wherever_it_is_mounted_and_with_a_leftover_device(
+    files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    going, _ = files
+    bind(going)
+    targets = [tmp_path / name for name in ("one place", "other")]
+    for target in targets:
+        target.mkdir()
+        loops.mount(going, target, options="nodev")
+    loops.let_go(going)
+    assert not any(loops.is_mounted(target) for target in targets)
+    assert run(["losetup", "-j", str(going)]) == ""
+
+
+def test_a_disk_in_use_does_not_go(files: tuple[Path, Path], tmp_path: Path) -> None:
+    going, _ = files
+    target = tmp_path / "target"
+    target.mkdir()
+    loops.mount(going, target, options="nodev")
+    with (target / "open").open("w"), pytest.raises(CommandFailed, match="busy"):
+        loops.let_go(going)
+    assert loops.is_mounted(target)
+
+
+def test_a_container_whose_disk_is_not_mounted_is_seen(
+    files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    layer = tmp_path / "layer"
+    layer.mkdir()
+    with pytest.raises(DiskFailed):
+        check_mounted(layer)
+    loops.mount(files[0], layer, options="nodev")
+    check_mounted(layer)
