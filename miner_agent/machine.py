@@ -1,5 +1,6 @@
 """This will put the agent's parts together for this machine, under its state directory."""
 
+import contextlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,7 @@ from miner_agent.images import Images
 from miner_agent.incident_journal import IncidentJournal
 from miner_agent.job_files import JobFiles
 from miner_agent.journal import Journal
+from miner_agent.keys import write_whole
 from miner_agent.mps import Mps
 from miner_agent.prepull import Prepull
 from miner_agent.replicas import Replicas
@@ -275,6 +277,10 @@ class Machine(Home):
             return self.settings.disk_bytes
         # Asked once: what rentals use later must not make the machine look smaller.
         remembered = self.settings.home / "disk_bytes"
-        if not remembered.exists():
-            remembered.write_text(str(facts.free_disk_bytes(engine.facts().root)))
-        return int(remembered.read_text())
+        with contextlib.suppress(OSError, ValueError):
+            return int(remembered.read_text())
+        measured = facts.free_disk_bytes(engine.facts().root)
+        # A full disk keeps no agent from its start: the next one asks again.
+        with contextlib.suppress(OSError):
+            write_whole(remembered, str(measured), 0o600)
+        return measured

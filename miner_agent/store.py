@@ -11,14 +11,23 @@ from miner_agent.journal_schema import MIGRATIONS, migrate
 #: pages of the log that are taken over into the file itself. The log is written over from then on,
 #: so that a disk that has become full does not keep a running agent from its next promise
 LOG_PAGES = 64
-#: what the disk refuses and may take later, as SQLite numbers it
+#: how long another connection to the same file is waited for: our own are done sooner, but a slow
+#: disk, or somebody who looks into the file, may keep it
+BUSY_MS_MAX = 5000
+#: what is refused now and may be taken later, as SQLite numbers it
 UNWRITABLE = frozenset(
-    (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+    (
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_READONLY,
+    )
 )
 
 
 class StoreUnwritable(Exception):
-    """The disk does not take what has to be kept: most often it is full. It may later."""
+    """What has to be kept is not taken: most often the disk is full. It may be later."""
 
 
 class Store:
@@ -37,7 +46,7 @@ class Store:
                 raise
 
     def _open(self, migrations: Sequence[Sequence[str]]) -> None:
-        self._database.execute("PRAGMA busy_timeout=5000")
+        self._database.execute(f"PRAGMA busy_timeout={BUSY_MS_MAX}")
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=FULL")
         self._database.execute("PRAGMA foreign_keys=ON")
@@ -52,7 +61,7 @@ class Store:
     def rows(self, question: str, values: Sequence[object] = ()) -> list[tuple[str, ...]]:
         """Return every row that answers the question.
 
-        :raises StoreUnwritable: when the disk fails.
+        :raises StoreUnwritable: when it cannot be read now.
         """
         with self._lock, _told():
             return self._database.execute(question, values).fetchall()
@@ -62,7 +71,7 @@ class Store:
 
         Return how many rows it changed.
 
-        :raises StoreUnwritable: when the disk does not take it; then nothing is changed.
+        :raises StoreUnwritable: when it is not taken now; then nothing is changed.
         """
         with self._lock, _told():
             return self._database.execute(statement, values).rowcount
@@ -71,7 +80,7 @@ class Store:
     def transaction(self) -> Iterator[None]:
         """Do everything inside or nothing.
 
-        :raises StoreUnwritable: when the disk does not take it; then nothing is done.
+        :raises StoreUnwritable: when it is not taken now; then nothing is done.
         """
         with self._lock, _told():
             self._database.execute("BEGIN IMMEDIATE")
@@ -87,11 +96,11 @@ class Store:
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """Tell what the disk refuses from what the agent does wrong."""
+    """Tell what is refused for now from what the agent does wrong."""
     try:
         yield
     except sqlite3.OperationalError as error:
         # Its lowest byte is what it is; the others say where it was met.
         if error.sqlite_errorcode & 0xFF in UNWRITABLE:
-            raise StoreUnwritable(f"This machine's disk takes no more notes: {error}") from error
+            raise StoreUnwritable(f"The agent's notes cannot be written now: {error}") from error
         raise

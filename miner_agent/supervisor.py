@@ -39,7 +39,7 @@ LONG = (*STARTS, Step.FINISH)
 OTHERS_MOST = 4
 #: with some left for looking, counting and talking
 THREADS_MOST = OTHERS_MOST + 8
-#: what a full disk raises: it ends nothing, and all goes on when there is room
+#: what a full disk raises, or a journal that somebody holds: it ends nothing, and all goes on later
 UNWRITABLE = (StoreUnwritable, OSError)
 #: changes within this time travel together
 GATHER_S = 0.02
@@ -129,8 +129,8 @@ class Supervisor:
                     # The look at the containers reports it; what was told before stays true.
                     logger.warning("hardware not read", extra={"error": str(error)})
             self._changed.clear()
-            request = await self._request(hold_s, hardware if hardware != self._told else None)
             try:
+                request = await self._request(hold_s, hardware if hardware != self._told else None)
                 heard = await self._exchange(request)
                 if heard is None:
                     # At once: an interval needs the newest nonce to be worth money.

@@ -1,7 +1,9 @@
-"""A disk without room for the agent's notes: it stays up, says so, and goes on with room."""
+"""Notes that cannot be written, for want of room or of a turn: the agent stays up and goes on."""
 
 import asyncio
+import contextlib
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,10 +12,13 @@ import pytest
 from miner_agent import reserve, store
 from miner_agent.command import run
 from miner_agent.domain import backoff
+from miner_agent.machine import Machine
+from miner_agent.settings import read
 from miner_agent.store import Store, StoreUnwritable
 from miner_agent.supervisor import Supervisor
 from protocol.agent import ObservedState, Problem, SyncRequest
 from protocol.receipts import check_chain
+from tests.miner_agent.test_machine import Rooted
 from tests.miner_agent.test_supervisor import DEADLINE_S, WorldMarket
 from tests.miner_agent.world import World
 
@@ -75,6 +80,15 @@ def test_an_agent_starts_on_a_full_disk_with_the_room_that_it_kept(
     assert (small / reserve.NAME).stat().st_size == reserve.SIZE_BYTES
 
 
+def test_a_full_disk_is_measured_and_keeps_no_half_of_the_answer(small: Path) -> None:
+    machine = Machine(read({"BERTH_AGENT_HOME": str(small)}))
+    fill(small)
+    assert machine.disk_bytes(Rooted()) >= 0
+    assert not (small / "disk_bytes").exists()
+    (small / "full").unlink()
+    assert machine.disk_bytes(Rooted()) == int((small / "disk_bytes").read_text())
+
+
 class HeardMarket(WorldMarket):
     """Keeps what it was told last."""
 
@@ -134,3 +148,35 @@ async def test_an_agent_stays_up_on_a_full_disk_and_goes_on_when_there_is_room(
         await asyncio.gather(running, return_exceptions=True)
     assert world.state(placement_id) is ObservedState.RUNNING
     assert check_chain(world.chains[placement_id]) <= world.clock.now_ms - began_ms + 400_000
+
+
+async def test_an_agent_stays_up_while_another_program_holds_its_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(backoff, "LONGEST_MS", 50)
+    monkeypatch.setattr(store, "BUSY_MS_MAX", 1)
+    world = World(tmp_path / "journal")
+    placement_id = world.want()
+    world.settle()
+    holder = sqlite3.connect(world.path, isolation_level=None)
+    market = HeardMarket(world)
+    supervisor = Supervisor(agent=world.agent, market=market, hardware=lambda: None)
+    with contextlib.closing(holder):
+        holder.execute("BEGIN IMMEDIATE")
+        other = world.want()
+        # An interval is due, and something new is desired.
+        world.clock.now_ms += 40_000
+        running = asyncio.create_task(supervisor.run())
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                while not {"look failed", "sync failed"} <= set(caplog.messages):
+                    assert not running.done()
+                    await asyncio.sleep(0.02)
+                assert other not in world.journal.placements()
+                holder.execute("ROLLBACK")
+                while world.runtime.running() != {placement_id, other}:
+                    assert not running.done()
+                    await asyncio.sleep(0.02)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)

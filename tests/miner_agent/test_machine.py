@@ -5,12 +5,40 @@ import stat
 from pathlib import Path
 from uuid import uuid4
 
+import pytest
+
+from miner_agent import facts
 from miner_agent.domain.claims import PORT
+from miner_agent.engine import Engine, EngineFacts
 from miner_agent.machine import Machine
 from miner_agent.settings import read
 from protocol.agent import DesiredPlacement, Want
 from protocol.hardware import Resources
 from protocol.workload import Workload
+
+
+class Rooted(Engine):
+    """An engine that says where it keeps its files."""
+
+    def facts(self) -> EngineFacts:
+        return EngineFacts(version="28", storage_driver="overlay2", root="/")
+
+
+@pytest.mark.parametrize("found", [None, "", "half a num"])
+def test_the_disk_is_measured_once_and_again_where_the_answer_was_lost(
+    tmp_path: Path, found: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine, remembered = (
+        Machine(read({"BERTH_AGENT_HOME": str(tmp_path)})),
+        tmp_path / "disk_bytes",
+    )
+    if found is not None:
+        remembered.write_text(found)
+    measured = machine.disk_bytes(Rooted())
+    assert measured == int(remembered.read_text())
+    monkeypatch.setattr(facts, "DISK_PERCENT", 1)
+    assert facts.free_disk_bytes("/") != measured
+    assert machine.disk_bytes(Rooted()) == measured
 
 
 def test_nobody_else_on_the_machine_reads_the_journal(tmp_path: Path) -> None:
