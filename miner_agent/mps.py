@@ -46,6 +46,8 @@ class Mps:
         self._directory = directory
         self._slots = slots
         self._lock = threading.Lock()
+        #: one look at what is used at a time: two would forget each other's starts
+        self._looking = threading.Lock()
         #: cards of which a part is being given away just now, or was since the last look
         self._starting: Counter[str] = Counter()
         self._started: set[str] = set()
@@ -89,13 +91,14 @@ class Mps:
         """
         if not self._folders():
             return
-        with self._lock:
-            self._started = {card for card, count in self._starting.items() if count}
-        used = mounted()
-        with self._lock:
-            for folder in self._folders():
-                if folder.name not in self._started and str(folder / "shm") not in used:
-                    self._end(folder)
+        with self._looking:
+            with self._lock:
+                self._started = {card for card, count in self._starting.items() if count}
+            used = mounted()
+            with self._lock:
+                for folder in self._folders():
+                    if folder.name not in self._started and str(folder / "shm") not in used:
+                        self._end(folder)
 
     def remove(self) -> None:
         """End every service; one that does not run is fine."""

@@ -1,6 +1,7 @@
 """One sharing service for each card, with limits, whatever was killed in between."""
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from miner_agent.mps import CONTROL, Mps
 from protocol.hardware import Gpu
 
 CONTROL_PROGRAM = Path(__file__).with_name("control.sh")
+#: within which a look that is not held back has begun
+LOOKS_S = 0.5
 PARTS = tuple(
     Gpu(uuid=f"GPU-7/{number}", model="card 1/4 shared", vram_bytes=20 << 30, driver="1")
     for number in range(4)
@@ -116,6 +119,34 @@ def test_what_clients_left_in_memory_goes_with_the_last_of_them(
     assert str(shared) not in Path("/proc/self/mountinfo").read_text()
     gpus.open(("GPU-7/1",))
     assert sorted(path.name for path in shared.iterdir()) == ["service-of-GPU-7"]
+
+
+def test_two_looks_at_once_end_no_service_of_what_started_during_the_first(
+    services: Mps, tmp_path: Path
+) -> None:
+    gpus = door(services)
+    shared = tmp_path / "mps" / "GPU-7" / "shm"
+    gpus.open(("GPU-7/0",))
+    looked = threading.Event()
+
+    def look() -> frozenset[str]:
+        looked.set()
+        return frozenset({str(shared)})
+
+    second = threading.Thread(target=gpus.rest, args=(look,))
+
+    def starts_meanwhile() -> frozenset[str]:
+        with gpus.starting(("GPU-7/0",)):
+            (shared / "used").touch()
+        second.start()
+        # Nothing tells that it waits for this one: only that it would have looked by now.
+        looked.wait(LOOKS_S)
+        return frozenset()
+
+    gpus.rest(starts_meanwhile)
+    second.join()
+    assert looked.is_set()
+    assert (shared / "used").exists()
 
 
 def test_parts_are_not_mixed_with_other_cards(services: Mps) -> None:
