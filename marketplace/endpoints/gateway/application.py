@@ -46,6 +46,7 @@ class Gateway:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._lane = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -56,7 +57,7 @@ class Gateway:
             try:
                 route = self._admit(caller)
                 async with self._pool.stream(route) as stream:
-                    await _pass_on(caller, Exchange(stream))
+                    await _pass_on(caller, Exchange(stream, lane=self._lane))
             except Refused as refused:
                 if not caller.begun:
                     await caller.refuse(refused)

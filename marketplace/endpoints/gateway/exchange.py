@@ -3,6 +3,7 @@
 The stream carries nothing else before or after, so no answer can be taken for another request's.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import h11
@@ -13,13 +14,23 @@ from marketplace.endpoints.gateway.machines import Broken, Stream
 #: of an answer: its status and headers
 HEAD_BYTES_MAX = 64 << 10
 READ_BYTES = 64 << 10
+#: "100 Continue" and the like before the answer itself
+INFORMATIONS_MAX = 10
+#: of an answer's chunks that are taken before anybody else has a turn
+CHUNKS_AT_ONCE = 64
 
 
 class Exchange:
-    """One request and its answer; both may be under way at once."""
+    """One request and its answer; both may be under way at once.
 
-    def __init__(self, stream: Stream) -> None:
+    ``lane``: where it waits whose answer has more at hand than one turn takes. It is the same for
+    all, so they go on one after another, and everybody else in between: no answer, however many
+    tiny chunks it comes in, holds up others.
+    """
+
+    def __init__(self, stream: Stream, *, lane: asyncio.Lock) -> None:
         self._stream = stream
+        self._lane = lane
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_BYTES_MAX)
 
     async def ask(self, *, method: str, target: bytes, headers: list[Header]) -> None:
@@ -48,25 +59,33 @@ class Exchange:
 
         :raises Broken: when no such answer comes.
         """
-        while True:
+        for _ in range(1 + INFORMATIONS_MAX):
             event = await self._next()
             if isinstance(event, h11.Response):
                 return event
             if not isinstance(event, h11.InformationalResponse) or event.status_code == 101:
-                raise Broken("The replica gave no answer.")
+                break
+        raise Broken("The replica gave no answer.")
 
     async def content(self) -> AsyncIterator[bytes]:
-        """Yield the answer's body as it comes.
+        """Yield the answer's body as it comes; what came at once is one part of it.
 
         :raises Broken: when it ends too early.
         """
-        while True:
-            event = await self._next()
-            if isinstance(event, h11.EndOfMessage):
-                return
-            if not isinstance(event, h11.Data):
-                raise Broken("The replica's answer broke off.")
-            yield bytes(event.data)
+        event = await self._next()
+        while isinstance(event, h11.Data):
+            chunks = [bytes(event.data)]
+            event = self._at_hand()
+            while isinstance(event, h11.Data) and len(chunks) < CHUNKS_AT_ONCE:
+                chunks.append(bytes(event.data))
+                event = self._at_hand()
+            yield b"".join(chunks)
+            if isinstance(event, h11.Data):
+                await self._turn()
+            elif event is h11.NEED_DATA:
+                event = await self._next()
+        if not isinstance(event, h11.EndOfMessage):
+            raise Broken("The replica's answer broke off.")
 
     async def _send(self, event: h11.Event) -> None:
         try:
@@ -77,11 +96,20 @@ class Exchange:
             await self._stream.write(content)
 
     async def _next(self) -> object:
-        while True:
-            try:
-                event = self._http.next_event()
-                if event is not h11.NEED_DATA:
-                    return event
-                self._http.receive_data(await self._stream.read(READ_BYTES))
-            except h11.RemoteProtocolError as error:
-                raise Broken(str(error)) from error
+        while (event := self._at_hand()) is h11.NEED_DATA:
+            content = await self._stream.read(READ_BYTES)
+            if len(content) == READ_BYTES:
+                await self._turn()
+            self._http.receive_data(content)
+        return event
+
+    def _at_hand(self) -> object:
+        try:
+            return self._http.next_event()
+        except h11.RemoteProtocolError as error:
+            raise Broken(str(error)) from error
+
+    async def _turn(self) -> None:
+        """Give everybody else a turn: neither reading nor sending waits while there is enough."""
+        async with self._lane:
+            await asyncio.sleep(0)
