@@ -12,8 +12,9 @@ from asyncssh.forward import SSHForwarder
 
 logger = logging.getLogger(__name__)
 
-#: streams that one gateway has open at once, over all its connections
-STREAMS_MOST = 1024
+#: streams that one gateway key has open at once, over all its connections: to one replica, and in
+#: all. The second is far more than a gateway has requests, so no tenant can use up another's.
+STREAMS_MOST_EACH, STREAMS_MOST = 1024, 8192
 CONNECT_S = 5.0
 #: host and port of a replica on this machine; None: it is not here, or it does not run
 Lookup = Callable[[str, int], Awaitable[tuple[str, int] | None]]
@@ -25,23 +26,29 @@ class Gateways:
 
     keys: Callable[[], Sequence[str]]
     replica: Lookup
-    streams: Counter[str] = field(default_factory=Counter)
+    #: by the gateway's key and the placement
+    streams: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     async def open(self, key: str, placement: str, port: int) -> "Stream":
         """Return a stream to the replica's own port.
 
         :raises ChannelOpenError: when there is no such replica or there are too many streams.
         """
-        if self.streams[key] >= STREAMS_MOST:
-            raise _refused("This gateway has too many streams open.")
-        self.streams[key] += 1
+        whose = (key, placement)
+        in_all = sum(count for (other, _), count in self.streams.items() if other == key)
+        if self.streams[whose] >= STREAMS_MOST_EACH or in_all >= STREAMS_MOST:
+            # Not as where a replica does not answer: this says nothing about it.
+            raise _refused(
+                "This gateway has too many streams open.", asyncssh.OPEN_RESOURCE_SHORTAGE
+            )
+        self.streams[whose] += 1
         try:
             # Counted from here on, as the look-up may take its time.
             upstream = await self._connect(placement, port)
         except BaseException:
-            self._end(key)
+            self._end(whose)
             raise
-        return Stream(upstream, ended=lambda: self._end(key))
+        return Stream(upstream, ended=lambda: self._end(whose))
 
     async def _connect(self, placement: str, port: int) -> SSHForwarder:
         place = await self.replica(placement, port)
@@ -56,10 +63,10 @@ class Gateways:
             raise _refused("The replica does not answer.") from error
         return upstream
 
-    def _end(self, key: str) -> None:
-        self.streams[key] -= 1
-        if not self.streams[key]:
-            del self.streams[key]
+    def _end(self, whose: tuple[str, str]) -> None:
+        self.streams[whose] -= 1
+        if not self.streams[whose]:
+            del self.streams[whose]
 
 
 class Stream(SSHForwarder):
@@ -76,5 +83,5 @@ class Stream(SSHForwarder):
         super().close()
 
 
-def _refused(sentence: str) -> asyncssh.ChannelOpenError:
-    return asyncssh.ChannelOpenError(asyncssh.OPEN_CONNECT_FAILED, sentence)
+def _refused(sentence: str, code: int = asyncssh.OPEN_CONNECT_FAILED) -> asyncssh.ChannelOpenError:
+    return asyncssh.ChannelOpenError(code, sentence)

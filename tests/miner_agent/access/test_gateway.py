@@ -10,6 +10,7 @@ import asyncssh
 import pytest
 
 from miner_agent.access import door as door_module
+from miner_agent.access import gateway as gateway_module
 from miner_agent.access.door import Answers, Hall, NoAnswer, open_door
 from miner_agent.access.gateway import Gateways
 from miner_agent.domain import crowd
@@ -233,10 +234,23 @@ async def test_a_gateway_that_is_dismissed_keeps_no_stream_and_others_keep_their
     assert not house.gateways.streams
 
 
+async def test_streams_to_one_replica_leave_room_for_those_to_others(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway_module, "STREAMS_MOST_EACH", 2)
+    house.running[("other", HTTP_PORT)] = house.running[(REPLICA, HTTP_PORT)]
+    async with house.connect() as connection:
+        for _ in range(2):
+            await connection.open_connection(REPLICA, HTTP_PORT)
+        assert await refused(connection) == "This gateway has too many streams open."
+        async with stream(connection, "other") as (reader, _):
+            assert await reader.readline() == b"hello\n"
+
+
 async def test_a_gateway_has_so_many_connections_and_streams(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("miner_agent.access.gateway.STREAMS_MOST", 3)
+    monkeypatch.setattr(gateway_module, "STREAMS_MOST", 3)
     connections = [await house.connect() for _ in range(crowd.VISITS_MOST)]
     extra = await house.connect()
     async with asyncio.timeout(10):
