@@ -24,6 +24,8 @@ NOT_ANSWERED = HOP_BY_HOP | {
     *(b"clear-site-data", b"report-to", b"public-key-pins", b"service-worker-allowed"),
     *(b"date", b"server"),
 }
+#: orders to the proxy in front, which may be to send one of its own files instead
+ORDERS = (b"x-accel-", b"x-sendfile", b"x-lighttpd-", b"x-litespeed-", b"x-reproxy-")
 
 
 def asked(headers: Sequence[Header], *, has_body: bool) -> list[Header]:
@@ -49,7 +51,8 @@ def answered(headers: Iterable[Header]) -> list[Header]:
     told = list(headers)
     chunked = _only(told, b"transfer-encoding") is not None
     dropped = NOT_ANSWERED | {b"content-length"} if chunked else NOT_ANSWERED
-    return [*_passing(told, dropped), (b"x-content-type-options", b"nosniff")]
+    passed = [one for one in _passing(told, dropped) if not one[0].startswith(ORDERS)]
+    return [*passed, (b"x-content-type-options", b"nosniff")]
 
 
 def has_body(headers: Sequence[Header]) -> bool:
