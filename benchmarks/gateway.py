@@ -144,7 +144,7 @@ async def gateway(pipe: Connection, private: str, door: tuple[int, str]) -> None
     machines = Machines(key=private, public_only=False)
     pool = Pool(machines, chance=Random(1), clock=lambda: datetime.now(tz=UTC))
     target = Target(REPLICA, HTTP_PORT, Machine(key=door[1], address="127.0.0.1", port=door[0]))
-    pool.follow({ENDPOINT: Route(ENDPOINT, keys.digest(KEY), (target,))})
+    pool.follow({ENDPOINT: Route(ENDPOINT, 1, keys.digest(KEY), (target,))})
     while not pool.news():
         pool.look()
         await asyncio.sleep(0.05)

@@ -55,15 +55,22 @@ class Gateway:
         caller = Caller(scope, receive, send)
         try:
             try:
-                route = self._admit(caller)
-                async with self._pool.stream(route) as stream:
-                    await _pass_on(caller, Exchange(stream, lane=self._lane))
+                await self._serve(caller)
             except Refused as refused:
                 if not caller.begun:
                     await caller.refuse(refused)
                 # Else the server below ends the connection, so that a part is not taken for all.
         except CallerLeft:
             return
+
+    async def _serve(self, caller: Caller) -> None:
+        route = self._admit(caller)
+        try:
+            async with self._pool.stream(route) as stream:
+                await _pass_on(caller, Exchange(stream, lane=self._lane))
+        except Broken as error:
+            logger.info("Replica broke off", extra={"problem": str(error)})
+            raise ReplicaBroke from error
 
     def _admit(self, caller: Caller) -> Route:
         route = self._pool.route(caller.endpoint_id)
@@ -87,9 +94,6 @@ async def _pass_on(caller: Caller, exchange: Exchange) -> None:
         (answering if answering.done() else asking).result()
     except TimeoutError as error:
         raise ReplicaSlow from error
-    except Broken as error:
-        logger.info("Replica broke off", extra={"problem": str(error)})
-        raise ReplicaBroke from error
     finally:
         for task in both:
             task.cancel()

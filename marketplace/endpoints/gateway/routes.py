@@ -32,34 +32,37 @@ class Route:
     """An endpoint: who may ask it, and who answers."""
 
     endpoint_id: UUID
+    renter_id: int
     key_digest: str
     targets: tuple[Target, ...] = ()
 
 
 def read() -> Mapping[UUID, Route]:
-    """Return every endpoint by its id."""
+    """Return every endpoint by its id; those of a renter who is shut out are none."""
     running = Replica.objects.filter(
         over_at=None,
         endpoint__deleted_at=None,
+        endpoint__renter__is_active=True,
         placement__state=PlacementState.RUNNING,
         placement__want=Want.RUN,
     )
     targets: dict[UUID, list[Target]] = {}
-    for endpoint_id, placement_id, workload, key, address, port in running.order_by(
+    for endpoint_id, placement_id, http_port, key, address, port in running.order_by(
         "begun_at", "id"
     ).values_list(
         "endpoint_id",
         "placement_id",
-        "endpoint__workload",
+        # Not all of it, several times a second: an environment alone may have 256 KiB.
+        "endpoint__workload__http_port",
         "placement__machine__machine_key",
         "placement__machine__address",
         "placement__machine__control_port",
     ):
         machine = Machine(key=key, address=address, port=port)
-        target = Target(placement_id, workload["http_port"], machine)
+        target = Target(placement_id, http_port, machine)
         targets.setdefault(endpoint_id, []).append(target)
-    rows = Endpoint.objects.filter(deleted_at=None).order_by("id")
+    rows = Endpoint.objects.filter(deleted_at=None, renter__is_active=True).order_by("id")
     return {
-        endpoint_id: Route(endpoint_id, key_digest, tuple(targets.get(endpoint_id, ())))
-        for endpoint_id, key_digest in rows.values_list("id", "key_digest")
+        endpoint_id: Route(endpoint_id, renter_id, key_digest, tuple(targets.get(endpoint_id, ())))
+        for endpoint_id, renter_id, key_digest in rows.values_list("id", "renter_id", "key_digest")
     }

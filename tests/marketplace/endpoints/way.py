@@ -39,6 +39,8 @@ class House:
     running: dict[str, tuple[str, int]] = field(default_factory=dict)
     #: who may come in
     let_in: list[str] = field(default_factory=list)
+    #: replicas that it never says anything about
+    hanging: set[str] = field(default_factory=set)
 
     @property
     def machine(self) -> Machine:
@@ -55,6 +57,7 @@ class Way:
     client: httpx.AsyncClient
     port: int = 0
     endpoint_id: UUID = field(default_factory=uuid4)
+    renter_id: int = 1
     targets: list[Target] = field(default_factory=list)
     houses: list[House] = field(default_factory=list)
     servers: list[asyncio.Server] = field(default_factory=list)
@@ -65,9 +68,12 @@ class Way:
         file = self.folder / f"door-{len(self.houses)}"
         make_private_key(file)
         running: dict[str, tuple[str, int]] = {}
+        hanging: set[str] = set()
         let_in = [self.gateway_key.export_public_key().decode()]
 
         async def replica(placement: str, port: int) -> tuple[str, int] | None:
+            if placement in hanging:
+                await asyncio.Event().wait()
             return running.get(placement) if port == HTTP_PORT else None
 
         async def facts() -> str:
@@ -86,7 +92,7 @@ class Way:
         )
         self.doors.append(door)
         line = asyncssh.read_private_key(str(file)).export_public_key().decode()
-        house = House(machine_key_of(line), door.get_port(), gateways, running, let_in)
+        house = House(machine_key_of(line), door.get_port(), gateways, running, let_in, hanging)
         self.houses.append(house)
         return house
 
@@ -113,7 +119,7 @@ class Way:
 
     def follow(self) -> None:
         """Let the gateway know what there is."""
-        route = Route(self.endpoint_id, keys.digest(KEY), tuple(self.targets))
+        route = Route(self.endpoint_id, self.renter_id, keys.digest(KEY), tuple(self.targets))
         self.pool.follow({self.endpoint_id: route})
 
     async def look(self) -> None:
