@@ -220,6 +220,9 @@ LATE_FAULTS: Mapping[PlacementState, Fault] = {
 #: A renter who is root inside shuts the door as well as a host does, and looks can't tell which.
 DOOR_LATE = Fault(None, "door_late", "Its SSH door could not be reached from outside in time.")
 DOOR_LOST = Fault(None, "door_lost", "Its SSH door could not be reached from outside often enough.")
+#: ends and stops that no renter can bring about, whatever runs in the container; a start that fails
+#: later on is none of them, as who is root inside can spoil that
+HOSTS_DOINGS = frozenset({"host_maintenance", "container_lost", "port_unavailable"})
 #: what is said behind the reason of a stop that nobody asked for
 FILES_KEPT = "It is stopped and its files are kept; start it again."
 REASON_MOST = 1000

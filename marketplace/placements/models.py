@@ -193,13 +193,14 @@ class PlacementEvent(models.Model):
 
     placement = models.ForeignKey(Placement, on_delete=models.CASCADE, related_name="events")
     at = models.DateTimeField()
-    #: domain.placement.Event, "place" for its beginning, or "stuck" (actions/sweep.py)
+    #: domain.placement.Event, "place" for its beginning, "seen" for the first look that saw a run
+    #: answer (actions/unseen.py), or "stuck" (actions/sweep.py)
     event = models.CharField(max_length=16)
     #: empty: it did not exist before
     old_state = models.CharField(max_length=16, blank=True, default="")
     new_state = models.CharField(max_length=16)
     reason_code = models.CharField(max_length=64, blank=True, default="")
-    #: how long a run had lasted that ended before its SSH door was ever seen; else 0
+    #: for how long a run that was seen or ended now had not been seen to answer (actions/unseen.py)
     unseen_s = models.PositiveIntegerField(default=0)
 
     class Meta:

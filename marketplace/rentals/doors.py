@@ -1,18 +1,21 @@
 """This will keep whoever shuts their rentals' doors from computing unpaid again and again."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Q
 
-from marketplace.domain.placement import DEADLINES, DOOR_LATE, DOOR_LOST
+from marketplace.domain.placement import DEADLINES, DOOR_LOST
 from marketplace.domain.problem import Refused
+from marketplace.metering.unseen import WITHIN, unseen_s
+from marketplace.placements.actions.unseen import SEEN
 from marketplace.placements.models import PlacementEvent
+from protocol.workload import PlacementKind
 
 #: so many of a renter's runs may end within a day because of their doors
-DOORS_LOST_MAX, DOORS_LOST_WITHIN = 5, timedelta(days=1)
+DOORS_LOST_MAX = 5
 #: a door that opens at all was seen by then; who stops after it had time to open it
 UNSEEN_S_MAX = 60
-#: so long in all may a renter's runs last behind doors that were never seen, however short each is
+#: so long in all may a renter's runs last before their doors are seen, however short each is
 UNSEEN_S_DAY_MAX = DOORS_LOST_MAX * DEADLINES.door_s
 
 
@@ -31,15 +34,17 @@ def check_doors(renter_id: int, now: datetime) -> None:
     """Accept a renter few of whose doors were shut.
 
     Whatever ends a run behind a door that was never seen counts, a stop of the renter's as well: it
-    was not billed. A run that stopped for its door and may start again counts too.
+    was not billed. A run that stopped for its door and may start again counts too. What the host
+    did, or a machine that is out of touch, counts for nothing.
 
     :raises DoorsLostMany: when there were too many, or they ran too long in all.
     """
-    lost = Q(reason_code__in=(DOOR_LATE.code, DOOR_LOST.code)) | Q(unseen_s__gt=UNSEEN_S_MAX)
-    found = PlacementEvent.objects.filter(
-        lost | Q(unseen_s__gt=0),
+    lost = PlacementEvent.objects.filter(
+        Q(reason_code=DOOR_LOST.code) | Q(unseen_s__gt=UNSEEN_S_MAX) & ~Q(event=SEEN),
         placement__rental__renter_id=renter_id,
-        at__gt=now - DOORS_LOST_WITHIN,
-    ).aggregate(many=Count("id", filter=lost), unseen_s=Sum("unseen_s", default=0))
-    if found["many"] >= DOORS_LOST_MAX or found["unseen_s"] >= UNSEEN_S_DAY_MAX:
+        at__gt=now - WITHIN,
+    )
+    if lost.count() >= DOORS_LOST_MAX:
+        raise DoorsLostMany
+    if unseen_s(renter_id=renter_id, kind=PlacementKind.RENTAL, now=now) >= UNSEEN_S_DAY_MAX:
         raise DoorsLostMany

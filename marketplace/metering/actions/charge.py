@@ -123,8 +123,12 @@ def _post(meters: Sequence[Meter], now: datetime) -> None:
 
 
 def _is_broken_off(placement: Placement) -> bool:
-    """Say whether a job came to nothing by its machine's fault, and so costs nothing."""
-    return placement.kind == PlacementKind.JOB and placement.blame == Blame.MACHINE
+    """Say whether a job came to nothing by its machine's fault, and so costs nothing.
+
+    Its renter has what it left once that is told, whatever goes wrong after it.
+    """
+    broken = placement.kind == PlacementKind.JOB and placement.blame == Blame.MACHINE
+    return broken and not placement.outputs
 
 
 def _charge_of(meter: Meter, total_microusd: int, fee_microusd: int) -> holds.Charge:

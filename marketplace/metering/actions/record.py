@@ -246,11 +246,12 @@ def _stopped_at(placement: Placement) -> datetime | None:
     moments = [placement.stop_requested_at]
     if placement.state != PlacementState.RUNNING and placement.running_at is not None:
         # Of this run: it may have left RUNNING before, by a stop.
-        left = PlacementEvent.objects.filter(
+        events = PlacementEvent.objects.filter(
             placement_id=placement.id,
             old_state=PlacementState.RUNNING,
             at__gte=placement.running_at,
-        ).order_by("at")
+        )
+        left = events.exclude(new_state=PlacementState.RUNNING).order_by("at")
         moments.append(left.values_list("at", flat=True).first())
     return min((moment for moment in moments if moment is not None), default=None)
 

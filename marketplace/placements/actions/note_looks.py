@@ -13,6 +13,7 @@ from django.db import transaction
 from marketplace.domain import door as doors
 from marketplace.domain.machine import silent_since
 from marketplace.domain.placement import PlacementState
+from marketplace.placements.actions import unseen
 from marketplace.placements.actions.prove_reachable import written
 from marketplace.placements.models import Placement
 from protocol.workload import PlacementKind
@@ -48,6 +49,8 @@ def _note(look: Look, *, blind: bool, now: datetime) -> bool:
             first = {} if door is not None else {"reachable_at": at}
             after = doors.first_seen(at) if door is None else doors.seen(door, at=at)
             running.update(**first, **written(after))
+            if door is None:
+                unseen.at_first_look(placement=placement, seen_at=at)
         elif door is not None:
             tells = not blind and placement.machine.last_seen_at >= silent_since(now)
             running.update(**written(doors.missed(door, at=at, tells=tells)))

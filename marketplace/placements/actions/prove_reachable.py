@@ -9,7 +9,7 @@ from django.db import transaction
 from marketplace.domain import door as doors
 from marketplace.domain.placement import PlacementState, deadline
 from marketplace.placements import queries
-from marketplace.placements.actions import lock
+from marketplace.placements.actions import lock, unseen
 from marketplace.placements.models import Placement
 from marketplace.placements.reachability import Door, Probe
 
@@ -80,5 +80,6 @@ def _note(placement_id: UUID, seen_at: datetime) -> bool:
             ),
             **written(doors.first_seen(seen_at, looks=placement.door_looks)),
         )
+        unseen.at_first_look(placement=placement, seen_at=seen_at)
     logger.info("Placement reachable", extra={"placement_id": placement_id})
     return True

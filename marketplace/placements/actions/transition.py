@@ -17,7 +17,7 @@ from marketplace.domain.placement import (
 )
 from marketplace.machines import queries as machine_queries
 from marketplace.machines.actions import desire, lock
-from marketplace.placements.actions import free
+from marketplace.placements.actions import free, unseen
 from marketplace.placements.models import Placement, PlacementEvent
 from protocol.agent import Want
 from protocol.workload import PlacementKind
@@ -48,7 +48,8 @@ def apply(
     """
     old = PlacementState(placement.state)
     new = advance(old, event)
-    unseen_s = _unseen_s(placement, now) if old == PlacementState.RUNNING else 0
+    running = old == PlacementState.RUNNING
+    unseen_s = unseen.at_end(placement, changes=changes or {}, now=now) if running else 0
     columns: dict[str, Any] = dict(changes or {})
     columns["state"] = new
     columns["deadline_at"] = deadline(
@@ -102,10 +103,3 @@ def apply(
         extra={"placement_id": placement.id, "old_state": str(old), "new_state": str(new)},
     )
     return new
-
-
-def _unseen_s(placement: Placement, now: datetime) -> int:
-    """Return how long it has run behind a door that nobody saw."""
-    if not placement.awaits_door or placement.running_at is None:
-        return 0
-    return max(0, int((now - placement.running_at).total_seconds()))

@@ -109,6 +109,16 @@ def test_nothing_is_charged_while_it_runs_nor_where_its_machine_broke_it_off(
     assert (shown["cost_microusd"], ledger.balance(alice.pk)) == (0, 10_000_000)
 
 
+def test_a_job_whose_outputs_are_here_costs_what_it_took_whatever_comes_after(site: Site) -> None:
+    job = site.started()
+    site.tell(job, S.COLLECTING, at=5, age_ms=2000, exit_code=0, counted=(0, 2000))
+    left = {"path": "result", "digest": "ab" * 32, "size_bytes": 1}
+    site.tell(job, S.COLLECTING, at=6, exit_code=0, outputs=[left])
+    site.tell(job, S.COLLECTING, at=7, exit_code=0, outputs=[left], problem="removal_failed")
+    assert Placement.objects.get().blame == "machine"
+    assert site.settle(job, at=8)["cost_microusd"] == 2 * SECOND_MICROUSD
+
+
 def test_a_job_that_leaves_more_than_it_may_is_its_renters_fault(site: Site) -> None:
     job = site.started()
     site.tell(job, S.COLLECTING, at=5, age_ms=2000, exit_code=0, counted=(0, 2000))

@@ -1,6 +1,6 @@
 """A host that shuts its renter's door is not paid for what it goes on signing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from random import Random
 
@@ -12,13 +12,14 @@ from marketplace.ledger import audit
 from marketplace.ledger import queries as ledger
 from marketplace.metering.actions.charge import charge_all
 from marketplace.metering.models import Meter, SignedIntervalRow
+from marketplace.placements.actions.drain import MAINTENANCE
 from marketplace.placements.actions.look_again import look_again
 from marketplace.placements.actions.observe import observe
 from marketplace.placements.actions.prove_reachable import prove_reachable
 from marketplace.placements.actions.request_end import request_end
-from marketplace.placements.models import Placement
+from marketplace.placements.models import Placement, PlacementEvent
 from marketplace.rentals.actions import end, start, stop
-from marketplace.rentals.doors import DOORS_LOST_MAX, DoorsLostMany
+from marketplace.rentals.doors import DOORS_LOST_MAX, DoorsLostMany, check_doors
 from marketplace.rentals.models import Rental
 from protocol.agent import ObservedState
 from tests.marketplace.rentals.market import CPU_HOUR_MICROUSD, Market, Outside, give_key
@@ -233,20 +234,71 @@ def test_a_machine_that_ends_it_by_itself_is_paid_up_to_the_newest_look(
 def test_a_renter_who_stops_before_the_door_is_late_computes_no_longer_for_nothing(
     market: Market, rental: Rental, alice: User, seconds: int, runs: int
 ) -> None:
+    second = run_unseen(market, rental, alice, [0, *[seconds] * runs])
+    with pytest.raises(DoorsLostMany):
+        start.start(rental_id=rental.id, renter_id=alice.pk, now=after(second))
+    with pytest.raises(DoorsLostMany):
+        market.rent(alice, now=after(second))
+
+
+def run_unseen(
+    market: Market, rental: Rental, alice: User, runs: Sequence[int], *, opens: bool = False
+) -> float:
+    """Have it run for so long each time and be stopped; ``opens``: its door just before."""
     second = 1.0
-    for _ in range(runs):
+    for number, seconds in enumerate(runs):
+        if number:
+            start.start(rental_id=rental.id, renter_id=alice.pk, now=after(second))
+            again = market.agent.observed(
+                rental.placement_id,
+                ObservedState.RUNNING,
+                run=1,
+                ssh_port=20001,
+                ssh_host_key=HOST_KEY,
+            )
+            market.agent.sync(after(second + 1), placements=[again])
+            second += 1 + seconds
+        market.agent.sync(after(second))
+        if opens:
+            market.see(at=after(second))
         stop.stop(rental_id=rental.id, renter_id=alice.pk, now=after(second))
         market.halt(rental, at=after(second + 1))
-        start.start(rental_id=rental.id, renter_id=alice.pk, now=after(second + 2))
-        again = market.agent.observed(rental.placement_id, ObservedState.RUNNING, run=1)
-        market.agent.sync(after(second + 3), placements=[again])
-        second += 3 + seconds
-    stop.stop(rental_id=rental.id, renter_id=alice.pk, now=after(second))
-    market.halt(rental, at=after(second + 1))
+        second += 2
+    return second
+
+
+def test_opening_the_door_just_before_the_stop_makes_the_time_before_no_cheaper(
+    market: Market, rental: Rental, alice: User
+) -> None:
+    second = run_unseen(market, rental, alice, [0, *[290] * 6], opens=True)
     with pytest.raises(DoorsLostMany):
-        start.start(rental_id=rental.id, renter_id=alice.pk, now=after(second + 2))
-    with pytest.raises(DoorsLostMany):
-        market.rent(alice, now=after(second + 2))
+        start.start(rental_id=rental.id, renter_id=alice.pk, now=after(second))
+    # Once it has paid for four times as long, its slow starts are its own affair.
+    Meter.objects.update(proven_ms=4 * 6 * 290_000)
+    start.start(rental_id=rental.id, renter_id=alice.pk, now=after(second))
+
+
+@pytest.mark.parametrize("doing", ["machine_away", "maintenance", "machine_ends_it"])
+def test_what_a_host_did_counts_against_no_renter(
+    market: Market, rental: Rental, alice: User, doing: str
+) -> None:
+    # Six runs of 200 s behind a door that nobody saw.
+    for number in range(6):
+        began = 10 + 300 * number
+        one = market.rent(alice, now=after(began), idempotency_key=f"run-{number}")
+        told = market.agent.observed(one.placement_id, ObservedState.RUNNING, run=1)
+        market.agent.sync(after(began), placements=[told])
+        ends = after(began + 200)
+        if doing == "machine_ends_it":
+            market.end(one, at=ends)
+        else:
+            code = "renter_ended" if doing == "machine_away" else MAINTENANCE[0]
+            if doing == "maintenance":
+                market.agent.sync(ends)
+            request_end(placement_id=one.placement_id, reason_code=code, reason="", now=ends)
+        market.end(one, at=ends)
+    assert not PlacementEvent.objects.filter(unseen_s__gt=1).exists()
+    check_doors(alice.pk, after(1800))
 
 
 def test_a_start_forgets_no_miss(market: Market, rental: Rental, alice: User) -> None:
@@ -270,8 +322,9 @@ def test_a_renter_who_lost_many_doors_within_a_day_is_refused_for_a_while(
     market.end(rental, at=after(2))
     for number in range(DOORS_LOST_MAX):
         lost = market.rent(alice, now=after(10), lease_s=60, idempotency_key=f"lost-{number}")
-        code = ("door_lost", "door_late")[number % 2]
-        request_end(placement_id=lost.placement_id, reason_code=code, reason="", now=after(11))
+        request_end(
+            placement_id=lost.placement_id, reason_code="door_lost", reason="", now=after(11)
+        )
         market.end(lost, at=after(12))
     with pytest.raises(DoorsLostMany):
         market.rent(alice, now=after(13))
