@@ -24,7 +24,7 @@ PASSES = (
     Pass("expire", "marketplace.rentals.actions.expire.expire", 1, 60),
     Pass("drain", "marketplace.placements.actions.drain.drain", 5, 60),
     Pass("run-limits", "marketplace.jobs.actions.expire.expire", 1, 60),
-    Pass("endpoints", "marketplace.endpoints.actions.tend.tend", 1, 60),
+    Pass("endpoints", "marketplace.endpoints.actions.tend.tend", 1, 60, lane="endpoints"),
     Pass("gateways", "marketplace.endpoints.actions.register_gateway.forget_gateways", 60, 60),
     Pass("sweep", "marketplace.placements.actions.sweep.sweep", 5, 60),
     Pass("offline", "marketplace.machines.actions.mark_offline.mark_offline", 5, 60),

@@ -22,6 +22,8 @@ FIRST_ANSWER_S_MAX = 900
 SILENT_S_MAX = 120
 #: between two beginnings after failures in a row: doubled each time, within these
 BACK_OFF_S_MIN, BACK_OFF_S_MAX = 2, 600
+#: what has no machine or no money is tried again after this: doubled each time, within these
+WAIT_S_MIN, WAIT_S_MAX = 15, 240
 #: failures are forgotten once every replica answers for so long
 STEADY_S = 60
 
@@ -128,6 +130,11 @@ def back_off_s(failures: int) -> int:
     if failures <= 0:
         return 0
     return int(min(BACK_OFF_S_MAX, BACK_OFF_S_MIN << min(failures - 1, 16)))
+
+
+def wait_s(waits: int) -> int:
+    """Return how long to wait for a machine or for money after so many times in a row."""
+    return int(min(WAIT_S_MAX, WAIT_S_MIN << min(max(0, waits - 1), 16)))
 
 
 def state_of(*, wanted: int, ready: int) -> EndpointState:

@@ -20,7 +20,7 @@ class Endpoint(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="endpoints"
     )
     name = models.CharField(max_length=63)
-    #: protocol.workload.Workload of every replica
+    #: protocol.workload.Workload of every replica; empty: it was deleted, and nothing of it runs
     workload = models.JSONField()
     #: protocol.agent.RegistryLogin, sealed, as a later replica needs it too; empty: nobody does
     registry_login = models.TextField(blank=True, default="")
@@ -35,6 +35,8 @@ class Endpoint(models.Model):
     key_prefix = models.CharField(max_length=16)
     #: replicas in a row that failed
     failures = models.PositiveIntegerField(default=0)
+    #: times in a row that it found no machine or no money
+    waits = models.PositiveIntegerField(default=0)
     #: no replica is begun before; null: at once
     retry_at = models.DateTimeField(null=True, blank=True)
     #: why the newest replica failed or could not begin; empty: all is well
@@ -55,9 +57,21 @@ class Endpoint(models.Model):
                 condition=Q(wanted__lte=REPLICAS_MAX), name="endpoint_replicas_bounded"
             ),
         ]
+        indexes = [
+            models.Index(
+                name="endpoint_there",
+                fields=["created_at"],
+                condition=Q(deleted_at__isnull=True),
+            )
+        ]
 
     def __str__(self) -> str:
         return f"endpoint {self.name}"
+
+    @property
+    def wanted_now(self) -> int:
+        """How many replicas there shall be now: none for an account that is closed."""
+        return self.wanted if self.renter.is_active else 0
 
 
 class Replica(models.Model):
@@ -73,6 +87,8 @@ class Replica(models.Model):
     begun_at = models.DateTimeField()
     #: its end was taken into account; null: it goes on
     over_at = models.DateTimeField(null=True, blank=True)
+    #: its renter wanted it off its machine, where no other of its endpoint begins since; null: no
+    dismissed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         indexes = [

@@ -13,6 +13,8 @@ from marketplace.domain.offer_query import PAGE_ROWS_MAX, OfferQuery
 from marketplace.domain.problem import Refused
 from marketplace.endpoints import queries
 from marketplace.endpoints.models import Endpoint, Replica
+from marketplace.endpoints.unanswered import check_unanswered
+from marketplace.ledger import queries as ledger
 from marketplace.ledger.actions.post import InsufficientFunds
 from marketplace.machines.actions import lock
 from marketplace.metering.actions.begin import Limits, begin, check_room, terms_of
@@ -54,15 +56,20 @@ def begin_replica(*, endpoint_id: UUID, now: datetime) -> Replica | None:
 
     :raises InsufficientFunds: when the wallet can't cover its first hour.
     :raises NoGateway: when nobody could reach it: its host would work unpaid.
+    :raises RepliesLate: when the renter's replicas ran for too long without answering.
     :raises NoOffer: when no machine takes it.
     """
     with transaction.atomic():
-        # Before the machine: whoever else would begin the same one waits here.
-        endpoint = Endpoint.objects.select_for_update().get(id=endpoint_id)
+        # Before the machine: whoever else would begin one for this renter waits here.
+        endpoint = _lock(endpoint_id)
         if not _is_missing(endpoint, now):
             return None
         if not queries.telling_gateway(now):
             raise NoGateway
+        check_unanswered(endpoint.renter_id, now)
+        if ledger.balance(endpoint.renter_id) <= 0:
+            # Before all offers are looked through for somebody who can pay none.
+            raise InsufficientFunds
         workload = Workload.model_validate(endpoint.workload)
         for offer_id in _choices(endpoint, workload, now)[:TRIES_MAX]:
             try:
@@ -76,11 +83,23 @@ def begin_replica(*, endpoint_id: UUID, now: datetime) -> Replica | None:
         raise NoOffer
 
 
+def _lock(endpoint_id: UUID) -> Endpoint:
+    """Return the endpoint, its renter's others locked with it: all draw on the same allowance."""
+    renter = Endpoint.objects.filter(id=endpoint_id).values("renter_id")
+    theirs = Endpoint.objects.filter(renter_id__in=renter, deleted_at=None).order_by("id")
+    list(theirs.select_for_update().values_list("id"))
+    return (
+        Endpoint.objects.select_for_update(of=("self",))
+        .select_related("renter")
+        .get(id=endpoint_id)
+    )
+
+
 def _is_missing(endpoint: Endpoint, now: datetime) -> bool:
     going_on = [one for one in queries.going_on(endpoint.id) if not queries.is_over(one)]
     plan = domain.plan(
         [queries.standing(one, now) for one in going_on],
-        wanted=endpoint.wanted,
+        wanted=endpoint.wanted_now,
         deleted=endpoint.deleted_at is not None,
         now=now,
     )

@@ -1,17 +1,20 @@
 """This will create an endpoint, whose replicas begin at once."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
+from marketplace.accounts.actions.count_attempt import Limit, count
 from marketplace.domain.matching import Slice
 from marketplace.domain.problem import Refused
 from marketplace.endpoints import key as keys
 from marketplace.endpoints import queries
 from marketplace.endpoints.actions.tend import tend
 from marketplace.endpoints.models import Endpoint
+from marketplace.ledger import queries as ledger
+from marketplace.ledger.actions.post import InsufficientFunds
 from marketplace.metering.actions.begin import (
     CPUS_MIN,
     DISK_BYTES_MIN,
@@ -25,6 +28,8 @@ from protocol.hardware import Resources
 from protocol.workload import PlacementKind
 
 ENDPOINTS_MAX = 50
+#: each leaves rows behind, also where it is deleted at once
+CREATIONS = Limit("endpoints", attempts_max=60, window=timedelta(hours=1))
 
 
 class EndpointExists(Refused):
@@ -77,6 +82,8 @@ def create(*, renter_id: int, asked: Asked, now: datetime) -> Created:
     :raises RequestTooSmall: when no container starts with so little.
     :raises EndpointExists: when the renter has one of that name.
     :raises EndpointsTooMany: when the renter has as many as one may have.
+    :raises InsufficientFunds: when the renter's wallet is empty.
+    :raises TooManyAttempts: when the renter made too many within an hour.
     """
     workload = workloads.new(
         PlacementKind.REPLICA,
@@ -87,6 +94,9 @@ def create(*, renter_id: int, asked: Asked, now: datetime) -> Created:
     _check_large_enough(Slice.of(asked.resources))
     if queries.of_renter(renter_id).count() >= ENDPOINTS_MAX:
         raise EndpointsTooMany
+    if ledger.balance(renter_id) <= 0:
+        raise InsufficientFunds
+    count(limit=CREATIONS, subject=str(renter_id), now=now)
     secret = keys.generate()
     try:
         with transaction.atomic():

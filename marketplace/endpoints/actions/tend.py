@@ -19,8 +19,6 @@ from marketplace.placements.actions.request_end import request_end
 from marketplace.placements.models import Placement
 
 logger = logging.getLogger(__name__)
-#: what has no machine or no money is tried again after this
-WAIT = timedelta(seconds=15)
 
 
 def tend(*, now: datetime, endpoint_id: UUID | None = None) -> int:
@@ -31,10 +29,13 @@ def tend(*, now: datetime, endpoint_id: UUID | None = None) -> int:
     going_on: dict[UUID, list[Replica]] = {}
     for replica in queries.going_on(endpoint_id):
         going_on.setdefault(replica.endpoint_id, []).append(replica)
-    due = Endpoint.objects.filter(Q(deleted_at=None) | Q(id__in=going_on))
+    may_begin = Q(retry_at=None) | Q(retry_at__lte=now)
+    due = Endpoint.objects.filter(
+        Q(id__in=going_on) | may_begin & Q(deleted_at=None, wanted__gt=0, renter__is_active=True)
+    )
     if endpoint_id is not None:
         due = due.filter(id=endpoint_id)
-    found = list(due.order_by("created_at", "id"))
+    found = list(due.defer("workload").select_related("renter").order_by("created_at", "id"))
     for endpoint in found:
         try:
             _tend(endpoint, going_on.get(endpoint.id, ()), now)
@@ -49,7 +50,7 @@ def _tend(endpoint: Endpoint, replicas: Sequence[Replica], now: datetime) -> Non
     placements = {replica.placement_id: replica.placement for replica in replicas}
     plan = domain.plan(
         [queries.standing(one, now) for one in replicas if not queries.is_over(one)],
-        wanted=endpoint.wanted,
+        wanted=endpoint.wanted_now,
         deleted=endpoint.deleted_at is not None,
         now=now,
     )
@@ -59,7 +60,7 @@ def _tend(endpoint: Endpoint, replicas: Sequence[Replica], now: datetime) -> Non
     if plan.ends:
         _note_overs(queries.going_on(endpoint.id), now)
     # A failure that was just noted makes what follows wait.
-    endpoint.refresh_from_db()
+    endpoint.refresh_from_db(fields=("failures", "waits", "retry_at", "problem_code"))
     if endpoint.retry_at is not None and endpoint.retry_at > now:
         return
     for placement_id, until in plan.extensions:
@@ -67,8 +68,8 @@ def _tend(endpoint: Endpoint, replicas: Sequence[Replica], now: datetime) -> Non
             return
     if plan.missing:
         _begin(endpoint, now)
-    elif plan.steady and (endpoint.failures or endpoint.problem_code):
-        _write(endpoint, failures=0, retry_at=None, problem_code="", problem="")
+    elif plan.steady and (endpoint.failures or endpoint.waits or endpoint.problem_code):
+        _write(endpoint, failures=0, waits=0, retry_at=None, problem_code="", problem="")
 
 
 def _told(placement: Placement, reason: domain.Reason) -> tuple[str, str]:
@@ -117,15 +118,18 @@ def _extend(endpoint: Endpoint, placement_id: UUID, until: datetime, now: dateti
 def _begin(endpoint: Endpoint, now: datetime) -> None:
     try:
         while begin_replica(endpoint_id=endpoint.id, now=now) is not None:
-            pass
+            if endpoint.waits:
+                _write(endpoint, waits=0)
     except Refused as refused:
         _wait(endpoint, refused, now)
 
 
 def _wait(endpoint: Endpoint, refused: Refused, now: datetime) -> None:
+    waits = endpoint.waits + 1
     _write(
         endpoint,
-        retry_at=now + WAIT,
+        waits=waits,
+        retry_at=now + timedelta(seconds=domain.wait_s(waits)),
         problem_code=refused.code,
         problem=refused.detail,
     )

@@ -50,6 +50,7 @@ class Migration(migrations.Migration):
                 ("key_digest", models.CharField(max_length=64)),
                 ("key_prefix", models.CharField(max_length=16)),
                 ("failures", models.PositiveIntegerField(default=0)),
+                ("waits", models.PositiveIntegerField(default=0)),
                 ("retry_at", models.DateTimeField(blank=True, null=True)),
                 ("problem_code", models.CharField(blank=True, default="", max_length=64)),
                 ("problem", models.CharField(blank=True, default="", max_length=1000)),
@@ -77,6 +78,7 @@ class Migration(migrations.Migration):
                 ("worst_total_microusd", models.BigIntegerField()),
                 ("begun_at", models.DateTimeField()),
                 ("over_at", models.DateTimeField(blank=True, null=True)),
+                ("dismissed_at", models.DateTimeField(blank=True, null=True)),
                 (
                     "endpoint",
                     models.ForeignKey(
@@ -123,6 +125,14 @@ class Migration(migrations.Migration):
             model_name="endpoint",
             constraint=models.CheckConstraint(
                 condition=models.Q(("wanted__lte", 8)), name="endpoint_replicas_bounded"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="endpoint",
+            index=models.Index(
+                condition=models.Q(("deleted_at__isnull", True)),
+                fields=["created_at"],
+                name="endpoint_there",
             ),
         ),
         migrations.AddIndex(

@@ -123,6 +123,11 @@ def test_the_wait_doubles_up_to_a_bound(failures: int, seconds: int) -> None:
     assert domain.back_off_s(failures) == seconds
 
 
+@pytest.mark.parametrize(("waits", "seconds"), [(0, 15), (1, 15), (2, 30), (5, 240), (10_000, 240)])
+def test_what_finds_no_machine_is_tried_less_and_less(waits: int, seconds: int) -> None:
+    assert domain.wait_s(waits) == seconds
+
+
 @pytest.mark.parametrize(
     ("wanted", "ready", "state"),
     [
