@@ -26,6 +26,8 @@ LEAVE_S, LEAVING_MAX = 120.0, 4096
 PAUSE_S_MIN, PAUSE_S_MAX = 0.5, 10.0
 #: bytes that a replica may send ahead of our reading
 WINDOW_BYTES = 1 << 20
+#: a machine that takes less at once has us send a packet for each few bytes; agents take 32 KiB
+PACKET_BYTES_MIN = 4096
 #: what a key exchange of two such programs agrees on; these are the quickest of the safe ones
 CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com")
 
@@ -155,6 +157,10 @@ class _Link:
             # Whoever asked is gone: a stream that opens all the same would stay for ever.
             leave()
             raise
+        # A request in packets of one byte would keep the gateway busy for minutes.
+        if writer.channel._send_pktsize < PACKET_BYTES_MIN:
+            leave()
+            raise Unreachable("The machine takes only tiny packets.")
         return Stream(connection, reader, writer, left=leave)
 
     def close(self) -> None:

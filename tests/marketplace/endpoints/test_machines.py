@@ -6,16 +6,19 @@ import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from uuid import uuid4
 
+import asyncssh
 import pytest
 
 from marketplace.endpoints.gateway import machines
 from marketplace.endpoints.gateway.addresses import THREADS
 from marketplace.endpoints.gateway.machines import Broken, Crowded, Machines, Unreachable
-from marketplace.endpoints.gateway.routes import Target
+from marketplace.endpoints.gateway.routes import Machine, Target
 from marketplace.watch import in_thread
 from miner_agent.access import gateway as agents_gateway
-from tests.marketplace.endpoints.way import Way, open_way, saying, until
+from protocol.signing import machine_key_of
+from tests.marketplace.endpoints.way import HTTP_PORT, Way, open_way, saying, until
 
 
 @pytest.fixture
@@ -113,6 +116,27 @@ async def test_a_machine_that_leaves_streams_open_loses_the_connection(
             await stream.read(1)
     monkeypatch.undo()
     (await to.open(good)).close()
+
+
+async def test_a_machine_that_takes_only_tiny_packets_gets_none(way: Way) -> None:
+    class Door(asyncssh.SSHServer):
+        def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+            self.connection = conn
+
+        def begin_auth(self, username: str) -> bool:
+            return False
+
+        def connection_requested(self, *_: object) -> object:
+            channel = self.connection.create_tcp_channel(None, "strict", 1 << 20, 1)
+            return channel, asyncssh.SSHTCPSession()
+
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    door = await asyncssh.create_server(Door, "127.0.0.1", 0, server_host_keys=[key])
+    way.doors.append(door)
+    public = machine_key_of(key.export_public_key().decode())
+    machine = Machine(public, "127.0.0.1", door.get_port())
+    with pytest.raises(Unreachable, match="tiny packets"):
+        await to_machines(way).open(Target(uuid4(), HTTP_PORT, machine))
 
 
 async def test_streams_that_are_closed_on_both_sides_leave_nothing(way: Way) -> None:
