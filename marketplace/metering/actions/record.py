@@ -4,6 +4,7 @@ import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -79,7 +80,8 @@ class _Chain:
     unbroken_from_age_ms: int
     #: of runs that are over: what no look has proven yet, in order
     waiting: list[Stretch]
-    rows: list[SignedIntervalRow] = field(default_factory=list)
+    #: of SignedIntervalRow, in order
+    rows: list[dict[str, Any]] = field(default_factory=list)
 
 
 def record(*, sent: Sequence[Sent], now: datetime) -> None:
@@ -168,7 +170,7 @@ def _continue(chain: _Chain, intervals: Sequence[SignedInterval], now: datetime)
 
 
 def _write(chains: Sequence[_Chain]) -> None:
-    SignedIntervalRow.objects.bulk_create([row for chain in chains for row in chain.rows])
+    many_rows.insert(SignedIntervalRow, [row for chain in chains for row in chain.rows])
     many_rows.update(
         Meter,
         {
@@ -183,7 +185,7 @@ def _write(chains: Sequence[_Chain]) -> None:
     many_rows.update(
         Placement,
         {
-            chain.meter.placement_id: {"next_sequence": chain.rows[-1].sequence + 1}
+            chain.meter.placement_id: {"next_sequence": chain.rows[-1]["sequence"] + 1}
             for chain in chains
         },
     )
@@ -340,15 +342,15 @@ def _within(meter: Meter, stretch: Stretch | None) -> Stretch | None:
 def _store(chain: _Chain, signed: SignedInterval, stretch: Stretch | None, now: datetime) -> None:
     meter = chain.meter
     chain.rows.append(
-        SignedIntervalRow(
-            placement_id=meter.placement_id,
-            sequence=signed.interval.sequence,
-            signed=signed.model_dump(mode="json"),
-            unbroken_from_age_ms=chain.unbroken_from_age_ms,
-            received_at=now,
-            billable_from=stretch.start if stretch else None,
-            billable_to=stretch.end if stretch else None,
-        )
+        {
+            "placement": meter.placement_id,
+            "sequence": signed.interval.sequence,
+            "signed": signed.model_dump_json(),
+            "unbroken_from_age_ms": chain.unbroken_from_age_ms,
+            "received_at": now,
+            "billable_from": stretch.start if stretch else None,
+            "billable_to": stretch.end if stretch else None,
+        }
     )
     meter.signed_ms += signed.interval.to_age_ms - signed.interval.from_age_ms
     if stretch is not None:

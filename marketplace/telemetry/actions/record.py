@@ -1,10 +1,12 @@
 """This will take in machines' readings and what went wrong on them."""
 
+import json
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from marketplace import many_rows
 from marketplace.domain.placement import LIVE
 from marketplace.domain.usage import content_of, slot_of
 from marketplace.machines.models import Machine
@@ -42,23 +44,24 @@ def forget_incidents(*, now: datetime) -> None:
 def _keep(usage: Mapping[UUID, Usage], now: datetime) -> None:
     gpu_uuids = _gpu_uuids([machine_id for machine_id, one in usage.items() if one.placements])
     card_uuids = _card_uuids([machine_id for machine_id, one in usage.items() if one.machine.cards])
-    models.Reading.objects.bulk_create(
+    many_rows.insert(
+        models.Reading,
         [
-            models.Reading(
-                machine_id=machine_id,
-                slot=slot_of(now),
-                at=now,
-                content=content_of(
-                    one,
-                    gpu_uuids=gpu_uuids.get(machine_id, {}),
-                    card_uuids=card_uuids.get(machine_id, frozenset()),
+            {
+                "machine": machine_id,
+                "slot": slot_of(now),
+                "at": now,
+                "content": json.dumps(
+                    content_of(
+                        one,
+                        gpu_uuids=gpu_uuids.get(machine_id, {}),
+                        card_uuids=card_uuids.get(machine_id, frozenset()),
+                    )
                 ),
-            )
+            }
             for machine_id, one in usage.items()
         ],
-        update_conflicts=True,
-        unique_fields=["machine", "slot"],
-        update_fields=["at", "content"],
+        instead_of=("machine", "slot"),
     )
 
 
