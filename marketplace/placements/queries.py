@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -13,12 +14,25 @@ from marketplace.placements.registry_login import unseal
 from protocol.agent import DesiredPlacement, Want
 from protocol.workload import PlacementKind
 
-#: moments, of which a machine is told none: reading them costs as much as telling it the rest
-UNDESIRED = (
-    *("deadline_at", "accepted_at", "running_at", "reachable_at", "door_open_since"),
-    *("door_seen_at", "door_missed_at", "look_due_at", "stop_requested_at", "ended_at", "gone_at"),
-    *("freed_at", "created_at"),
-)
+
+class Listed(NamedTuple):
+    """What a machine is told of a placement: to read the rest would cost more than to tell it."""
+
+    id: UUID
+    machine_id: UUID
+    kind: str
+    want: str
+    workload: dict[str, Any]
+    edition: int
+    restarts: int
+    resets: int
+    registry_login: str
+    gpu_uuids: list[str]
+    holds_compute: bool
+    authorized_keys: list[str]
+    funded_until: datetime
+    next_sequence: int
+    refused_interval: dict[str, Any] | None
 
 
 def desired(machine_id: UUID, now: datetime) -> tuple[DesiredPlacement, ...]:
@@ -26,7 +40,7 @@ def desired(machine_id: UUID, now: datetime) -> tuple[DesiredPlacement, ...]:
     return as_desired(listed_by_machine([machine_id]).get(machine_id, ()), now)
 
 
-def listed_by_machine(machine_ids: Collection[UUID]) -> dict[UUID, list[Placement]]:
+def listed_by_machine(machine_ids: Collection[UUID]) -> dict[UUID, list[Listed]]:
     """Return what each of the machines shall run or end, in one query; those missing: nothing.
 
     What ended without the machine's word that nothing is left of it stays listed with want=end
@@ -34,13 +48,14 @@ def listed_by_machine(machine_ids: Collection[UUID]) -> dict[UUID, list[Placemen
     """
     # What is live is not gone, by constraint: to ask for that too would read all the past.
     listed = Placement.objects.filter(machine_id__in=machine_ids, gone_at__isnull=True)
-    found: dict[UUID, list[Placement]] = {}
-    for placement in listed.defer(*UNDESIRED).order_by("created_at", "id"):
+    found: dict[UUID, list[Listed]] = {}
+    for row in listed.order_by("created_at", "id").values_list(*Listed._fields):
+        placement = Listed._make(row)
         found.setdefault(placement.machine_id, []).append(placement)
     return found
 
 
-def as_desired(listed: Iterable[Placement], now: datetime) -> tuple[DesiredPlacement, ...]:
+def as_desired(listed: Iterable[Listed], now: datetime) -> tuple[DesiredPlacement, ...]:
     """Return the placements as their machine is told of them."""
     return tuple(_desired(placement, now) for placement in listed)
 
@@ -94,7 +109,7 @@ def _watched() -> QuerySet[Placement]:
     )
 
 
-def _desired(placement: Placement, now: datetime) -> DesiredPlacement:
+def _desired(placement: Listed, now: datetime) -> DesiredPlacement:
     left_ms = (placement.funded_until - now) // timedelta(milliseconds=1)
     # As it is stored: a workload that is one already would be checked a second time.
     return DesiredPlacement.model_validate(

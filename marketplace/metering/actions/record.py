@@ -9,7 +9,8 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, TextField
+from django.db.models.functions import Cast
 
 from marketplace import many_rows
 from marketplace.domain import door as doors
@@ -102,7 +103,7 @@ def record(*, sent: Sequence[Sent], now: datetime) -> None:
     senders = {one.machine_id: one for one in sent}
     with transaction.atomic(savepoint=False):
         meters = _locked({placement_id for _, placement_id in by_placement})
-        last = _last_rows([meter for meter in meters if meter.closed_at is None])
+        last = _last([meter for meter in meters if meter.closed_at is None])
         chains = []
         for meter in meters:
             machine_id = meter.placement.machine_id
@@ -126,23 +127,36 @@ def _locked(placement_ids: Collection[UUID]) -> list[Meter]:
     return list(meters.filter(placement_id__in=placement_ids).only(*read).order_by("id"))
 
 
-def _last_rows(meters: Sequence[Meter]) -> dict[UUID, SignedIntervalRow]:
-    """Return the newest interval of each meter's placement: the one below what comes next."""
-    newest = SignedIntervalRow.objects.filter(sequence=F("placement__next_sequence") - 1)
+def _last(meters: Sequence[Meter]) -> dict[UUID, tuple[Interval, int]]:
+    """Return of each meter's placement what is stored last: the one below what comes next.
+
+    With it comes the age since which the machine had signed for its run without a gap.
+    """
     ids = [meter.placement_id for meter in meters if meter.placement.next_sequence]
-    found = newest.filter(placement_id__in=ids).order_by("id") if ids else ()
-    return {row.placement_id: row for row in found}
+    if not ids:
+        return {}
+    newest = SignedIntervalRow.objects.filter(sequence=F("placement__next_sequence") - 1)
+    rows = newest.filter(placement_id__in=ids).order_by("id")
+    # As text: to be read once, and not into dictionaries first.
+    texts = rows.annotate(text=Cast("signed", TextField()))
+    return {
+        placement_id: (SignedInterval.model_validate_json(text).interval, unbroken_from_age_ms)
+        for placement_id, text, unbroken_from_age_ms in texts.values_list(
+            "placement_id", "text", "unbroken_from_age_ms"
+        )
+    }
 
 
-def _chain(meter: Meter, sender: Sent, last: SignedIntervalRow | None) -> _Chain:
+def _chain(meter: Meter, sender: Sent, last: tuple[Interval, int] | None) -> _Chain:
+    previous, unbroken_from_age_ms = last or (None, 0)
     told = (one for one in sender.observed if one.placement_id == meter.placement_id)
     return _Chain(
         meter=meter,
         machine_key=sender.machine_key,
         told=next(told, None),
         stopped_at=_stopped_at(meter.placement),
-        previous=SignedInterval.model_validate(last.signed).interval if last else None,
-        unbroken_from_age_ms=last.unbroken_from_age_ms if last else 0,
+        previous=previous,
+        unbroken_from_age_ms=unbroken_from_age_ms,
         waiting=[Stretch(*map(datetime.fromisoformat, pair)) for pair in meter.waiting],
     )
 

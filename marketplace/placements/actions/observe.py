@@ -21,12 +21,13 @@ from marketplace.machines.actions import desire, lock
 from marketplace.placements.actions import free
 from marketplace.placements.actions.observe_workload import of_workload
 from marketplace.placements.actions.transition import Overtaken, apply
+from marketplace.placements.known import Known
 from marketplace.placements.models import Placement
 from protocol.agent import ObservedPlacement, ObservedState
 from protocol.workload import PlacementKind
 
 logger = logging.getLogger(__name__)
-#: what decides about no report, and costs as much to read as all the rest of one
+#: what follows from no report, and costs as much to read as all the rest of one
 UNREAD = (
     *("workload", "authorized_keys", "gpu_uuids", "created_at", "running_at", "reachable_at"),
     *("door_open_since", "door_seen_at", "door_missed_at", "door_looks", "look_due_at"),
@@ -67,8 +68,9 @@ def news(
     heard: Mapping[UUID, int],
     now: datetime,
 ) -> list[News]:
-    """Return what machines' reports, by machine, change, in one query however many they are.
+    """Return what machines' reports, by machine, change, in a query however many they are.
 
+    Of those that something else moves meanwhile nothing is new: their machines tell it again.
     ``heard``: the newest revision that a machine knew of. A machine that is missing knew of all.
     """
     ids = [one.placement_id for observed in told.values() for one in observed]
@@ -76,8 +78,8 @@ def news(
         return []
     # GONE is reported until it is desired no more: an old one is the usual case.
     listed = Placement.objects.filter(id__in=ids, gone_at=None).order_by("id")
-    known = {placement.id: placement for placement in listed.defer(*UNREAD)}
-    found = []
+    known = {row[0]: Known._make(row) for row in listed.values_list(*Known._fields)}
+    found: list[tuple[UUID, dict[str, Any], Step | None]] = []
     for machine_id, observed in told.items():
         for one in observed:
             placement = known.get(one.placement_id)
@@ -85,10 +87,16 @@ def news(
                 continue
             if _is_of_an_earlier_stop(placement, one, heard.get(machine_id)):
                 continue
-            new = _news(placement, one, now)
-            if new.step is not None or new.details:
-                found.append(new)
-    return found
+            details, step = _news(placement, one, now)
+            if step is not None or details:
+                found.append((placement.id, details, step))
+    changed = listed.filter(id__in={one[0] for one in found}).defer(*UNREAD) if found else ()
+    still = {one.id: one for one in changed if one.state == known[one.id].state}
+    return [
+        News(still[placement_id], details, step)
+        for placement_id, details, step in found
+        if placement_id in still
+    ]
 
 
 def follow(*, found: Iterable[News], now: datetime) -> None:
@@ -100,19 +108,19 @@ def follow(*, found: Iterable[News], now: datetime) -> None:
             logger.info("Report overtaken", extra={"placement_id": new.placement.id})
 
 
-def _is_of_an_earlier_stop(
-    placement: Placement, one: ObservedPlacement, revision: int | None
-) -> bool:
+def _is_of_an_earlier_stop(placement: Known, one: ObservedPlacement, revision: int | None) -> bool:
     """Say whether the machine tells of a stop that came before the newest stop or start."""
     stopped = one.state == ObservedState.STOPPED
     return stopped and revision is not None and revision < placement.stop_revision
 
 
-def _news(placement: Placement, one: ObservedPlacement, now: datetime) -> News:
+def _news(
+    placement: Known, one: ObservedPlacement, now: datetime
+) -> tuple[dict[str, Any], Step | None]:
     details = _details(placement, one, now)
     if placement.state in ENDED:
         ended = {name: value for name, value in details.items() if name == "gone_at"}
-        return News(placement, ended, None)
+        return ended, None
     step = judge(
         Report(
             observed=one.state,
@@ -126,7 +134,7 @@ def _news(placement: Placement, one: ObservedPlacement, now: datetime) -> News:
         now=now,
     )
     moves = (PlacementState(placement.state), step.event) in TABLE
-    return News(placement, details, step if moves else None)
+    return details, step if moves else None
 
 
 def _follow(new: News, now: datetime) -> None:
@@ -147,7 +155,7 @@ def _follow(new: News, now: datetime) -> None:
     _tell_change(placement, new.details)
 
 
-def _details(placement: Placement, one: ObservedPlacement, now: datetime) -> dict[str, Any]:
+def _details(placement: Known, one: ObservedPlacement, now: datetime) -> dict[str, Any]:
     """Return the told columns that differ from what is known."""
     told: dict[str, Any] = {"progress": one.progress, "run": max(one.run, placement.run)}
     told |= of_workload(placement, one)
@@ -168,7 +176,10 @@ def _details(placement: Placement, one: ObservedPlacement, now: datetime) -> dic
         told["deadline_at"] = accepted_deadline(
             deadline_at=placement.deadline_at, accepted_at=placement.accepted_at, now=now
         )
-    return {name: value for name, value in told.items() if getattr(placement, name) != value}
+    # What is not read here is told by a change alone.
+    return {
+        name: value for name, value in told.items() if getattr(placement, name, UNREAD) != value
+    }
 
 
 def _result(one: ObservedPlacement) -> dict[str, Any]:
@@ -178,7 +189,7 @@ def _result(one: ObservedPlacement) -> dict[str, Any]:
     return told
 
 
-def _goes_on(placement: Placement, one: ObservedPlacement) -> bool:
+def _goes_on(placement: Known, one: ObservedPlacement) -> bool:
     was, still = placement.state == PlacementState.PREPARING, one.state == ObservedState.PREPARING
     return was and still and one.progress != placement.progress
 

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from marketplace.placements.models import Placement
+from marketplace.placements.known import Known
 from protocol.agent import ObservedPlacement, ObservedState
 
 
-def of_workload(placement: Placement, one: ObservedPlacement) -> dict[str, Any]:
+def of_workload(placement: Known, one: ObservedPlacement) -> dict[str, Any]:
     """Return the columns that follow, whether they differ from what is known or not.
 
     A change is over when its edition runs, or when the machine says why it can't: then what ran
@@ -26,7 +26,7 @@ def of_workload(placement: Placement, one: ObservedPlacement) -> dict[str, Any]:
     return told
 
 
-def _of_change(placement: Placement, one: ObservedPlacement) -> dict[str, Any]:
+def _of_change(placement: Known, one: ObservedPlacement) -> dict[str, Any]:
     if one.change_problem is not None and one.problem_edition == placement.edition:
         return _problem(one) | {
             "workload": placement.former_workload,
