@@ -187,6 +187,16 @@ class Faulty:
         chain = self.market.chains.get(placement_id, [])
         return check_chain(chain) if chain else 0
 
+    def kept_ms(self, placement_id: UUID) -> int:
+        """Return up to which age of a run the agent has counted what it has told nobody yet."""
+        question = (
+            "SELECT MAX(json_extract(content, '$.interval.to_age_ms')) FROM interval"
+            " WHERE placement = ?"
+        )
+        path = self.host.home / "agent" / JOURNAL
+        with contextlib.closing(sqlite3.connect(path)) as journal:
+            return journal.execute(question, (str(placement_id),)).fetchone()[0] or 0
+
     def _said(self) -> int:
         assert self.lives.stdout is not None
         line = self.lives.stdout.readline()
