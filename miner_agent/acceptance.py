@@ -1,5 +1,6 @@
 """This will take in what is desired: everything it needs is claimed before Docker is touched."""
 
+import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from ipaddress import IPv4Network
 
@@ -10,10 +11,10 @@ from miner_agent.domain.resources import (
     NoCapacity,
     check_bytes,
     choose_cores,
-    choose_port,
     choose_slot,
 )
 from miner_agent.journal import ClaimTaken, Journal
+from miner_agent.ports import Ports
 from protocol.agent import DesiredPlacement, ObservedState, Problem, Want
 from protocol.workload import DOOR_PORT, PlacementKind, Workload
 
@@ -27,9 +28,7 @@ class Acceptance:
     def __init__(
         self,
         *,
-        port_first: int,
-        port_last: int,
-        ports_taken: Collection[int] = (),
+        ports: Ports,
         network: IPv4Network,
         cores: tuple[int, ...],
         memory_bytes: int = UNLIMITED,
@@ -37,8 +36,7 @@ class Acceptance:
         volumes_bytes: Callable[[], int] = lambda: 0,
         gpu_uuids: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
-        self._port_first = port_first
-        self._port_last = port_last
+        self._ports = ports
         self._network = network
         self.cores = cores
         self._memory_bytes = memory_bytes
@@ -46,8 +44,8 @@ class Acceptance:
         #: what volumes have of the same disk
         self._volumes_bytes = volumes_bytes
         self._gpu_uuids = gpu_uuids
-        #: ports of the range that the agent itself or another program of this machine has
-        self._ports_taken = set(ports_taken)
+        #: what is free is chosen and claimed by one thread at a time: steps choose ports too
+        self._choosing = threading.Lock()
 
     def accept(
         self, desired: DesiredPlacement, *, changes: Mapping[str, object], journal: Journal
@@ -68,7 +66,8 @@ class Acceptance:
         )
         try:
             if changes["want"] is not Want.END:
-                return self._claim(placement, desired, changes, journal)
+                with self._choosing:
+                    return self._claim(placement, desired, changes, journal)
         except (NoCapacity, ClaimTaken, Unfit) as error:
             placement = placement.model_copy(update={"problem": _problem(error)})
         journal.insert(placement)
@@ -88,6 +87,45 @@ class Acceptance:
         and has no room to run stays stopped with its problem. What never ran ends with its own.
         What was given up is tried again once it was asked to stop, or for something else.
         """
+        with self._choosing:
+            return self._revise(placement, desired, changes, journal)
+
+    def move_port(self, placement: Placement, port: int | None, *, journal: Journal) -> None:
+        """Choose another one for ``port``, because a foreign program listens there; None: for all.
+
+        Where none is left the placement ends with ``port_unavailable``.
+        """
+        lost = {port} if port is not None else set(placement.ports.values())
+        kept = {inside: one for inside, one in placement.ports.items() if one not in lost}
+        moved = placement.model_copy(update={"ports": kept})
+        with self._choosing:
+            self._ports.avoid(lost)
+            try:
+                ports = self._choose_ports(moved, tuple(placement.ports), journal)
+            except NoCapacity as error:
+                problem = Problem(code="port_unavailable", message=str(error))
+                journal.change(placement.placement_id, want=Want.END, problem=problem)
+            else:
+                journal.change(placement.placement_id, ports=ports)
+
+    def disk_bytes_free(self, journal: Journal) -> int:
+        """Return what no placement and no volume has of the disk."""
+        placements = journal.placements().values()
+        return self._disk_bytes_free(one for one in placements if not _is_gone(one))
+
+    def avoid(self, port: int | None) -> None:
+        """Give this port to nobody for a while: a foreign program listens there."""
+        if port is not None:
+            with self._choosing:
+                self._ports.avoid((port,))
+
+    def _revise(
+        self,
+        placement: Placement,
+        desired: DesiredPlacement,
+        changes: Mapping[str, object],
+        journal: Journal,
+    ) -> Placement:
         changed = placement.model_copy(update=changes)
         if placement.gave_up:
             if not _asks_anew(placement, changed, desired):
@@ -114,33 +152,6 @@ class Acceptance:
         except (NoCapacity, ClaimTaken, Unfit) as error:
             waits = {"problem": _problem(error)}
             return _write(placement, changed.model_copy(update=waits), journal)
-
-    def move_port(self, placement: Placement, port: int | None, *, journal: Journal) -> None:
-        """Choose another one for ``port``, because a foreign program listens there; None: for all.
-
-        Where none is left the placement ends with ``port_unavailable``.
-        """
-        lost = {port} if port is not None else set(placement.ports.values())
-        self._ports_taken |= lost
-        kept = {inside: one for inside, one in placement.ports.items() if one not in lost}
-        moved = placement.model_copy(update={"ports": kept})
-        try:
-            ports = self._ports(moved, tuple(placement.ports), journal)
-        except NoCapacity as error:
-            problem = Problem(code="port_unavailable", message=str(error))
-            journal.change(placement.placement_id, want=Want.END, problem=problem)
-        else:
-            journal.change(placement.placement_id, ports=ports)
-
-    def disk_bytes_free(self, journal: Journal) -> int:
-        """Return what no placement and no volume has of the disk."""
-        placements = journal.placements().values()
-        return self._disk_bytes_free(one for one in placements if not _is_gone(one))
-
-    def avoid(self, port: int | None) -> None:
-        """Give this port to nobody any more: a foreign program listens there."""
-        if port is not None:
-            self._ports_taken.add(port)
 
     def _claim(
         self,
@@ -179,7 +190,7 @@ class Acceptance:
                 "resets": desired.resets,
                 "refused": None,
                 "coming": None,
-                "ports": self._ports(placement, _insides(workload), journal),
+                "ports": self._choose_ports(placement, _insides(workload), journal),
             }
         )
 
@@ -217,20 +228,11 @@ class Acceptance:
         held = sum(_disk_bytes(one) for one in holders)
         return self._disk_bytes - held - self._volumes_bytes()
 
-    def _ports(
+    def _choose_ports(
         self, placement: Placement, insides: Collection[int], journal: Journal
     ) -> dict[int, int]:
-        """Return a port of the machine for each one inside: the one that it has, or a free one."""
-        known = {**(placement.current.ports if placement.current else {}), **placement.ports}
-        taken = {int(port) for port in journal.claimed(PORT)} | self._ports_taken
-        ports: dict[int, int] = {}
-        for inside in insides:
-            port = known.get(inside)
-            if port is None or port in self._ports_taken:
-                port = choose_port(first=self._port_first, last=self._port_last, taken=taken)
-            taken.add(port)
-            ports[inside] = port
-        return ports
+        claimed = (int(port) for port in journal.claimed(PORT))
+        return self._ports.choose(placement, insides, claimed=claimed)
 
 
 def _insides(workload: Workload) -> tuple[int, ...]:

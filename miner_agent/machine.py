@@ -32,6 +32,7 @@ from miner_agent.job_files import JobFiles
 from miner_agent.journal import Journal
 from miner_agent.keys import write_whole
 from miner_agent.mps import Mps
+from miner_agent.ports import Ports
 from miner_agent.prepull import Prepull
 from miner_agent.replicas import Replicas
 from miner_agent.settings import Settings, open_files_most
@@ -218,9 +219,12 @@ class Machine(Home):
     def acceptance(self, engine: Engine) -> Acceptance:
         """Return what this machine gives away."""
         return Acceptance(
-            port_first=self.settings.port_first,
-            port_last=self.settings.port_last,
-            ports_taken=(self.settings.control_port,),
+            ports=Ports(
+                first=self.settings.port_first,
+                last=self.settings.port_last,
+                own=(self.settings.control_port,),
+                clock=self.clock,
+            ),
             network=self.settings.network,
             cores=self.cores(),
             memory_bytes=self.memory_bytes(),

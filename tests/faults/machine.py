@@ -16,6 +16,7 @@ from miner_agent.domain.reply import Heard
 from miner_agent.engine import EngineUnavailable
 from miner_agent.hearing import StaleReply
 from miner_agent.journal import Journal
+from miner_agent.ports import Ports
 from protocol import paths
 from protocol.agent import EnrolRequest, SyncReply, Want
 from protocol.hardware import Gpu, Hardware
@@ -146,8 +147,7 @@ class Machine:
             clock=self,
             key=self.key,
             acceptance=Acceptance(
-                port_first=40_000,
-                port_last=40_019,
+                ports=Ports(first=40_000, last=40_019, clock=self),
                 network=IPv4Network("10.90.0.0/24"),
                 cores=tuple(range(self._cpus)),
                 memory_bytes=self.hardware().memory_bytes,

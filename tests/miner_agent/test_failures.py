@@ -1,5 +1,6 @@
 """What goes on failing: tried less and less often, reported, and nobody else's trouble."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
@@ -9,9 +10,12 @@ import pytest
 from miner_agent.containers import PortTaken
 from miner_agent.disk import DiskFailed
 from miner_agent.domain.claims import CORE
+from miner_agent.domain.placement import Placement
 from miner_agent.domain.reconcile import Action, Step
 from miner_agent.engine import EngineRefused, EngineUnavailable
+from miner_agent.journal import Journal
 from miner_agent.market import MarketUnreachable
+from miner_agent.ports import AVOIDED_MS
 from miner_agent.runtime import CannotRun
 from miner_agent.transfers import BlobBroken
 from protocol.agent import ObservedState
@@ -124,6 +128,55 @@ def test_a_port_that_is_taken_before_the_first_run_is_replaced(world: World) -> 
     row = world.journal.get(placement_id)
     assert row.state is ObservedState.RUNNING
     assert row.port != port
+
+
+def test_a_port_that_was_taken_is_given_away_again_after_a_while(world: World) -> None:
+    ports = []
+    for later_ms in (0, AVOIDED_MS - 60_000, 60_001):
+        world.clock.now_ms += later_ms
+        placement_id = world.want()
+        world.sync()
+        ports.append(world.journal.get(placement_id).port)
+        world.runtime.broken = {} if later_ms else {"start": TAKEN}
+        world.work()
+        world.runtime.broken = {}
+        world.work()
+        assert world.state(placement_id) is ObservedState.RUNNING
+        world.end(placement_id)
+        world.work()
+        world.sync()
+        world.work()
+    assert ports == [1000, 1001, 1000]
+
+
+class InterruptedJournal(Journal):
+    """Lets something else happen before the next new placement is written down."""
+
+    meanwhile: threading.Thread | None = None
+
+    def insert(self, placement: Placement) -> None:
+        if self.meanwhile is not None:
+            other, self.meanwhile = self.meanwhile, None
+            other.start()
+            # Nothing tells that it waits for this one: only that it would be done by now.
+            other.join(0.5)
+        super().insert(placement)
+
+
+def test_a_new_rental_gets_no_port_that_another_one_moves_to_at_that_moment(tmp_path: Path) -> None:
+    world = World(tmp_path / "journal", journal_type=InterruptedJournal)
+    first = world.want()
+    world.sync()
+    world.runtime.broken = {"start": TAKEN}
+    second = world.want()
+    moves = threading.Thread(target=world.work)
+    world.journal.meanwhile = moves
+    world.sync()
+    moves.join()
+    world.runtime.broken = {}
+    world.work()
+    assert {world.state(one) for one in (first, second)} == {ObservedState.RUNNING}
+    assert {world.journal.get(one).port for one in (first, second)} == {1001, 1002}
 
 
 @pytest.mark.parametrize("error", [TAKEN, UNSTARTED])

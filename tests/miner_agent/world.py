@@ -16,6 +16,7 @@ from miner_agent.domain.placement import Placement
 from miner_agent.domain.reconcile import Container
 from miner_agent.domain.reply import Heard
 from miner_agent.journal import Journal
+from miner_agent.ports import Ports
 from miner_agent.reserve import ROOM_BYTES_LEAST
 from miner_agent.runtime import CannotRun, Collected, Running
 from protocol.agent import (
@@ -358,8 +359,7 @@ class World:
 
     def _agent(self) -> Agent:
         acceptance = Acceptance(
-            port_first=1000,
-            port_last=999 + self.ports,
+            ports=Ports(first=1000, last=999 + self.ports, clock=self.clock),
             network=IPv4Network("10.0.0.0/24"),
             cores=tuple(range(self.cores)),
             memory_bytes=100,
