@@ -67,8 +67,8 @@ def create(
     with session.client() as client:
         made = client.endpoints.create(request)
         if wait_ready:
-            if not as_json:
-                output.note(f"Its key, shown this once: {made.key}")
+            # With --json too: the wait may end before there is a result to write.
+            output.note(f"Its key, shown this once: {made.key}")
             seen = _follow(client, made, timeout_s=timeout_s, silent=as_json)
             made = seen.model_copy(update={"key": made.key})
     _show(made, as_json=as_json)

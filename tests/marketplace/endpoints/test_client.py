@@ -42,6 +42,14 @@ def test_an_endpoint_from_the_terminal(
     assert made.json["command"] == ["serve", "--fast"]
     endpoint = Endpoint.objects.get()
     assert keys.digest(made.json["key"]) == endpoint.key_digest
+    late = terminal.berth(
+        "endpoints", "create", "late", *asked, "--replicas", "1", "--wait", "--timeout", "1s"
+    )
+    assert (late.code, late.out) == (1, "")
+    assert keys.digest(late.err.split("this once: ")[1].split()[0]) == (
+        Endpoint.objects.get(name="late").key_digest
+    )
+    terminal.berth("endpoints", "rm", "late")
     scaled = terminal.berth("endpoints", "scale", "chat", "2", "--json")
     assert (scaled.json["replicas_wanted"], len(scaled.json["replicas"])) == (2, 2)
     renewed = terminal.berth("endpoints", "key", str(endpoint.id)[:8], "--json").json["key"]
