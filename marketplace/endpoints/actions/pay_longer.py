@@ -25,6 +25,8 @@ def pay_longer(*, placement_id: UUID, until: datetime, now: datetime) -> bool:
             locked = Replica.objects.select_for_update().get(id=replica.id)
             term_ms = (until - locked.begun_at) // timedelta(milliseconds=1)
             worst = pricing.worst_of_term(replica.meter.price_hour_microusd, term_ms)
+            # The placement before the money, as everybody locks them.
+            extend_funding(placement_id=placement_id, funded_until=until, now=now)
             if worst > locked.worst_total_microusd:
                 holds.increase(
                     hold_id=replica.meter.hold_id,
@@ -34,7 +36,6 @@ def pay_longer(*, placement_id: UUID, until: datetime, now: datetime) -> bool:
                 )
                 locked.worst_total_microusd = worst
                 locked.save(update_fields=["worst_total_microusd"])
-            extend_funding(placement_id=placement_id, funded_until=until, now=now)
     except PlacementEnding:
         return False
     return True

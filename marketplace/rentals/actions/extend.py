@@ -108,6 +108,8 @@ def _extend(rental: Rental, asked: Asked, idempotency_key: str, now: datetime) -
         cap_microusd=cap_microusd,
         at=now,
     )
+    # The placement before the money, as everybody locks them.
+    extend_funding(placement_id=placement.id, funded_until=funded_until, now=now)
     worst = pricing.worst_of_term(price, term_ms)
     if worst > rental.worst_total_microusd:
         holds.increase(
@@ -116,7 +118,6 @@ def _extend(rental: Rental, asked: Asked, idempotency_key: str, now: datetime) -
             cause=f"rental:{rental.id}:extension:{extension.pk}",
             now=now,
         )
-    extend_funding(placement_id=placement.id, funded_until=funded_until, now=now)
     rental.lease_s, rental.cap_microusd = lease_s, cap_microusd
     rental.worst_total_microusd = worst
     rental.save(update_fields=["lease_s", "cap_microusd", "worst_total_microusd"])

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from marketplace.accounts.models import User
 from marketplace.domain.problem import Refused
@@ -64,6 +66,16 @@ def test_a_longer_lease_holds_more_and_ends_later(market: Market, renter: User) 
     view = queries.view(rental.id, renter.pk, after(5))
     assert view.ends_at == NOW + timedelta(seconds=120)
     assert audit.audit() == []
+
+
+def test_the_placement_is_taken_before_the_money_as_everybody_does(
+    market: Market, renter: User
+) -> None:
+    rental = market.rent(renter, lease_s=HOUR_S)
+    with CaptureQueriesContext(connection) as done:
+        longer(rental, lease_s=2 * HOUR_S)
+    tables = [each["sql"].split('"')[1] for each in done if each["sql"].startswith("UPDATE")]
+    assert tables.index("placements_placement") < tables.index("ledger_account")
 
 
 def test_more_hours_do_not_lift_the_dollar_cap(market: Market, renter: User) -> None:
