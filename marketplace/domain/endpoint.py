@@ -68,11 +68,11 @@ class Replica:
 
     placement_id: UUID
     created_at: datetime
-    #: None: it does not run yet
-    running_at: datetime | None
+    #: since when it might have been seen; None: it does not run yet
+    waits_since: datetime | None
     #: when it answered first; None: it did not yet
     answered_at: datetime | None
-    #: since when it does not answer any more; None: it does, or never did
+    #: since when it was seen not to answer any more; None: it does, or never did
     silent_since: datetime | None
     #: too many looks of the last ones found it shut
     lost: bool
@@ -154,8 +154,8 @@ def _fault(one: Replica, now: datetime) -> Reason | None:
     silent = one.silent_since is not None and _age_s(one.silent_since, now) >= SILENT_S_MAX
     if one.lost or silent:
         return Reason.SILENT
-    waits = one.answered_at is None and one.running_at is not None
-    if waits and one.running_at is not None and _age_s(one.running_at, now) >= FIRST_ANSWER_S_MAX:
+    waits_since = one.waits_since if one.answered_at is None else None
+    if waits_since is not None and _age_s(waits_since, now) >= FIRST_ANSWER_S_MAX:
         return Reason.NEVER_ANSWERED
     return None
 

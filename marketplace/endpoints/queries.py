@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Max, Q, QuerySet, Sum
 
 from marketplace.domain import door as doors
 from marketplace.domain import endpoint as domain
@@ -112,6 +112,7 @@ def of_renter(renter_id: int) -> QuerySet[Endpoint]:
 def going_on(endpoint_id: UUID | None = None) -> QuerySet[Replica]:
     """Return the replicas whose end was not taken into account, of one endpoint or of all."""
     found = Replica.objects.filter(over_at=None).select_related("placement", "offer")
+    found = found.defer("placement__workload", "placement__former_workload")
     if endpoint_id is not None:
         found = found.filter(endpoint_id=endpoint_id)
     return found.order_by("begun_at", "id")
@@ -122,22 +123,32 @@ def is_over(replica: Replica) -> bool:
     return replica.placement.want == Want.END
 
 
-def standing(replica: Replica, now: datetime) -> domain.Replica:
-    """Return what decides about a replica that goes on."""
+def standing(replica: Replica, now: datetime, *, blind_at: datetime | None) -> domain.Replica:
+    """Return what decides about a replica that goes on.
+
+    ``blind_at``: when a gateway last saw nothing at all. It was no replica's fault up to then, nor
+    what was missed before it: a gateway goes blind one look after the other.
+    """
     placement, offer = replica.placement, replica.offer
     door = placement.door
     longest_s = offer.opening.longest_s(offer.longest_term_s, begins_at=replica.begun_at, now=now)
     return domain.Replica(
         placement_id=placement.id,
         created_at=placement.created_at,
-        running_at=placement.running_at,
+        waits_since=_later(placement.running_at, blind_at),
         answered_at=placement.reachable_at,
-        silent_since=door.missed_at if door else None,
+        silent_since=_later(door.missed_at, blind_at) if door else None,
         stopped=placement.want == Want.STOP,
         lost=door is not None and doors.is_lost(door),
         funded_until=placement.funded_until,
         longest_until=replica.begun_at + timedelta(seconds=longest_s),
     )
+
+
+def blind_at() -> datetime | None:
+    """Return when a gateway last saw nothing at all; None: none ever did."""
+    newest: datetime | None = Gateway.objects.aggregate(at=Max("blind_at"))["at"]
+    return newest
 
 
 def gateway_keys() -> tuple[str, ...]:
@@ -156,6 +167,10 @@ def machines_with_replicas() -> Sequence[UUID]:
     """Return the machines that gateways may have to reach."""
     live = Placement.objects.filter(kind=PlacementKind.REPLICA, state__in=LIVE)
     return tuple(live.order_by("machine_id").values_list("machine_id", flat=True).distinct())
+
+
+def _later(since: datetime | None, blind_at: datetime | None) -> datetime | None:
+    return since if since is None or blind_at is None else max(since, blind_at)
 
 
 def _views(endpoints: Sequence[Endpoint]) -> list[EndpointView]:

@@ -97,8 +97,9 @@ def _lock(endpoint_id: UUID) -> Endpoint:
 
 def _is_missing(endpoint: Endpoint, now: datetime) -> bool:
     going_on = [one for one in queries.going_on(endpoint.id) if not queries.is_over(one)]
+    blind_at = queries.blind_at()
     plan = domain.plan(
-        [queries.standing(one, now) for one in going_on],
+        [queries.standing(one, now, blind_at=blind_at) for one in going_on],
         wanted=endpoint.wanted_now,
         deleted=endpoint.deleted_at is not None,
         now=now,

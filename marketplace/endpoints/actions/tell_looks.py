@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from marketplace.endpoints import queries
+from marketplace.endpoints.models import Gateway
 from marketplace.placements.actions.note_looks import Look, note_looks
 
 
@@ -11,9 +12,12 @@ def tell_looks(*, looks: Sequence[Look], blind: bool, gateway_key: str, now: dat
     """Return whether these looks count.
 
     Where there are several gateways only the eldest one's do: two that see different things would
-    have a replica come and go. ``blind``: it sees nothing at all, so its misses tell nothing.
+    have a replica come and go. ``blind``: it sees nothing at all, so its misses end no replica;
+    and yet they prove no second, or a host with several machines would be paid for shut ports.
     """
     if queries.telling_gateway(now) != gateway_key:
         return False
+    if blind:
+        Gateway.objects.filter(public_key=gateway_key).update(blind_at=now)
     note_looks(looks=looks, blind=blind, now=now)
     return True

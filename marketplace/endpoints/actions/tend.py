@@ -36,20 +36,24 @@ def tend(*, now: datetime, endpoint_id: UUID | None = None) -> int:
     if endpoint_id is not None:
         due = due.filter(id=endpoint_id)
     found = list(due.defer("workload").select_related("renter").order_by("created_at", "id"))
+    blind_at = queries.blind_at()
     for endpoint in found:
         try:
-            _tend(endpoint, going_on.get(endpoint.id, ()), now)
+            _tend(endpoint, going_on.get(endpoint.id, ()), blind_at, now)
         except Exception:
             # One broken endpoint must not keep the others; the next pass tries it again.
             logger.exception("Endpoint not tended", extra={"endpoint_id": endpoint.id})
     return len(found)
 
 
-def _tend(endpoint: Endpoint, replicas: Sequence[Replica], now: datetime) -> None:
+def _tend(
+    endpoint: Endpoint, replicas: Sequence[Replica], blind_at: datetime | None, now: datetime
+) -> None:
     _note_overs(replicas, now)
     placements = {replica.placement_id: replica.placement for replica in replicas}
+    live = [replica for replica in replicas if not queries.is_over(replica)]
     plan = domain.plan(
-        [queries.standing(one, now) for one in replicas if not queries.is_over(one)],
+        [queries.standing(replica, now, blind_at=blind_at) for replica in live],
         wanted=endpoint.wanted_now,
         deleted=endpoint.deleted_at is not None,
         now=now,
@@ -59,6 +63,9 @@ def _tend(endpoint: Endpoint, replicas: Sequence[Replica], now: datetime) -> Non
         request_end(placement_id=placement_id, reason_code=code, reason=sentence, now=now)
     if plan.ends:
         _note_overs(queries.going_on(endpoint.id), now)
+    recovers = plan.steady and (endpoint.failures or endpoint.waits or endpoint.problem_code)
+    if not (plan.extensions or plan.missing or recovers):
+        return
     # A failure that was just noted makes what follows wait.
     endpoint.refresh_from_db(fields=("failures", "waits", "retry_at", "problem_code"))
     if endpoint.retry_at is not None and endpoint.retry_at > now:
@@ -68,7 +75,7 @@ def _tend(endpoint: Endpoint, replicas: Sequence[Replica], now: datetime) -> Non
             return
     if plan.missing:
         _begin(endpoint, now)
-    elif plan.steady and (endpoint.failures or endpoint.waits or endpoint.problem_code):
+    elif recovers:
         _write(endpoint, failures=0, waits=0, retry_at=None, problem_code="", problem="")
 
 

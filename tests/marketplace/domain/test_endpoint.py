@@ -21,7 +21,7 @@ def replica(number: int = 1, **changed: object) -> Replica:
     made = Replica(
         placement_id=UUID(int=number),
         created_at=after(-3700 + number),
-        running_at=after(-3650),
+        waits_since=after(-3650),
         answered_at=after(-3600),
         silent_since=None,
         lost=False,
@@ -50,7 +50,7 @@ def test_those_that_are_missing_begin() -> None:
 
 
 def test_of_too_many_who_answers_stays_and_then_the_eldest() -> None:
-    starting = replica(1, running_at=None, answered_at=None)
+    starting = replica(1, waits_since=None, answered_at=None)
     silent = replica(2, silent_since=after(-1))
     found = planned(starting, silent, replica(3), replica(4), wanted=1)
     assert ended(found) == dict.fromkeys((1, 2, 4), Reason.SCALED_DOWN)
@@ -72,7 +72,7 @@ def test_where_none_is_wanted_all_end() -> None:
         ({"stopped": True}, Reason.STOPPED),
         ({"silent_since": after(-domain.SILENT_S_MAX)}, Reason.SILENT),
         (
-            {"answered_at": None, "running_at": after(-domain.FIRST_ANSWER_S_MAX)},
+            {"answered_at": None, "waits_since": after(-domain.FIRST_ANSWER_S_MAX)},
             Reason.NEVER_ANSWERED,
         ),
     ],
@@ -88,8 +88,8 @@ def test_one_that_does_not_answer_or_is_not_paid_for_is_replaced(
     "changed",
     [
         {"silent_since": after(1 - domain.SILENT_S_MAX)},
-        {"answered_at": None, "running_at": after(1 - domain.FIRST_ANSWER_S_MAX)},
-        {"answered_at": None, "running_at": None},
+        {"answered_at": None, "waits_since": after(1 - domain.FIRST_ANSWER_S_MAX)},
+        {"answered_at": None, "waits_since": None},
     ],
 )
 def test_one_that_may_answer_yet_is_waited_for(changed: dict[str, object]) -> None:

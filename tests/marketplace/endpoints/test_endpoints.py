@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from marketplace.accounts.actions.issue_api_key import issue
 from marketplace.accounts.models import User
@@ -180,6 +182,24 @@ def test_a_miss_of_a_gateway_that_sees_nothing_loses_no_replica(site: Site) -> N
     replica.placement.refresh_from_db()
     assert replica.placement.door is not None
     assert replica.placement.door.misses == 0
+    # Its first look that failed told nothing yet of the others; 125 s later it still sees nothing.
+    site.look(replica, at=11, answered=False)
+    for at in (12, 72, 132):
+        site.look(replica, at=at, answered=False, blind=True)
+    tend(now=scene.after(135))
+    assert going_on() == 1
+    site.look(replica, at=140, by=GATEWAY)
+    site.look(replica, at=141, answered=False)
+    for at in (200, 251, 262):
+        site.market.agent.sync(scene.after(at))
+        tend(now=scene.after(at))
+        assert going_on() == (at < 261)
+
+
+def test_a_program_that_opens_to_looks_alone_is_lost(site: Site) -> None:
+    site.created()
+    replica = newest()
+    site.ready(replica, at=1)
     for number in range(8):
         site.market.agent.sync(scene.after(20 + number))
         site.look(replica, at=20 + number, answered=False)
@@ -241,7 +261,11 @@ def test_time_is_paid_ahead_and_what_cannot_be_paid_ends(site: Site) -> None:
     site.ready(replica, at=1)
     tend(now=scene.after(1700))
     assert newest().worst_total_microusd == PRICE
-    tend(now=scene.after(1801))
+    with CaptureQueriesContext(connection) as done:
+        tend(now=scene.after(1801))
+    tables = [each["sql"].split('"')[1] for each in done if each["sql"].startswith("UPDATE")]
+    # The placement before the money, as everybody locks them.
+    assert tables.index("placements_placement") < tables.index("ledger_account")
     replica.placement.refresh_from_db()
     assert replica.placement.funded_until == scene.after(1801 + 3600)
     assert newest().worst_total_microusd == PRICE + PRICE * 1801 // 3600

@@ -134,13 +134,15 @@ def test_who_has_nothing_makes_no_endpoint_and_costs_the_site_less_and_less(
     assert Endpoint.objects.get().waits == 0
 
 
-def test_endpoints_that_wait_cost_a_pass_nothing(
+def test_endpoints_that_wait_or_are_well_cost_a_pass_nothing(
     site: Site, django_assert_num_queries: Callable[[int], CaptureQueriesContext]
 ) -> None:
     for number in range(3):
         site.created(name=f"waits-{number}", price_hour_microusd_max=PRICE - 1)
-    with django_assert_num_queries(2):
-        assert tend(now=scene.after(1)) == 0
+    site.created(name="runs")
+    site.ready(newest(), at=1)
+    with django_assert_num_queries(3):
+        assert tend(now=scene.after(2)) == 1
 
 
 def test_what_is_deleted_leaves_nothing_large_behind_and_is_not_made_without_end(
