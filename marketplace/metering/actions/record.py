@@ -163,7 +163,7 @@ def _chain(meter: Meter, sender: Sent, last: tuple[Interval, int] | None) -> _Ch
 
 def _continue(chain: _Chain, intervals: Sequence[SignedInterval], now: datetime) -> None:
     refusals: list[tuple[SignedInterval, BrokenChain]] = []
-    for signed in intervals:
+    for number, signed in enumerate(intervals):
         previous = chain.previous
         if previous is not None and signed.interval.sequence <= previous.sequence:
             continue
@@ -178,7 +178,8 @@ def _continue(chain: _Chain, intervals: Sequence[SignedInterval], now: datetime)
             _set_aside(chain, now)
             chain.unbroken_from_age_ms = signed.interval.from_age_ms
         chain.previous = signed.interval
-        stretch = _proven(chain, _placed(chain, signed.interval, now), now)
+        placed = _placed(chain, signed.interval, now)
+        stretch = _proven(chain, placed, now, left=len(intervals) - number)
         _store(chain, signed, _within(chain.meter, stretch), now)
     _tell_refused(chain.meter.placement, _refused(refusals, chain.previous))
 
@@ -290,15 +291,20 @@ def _set_aside(chain: _Chain, now: datetime) -> None:
         chain.waiting = [*chain.waiting, *([ended] if ended else [])][-WAITING_MAX:]
 
 
-def _proven(chain: _Chain, placed: Stretch | None, now: datetime) -> Stretch | None:
-    """Return what counts with an interval that lies there, of it or of what waited."""
+def _proven(chain: _Chain, placed: Stretch | None, now: datetime, *, left: int) -> Stretch | None:
+    """Return what counts with an interval that lies there, of it or of what waited.
+
+    ``left``: intervals of the same sync, this one with them.
+    """
     bounds = _bounds(chain, now)
     some = [*chain.waiting, *([placed] if placed else [])]
     found = [one for one in (behind_open_door(each, bounds) for each in some) if one]
     if not found:
         return None
-    # A row has one stretch. The others wait for the next, which comes unless it was stopped.
-    return found[0] if chain.stopped_at is None else max(found, key=lambda one: one.ms)
+    if chain.stopped_at is not None:
+        # A row has one stretch, and none may come after these: the longest have them.
+        found = sorted(found, key=lambda one: one.ms)[-left:]
+    return min(found, key=lambda one: one.start)
 
 
 def _placed(chain: _Chain, interval: Interval, now: datetime) -> Stretch | None:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from marketplace.domain import door as doors
 from marketplace.domain.door import JITTER_S, LOOK_S, LOOKS_KEPT, MISSES_MAX, TAIL_S
-from marketplace.domain.intervals import Bounds, Stretch, billable
+from marketplace.domain.intervals import Bounds, Stretch
+from tests.marketplace.domain.billing import billable
 
 T = datetime(2026, 3, 1, 12, tzinfo=UTC)
 #: what may happen, and after how many seconds

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketplace.domain import nonce
-from marketplace.domain.intervals import Bounds, Stretch, billable
+from marketplace.domain.intervals import Bounds, Stretch
+from tests.marketplace.domain.billing import billable
 
 T = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

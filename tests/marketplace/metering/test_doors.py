@@ -191,6 +191,28 @@ def test_a_renter_who_restarts_all_the_time_pays_for_what_runs(
     assert Meter.objects.get().waiting != []
 
 
+def test_after_a_stop_each_run_that_waited_is_paid_that_an_interval_is_left_for(
+    market: Market, rental: Rental, alice: User
+) -> None:
+    agent, placement_id = market.agent, rental.placement_id
+    for run, began in ((1, 0), (2, 30)):
+        agent.sync(after(began + 20))
+        told = agent.observed(placement_id, ObservedState.RUNNING, run=run, age_ms=20_000)
+        counted = agent.count(placement_id, 0, 20_000, run=run)
+        agent.sync(after(began + 20), placements=[told], intervals=[counted])
+    market.look(at=after(82))
+    agent.sync(after(83))
+    stop.stop(rental_id=rental.id, renter_id=alice.pk, now=after(84))
+    # The third run, from 60 to 80, comes in three intervals.
+    told = agent.observed(placement_id, ObservedState.RUNNING, run=3, age_ms=25_000)
+    ages = ((0, 5_000), (5_000, 10_000), (10_000, 20_000))
+    counted_last = [agent.count(placement_id, *each, run=3) for each in ages]
+    agent.sync(after(85), placements=[told], intervals=counted_last)
+    charge_all(now=after(86))
+    # All three, but for the first second of the first: its door was seen at second 1.
+    assert charged_s() == 59
+
+
 def test_what_ran_before_a_miss_is_proven_by_no_later_look(market: Market, rental: Rental) -> None:
     agent, placement_id = market.agent, rental.placement_id
     for run, began in ((1, 0), (2, 30)):
