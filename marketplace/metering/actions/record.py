@@ -2,28 +2,21 @@
 
 import logging
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F, TextField
 from django.db.models.functions import Cast
 
 from marketplace import many_rows
-from marketplace.domain import door as doors
-from marketplace.domain import nonce
 from marketplace.domain.intervals import (
-    Bounds,
     Stretch,
-    behind_open_door,
-    may_count,
-    placed,
 )
 from marketplace.domain.placement import PlacementState
 from marketplace.machines.actions import desire
+from marketplace.metering.actions.counting import Chain, count, forget_counted
 from marketplace.metering.models import Meter, SignedIntervalRow
 from marketplace.placements.models import Placement, PlacementEvent
 from protocol.agent import ObservedPlacement, RefusedInterval
@@ -35,7 +28,6 @@ from protocol.receipts import (
     check_next,
     digest,
 )
-from protocol.workload import PlacementKind
 
 logger = logging.getLogger(__name__)
 #: Intervals that a placement may have: these, which its restarts use up, and one each INTERVAL_S
@@ -53,8 +45,6 @@ READ = (
 READ_OF_METER = ("placement_id", "proven_ms_max", "opened_at", "closed_at", "waiting")
 #: the columns of a meter that an interval moves
 COUNTED = ("signed_ms", "proven_ms", "proven_until", "run", "run_started_at")
-#: runs that are over and wait for a look, at most; one look a minute proves all before it
-WAITING_MAX = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,24 +55,6 @@ class Sent:
     machine_key: str
     observed: Sequence[ObservedPlacement]
     intervals: Sequence[SignedInterval]
-
-
-@dataclass(slots=True)
-class _Chain:
-    """One placement's intervals on their way to be stored."""
-
-    meter: Meter
-    machine_key: str
-    #: what the machine tells of the placement in the same sync; None: nothing
-    told: ObservedPlacement | None
-    stopped_at: datetime | None
-    #: the newest that is stored; None: none is
-    previous: Interval | None
-    unbroken_from_age_ms: int
-    #: of runs that are over: what no look has proven yet, in order
-    waiting: list[Stretch]
-    #: of SignedIntervalRow, in order
-    rows: list[dict[str, Any]] = field(default_factory=list)
 
 
 def record(*, sent: Sequence[Sent], now: datetime) -> None:
@@ -147,10 +119,10 @@ def _last(meters: Sequence[Meter]) -> dict[UUID, tuple[Interval, int]]:
     }
 
 
-def _chain(meter: Meter, sender: Sent, last: tuple[Interval, int] | None) -> _Chain:
+def _chain(meter: Meter, sender: Sent, last: tuple[Interval, int] | None) -> Chain:
     previous, unbroken_from_age_ms = last or (None, 0)
     told = (one for one in sender.observed if one.placement_id == meter.placement_id)
-    return _Chain(
+    return Chain(
         meter=meter,
         machine_key=sender.machine_key,
         told=next(told, None),
@@ -161,7 +133,7 @@ def _chain(meter: Meter, sender: Sent, last: tuple[Interval, int] | None) -> _Ch
     )
 
 
-def _continue(chain: _Chain, intervals: Sequence[SignedInterval], now: datetime) -> None:
+def _continue(chain: Chain, intervals: Sequence[SignedInterval], now: datetime) -> None:
     refusals: list[tuple[SignedInterval, BrokenChain]] = []
     for number, signed in enumerate(intervals):
         previous = chain.previous
@@ -174,17 +146,12 @@ def _continue(chain: _Chain, intervals: Sequence[SignedInterval], now: datetime)
             continue
         if not _has_passed(chain.meter, signed.interval, now):
             break
-        if not _continues(signed.interval, previous):
-            _set_aside(chain, now)
-            chain.unbroken_from_age_ms = signed.interval.from_age_ms
-        chain.previous = signed.interval
-        placed = _placed(chain, signed.interval, now)
-        stretch = _proven(chain, placed, now, left=len(intervals) - number)
-        _store(chain, signed, _within(chain.meter, stretch), now)
+        stretch = count(chain, signed.interval, now, left=len(intervals) - number)
+        _store(chain, signed, stretch, now)
     _tell_refused(chain.meter.placement, _refused(refusals, chain.previous))
 
 
-def _write(chains: Sequence[_Chain]) -> None:
+def _write(chains: Sequence[Chain]) -> None:
     many_rows.insert(SignedIntervalRow, [row for chain in chains for row in chain.rows])
     many_rows.update(
         Meter,
@@ -273,93 +240,7 @@ def _stopped_at(placement: Placement) -> datetime | None:
     return min((moment for moment in moments if moment is not None), default=None)
 
 
-def _continues(interval: Interval, previous: Interval | None) -> bool:
-    return (
-        previous is not None
-        and interval.run == previous.run
-        and interval.from_age_ms == previous.to_age_ms
-    )
-
-
-def _set_aside(chain: _Chain, now: datetime) -> None:
-    """Keep what is signed until now for the look that proves it: another run begins.
-
-    Otherwise a renter who restarts all the time computes for nothing.
-    """
-    if chain.previous is not None:
-        ended = _placed(chain, chain.previous, now)
-        chain.waiting = [*chain.waiting, *([ended] if ended else [])][-WAITING_MAX:]
-
-
-def _proven(chain: _Chain, placed: Stretch | None, now: datetime, *, left: int) -> Stretch | None:
-    """Return what counts with an interval that lies there, of it or of what waited.
-
-    ``left``: intervals of the same sync, this one with them.
-    """
-    bounds = _bounds(chain, now)
-    some = [*chain.waiting, *([placed] if placed else [])]
-    found = [one for one in (behind_open_door(each, bounds) for each in some) if one]
-    if not found:
-        return None
-    if chain.stopped_at is not None:
-        # A row has one stretch, and none may come after these: the longest have them.
-        found = sorted(found, key=lambda one: one.ms)[-left:]
-    return min(found, key=lambda one: one.start)
-
-
-def _placed(chain: _Chain, interval: Interval, now: datetime) -> Stretch | None:
-    meter, told = chain.meter, chain.told
-    placement = meter.placement
-    if told is not None and told.run == interval.run and told.age_ms is not None:
-        meter.run, meter.run_started_at = told.run, now - timedelta(milliseconds=told.age_ms)
-    if meter.run_started_at is None or meter.run != interval.run:
-        return None
-    secret, machine_id = settings.SECRET_KEY.encode(), str(placement.machine_id)
-    return placed(
-        # An interval's nonce is older than its end, so its last seconds are proven by the next one.
-        from_age_ms=chain.unbroken_from_age_ms,
-        to_age_ms=interval.to_age_ms,
-        started_at=meter.run_started_at,
-        # A job's end is no secret of its machine's: it said so, and was heard, after it.
-        nonce_at=now
-        if placement.kind == PlacementKind.JOB
-        else nonce.issued_at(interval.nonce, secret=secret, machine_id=machine_id),
-        bounds=_bounds(chain, now),
-    )
-
-
-def _bounds(chain: _Chain, now: datetime) -> Bounds:
-    placement = chain.meter.placement
-    return Bounds(
-        door=_door(placement, now),
-        proven_until=chain.meter.proven_until,
-        stop_requested_at=chain.stopped_at,
-        funded_until=placement.funded_until,
-    )
-
-
-def _door(placement: Placement, now: datetime) -> Stretch | None:
-    if placement.kind == PlacementKind.JOB:
-        # It has none: what it may cost lies between two words of its machine (ADR 10).
-        return Stretch(placement.accepted_at or placement.created_at, now)
-    if placement.door is None:
-        return None
-    stop_at = placement.stop_requested_at
-    if stop_at is None and placement.funded_until <= now:
-        stop_at = placement.funded_until
-    return doors.proven(placement.door, stop_at=stop_at)
-
-
-def _within(meter: Meter, stretch: Stretch | None) -> Stretch | None:
-    """Return what of the stretch the meter still counts."""
-    if stretch is None or meter.proven_ms_max is None:
-        return stretch
-    left = timedelta(milliseconds=meter.proven_ms_max - meter.proven_ms)
-    counted = Stretch(stretch.start, min(stretch.end, stretch.start + left))
-    return counted if counted.ms > 0 else None
-
-
-def _store(chain: _Chain, signed: SignedInterval, stretch: Stretch | None, now: datetime) -> None:
+def _store(chain: Chain, signed: SignedInterval, stretch: Stretch | None, now: datetime) -> None:
     meter = chain.meter
     chain.rows.append(
         {
@@ -376,5 +257,4 @@ def _store(chain: _Chain, signed: SignedInterval, stretch: Stretch | None, now: 
     if stretch is not None:
         meter.proven_ms += stretch.ms
         meter.proven_until = stretch.end
-    bounds = _bounds(chain, now)
-    chain.waiting = [one for one in chain.waiting if may_count(one, bounds)]
+    forget_counted(chain, now)
