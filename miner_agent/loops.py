@@ -1,6 +1,7 @@
 """This will mount files as file systems, and let go of them whatever a crash has left."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,9 @@ from miner_agent.command import CommandFailed, run
 
 MOUNTS = Path("/proc/self/mountinfo")
 MKFS_OPTIONS = "lazy_itable_init=1,lazy_journal_init=1,nodiscard,root_owner=0:0"
+#: a program that another thread starts has what this one has just closed until it is that program,
+#: and a host's own tools look into mounts: both are over in a moment
+BUSY_PAUSES_S = (0.01, 0.05, 0.25)
 
 
 def make_file_system(file: Path, *, size_bytes: int) -> None:
@@ -50,7 +54,7 @@ def unmount(target: Path) -> None:
     :raises CommandFailed: when it is in use.
     """
     while is_mounted(target):
-        run(["umount", str(target)])
+        _unmount(str(target))
 
 
 def is_mounted(target: Path) -> bool:
@@ -68,7 +72,7 @@ def let_go(file: Path) -> None:
     mounted = list(mount_points())
     devices = _devices(file)
     for target in [point for point, source in mounted if source in devices]:
-        run(["umount", target])
+        _unmount(target)
     # Unmounting frees a device by itself; a mere leftover of a crash needs this.
     for device in _devices(file):
         try:
@@ -83,6 +87,17 @@ def mount_points() -> Iterator[tuple[str, str]]:
     for line in MOUNTS.read_text().splitlines():
         fields, _, rest = line.partition(" - ")
         yield fields.split()[4].replace("\\040", " "), rest.split()[1]
+
+
+def _unmount(target: str) -> None:
+    for pause_s in BUSY_PAUSES_S:
+        try:
+            run(["umount", target])
+        except CommandFailed:
+            time.sleep(pause_s)
+        else:
+            return
+    run(["umount", target])
 
 
 def _flush(path: Path) -> None:

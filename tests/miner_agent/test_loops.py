@@ -86,6 +86,27 @@ def test_a_disk_in_use_does_not_go(files: tuple[Path, Path], tmp_path: Path) -> 
     assert loops.is_mounted(target)
 
 
+def test_what_is_in_use_for_a_moment_goes_in_the_next_one(
+    files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "target"
+    target.mkdir()
+    loops.mount(files[0], target, options="nodev")
+    held = (target / "open").open("w")
+
+    def let_go_when_refused(command: Sequence[str]) -> str:
+        try:
+            return run(command)
+        except CommandFailed:
+            held.close()
+            raise
+
+    monkeypatch.setattr(loops, "run", let_go_when_refused)
+    loops.unmount(target)
+    assert held.closed
+    assert not loops.is_mounted(target)
+
+
 def test_a_container_whose_disk_is_not_mounted_is_seen(
     files: tuple[Path, Path], tmp_path: Path
 ) -> None:
