@@ -93,6 +93,11 @@ class Endpoints:
         """Return the endpoint with a new key; the former one opens nothing any more."""
         return self._send(Call("POST", f"{_path(endpoint_id)}/key"))
 
+    def dismiss(self, endpoint_id: str, placement_id: str) -> None:
+        """End a replica; another begins, and none of this endpoint on its machine any more."""
+        path = f"{_path(endpoint_id)}/replicas/{quote(placement_id, safe='')}"
+        self._exchange.send(Call("DELETE", path))
+
     def delete(self, endpoint_id: str) -> None:
         """Delete the endpoint; nothing after this request is charged."""
         self._exchange.send(Call("DELETE", _path(endpoint_id)))

@@ -1,4 +1,4 @@
-"""This will keep endpoints from a terminal: create, list, show, scale, renew the key, delete."""
+"""This will keep endpoints from a terminal: create, show and change them, and delete one."""
 
 from typing import Annotated
 
@@ -141,6 +141,32 @@ def key(*, endpoint_id: EndpointId, as_json: AsJson = False) -> None:
     _show(renewed, as_json=as_json)
 
 
+@app.command("dismiss")
+def dismiss(
+    *,
+    endpoint_id: EndpointId,
+    replica_id: Annotated[
+        str, typer.Argument(metavar="REPLICA", help="Its id, or how the id begins.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """End a replica and keep its endpoint off its machine from now on; another one begins."""
+    with session.client() as client:
+        found = session.find_endpoint(client, endpoint_id)
+        placement_id = session.only(
+            replica_id,
+            kind="replica",
+            see=f"berth endpoints show {found.name}",
+            ids=lambda: [one.placement_id for one in found.replicas],
+            find=str,
+        )
+        client.endpoints.dismiss(found.id, placement_id)
+    if as_json:
+        output.write_json({"id": placement_id})
+    else:
+        output.say("The replica ends, and none of this endpoint begins on its machine any more.")
+
+
 @app.command("rm")
 def rm(*, endpoint_id: EndpointId, as_json: AsJson = False) -> None:
     """Delete an endpoint and end its replicas: nothing after this is charged."""
@@ -188,5 +214,6 @@ def _show(found: Endpoint, *, as_json: bool) -> None:
     }
     output.pairs({name: value for name, value in rows.items() if value})
     for one in found.replicas:
-        line = f"{output.short(one.placement_id)}  {one.state}  {one.progress or ''}".rstrip()
+        where = f"{output.short(one.placement_id)} on {output.short(one.machine_id or '?')}"
+        line = f"{where}  {one.state}  {one.progress or ''}".rstrip()
         output.say(f"  {line}")

@@ -46,6 +46,8 @@ class Reason(StrEnum):
     UNFUNDED = "replica_unfunded"
     NEVER_ANSWERED = "replica_never_answered"
     SILENT = "replica_silent"
+    #: its renter wants none on its machine
+    DISMISSED = "replica_dismissed"
     #: its machine stopped it, for a reason of its own
     STOPPED = "replica_stopped"
 
@@ -56,10 +58,13 @@ SENTENCES = {
     Reason.UNFUNDED: "Its paid time is over and no more could be paid or rented.",
     Reason.NEVER_ANSWERED: "It did not answer on its HTTP port in time.",
     Reason.SILENT: "It does not answer on its HTTP port any more.",
+    Reason.DISMISSED: "You dismissed it and its machine.",
     Reason.STOPPED: "Its machine could not run it any more.",
 }
 #: ends that say nothing against the image or the machine
-NO_FAILURES = frozenset({Reason.SCALED_DOWN, Reason.DELETED, Reason.UNFUNDED, "lease_ended"})
+NO_FAILURES = frozenset(
+    {Reason.SCALED_DOWN, Reason.DELETED, Reason.UNFUNDED, Reason.DISMISSED, "lease_ended"}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from marketplace.accounts.bearer import ApiKeyBearer, caller
 from marketplace.endpoints import queries
 from marketplace.endpoints.actions import create as creation
 from marketplace.endpoints.actions.delete import delete
+from marketplace.endpoints.actions.dismiss import dismiss
 from marketplace.endpoints.actions.renew_key import renew_key
 from marketplace.endpoints.actions.scale import scale
 from marketplace.endpoints.schemas import (
@@ -80,6 +81,18 @@ def create_key(request: HttpRequest, endpoint_id: UUID) -> KeyedEndpointReply:
     """Give an endpoint another key; the former one opens nothing any more."""
     renter = caller(request)
     return _keyed(renew_key(endpoint_id=endpoint_id, renter_id=renter.pk), renter.pk)
+
+
+@router.delete("/endpoints/{endpoint_id}/replicas/{placement_id}", response={204: None})
+def dismiss_replica(request: HttpRequest, endpoint_id: UUID, placement_id: UUID) -> Status[None]:
+    """End a replica; another one begins, and none of this endpoint on its machine any more."""
+    dismiss(
+        endpoint_id=endpoint_id,
+        placement_id=placement_id,
+        renter_id=caller(request).pk,
+        now=timezone.now(),
+    )
+    return Status(204, None)
 
 
 @router.delete("/endpoints/{endpoint_id}", response={204: None})

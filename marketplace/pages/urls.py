@@ -3,7 +3,12 @@
 from django.urls import path
 
 from marketplace.pages.views.api_keys import api_keys, revoke_key
-from marketplace.pages.views.endpoints import delete_endpoint, endpoints, scale_endpoint
+from marketplace.pages.views.endpoints import (
+    delete_endpoint,
+    dismiss_replica,
+    endpoints,
+    scale_endpoint,
+)
 from marketplace.pages.views.favicon import favicon
 from marketplace.pages.views.home import home
 from marketplace.pages.views.host import host, issue_enrolment_token, set_terms
@@ -42,6 +47,11 @@ urlpatterns = [
     path("endpoints/", endpoints, name="endpoints"),
     path("endpoints/<uuid:endpoint_id>/scale", scale_endpoint, name="endpoint-scale"),
     path("endpoints/<uuid:endpoint_id>/delete", delete_endpoint, name="endpoint-delete"),
+    path(
+        "endpoints/<uuid:endpoint_id>/replicas/<uuid:placement_id>/dismiss",
+        dismiss_replica,
+        name="replica-dismiss",
+    ),
     path("volumes/", volumes, name="volumes"),
     path("volumes/<uuid:volume_id>/delete", delete_volume, name="volume-delete"),
     path("keys/", keys, name="keys"),

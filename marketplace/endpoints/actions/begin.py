@@ -127,6 +127,12 @@ def _choices(endpoint: Endpoint, workload: Workload, now: datetime) -> Sequence[
         .values_list("placement__machine_id", flat=True)
     )
 
+    dismissed = set(
+        Replica.objects.filter(endpoint=endpoint, dismissed_at__isnull=False)
+        .order_by("id")
+        .values_list("placement__machine_id", flat=True)
+    )
+
     def worth(row: OfferRow) -> tuple[object, ...]:
         price = row.price_asked_hour_microusd or 0
         return row.machine_id in failed, held.count(row.machine_id), price, row.id
@@ -136,6 +142,7 @@ def _choices(endpoint: Endpoint, workload: Workload, now: datetime) -> Sequence[
         for row in rows
         if (row.price_asked_hour_microusd or 0) <= endpoint.price_hour_microusd_max
         and row.longest_term_s >= domain.TERM_S_MIN
+        and row.machine_id not in dismissed
     ]
     return [row.id for row in sorted(affordable, key=worth)]
 

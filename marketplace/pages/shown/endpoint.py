@@ -1,6 +1,7 @@
 """This will prepare a renter's endpoints for their page."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from marketplace.domain.endpoint import REPLICAS_MAX, EndpointState
 from marketplace.domain.money import format_usd
@@ -28,6 +29,8 @@ class ReplicaLine:
     progress: str
     price: str
     cost: str
+    #: empty: it ends already
+    dismiss_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +73,12 @@ def card(view: EndpointView) -> EndpointCard:
         scale_url=f"/endpoints/{view.id}/scale",
         delete_url=f"/endpoints/{view.id}/delete",
         choices=tuple((number, number == wanted) for number in range(REPLICAS_MAX + 1)),
-        replicas=tuple(_line(replica) for replica in view.replicas),
+        replicas=tuple(_line(replica, view.id) for replica in view.replicas),
     )
 
 
-def _line(replica: ReplicaView) -> ReplicaLine:
+def _line(replica: ReplicaView, endpoint_id: UUID) -> ReplicaLine:
+    dismiss_url = f"/endpoints/{endpoint_id}/replicas/{replica.placement_id}/dismiss"
     label, tone = REPLICA_LABELS[replica.state]
     return ReplicaLine(
         machine=str(replica.machine_id)[:8],
@@ -83,4 +87,5 @@ def _line(replica: ReplicaView) -> ReplicaLine:
         progress=replica.progress,
         price=f"{format_usd(replica.price_hour_microusd)} an hour",
         cost=format_usd(replica.cost_microusd),
+        dismiss_url="" if replica.state == "ending" else dismiss_url,
     )

@@ -1,4 +1,4 @@
-"""This will show a renter's endpoints, and scale or delete one; terminal and API make them."""
+"""This will show a renter's endpoints, and change or delete one; terminal and API make them."""
 
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from marketplace.endpoints import queries
 from marketplace.endpoints.actions.delete import delete
+from marketplace.endpoints.actions.dismiss import ReplicaUnknown, dismiss
 from marketplace.endpoints.actions.scale import scale
 from marketplace.pages.forms.scale import ScaleForm
 from marketplace.pages.shown import endpoint
@@ -42,6 +43,23 @@ def scale_endpoint(request: MemberRequest, endpoint_id: UUID) -> HttpResponse:
         )
     except queries.EndpointUnknown as refused:
         raise Http404(refused.detail) from None
+    return redirect("endpoints")
+
+
+@require_POST
+@members_only
+def dismiss_replica(request: MemberRequest, endpoint_id: UUID, placement_id: UUID) -> HttpResponse:
+    """End a replica and keep its endpoint off its machine."""
+    try:
+        dismiss(
+            endpoint_id=endpoint_id,
+            placement_id=placement_id,
+            renter_id=request.user.pk,
+            now=timezone.now(),
+        )
+    except (queries.EndpointUnknown, ReplicaUnknown) as refused:
+        raise Http404(refused.detail) from None
+    messages.success(request, "The replica is ending; none begins on its machine any more.")
     return redirect("endpoints")
 
 

@@ -52,6 +52,10 @@ def test_an_endpoint_from_the_terminal(
     terminal.berth("endpoints", "rm", "late")
     scaled = terminal.berth("endpoints", "scale", "chat", "2", "--json")
     assert (scaled.json["replicas_wanted"], len(scaled.json["replicas"])) == (2, 2)
+    (gone, _) = scaled.json["replicas"]
+    dismissed = terminal.berth("endpoints", "dismiss", "chat", gone["placement_id"][:13])
+    assert (dismissed.code, "on its machine any more" in dismissed.out) == (0, True)
+    assert Replica.objects.get(placement_id=gone["placement_id"]).dismissed_at == scene.NOW
     renewed = terminal.berth("endpoints", "key", str(endpoint.id)[:8], "--json").json["key"]
     endpoint.refresh_from_db()
     assert keys.digest(renewed) == endpoint.key_digest

@@ -52,6 +52,14 @@ def test_it_is_scaled_and_deleted_by_plain_forms(
     path = f"/endpoints/{create(alice).endpoint_id}"
     assert renter.post(f"{path}/scale", {"replicas": "2"}, follow=True).status_code == 200
     assert Replica.objects.filter(placement__want=Want.RUN).count() == 2
+    gone = Replica.objects.order_by("id").first()
+    assert gone is not None
+    dismiss = f"{path}/replicas/{gone.placement_id}/dismiss"
+    assert dismiss in renter.get("/endpoints/").content.decode()
+    page = renter.post(dismiss, follow=True).content.decode()
+    assert "none begins on its machine any more" in page
+    assert dismiss not in page
+    assert not Replica.objects.filter(placement__want=Want.RUN).exists()
     refused = renter.post(f"{path}/scale", {"replicas": "9"}, follow=True).content.decode()
     assert "Choose how many replicas" in refused
     assert Endpoint.objects.get().wanted == 2
@@ -71,7 +79,8 @@ def test_nobody_else_sees_or_changes_it(
         .split("<main")[1]
         .split("You have no endpoint")[0]
     )
-    for under in ("scale", "delete"):
+    (placement_id,) = Replica.objects.values_list("placement_id", flat=True)
+    for under in ("scale", "delete", f"replicas/{placement_id}/dismiss"):
         assert other.post(f"{path}/{under}", {"replicas": "0"}).status_code == 404
     assert Endpoint.objects.get().wanted == 1
     assert Client().get("/endpoints/").status_code == 302
