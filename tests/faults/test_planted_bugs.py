@@ -18,7 +18,7 @@ from marketplace.domain.money import MicroUsd
 from marketplace.ledger.actions import open_account
 from marketplace.ledger.actions.post import post
 from marketplace.machines.actions import reserve
-from marketplace.metering.actions import charge, record
+from marketplace.metering.actions import charge, counting
 from marketplace.metering.models import Meter
 from marketplace.payments.actions import top_up
 from marketplace.placements.actions import free, sweep
@@ -57,7 +57,7 @@ def test_billing_by_the_machines_own_clock_is_found(monkeypatch: pytest.MonkeyPa
         )
         return Stretch(start, end) if end > start else None
 
-    broken = found(lambda: monkeypatch.setattr(record, "placed", placed))
+    broken = found(lambda: monkeypatch.setattr(counting, "placed", placed))
     # Where the container did not run, of two at once, or behind a shut door, as chance has it.
     assert " is billed " in broken
 
