@@ -109,7 +109,7 @@ class Gateway(models.Model):
     registered_at = models.DateTimeField()
     #: machines are told of it until it was silent for a while
     seen_at = models.DateTimeField()
-    #: when it last saw nothing at all, on any of several machines; null: it never did
+    #: when it last saw nothing at all, on any of several machines, or came after it was not there
     blind_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:

@@ -145,8 +145,10 @@ def standing(replica: Replica, now: datetime, *, blind_at: datetime | None) -> d
     )
 
 
-def blind_at() -> datetime | None:
-    """Return when a gateway last saw nothing at all; None: none ever did."""
+def blind_at(now: datetime) -> datetime | None:
+    """Return when a gateway last saw nothing at all, or was not there; None: none ever."""
+    if not telling_gateway(now):
+        return now
     newest: datetime | None = Gateway.objects.aggregate(at=Max("blind_at"))["at"]
     return newest
 

@@ -97,7 +97,7 @@ def _lock(endpoint_id: UUID) -> Endpoint:
 
 def _is_missing(endpoint: Endpoint, now: datetime) -> bool:
     going_on = [one for one in queries.going_on(endpoint.id) if not queries.is_over(one)]
-    blind_at = queries.blind_at()
+    blind_at = queries.blind_at(now)
     plan = domain.plan(
         [queries.standing(one, now, blind_at=blind_at) for one in going_on],
         wanted=endpoint.wanted_now,

@@ -22,10 +22,13 @@ def register(*, public_key: str, now: datetime) -> None:
     """
     line = openssh_public_key(machine_key_of(public_key))
     with transaction.atomic():
+        # Whoever comes back saw nothing meanwhile, which was no replica's fault.
+        away = Gateway.objects.filter(public_key=line, seen_at__lte=now - queries.GATEWAY_SILENT)
+        away.update(blind_at=now)
         _, is_new = Gateway.objects.update_or_create(
             public_key=line,
             defaults={"seen_at": now},
-            create_defaults={"seen_at": now, "registered_at": now},
+            create_defaults={"seen_at": now, "registered_at": now, "blind_at": now},
         )
         if is_new:
             _tell_machines()

@@ -36,7 +36,7 @@ def tend(*, now: datetime, endpoint_id: UUID | None = None) -> int:
     if endpoint_id is not None:
         due = due.filter(id=endpoint_id)
     found = list(due.defer("workload").select_related("renter").order_by("created_at", "id"))
-    blind_at = queries.blind_at()
+    blind_at = queries.blind_at(now)
     for endpoint in found:
         try:
             _tend(endpoint, going_on.get(endpoint.id, ()), blind_at, now)

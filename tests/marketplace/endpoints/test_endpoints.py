@@ -190,10 +190,26 @@ def test_a_miss_of_a_gateway_that_sees_nothing_loses_no_replica(site: Site) -> N
     assert going_on() == 1
     site.look(replica, at=140, by=GATEWAY)
     site.look(replica, at=141, answered=False)
+    register(public_key=GATEWAY, now=scene.after(141))
     for at in (200, 251, 262):
         site.market.agent.sync(scene.after(at))
         tend(now=scene.after(at))
         assert going_on() == (at < 261)
+
+
+def test_nothing_is_silent_or_mute_while_no_gateway_looks(site: Site) -> None:
+    site.created(replicas=2)
+    fell_silent, mute = Replica.objects.order_by("id")
+    site.ready(fell_silent, at=1)
+    site.look(fell_silent, at=100, answered=False)
+    site.tell(mute, ObservedState.RUNNING, at=101, age_ms=0)
+    tend(now=scene.after(1002))
+    register(public_key=GATEWAY, now=scene.after(1003))
+    tend(now=scene.after(1004))
+    assert going_on() == 2
+    tend(now=scene.after(1003 + 120))
+    fell_silent.placement.refresh_from_db()
+    assert fell_silent.placement.reason_code == "replica_silent"
 
 
 def test_a_program_that_opens_to_looks_alone_is_lost(site: Site) -> None:

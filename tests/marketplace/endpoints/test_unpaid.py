@@ -141,7 +141,7 @@ def test_endpoints_that_wait_or_are_well_cost_a_pass_nothing(
         site.created(name=f"waits-{number}", price_hour_microusd_max=PRICE - 1)
     site.created(name="runs")
     site.ready(newest(), at=1)
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         assert tend(now=scene.after(2)) == 1
 
 
