@@ -47,7 +47,7 @@ class Looks:
                 self._under_way[standing] = look
                 look.add_done_callback(partial(self._end, standing))
 
-    def miss(self, standing: Standing, error: Unreachable) -> None:
+    def miss(self, standing: Standing, error: Exception) -> None:
         """Take down that it took no stream."""
         if standing.ready:
             logger.info(
@@ -66,7 +66,12 @@ class Looks:
             (await self._machines.open(standing.target)).close()
         except Crowded:
             standing.was_crowded(loop.time())
-        except Unreachable as error:
+        except Exception as error:
+            if not isinstance(error, Unreachable):
+                # Whatever a machine makes of our side of SSH, its replica took no stream.
+                logger.exception(
+                    "A look failed", extra={"placement_id": standing.target.placement_id}
+                )
             self.miss(standing, error)
             slow = min(1.0, standing.misses / MISSES_TO_SLOW)
             seconds = UNREADY_LOOK_S + slow * (LOOK_S - UNREADY_LOOK_S)

@@ -55,8 +55,12 @@ class Pool:
 
     def _standing(self, target: Target, renter_id: int) -> Standing:
         known = self._standings.get(target.placement_id)
+        # It answered before we were here, or to another gateway: that it does not now is news.
+        told = True if target.answered else None
         if known is None:
-            return Standing(target, renter_id)
+            return Standing(target, renter_id, told=told)
+        if known.told is None:
+            known.told = told
         if known.target != target:
             # Its machine is at another address: what is under way to the former one, looks too,
             # says nothing about this one.

@@ -1,7 +1,7 @@
 """This will read from the database which endpoints there are and where their replicas run."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from marketplace.domain.placement import PlacementState
@@ -25,6 +25,8 @@ class Target:
     placement_id: UUID
     http_port: int
     machine: Machine
+    #: it was told to have answered; where it runs is the same before and after
+    answered: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def read() -> Mapping[UUID, Route]:
         placement__want=Want.RUN,
     )
     targets: dict[UUID, list[Target]] = {}
-    for endpoint_id, placement_id, http_port, key, address, port in running.order_by(
+    for endpoint_id, placement_id, http_port, key, address, port, reachable_at in running.order_by(
         "begun_at", "id"
     ).values_list(
         "endpoint_id",
@@ -57,9 +59,10 @@ def read() -> Mapping[UUID, Route]:
         "placement__machine__machine_key",
         "placement__machine__address",
         "placement__machine__control_port",
+        "placement__reachable_at",
     ):
         machine = Machine(key=key, address=address, port=port)
-        target = Target(placement_id, http_port, machine)
+        target = Target(placement_id, http_port, machine, answered=reachable_at is not None)
         targets.setdefault(endpoint_id, []).append(target)
     rows = Endpoint.objects.filter(deleted_at=None, renter__is_active=True).order_by("id")
     return {

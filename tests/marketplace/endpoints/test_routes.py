@@ -4,6 +4,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from marketplace.endpoints.gateway import routes
+from marketplace.endpoints.gateway.routes import Target
 from protocol.agent import ObservedState
 from tests.marketplace.endpoints.conftest import Site, newest
 
@@ -22,6 +23,16 @@ def test_of_a_workload_only_the_port_is_read(site: Site) -> None:
     assert all("MODEL" not in str(value) for value in row)
 
 
+def test_it_is_read_which_replicas_have_answered(site: Site) -> None:
+    site.created()
+    site.tell(newest(), ObservedState.RUNNING, at=1, age_ms=0)
+    before = _target()
+    site.look(newest(), at=2)
+    assert (before.answered, _target().answered) == (False, True)
+    # It is the same replica at the same place: what is under way to it goes on.
+    assert before == _target()
+
+
 def test_endpoints_of_a_renter_who_is_shut_out_are_not_served(site: Site) -> None:
     site.created()
     site.tell(newest(), ObservedState.RUNNING, at=1, age_ms=0)
@@ -29,6 +40,11 @@ def test_endpoints_of_a_renter_who_is_shut_out_are_not_served(site: Site) -> Non
     site.renter.is_active = False
     site.renter.save()
     assert routes.read() == {}
+
+
+def _target() -> Target:
+    ((target,),) = (route.targets for route in routes.read().values())
+    return target
 
 
 def _rows(sql: str) -> list[tuple[object, ...]]:
