@@ -63,7 +63,7 @@ test-sqlite: setup ## run the tests that need no container and no second databas
 
 test-docker: setup ## run the tests with real containers, one after the other
 	@$(if $(DOCKER_TESTS),$(BIN)/python -m scripts.with_docker \
-		$(BIN)/python -m pytest $(addprefix --ignore=,$(NO_ENGINE)) $(DOCKER_TESTS),echo "There are no tests with containers.")
+		$(BIN)/python -m pytest --durations=25 $(addprefix --ignore=,$(NO_ENGINE)) $(DOCKER_TESTS),echo "There are no tests with containers.")
 
 test-postgresql: setup ## run the marketplace's tests and those about row locks on PostgreSQL
 	@$(if $(POSTGRESQL_TESTS),$(BIN)/python scripts/with_postgresql.py \
