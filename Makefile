@@ -13,19 +13,20 @@ BIN := .venv/bin
 #: only the folders that exist: a program may live in its own clone
 PROGRAMS := $(wildcard berth marketplace miner_agent protocol scripts validator)
 #: these share one Docker Engine, its networks and its ports
-DOCKER_TESTS := $(wildcard tests/miner_agent tests/journeys tests/browser)
+DOCKER_TESTS := $(wildcard tests/miner_agent tests/journeys)
+BROWSER_TESTS := $(wildcard tests/browser)
 #: the slow ones of them that ask no engine, and so may run beside the others
 NO_ENGINE := $(wildcard $(addprefix tests/miner_agent/,domain facts packaging/test_install.py \
 	access/test_crowd.py access/test_gateway.py test_bad_replies.py test_changes.py test_failures.py \
 	test_job_files.py test_kill_points.py test_market.py test_outputs.py test_proof_cpu.py \
 	test_steps.py test_supervisor.py test_telemetry.py))
-ELSEWHERE := tests/concurrency $(DOCKER_TESTS)
+ELSEWHERE := tests/concurrency $(DOCKER_TESTS) $(BROWSER_TESTS)
 QUICK_TESTS := $(filter-out $(ELSEWHERE),$(patsubst %/,%,$(wildcard tests/*/))) $(NO_ENGINE)
 #: these only mean something where rows are really locked
 POSTGRESQL_TESTS := $(wildcard tests/concurrency tests/marketplace)
 
 .PHONY: help setup demo test test-quick lint format test-sqlite test-docker test-postgresql \
-	requirements clean
+	test-browser requirements clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 18
@@ -40,9 +41,9 @@ test: setup ## run everything that must hold: lint, types, contracts, all tests
 	@# Real containers are mostly waited for: meanwhile everything else is run.
 	$(MAKE) --no-print-directory --jobs 2 test-docker test-quick
 
-test-quick: setup ## run all that needs no container: lint, test-sqlite, test-postgresql
+test-quick: setup ## run all that needs no container: lint, test-sqlite, test-postgresql, test-browser
 	@# Whoever waits for a container goes first; nothing of this is held to a time.
-	for part in lint test-sqlite test-postgresql; do
+	for part in lint test-sqlite test-postgresql test-browser; do
 		nice -n 10 $(MAKE) --no-print-directory --output-sync=target $$part
 	done
 
@@ -69,6 +70,9 @@ test-postgresql: setup ## run the marketplace's tests and those about row locks 
 	@$(if $(POSTGRESQL_TESTS),$(BIN)/python scripts/with_postgresql.py \
 		$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/marketplace/domain \
 		$(POSTGRESQL_TESTS),echo "There are no tests about row locks.")
+
+test-browser: setup ## run the journeys of people in a real browser
+	@$(if $(BROWSER_TESTS),$(BIN)/python -m pytest $(BROWSER_TESTS),echo "There are no tests in a browser.")
 
 requirements: setup ## pin requirements/*.txt anew from pyproject.toml
 	@scripts/pin_requirements
