@@ -106,6 +106,8 @@ class Gateway(models.Model):
 
     #: "ssh-ed25519 AAAA..."
     public_key = models.CharField(max_length=200, unique=True)
+    #: whose key it is: no other process's looks count; null: it ended
+    process = models.UUIDField(null=True)
     registered_at = models.DateTimeField()
     #: machines are told of it until it was silent for a while
     seen_at = models.DateTimeField()

@@ -158,11 +158,10 @@ def gateway_keys() -> tuple[str, ...]:
     return tuple(Gateway.objects.order_by("id").values_list("public_key", flat=True))
 
 
-def telling_gateway(now: datetime) -> str:
-    """Return the key of the gateway whose looks count: the eldest that is there; empty: none."""
+def telling_gateway(now: datetime) -> Gateway | None:
+    """Return the gateway whose looks count: the eldest that is there; None: there is none."""
     present = Gateway.objects.filter(seen_at__gt=now - GATEWAY_SILENT)
-    keys = present.order_by("registered_at", "id").values_list("public_key", flat=True)
-    return keys.first() or ""
+    return present.order_by("registered_at", "id").first()
 
 
 def machines_with_replicas() -> Sequence[UUID]:

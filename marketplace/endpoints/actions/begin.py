@@ -64,7 +64,7 @@ def begin_replica(*, endpoint_id: UUID, now: datetime) -> Replica | None:
         endpoint = _lock(endpoint_id)
         if not _is_missing(endpoint, now):
             return None
-        if not queries.telling_gateway(now):
+        if queries.telling_gateway(now) is None:
             raise NoGateway
         check_unanswered(endpoint.renter_id, now)
         if ledger.balance(endpoint.renter_id) <= 0:

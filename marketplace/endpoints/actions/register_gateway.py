@@ -2,6 +2,7 @@
 
 import logging
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import transaction
 
@@ -13,26 +14,42 @@ from protocol.signing import machine_key_of, openssh_public_key
 logger = logging.getLogger(__name__)
 #: machines let in no gateway that said nothing for so long
 FORGOTTEN = timedelta(hours=1)
+#: a process that said nothing for so long has its key no more: it was killed
+HELD = timedelta(seconds=15)
 
 
-def register(*, public_key: str, now: datetime) -> None:
+class KeyInUse(Exception):
+    """Another process has this key now; the sentence says what to do."""
+
+
+def register(*, public_key: str, process: UUID, now: datetime) -> None:
     """Note that the gateway with this key is there; the first time, tell the machines.
 
+    :raises KeyInUse: when another process has it.
     :raises ValueError: when it is no ed25519 key.
     """
     line = openssh_public_key(machine_key_of(public_key))
     with transaction.atomic():
-        # Whoever comes back saw nothing meanwhile, which was no replica's fault.
-        away = Gateway.objects.filter(public_key=line, seen_at__lte=now - queries.GATEWAY_SILENT)
-        away.update(blind_at=now)
-        _, is_new = Gateway.objects.update_or_create(
-            public_key=line,
-            defaults={"seen_at": now},
-            create_defaults={"seen_at": now, "registered_at": now, "blind_at": now},
+        gateway, is_new = Gateway.objects.select_for_update().get_or_create(
+            public_key=line, defaults={"seen_at": now, "registered_at": now, "blind_at": now}
         )
+        if gateway.process not in (None, process) and gateway.seen_at > now - HELD:
+            raise KeyInUse(
+                "Another gateway runs with this key; give each a BERTH_GATEWAY_KEY of its own."
+            )
+        if gateway.seen_at <= now - queries.GATEWAY_SILENT:
+            # Whoever comes back saw nothing meanwhile, which was no replica's fault.
+            gateway.blind_at = now
+        gateway.seen_at, gateway.process = now, process
+        gateway.save(update_fields=["seen_at", "process", "blind_at"])
         if is_new:
             _tell_machines()
             logger.info("Gateway registered", extra={"public_key": line})
+
+
+def leave(*, process: UUID) -> None:
+    """Note that the process ends, so that another one may have its key at once."""
+    Gateway.objects.filter(process=process).update(process=None)
 
 
 def forget_gateways(*, now: datetime) -> int:

@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import SystemRandom
+from uuid import UUID, uuid4
 
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -19,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 from django.utils import timezone
 
 from marketplace import secret_key
-from marketplace.endpoints.actions.register_gateway import register
+from marketplace.endpoints.actions.register_gateway import HELD, KeyInUse, register
 from marketplace.endpoints.actions.tell_looks import tell_looks
 from marketplace.endpoints.gateway import routes
 from marketplace.endpoints.gateway.application import Gateway
@@ -31,7 +33,10 @@ from protocol.signing import openssh_public_key, public_key_of
 logger = logging.getLogger(__name__)
 #: what changed in the database is known after this, and told after that
 READ_S, LOOK_S = 0.5, 0.25
-PRESENT_S = 60.0
+#: several times before the key is another process's (register_gateway.HELD)
+PRESENT_S = 4.0
+#: a key is waited for, as whoever was killed seems to have it for a while
+TAKE_S, TRY_S = HELD.total_seconds() + 5, 0.5
 #: requests under way end by themselves for so long when the gateway is to end
 GRACE_S = 30
 HEAD_BYTES_MAX = 64 << 10
@@ -46,6 +51,8 @@ class Identity:
     private: str
     #: "ssh-ed25519 AAAA..."
     public: str
+    #: nobody else's, though a key may be copied
+    process: UUID = field(default_factory=uuid4)
 
 
 def identity(path: Path) -> Identity:
@@ -60,10 +67,25 @@ def identity(path: Path) -> Identity:
     return Identity(private=private, public=openssh_public_key(public_key_of(key)))
 
 
+def take_key(who: Identity) -> None:
+    """Have the gateway's key, after a moment where whoever had it was killed.
+
+    :raises KeyInUse: when another gateway has it.
+    """
+    give_up_at = time.monotonic() + TAKE_S
+    while True:
+        try:
+            return register(public_key=who.public, process=who.process, now=timezone.now())
+        except KeyInUse:
+            if time.monotonic() >= give_up_at:
+                raise
+        time.sleep(TRY_S)
+
+
 async def run(*, who: Identity, host: str, port: int, public_only: bool) -> None:
     """Serve callers until SIGTERM or SIGINT. ``public_only``: visit no machine in private networks.
 
-    Without the database it goes on with what it knows.
+    It has taken its key before. Without the database it goes on with what it knows.
     """
     pool = Pool(
         Machines(key=who.private, public_only=public_only),
@@ -88,7 +110,6 @@ async def run(*, who: Identity, host: str, port: int, public_only: bool) -> None
             timeout_graceful_shutdown=GRACE_S,
         )
     )
-    await _register(who)
     await _read(pool)
     duties = [
         asyncio.create_task(_again_and_again(duty, every_s))
@@ -119,7 +140,7 @@ async def _again_and_again(duty: Callable[[], Awaitable[None]], every_s: float) 
 
 
 async def _register(who: Identity) -> None:
-    await in_thread(register)(public_key=who.public, now=timezone.now())
+    await in_thread(register)(public_key=who.public, process=who.process, now=timezone.now())
 
 
 async def _read(pool: Pool) -> None:
@@ -130,7 +151,7 @@ async def _look(pool: Pool, who: Identity) -> None:
     pool.look()
     news = pool.news()
     if news and await in_thread(tell_looks)(
-        looks=news, blind=pool.is_blind, gateway_key=who.public, now=timezone.now()
+        looks=news, blind=pool.is_blind, process=who.process, now=timezone.now()
     ):
         pool.was_told(news)
 

@@ -28,6 +28,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("public_key", models.CharField(max_length=200, unique=True)),
+                ("process", models.UUIDField(null=True)),
                 ("registered_at", models.DateTimeField()),
                 ("seen_at", models.DateTimeField()),
                 ("blind_at", models.DateTimeField(blank=True, null=True)),

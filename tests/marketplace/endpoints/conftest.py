@@ -3,7 +3,9 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 import pytest
 from django.test import Client
@@ -23,6 +25,15 @@ from tests.marketplace.rentals.market import CPU_HOUR_MICROUSD, Market
 
 GATEWAY, SECOND_GATEWAY = openssh_public_key("11" * 32), openssh_public_key("22" * 32)
 PRICE = CPU_HOUR_MICROUSD
+
+
+def process_of(gateway: str) -> UUID:
+    return uuid5(NAMESPACE_OID, gateway)
+
+
+def present(gateway: str = GATEWAY, *, now: datetime = scene.NOW) -> None:
+    """Have a gateway say that it is there."""
+    register(public_key=gateway, process=process_of(gateway), now=now)
 
 
 @dataclass
@@ -81,7 +92,7 @@ class Site:
         return tell_looks(
             looks=[look],
             blind=more.pop("blind", False),
-            gateway_key=more.pop("by", GATEWAY),
+            process=more.pop("by", process_of(GATEWAY)),
             now=scene.after(at),
         )
 
@@ -105,6 +116,6 @@ def site(
 ) -> Site:
     market = Market.open(charlie)
     give(alice, 3 * PRICE)
-    register(public_key=GATEWAY, now=scene.NOW)
+    present()
     key = issue(user_id=alice.pk, name="endpoints", now=scene.NOW)
     return Site(market, alice, key.secret, monkeypatch)

@@ -9,12 +9,11 @@ from pytest_django.live_server_helper import LiveServer
 from marketplace.accounts.actions.issue_api_key import issue
 from marketplace.accounts.models import User
 from marketplace.endpoints import key as keys
-from marketplace.endpoints.actions.register_gateway import register
 from marketplace.endpoints.models import Endpoint, Replica
 from protocol.agent import Want
-from protocol.signing import openssh_public_key
 from tests.berth.terminal import Terminal
 from tests.marketplace import scene
+from tests.marketplace.endpoints.conftest import present
 from tests.marketplace.rentals.market import CPU_HOUR_MICROUSD, Market
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -30,7 +29,7 @@ def test_an_endpoint_from_the_terminal(
 ) -> None:
     monkeypatch.setattr("django.utils.timezone.now", lambda: scene.NOW)
     Market.open(charlie)
-    register(public_key=openssh_public_key("11" * 32), now=scene.NOW)
+    present()
     give(alice, 3 * CPU_HOUR_MICROUSD)
     terminal = Terminal(tmp_path, live_server.url)
     terminal.environment["BERTH_API_KEY"] = issue(

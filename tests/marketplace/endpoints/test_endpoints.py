@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from marketplace.accounts.actions.issue_api_key import issue
 from marketplace.accounts.models import User
 from marketplace.endpoints import key as keys
-from marketplace.endpoints.actions.register_gateway import forget_gateways, register
+from marketplace.endpoints.actions.register_gateway import forget_gateways
 from marketplace.endpoints.actions.tend import tend
 from marketplace.endpoints.gateway import routes
 from marketplace.endpoints.models import Endpoint, Replica
@@ -26,6 +26,8 @@ from tests.marketplace.endpoints.conftest import (
     Site,
     going_on,
     newest,
+    present,
+    process_of,
 )
 
 
@@ -68,8 +70,8 @@ def test_only_machines_with_a_replica_let_gateways_in(site: Site) -> None:
     site.created()
     first = site.market.agent.sync(scene.after(2))
     assert first.gateways == (GATEWAY,)
-    register(public_key=SECOND_GATEWAY, now=scene.after(3))
-    register(public_key=SECOND_GATEWAY, now=scene.after(4))
+    present(SECOND_GATEWAY, now=scene.after(3))
+    present(SECOND_GATEWAY, now=scene.after(4))
     second = site.market.agent.sync(scene.after(5))
     assert second.gateways == (GATEWAY, SECOND_GATEWAY)
     # Once: a held call is woken by it.
@@ -109,10 +111,10 @@ def test_only_the_eldest_gateway_that_is_there_says_what_answers(site: Site) -> 
     site.created()
     replica = newest()
     site.tell(replica, ObservedState.RUNNING, at=1, age_ms=0)
-    register(public_key=SECOND_GATEWAY, now=scene.after(100))
-    assert not site.look(replica, at=101, by=SECOND_GATEWAY)
-    assert site.look(replica, at=101, by=GATEWAY)
-    assert site.look(replica, at=200, by=SECOND_GATEWAY)
+    present(SECOND_GATEWAY, now=scene.after(100))
+    assert not site.look(replica, at=101, by=process_of(SECOND_GATEWAY))
+    assert site.look(replica, at=101, by=process_of(GATEWAY))
+    assert site.look(replica, at=200, by=process_of(SECOND_GATEWAY))
 
 
 @pytest.mark.parametrize(
@@ -188,9 +190,9 @@ def test_a_miss_of_a_gateway_that_sees_nothing_loses_no_replica(site: Site) -> N
         site.look(replica, at=at, answered=False, blind=True)
     tend(now=scene.after(135))
     assert going_on() == 1
-    site.look(replica, at=140, by=GATEWAY)
+    site.look(replica, at=140, by=process_of(GATEWAY))
     site.look(replica, at=141, answered=False)
-    register(public_key=GATEWAY, now=scene.after(141))
+    present(now=scene.after(141))
     for at in (200, 251, 262):
         site.market.agent.sync(scene.after(at))
         tend(now=scene.after(at))
@@ -204,7 +206,7 @@ def test_nothing_is_silent_or_mute_while_no_gateway_looks(site: Site) -> None:
     site.look(fell_silent, at=100, answered=False)
     site.tell(mute, ObservedState.RUNNING, at=101, age_ms=0)
     tend(now=scene.after(1002))
-    register(public_key=GATEWAY, now=scene.after(1003))
+    present(now=scene.after(1003))
     tend(now=scene.after(1004))
     assert going_on() == 2
     tend(now=scene.after(1003 + 120))
@@ -354,6 +356,6 @@ def test_nothing_begins_while_no_gateway_could_reach_it(site: Site) -> None:
     site.call("PATCH", f"/endpoints/{made['id']}", {"replicas": 2}, at=180)
     assert site.see(made, at=180)["problem_code"] == "no_gateway"
     assert going_on() == 1
-    register(public_key=GATEWAY, now=scene.after(190))
+    present(now=scene.after(190))
     tend(now=scene.after(195))
     assert going_on() == 2

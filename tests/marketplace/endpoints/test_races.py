@@ -8,15 +8,14 @@ import pytest
 from marketplace.accounts.models import User
 from marketplace.domain.endpoint import FIRST_ANSWER_S_MAX
 from marketplace.endpoints import unanswered
-from marketplace.endpoints.actions.register_gateway import register
 from marketplace.endpoints.actions.tend import tend
 from marketplace.endpoints.models import Endpoint, Replica
 from marketplace.placements.actions.request_end import request_end
 from protocol.agent import Want
 from protocol.hardware import Resources
-from protocol.signing import openssh_public_key
 from protocol.workload import PlacementKind, Workload
 from tests.marketplace import scene
+from tests.marketplace.endpoints.conftest import present
 from tests.marketplace.rentals.market import CPU_HOUR_MICROUSD, Market
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -43,7 +42,7 @@ def test_passes_at_once_begin_as_many_as_are_wanted_and_count_a_failure_once(
 ) -> None:
     Market.open(charlie)
     give(alice, 10 * CPU_HOUR_MICROUSD)
-    register(public_key=openssh_public_key("11" * 32), now=scene.NOW)
+    present()
     wish(alice, "chat", wanted=2)
     going_on = Replica.objects.filter(placement__want=Want.RUN)
     assert at_once([lambda: tend(now=scene.NOW)] * 4) == [1] * 4
@@ -67,7 +66,7 @@ def test_endpoints_of_a_renter_that_begin_at_once_draw_on_one_allowance(
     monkeypatch.setattr(unanswered, "UNSEEN_S_DAY_MAX", 2 * FIRST_ANSWER_S_MAX)
     Market.open(charlie)
     give(alice, 10 * CPU_HOUR_MICROUSD)
-    register(public_key=openssh_public_key("11" * 32), now=scene.NOW)
+    present()
     for number in range(4):
         wish(alice, f"chat-{number}", wanted=1)
     ids = list(Endpoint.objects.order_by("id").values_list("id", flat=True))

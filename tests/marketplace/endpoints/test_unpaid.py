@@ -11,7 +11,6 @@ from marketplace.accounts.models import User
 from marketplace.domain.endpoint import FIRST_ANSWER_S_MAX
 from marketplace.endpoints import unanswered
 from marketplace.endpoints.actions.create import CREATIONS
-from marketplace.endpoints.actions.register_gateway import register
 from marketplace.endpoints.actions.tend import tend
 from marketplace.endpoints.models import Endpoint, Replica
 from marketplace.ledger import queries as ledger
@@ -21,7 +20,7 @@ from marketplace.metering.unseen import unseen_s
 from protocol.agent import ObservedState
 from protocol.workload import PlacementKind
 from tests.marketplace import scene
-from tests.marketplace.endpoints.conftest import GATEWAY, PRICE, Site, going_on, newest
+from tests.marketplace.endpoints.conftest import PRICE, Site, going_on, newest, present
 
 
 @pytest.mark.parametrize("answers", [False, True], ids=["mute", "answers_at_its_end"])
@@ -36,7 +35,7 @@ def test_who_stops_and_starts_replicas_that_do_not_answer_computes_unpaid_only_s
         site.tell(newest(), ObservedState.RUNNING, at=at + 10, age_ms=0)
         at += 850
         site.market.agent.sync(scene.after(at))
-        register(public_key=GATEWAY, now=scene.after(at))
+        present(now=scene.after(at))
         if answers:
             site.look(newest(), at=at)
         former = newest()
@@ -53,7 +52,7 @@ def test_who_stops_and_starts_replicas_that_do_not_answer_computes_unpaid_only_s
 def test_what_is_paid_of_a_replica_forgives_that_it_took_long_to_load(site: Site) -> None:
     site.created()
     site.tell(newest(), ObservedState.RUNNING, at=0, age_ms=0)
-    register(public_key=GATEWAY, now=scene.after(800))
+    present(now=scene.after(800))
     assert site.look(newest(), at=800)
     asked = {"renter_id": site.renter.pk, "kind": PlacementKind.REPLICA, "now": scene.after(801)}
     assert unseen_s(**asked) == 800
@@ -128,7 +127,7 @@ def test_who_has_nothing_makes_no_endpoint_and_costs_the_site_less_and_less(
     # Whoever adds money and does not want to wait for it scales.
     give(site.renter, PRICE)
     site.market.agent.sync(at)
-    register(public_key=GATEWAY, now=at)
+    present(now=at)
     site.call("PATCH", f"/endpoints/{made['id']}", at=(at - scene.NOW).total_seconds())
     assert going_on() == 4
     assert Endpoint.objects.get().waits == 0

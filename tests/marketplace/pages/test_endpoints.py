@@ -7,17 +7,16 @@ from django.test.utils import CaptureQueriesContext
 
 from marketplace.accounts.models import User
 from marketplace.endpoints.actions import create as creation
-from marketplace.endpoints.actions.register_gateway import register
 from marketplace.endpoints.models import Endpoint, Replica
 from protocol.agent import Want
 from protocol.hardware import Resources
-from protocol.signing import openssh_public_key
 from tests.marketplace import scene
+from tests.marketplace.endpoints.conftest import present
 from tests.marketplace.rentals.market import CPU_HOUR_MICROUSD, Market
 
 
 def create(renter: User, name: str = "chat") -> creation.Created:
-    register(public_key=openssh_public_key("11" * 32), now=scene.NOW)
+    present()
     return creation.create(
         renter_id=renter.pk,
         asked=creation.Asked(
