@@ -1,4 +1,4 @@
-"""This will tell Django about the accounts app and the checks of the settings."""
+"""This will tell Django about the accounts app, the checks of the settings and moments."""
 
 from django.apps import AppConfig
 
@@ -10,5 +10,5 @@ class AccountsConfig(AppConfig):
     label = "accounts"
 
     def ready(self) -> None:
-        """Register the checks: every installation has this app."""
-        from marketplace import checks  # noqa: F401  (importing registers)
+        """Register what every installation has, as it has this app."""
+        from marketplace import checks, moments  # noqa: F401  (importing registers)
