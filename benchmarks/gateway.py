@@ -132,10 +132,10 @@ async def gateway(pipe: Connection, private: str, door: tuple[int, str]) -> None
     from random import Random
 
     import django
-    import uvicorn
 
     django.setup()
     from marketplace.endpoints import key as keys
+    from marketplace.endpoints.gateway import serving
     from marketplace.endpoints.gateway.application import Gateway
     from marketplace.endpoints.gateway.machines import Machines
     from marketplace.endpoints.gateway.pool import Pool
@@ -148,21 +148,12 @@ async def gateway(pipe: Connection, private: str, door: tuple[int, str]) -> None
     while not pool.news():
         pool.look()
         await asyncio.sleep(0.05)
-    config = uvicorn.Config(
-        Gateway(pool),
-        port=0,
-        http="h11",
-        ws="none",
-        lifespan="off",
-        access_log=False,
-        log_level="warning",
-    )
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
+    server = serving.server(Gateway(pool), host="127.0.0.1", port=0)
+    task = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 - the server has no event for it
         await asyncio.sleep(0.05)
     pipe.send(server.servers[0].sockets[0].getsockname()[1])
-    await serving
+    await task
 
 
 def part(

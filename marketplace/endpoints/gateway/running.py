@@ -10,7 +10,6 @@ from pathlib import Path
 from random import SystemRandom
 from uuid import UUID, uuid4
 
-import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -23,7 +22,7 @@ from django.utils import timezone
 from marketplace import secret_key
 from marketplace.endpoints.actions.register_gateway import HELD, KeyInUse, register
 from marketplace.endpoints.actions.tell_looks import tell_looks
-from marketplace.endpoints.gateway import routes
+from marketplace.endpoints.gateway import routes, serving
 from marketplace.endpoints.gateway.application import Gateway
 from marketplace.endpoints.gateway.machines import Machines
 from marketplace.endpoints.gateway.pool import Pool
@@ -37,10 +36,6 @@ READ_S, LOOK_S = 0.5, 0.25
 PRESENT_S = 4.0
 #: a key is waited for, as whoever was killed seems to have it for a while
 TAKE_S, TRY_S = HELD.total_seconds() + 5, 0.5
-#: requests under way end by themselves for so long when the gateway is to end
-GRACE_S = 30
-HEAD_BYTES_MAX = 64 << 10
-CONNECTIONS_MAX = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,24 +87,7 @@ async def run(*, who: Identity, host: str, port: int, public_only: bool) -> None
         chance=SystemRandom(),
         clock=timezone.now,
     )
-    server = uvicorn.Server(
-        uvicorn.Config(
-            Gateway(pool),
-            host=host,
-            port=port,
-            # The strictest reader of requests that there is here: no two ways to read one.
-            http="h11",
-            h11_max_incomplete_event_size=HEAD_BYTES_MAX,
-            ws="none",
-            lifespan="off",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            log_config=None,
-            limit_concurrency=CONNECTIONS_MAX,
-            timeout_graceful_shutdown=GRACE_S,
-        )
-    )
+    server = serving.server(Gateway(pool), host=host, port=port)
     await _read(pool)
     duties = [
         asyncio.create_task(_again_and_again(duty, every_s))

@@ -127,10 +127,7 @@ async def test_no_answer_speaks_for_the_whole_address(way: Way) -> None:
     await way.replica(saying(b"x", *spoken, b"connection: x-hop", b"x-hop: 1", b"server: me"))
     await way.look()
     answer = await way.ask()
-    assert set(answer.headers) == {
-        *("content-length", "date", "server", "x-content-type-options", "x-kept")
-    }
-    assert answer.headers["server"] == "uvicorn"
+    assert set(answer.headers) == {*("content-length", "date", "x-content-type-options", "x-kept")}
 
 
 @pytest.mark.parametrize(
@@ -190,9 +187,7 @@ async def test_no_answer_gives_orders_to_a_proxy_in_front(way: Way) -> None:
     await way.replica(saying(b"x", *orders, *more))
     await way.look()
     answer = await way.ask()
-    assert set(answer.headers) == {
-        *("content-length", "date", "server", "x-content-type-options", "x-kept")
-    }
+    assert set(answer.headers) == {*("content-length", "date", "x-content-type-options", "x-kept")}
 
 
 async def test_methods_that_mean_something_to_proxies_are_refused(way: Way) -> None:

@@ -11,9 +11,9 @@ from uuid import UUID, uuid4
 
 import asyncssh
 import httpx
-import uvicorn
 
 from marketplace.endpoints import key as keys
+from marketplace.endpoints.gateway import serving
 from marketplace.endpoints.gateway.application import Gateway
 from marketplace.endpoints.gateway.machines import Machines
 from marketplace.endpoints.gateway.pool import Pool
@@ -166,18 +166,8 @@ async def open_way(folder: Path) -> AsyncIterator[Way]:
     gateway_key = asyncssh.generate_private_key("ssh-ed25519")
     machines = Machines(key=gateway_key.export_private_key().decode(), public_only=False)
     pool = Pool(machines, chance=Random(1), clock=lambda: datetime.now(tz=UTC))
-    config = uvicorn.Config(
-        Gateway(pool),
-        host="127.0.0.1",
-        port=0,
-        http="h11",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        proxy_headers=False,
-    )
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
+    server = serving.server(Gateway(pool), host="127.0.0.1", port=0)
+    task = asyncio.create_task(server.serve())
     await until(lambda: server.started)
     port = server.servers[0].sockets[0].getsockname()[1]
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
@@ -186,7 +176,7 @@ async def open_way(folder: Path) -> AsyncIterator[Way]:
         yield way
     pool.follow({})
     server.should_exit = True
-    await serving
+    await task
     for listening in (*way.doors, *way.servers):
         listening.close()
 
