@@ -38,16 +38,22 @@ class GpuDoor:
         """
         if not gpu_uuids:
             return GpuGrant()
-        access = self._access({card_of(unit) for unit in gpu_uuids})
+        granted = self.alone(gpu_uuids)
         try:
             share = self._mps.share(gpu_uuids, vram_bytes=self._part_bytes(gpu_uuids))
         except MpsFailed as error:
             raise GpuUnavailable(str(error)) from error
-        granted = GpuGrant(access=access, devices=devices(gpu_uuids, access=access))
         if share is None:
             return granted
         told = {"environment": share.environment, "writable": share.mounts}
         return granted.model_copy(update=told)
+
+    def alone(self, gpu_uuids: Sequence[str]) -> GpuGrant:
+        """Return how a container gets these units whole, where nobody shares their cards."""
+        if not gpu_uuids:
+            return GpuGrant()
+        access = self._access({card_of(unit) for unit in gpu_uuids})
+        return GpuGrant(access=access, devices=devices(gpu_uuids, access=access))
 
     def starting(self, gpu_uuids: Sequence[str]) -> AbstractContextManager[None]:
         """Keep what these units need while a container with them is made or started."""

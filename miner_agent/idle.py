@@ -12,7 +12,6 @@ from typing import Protocol
 from miner_agent.domain.claims import CORE, GPU
 from miner_agent.domain.spare import Job, Share, is_starting, spare
 from miner_agent.engine import EngineRefused, EngineUnavailable
-from miner_agent.gpu_access import GpuUnavailable
 from miner_agent.journal import Journal
 
 logger = logging.getLogger(__name__)
@@ -64,7 +63,7 @@ class Idle:
             with self._lock:
                 self._offered_lately = offered
                 self._settle()
-        except (EngineUnavailable, EngineRefused, GpuUnavailable) as error:
+        except (EngineUnavailable, EngineRefused) as error:
             logger.warning("idle work not started", extra={"error": str(error)})
 
     def make_way(self) -> None:

@@ -43,7 +43,7 @@ class DockerIdleContainer:
         """Make and start it, with the fences of a rental."""
         cores = ",".join(map(str, sorted(share.cores)))
         uuids = sorted(share.gpu_uuids)
-        granted = self._gpus.open(uuids)
+        granted = self._gpus.alone(uuids)
         with answers():
             api = self._engine.api
             host_config = api.create_host_config(

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from miner_agent.domain.gpus import card_of, is_part
 from miner_agent.domain.placement import Placement
 from protocol.agent import ObservedState
 
@@ -53,13 +54,21 @@ def spare(
     gpus_held: Collection[str],
     placements: Iterable[Placement],
 ) -> Share:
-    """Return what is left of what the machine offers."""
+    """Return what is left of what the machine offers; of a shared card all parts or none.
+
+    The host's own work is no client of a card's sharing service, so nothing holds it to a part.
+    """
+    shared = {card_of(unit) for unit in gpus_held if is_part(unit)}
     memory_held = sum(
         one.workload.resources.ram.capacity for one in placements if one.state not in AT_REST
     )
     return Share(
         cores=offered.cores - {int(core) for core in cores_held},
-        gpu_uuids=offered.gpu_uuids - frozenset(gpus_held),
+        gpu_uuids=frozenset(
+            unit
+            for unit in offered.gpu_uuids - frozenset(gpus_held)
+            if not (is_part(unit) and card_of(unit) in shared)
+        ),
         memory_bytes=max(0, offered.memory_bytes - memory_held),
     )
 

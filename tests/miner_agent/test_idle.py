@@ -3,12 +3,14 @@
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
-from miner_agent.domain.spare import MEMORY_LEAST, Job, Share
+from miner_agent.domain.spare import MEMORY_LEAST, Job, Share, spare
 from miner_agent.engine import EngineRefused
 from miner_agent.idle import Idle
 from protocol.agent import ObservedState
@@ -132,6 +134,15 @@ def test_an_image_that_is_not_there_harms_nobody(world: World) -> None:
     world.sync()
     world.work()
     assert world.state(placement_id) is ObservedState.RUNNING
+
+
+def test_of_a_shared_card_it_has_all_parts_or_none() -> None:
+    parts = frozenset({"GPU-1/0", "GPU-1/1"})
+    offered = replace(WHOLE, gpu_uuids=parts | {"GPU-2"})
+    left = partial(spare, offered, cores_held=(), placements=())
+    assert left(gpus_held=()).gpu_uuids == parts | {"GPU-2"}
+    assert left(gpus_held=("GPU-2",)).gpu_uuids == parts
+    assert left(gpus_held=("GPU-1/0",)).gpu_uuids == {"GPU-2"}
 
 
 @pytest.fixture

@@ -69,6 +69,12 @@ def test_a_part_of_a_card_is_reached_through_its_service_with_its_limits(
     assert "set_default_active_thread_percentage 25" in heard(tmp_path)
 
 
+def test_who_has_all_of_a_card_has_it_without_the_service(services: Mps, tmp_path: Path) -> None:
+    granted = door(services).alone(("GPU-7/0", "GPU-7/1"))
+    assert (granted.devices, granted.environment, granted.writable) == (("GPU-7",), {}, {})
+    assert not (tmp_path / "mps").exists()
+
+
 def test_service_and_clients_share_a_memory_that_is_not_the_machines(
     services: Mps, tmp_path: Path
 ) -> None:
