@@ -3,18 +3,17 @@
 from fractions import Fraction
 from random import Random
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.message import canonical_bytes
 from protocol.validator import MachineRecord, MachineScore, ScoreReport
 from tests.validator.builders import ALICE, BOB, DAY_MS, EPOCH_MS, cpu_record, epoch, record
-from validator.domain.gpu_specs import BASE_HUNDREDTHS, base_hundredths
+from validator.domain.gpu_table import GPU_MODELS
 from validator.domain.scoring import score
 from validator.domain.weights import share_by_hotkey
 
-MODELS = [*BASE_HUNDREDTHS, "NVIDIA GeForce RTX 4090", "Unknown 9000", ""]
+MODELS = [*(model.name for model in GPU_MODELS), "Unknown 9000", ""]
 
 records = st.builds(
     record,
@@ -44,20 +43,6 @@ def test_eight_of_the_best_card_idle_earn_fifty_points_at_the_idle_rate() -> Non
 def test_eight_of_the_best_card_sold_out_at_real_fees_earn_fifty_points() -> None:
     sold = record(gpu_model="NVIDIA B200", paid_ms=8 * EPOCH_MS, fees_microusd=10**9)
     assert points(sold) == 50_000_000
-
-
-@pytest.mark.parametrize(
-    ("model", "hundredths"),
-    [
-        ("NVIDIA H100 80GB HBM3", 330),
-        ("NVIDIA GeForce RTX 4090", 68),
-        ("nvidia  a100-sxm4-80gb", 190),
-        ("RTX 9090", 0),
-        ("", 0),
-    ],
-)
-def test_a_model_is_found_by_the_name_that_the_driver_writes(model: str, hundredths: int) -> None:
-    assert base_hundredths(model) == hundredths
 
 
 def test_a_machine_without_gpu_scores_a_little_on_its_first_day() -> None:
