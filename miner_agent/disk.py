@@ -20,6 +20,8 @@ STORAGE = "overlay2"
 OPTIONS = "nodev"
 #: files in a container's directory in which Docker notes which layers it lies on
 LAYER_NOTES = ("link", "lower")
+#: ends the name of a folder in which the agent looks at a disk
+LOOK = ".look"
 #: program -> the package that has it
 TOOLS = {
     "mkfs.ext4": "e2fsprogs",
@@ -89,10 +91,10 @@ class Disks:
         :raises DiskFailed: when a tool fails.
         """
         target, image = Path(upper).parent, self._image(placement_id, number)
-        if loops.is_mounted(target):
-            return
         try:
             self._look_away(image)
+            if loops.is_mounted(target):
+                return
             loops.let_go(image)
             self._adopt(image, target)
             loops.mount(image, target, options=OPTIONS)
@@ -108,7 +110,7 @@ class Disks:
         :raises DiskFailed: when a tool fails.
         """
         own, image = Path(upper).parent, self._image(placement_id, number)
-        look = image.with_suffix(".look")
+        look = image.with_suffix(LOOK)
         # As Docker does: by short names below its folder, for the kernel reads 4 KiB of options.
         layers = f"{own.name}/{Path(upper).name}:{(own / 'lower').read_text().strip()}"
         options = f"ro,nodev,nosuid,noexec,lowerdir={layers}"
@@ -142,12 +144,14 @@ class Disks:
     def remove(self, placement_id: UUID, *, kept: Collection[int] = ()) -> None:
         """Unmount and free the placement's disks but those kept; what is not there is fine.
 
+        So is what a crash has left of a look at one that is kept: call it while nobody looks.
+
         :raises DiskFailed: when something is still in use.
         """
         try:
             for file in self._of(placement_id):
                 disk = disk_owner(file.name)
-                if disk is not None and disk[1] not in kept:
+                if disk is not None and (disk[1] not in kept or file.suffix == LOOK):
                     self._drop(file)
         except CommandFailed as error:
             raise DiskFailed(str(error)) from error
@@ -206,7 +210,7 @@ class Disks:
 
     def _look_away(self, image: Path) -> None:
         """End a look, also one that a crash has left: it keeps the disk in use."""
-        look = image.with_suffix(".look")
+        look = image.with_suffix(LOOK)
         if look.is_dir():
             self._drop(look)
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from miner_agent import loops
 from miner_agent.command import CommandFailed, run
-from miner_agent.disk import DiskFailed, check_mounted
+from miner_agent.disk import DiskFailed, Disks, check_mounted
 
 SIZE = 2 << 20
 
@@ -116,3 +117,17 @@ def test_a_container_whose_disk_is_not_mounted_is_seen(
         check_mounted(layer)
     loops.mount(files[0], layer, options="nodev")
     check_mounted(layer)
+
+
+def test_a_look_that_a_crash_has_left_goes_and_its_disk_stays(tmp_path: Path) -> None:
+    disks, placement_id = Disks(tmp_path), uuid4()
+    disk = tmp_path / f"{placement_id}.0.img"
+    disk.touch()
+    look = disk.with_suffix(".look")
+    look.mkdir()
+    run(["mount", "-t", "tmpfs", "tmpfs", str(look)])
+    try:
+        disks.remove(placement_id, kept={0})
+        assert (disk.exists(), look.exists()) == (True, False)
+    finally:
+        loops.unmount(look)

@@ -4,11 +4,14 @@ It keeps the truth: what ran when, with what, and whose files were where. Whatev
 is noted the moment it happens.
 """
 
+import contextlib
 import json
 import random
 import shutil
+import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,6 +54,8 @@ class Box:
     lives: list[Life] = field(default_factory=list)
     #: somebody else's
     foreign: bool = False
+    #: held while it starts, and by whoever looks at it meanwhile
+    busy: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def labels(self) -> dict[str, str]:
@@ -108,7 +113,21 @@ class Engine(Disks):
 
     def ask(self, method: str, path: str, query: dict[str, str], body: bytes) -> object:
         """Return what Docker answers; None: nothing but success."""
-        path = self._take_time(method, path)
+        with self._waiting(method, path):
+            return self._answer(method, self._take_time(method, path), query, body)
+
+    def _waiting(self, method: str, path: str) -> AbstractContextManager[object]:
+        """Wait for a container that starts, as Docker lets who would start or inspect it.
+
+        So who comes after an agent that was killed there sees the start, and not the time before.
+        """
+        match [method, *path.strip("/").split("/")]:
+            case ["POST", "containers", name, "start"] | ["GET", "containers", name, "json"]:
+                with self.lock, contextlib.suppress(Refused):
+                    return self._box(name).busy
+        return contextlib.nullcontext()
+
+    def _answer(self, method: str, path: str, query: dict[str, str], body: bytes) -> object:
         with self.lock:
             match [method, *path.strip("/").split("/")]:
                 case ["GET", "version"]:
