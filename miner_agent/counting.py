@@ -101,7 +101,7 @@ class Counting:
             ]
             for placement, run in due:
                 # Up to the look and no further: it may have ended since.
-                self._close(placement, run, looked_ms - run.started_ms, ended=False)
+                self._close(placement, run, looked_ms - run.started_ms)
         return bool(due)
 
     def end_lost_run(self, placement: Placement, container: Container | None) -> Placement:
@@ -124,16 +124,21 @@ class Counting:
                 return placement
             same_start = container is not None and container.token == run.token
             age_ms = self._end_age(run, container if same_start else None)
-            ended = self._close(placement, run, age_ms, ended=True)
-            self._seen.pop(placement.placement_id, None)
-            died = deaths(ended, wall_ms=self._clock.wall_ms()) if failed else ended.died_wall_ms
-            return self._journal.change(
-                ended.placement_id,
-                died_wall_ms=died,
+            wall_ms = self._clock.wall_ms()
+            # In one write: whoever comes after a kill asks a run that is over nothing more.
+            ended = self._close(
+                placement,
+                run.model_copy(update={"open": False}),
+                age_ms,
+                died_wall_ms=deaths(placement, wall_ms=wall_ms)
+                if failed
+                else placement.died_wall_ms,
                 # Whatever start comes next is later than every restart that was asked for by now.
-                restarted=ended.restarts,
+                restarted=placement.restarts,
                 exit_code=container.exit_code if container is not None and same_start else None,
             )
+            self._seen.pop(placement.placement_id, None)
+            return ended
 
     def _end_age(self, run: Run, container: Container | None) -> int:
         """Return the age at which this run ended; ``container`` is None where it is not there."""
@@ -151,7 +156,8 @@ class Counting:
         age_ms = looked_ms - run.started_ms
         return container.token == run.token and is_due(counted_ms=run.counted_ms, age_ms=age_ms)
 
-    def _close(self, placement: Placement, run: Run, age_ms: int, *, ended: bool) -> Placement:
+    def _close(self, placement: Placement, run: Run, age_ms: int, **changes: object) -> Placement:
+        """Count the run up to an age, and change what else of its placement changes with it."""
         signed: list[SignedInterval] = []
         token, nonce = self._seen.get(placement.placement_id, ("", ""))
         nonce = nonce if token == run.token else ""
@@ -169,9 +175,9 @@ class Counting:
             )
             signed.append(sign_interval(self._key, interval))
             sequence, previous = sequence + 1, digest(interval)
-        changed_run = run.model_copy(
-            update={"counted_ms": max(run.counted_ms, age_ms), "open": not ended}
-        )
-        return self._journal.close_intervals(
-            placement.placement_id, signed, run=changed_run, sequence=sequence, previous=previous
-        )
+        changes |= {
+            "run": run.model_copy(update={"counted_ms": max(run.counted_ms, age_ms)}),
+            "sequence": sequence,
+            "previous": previous,
+        }
+        return self._journal.close_intervals(placement.placement_id, signed, **changes)

@@ -14,6 +14,7 @@ from miner_agent.journal import Journal
 from miner_agent.store import Store
 from protocol.agent import ObservedPlacement, ObservedState
 from protocol.receipts import check_chain
+from protocol.workload import PlacementKind
 from tests.miner_agent.world import Killed, World
 
 
@@ -142,3 +143,32 @@ def test_a_kill_at_any_write_neither_ends_nor_leaks_a_placement(wishes: tuple[Wi
     # In memory: the journal flushes every write to disk, and here only its order matters.
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         play_killed_everywhere(Path(folder), *wishes)
+
+
+def play_job(path: Path, *, killed_at: int) -> int:
+    """Run one job, whose process ends with 3; return how many moments there were."""
+    world = World(path, journal_type=FragileJournal)
+    placement_id = world.want(kind=PlacementKind.JOB, command=("work",))
+    FragileJournal.moments, FragileJournal.killed_at = 0, killed_at
+    live(world, until=lambda: world.runtime.running() == {placement_id})
+    world.runtime.die(placement_id, exit_code=3)
+
+    def is_gone() -> bool:
+        row = world.journal.find(placement_id)
+        return row is not None and row.state is ObservedState.GONE
+
+    live(world, until=is_gone)
+    FragileJournal.killed_at = -1
+    told = world.seen(placement_id)
+    assert (told.exit_code, told.problem) == (3, None)
+    assert world.runtime.starts == {placement_id: 1}
+    world.journal.close()
+    return FragileJournal.moments
+
+
+def test_a_kill_at_any_write_neither_loses_how_a_job_ended_nor_starts_it_again() -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        moments = play_job(Path(folder) / "undisturbed", killed_at=-1)
+        assert moments > 10
+        for moment in range(1, moments + 1):
+            play_job(Path(folder) / f"killed-{moment}", killed_at=moment)
