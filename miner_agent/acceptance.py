@@ -108,6 +108,11 @@ class Acceptance:
             else:
                 journal.change(placement.placement_id, ports=ports)
 
+    def ports_total(self) -> int:
+        """Return how many ports of the machine placements may get, in all."""
+        with self._choosing:
+            return self._ports.count()
+
     def disk_bytes_free(self, journal: Journal) -> int:
         """Return what no placement and no volume has of the disk."""
         placements = journal.placements().values()

@@ -16,8 +16,7 @@ from miner_agent.acceptance import Acceptance
 from miner_agent.clock import Clock
 from miner_agent.counting import Counting
 from miner_agent.domain import last_word
-from miner_agent.domain.claims import CORE
-from miner_agent.domain.placement import Placement, is_funded, report
+from miner_agent.domain.placement import Placement, is_funded, is_paid, report
 from miner_agent.domain.reconcile import STARTS, Action, Container, Step, reconcile
 from miner_agent.domain.reply import Heard
 from miner_agent.engine import EngineRefused, EngineUnavailable
@@ -138,6 +137,7 @@ class Agent:
             hardware=hardware,
             volumes=self._observed_volumes(),
             problem=next(iter(self._problems.values()), None),
+            ports=self._acceptance.ports_total(),
             usage=usage,
             incidents=tuple(incidents),
         )
@@ -162,11 +162,6 @@ class Agent:
         """Make and remove volumes; what fails is tried again at the next call."""
         if self._volumes is not None and self._volumes.converge():
             self.changed()
-
-    def cores_free(self) -> tuple[int, ...]:
-        """Return the cores that no placement holds."""
-        taken = {int(core) for core in self._journal.claimed(CORE)}
-        return tuple(core for core in self._acceptance.cores if core not in taken)
 
     def states(self) -> dict[str, int]:
         """Return how many placements are in each state."""
@@ -274,16 +269,19 @@ class Agent:
             self.changed()
 
     def _end_unfunded(self) -> None:
+        """End what has no time left, and stop what has no money left, whoever can be asked."""
+        now = {
+            "boot_ms": self._clock.boot_ms(),
+            "wall_ms": self._clock.wall_ms(),
+        }
         boot_id = self._clock.boot_id()
         for placement in self._journal.placements().values():
-            if placement.want is Want.END or is_funded(
-                placement,
-                boot_id=boot_id,
-                boot_ms=self._clock.boot_ms(),
-                wall_ms=self._clock.wall_ms(),
-            ):
+            if placement.want is Want.END:
                 continue
-            self._steps.end(placement.placement_id, "lease_ended", "The funded time is over.")
+            if not is_funded(placement, boot_id=boot_id, **now):
+                self._steps.end(placement.placement_id, "lease_ended", "The funded time is over.")
+            elif placement.want is Want.RUN and not is_paid(placement, boot_id=boot_id, **now):
+                self._steps.stop_unpaid(placement.placement_id)
 
     def _report(self, action: Action, error: Exception) -> None:
         """Tell the marketplace of a step that goes on failing."""

@@ -14,6 +14,7 @@ from miner_agent.access.kit import KitMissing
 from miner_agent.asking import enrolment_token
 from miner_agent.check import NotIsolated, check
 from miner_agent.disk import DiskFailed
+from miner_agent.domain import proof_budget
 from miner_agent.engine import EngineRefused, EngineUnavailable
 from miner_agent.firewall import FirewallFailed
 from miner_agent.home import AlreadyRunning, NotEnrolled
@@ -24,6 +25,7 @@ from miner_agent.packaging import installing, upgrading
 from miner_agent.packaging.install import InstallFailed
 from miner_agent.packaging.over_ssh import NotConnected
 from miner_agent.packaging.upgrade import UpgradeFailed
+from miner_agent.proofs import SPENT
 from miner_agent.settings import BadSetting, Settings, read
 from protocol.signing import public_key_of
 
@@ -146,6 +148,9 @@ def _status(machine: Machine, options: argparse.Namespace) -> int:
         line = f"{placement.placement_id}  {placement.state:10}  port {port}{problem}"
         sys.stdout.write(f"{line}\n")
     sys.stdout.write(f"{len(placements)} placements, revision {journal.fact('revision') or 0}\n")
+    now_ms, most_s = machine.clock.wall_ms(), machine.settings.proof_s_per_day
+    spent_s = proof_budget.total_ms(proof_budget.read(journal.fact(SPENT)), now_ms=now_ms) // 1000
+    sys.stdout.write(f"proofs had {spent_s} s of their {most_s} s a day\n")
     journal.close()
     return 0
 

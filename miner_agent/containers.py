@@ -30,6 +30,7 @@ REMOVE_WAIT_S = 20
 #: PID 1 gives the programs inside half of this to end by themselves
 STOP_WAIT_S = 10
 PORT_TAKEN = re.compile(r"(?::(\d+)\D{0,9})?(?:port is already allocated|address already in use)")
+NOT_RUNNING = "is not running"
 #: NVIDIA's hook or Docker's own way to devices said no
 GPU_REFUSED = re.compile(r"select device driver|nvidia-container|CDI device", re.IGNORECASE)
 
@@ -176,6 +177,19 @@ class Containers:
                 self._engine.api.stop(name, timeout=STOP_WAIT_S)
         except NotFound:
             return
+
+    def signal(self, name: str, signal: str) -> None:
+        """Send PID 1 a signal; a container that does not run, or is not there, is fine."""
+        if not self._is_mine(name):
+            return
+        try:
+            with answers():
+                self._engine.api.kill(name, signal=signal)
+        except NotFound:
+            return
+        except EngineRefused as error:
+            if NOT_RUNNING not in str(error):
+                raise
 
     def remove(self, name: str) -> None:
         """Remove a container and wait until it is gone; one that is not there is fine.

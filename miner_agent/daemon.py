@@ -12,18 +12,18 @@ from pydantic import TypeAdapter, ValidationError
 from miner_agent import VERSION, enrolment, firewall, heard, kernel_tables, reserve
 from miner_agent.access.door import Answers, Hall, NoAnswer, open_door
 from miner_agent.access.gateway import Gateways
-from miner_agent.access.proof import Proofs
+from miner_agent.access.proof import ProofDesk
 from miner_agent.agent import Agent
 from miner_agent.bandwidth import BandwidthFailed
 from miner_agent.check import check, refuse_unisolated
 from miner_agent.engine import Engine, EngineRefused, EngineUnavailable
 from miner_agent.enrolment import Enrolment
-from miner_agent.idle import Idle
 from miner_agent.journal import Journal
 from miner_agent.machine import Machine
 from miner_agent.market import HttpMarket, MarketRefused, MarketUnreachable
 from miner_agent.metrics import Endpoint, Metrics
 from miner_agent.packaging import versions
+from miner_agent.proofs import Proofs
 from miner_agent.replicas import Replicas
 from miner_agent.route import local_address
 from miner_agent.store import StoreUnwritable
@@ -171,7 +171,10 @@ async def _serve(machine: Machine, engine: Engine, stop: asyncio.Event, *, ephem
         leaving.callback(journal.close)
         leaving.callback(machine.close)
         idle = machine.idle(engine, journal)
-        agent = machine.agent(engine, journal, await asyncio.to_thread(machine.kit), idle)
+        proofs = machine.proofs(engine, journal, idle)
+        leaving.callback(proofs.remove)
+        make_way = (idle.make_way, proofs.make_way)
+        agent = machine.agent(engine, journal, await asyncio.to_thread(machine.kit), make_way)
         market = _market(machine)
         leaving.push_async_callback(market.close)
         if ephemeral:
@@ -181,7 +184,7 @@ async def _serve(machine: Machine, engine: Engine, stop: asyncio.Event, *, ephem
             host=settings.bind_address,
             port=settings.control_port,
             host_key=machine.key_path,
-            answers=_answers(machine, engine, agent, idle),
+            answers=_answers(machine, engine, agent, proofs),
             gateways=_gateways(machine.replicas(engine, journal)),
             hall=hall,
         )
@@ -202,10 +205,11 @@ async def _serve(machine: Machine, engine: Engine, stop: asyncio.Event, *, ephem
             hardware=lambda: machine.hardware(engine),
             telemetry=telemetry,
             metrics=metrics,
-            chores=(idle.settle, lambda: reserve.keep(settings.home), firewall.keep),
+            chores=(idle.settle, proofs.tidy, lambda: reserve.keep(settings.home), firewall.keep),
             heard=is_heard,
         )
         engine.pulled = lambda seconds, done: metrics.pulled(seconds, done=done)
+        proofs.ended = lambda seconds, done: metrics.proved(seconds, done=done)
         metrics.show(usage=lambda: telemetry.newest, states=agent.states)
         _open_endpoint(metrics, settings.metrics, leaving)
         logger.info("agent runs")
@@ -246,16 +250,15 @@ def _open_endpoint(
     leaving.callback(endpoint.close)
 
 
-def _answers(machine: Machine, engine: Engine, agent: Agent, idle: Idle) -> Answers:
+def _answers(machine: Machine, engine: Engine, agent: Agent, proofs: Proofs) -> Answers:
     async def facts() -> str:
         try:
-            hardware = await asyncio.to_thread(machine.hardware, engine)
+            told = await asyncio.to_thread(machine.told, engine)
         except (EngineUnavailable, EngineRefused) as error:
             raise NoAnswer("Docker does not answer on this machine.") from error
-        return hardware.model_dump_json()
+        return told.model_dump_json()
 
-    proofs = Proofs(cores_free=agent.cores_free, leave=idle.leave, come_back=idle.come_back)
-    return Answers(keys=agent.validators, facts=facts, proof=proofs.serve)
+    return Answers(keys=agent.validators, facts=facts, proof=ProofDesk(proofs).serve)
 
 
 def _gateways(replicas: Replicas) -> Gateways:

@@ -20,8 +20,8 @@ STORAGE = "overlay2"
 OPTIONS = "nodev"
 #: files in a container's directory in which Docker notes which layers it lies on
 LAYER_NOTES = ("link", "lower")
-#: ends the name of a folder in which the agent looks at a disk
-LOOK = ".look"
+#: end the names of folders over which a disk is mounted while it is filled, or looked at
+COPY, LOOK = ".copy", ".look"
 #: program -> the package that has it
 TOOLS = {
     "mkfs.ext4": "e2fsprogs",
@@ -178,7 +178,7 @@ class Disks:
 
     def _make(self, image: Path, target: Path, size: int) -> None:
         # Everything happens under another name, so that a file called .img is always whole.
-        part, copy = image.with_suffix(".part"), image.with_suffix(".copy")
+        part, copy = image.with_suffix(".part"), image.with_suffix(COPY)
         loops.make_file_system(part, size_bytes=size)
         copy.mkdir(exist_ok=True)
         loops.mount(part, copy, options=OPTIONS)
@@ -193,7 +193,7 @@ class Disks:
         This happens beside the container's directory: once mounted there, a disk is whole.
         """
         notes = {name: (target / name).read_bytes() for name in LAYER_NOTES}
-        copy = image.with_suffix(".copy")
+        copy = image.with_suffix(COPY)
         copy.mkdir(exist_ok=True)
         loops.mount(image, copy, options=OPTIONS)
         try:
@@ -211,11 +211,12 @@ class Disks:
     def _look_away(self, image: Path) -> None:
         """End a look, also one that a crash has left: it keeps the disk in use."""
         look = image.with_suffix(LOOK)
-        if look.is_dir():
+        if os.path.lexists(look):
             self._drop(look)
 
     def _drop(self, path: Path) -> None:
-        if path.is_dir():
+        # By its name: what is mounted there may be gone, and then it does not look like a folder.
+        if path.suffix in (COPY, LOOK):
             loops.unmount(path)
             path.rmdir()
             return

@@ -20,6 +20,7 @@ from miner_agent.domain.container_spec import (
     container_name,
     container_spec,
     network_spec,
+    notice_signal,
     session_environment,
 )
 from miner_agent.domain.generation import Generation
@@ -196,6 +197,14 @@ class DockerRuntime:
     def rekey(self, placement: Placement) -> None:
         """Write the authorized keys; sshd reads them at the next login."""
         self._doors.rekey(placement.placement_id, placement.authorized_keys)
+
+    def notify(self, placement: Placement) -> None:
+        """Write the notice and send the signal that the workload names for it, if it names one."""
+        self._doors.notify(placement.placement_id, placement.notice)
+        current = placement.current
+        signal = None if current is None else notice_signal(current)
+        if placement.notice is not None and current is not None and signal is not None:
+            self._engine.signal(container_name(placement.placement_id, current.number), signal)
 
     def collect(self, placement: Placement, *, goes_on: Callable[[], None]) -> Collected:
         """Store what an ended job left, and the ends of what it said."""

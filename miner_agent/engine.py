@@ -3,10 +3,10 @@
 import re
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 from docker.api import APIClient
 from docker.auth import encode_header
@@ -16,6 +16,7 @@ from miner_agent.domain.root_inside import UNMAPPED, Ids, root_inside
 from protocol.agent import RegistryLogin
 
 CALL_DEADLINE_S = 60
+IMPORT_DEADLINE_S = 120
 #: a fetch of which nothing is heard for so long is over
 PULL_SILENT_S = 180
 SOCKET = "unix:///var/run/docker.sock"
@@ -133,6 +134,26 @@ class Engine:
         except EngineRefused:
             return False
         return True
+
+    def import_image(self, archive: IO[bytes], *, changes: Sequence[str]) -> str:
+        """Make an image of a tar archive's files, without a name, and return its id."""
+        with answers():
+            api = self.api
+            response = api._post(
+                api._url("/images/create"),
+                data=archive,
+                params={"fromSrc": "-", "changes": list(changes)},
+                headers={"Content-Type": "application/tar"},
+                stream=True,
+                timeout=IMPORT_DEADLINE_S,
+            )
+            with closing(response):
+                api._raise_for_status(response)
+                told = list(api._stream_helper(response, decode=True))
+        for line in told:
+            if "error" in line:
+                raise EngineRefused(f"the image could not be made: {line['error']}")
+        return str(told[-1]["status"])
 
     def digest(self, reference: str, *, login: RegistryLogin | None) -> str:
         """Return what the registry has under this name for who logs in so; None: for everybody.

@@ -7,7 +7,7 @@ from uuid import UUID
 from miner_agent.acceptance import Acceptance
 from miner_agent.clock import Clock
 from miner_agent.counting import Counting
-from miner_agent.domain.placement import Placement
+from miner_agent.domain.placement import NOT_PAID, Placement
 from miner_agent.domain.reply import Heard, Malformed
 from miner_agent.journal import Journal
 from miner_agent.volumes import Volumes
@@ -125,6 +125,7 @@ class Hearing:
             # A placement that ended here, for whatever reason, never starts again.
             self._end(placement)
             return
+        changes |= _why_stopped(placement, desired)
         self._acceptance.revise(placement, desired, changes=changes, journal=self._journal)
 
     def _end(self, placement: Placement) -> None:
@@ -137,13 +138,27 @@ class Hearing:
         is_job = desired.workload.kind is PlacementKind.JOB
         if desired.want is Want.END or desired.run_for_ms is None:
             return {"want": Want.END}
+        boot_ms, wall_ms = self._clock.boot_ms(), self._clock.wall_ms()
+        paid_ms = desired.stop_after_ms
+        # What is paid for no longer is not started only to be stopped by the next look.
+        want = Want.STOP if paid_ms == 0 else desired.want
         return {
             # What a job would go on with is in its processes: it cannot be stopped and kept.
-            "want": Want.END if is_job and desired.want is Want.STOP else desired.want,
+            "want": Want.END if is_job and want is Want.STOP else want,
             "authorized_keys": desired.authorized_keys,
+            "notice": desired.notice,
             "restarts": desired.restarts,
             "needs_login": desired.registry_login is not None,
-            "funded_until_boot_ms": self._clock.boot_ms() + desired.run_for_ms,
-            "funded_until_wall_ms": self._clock.wall_ms() + desired.run_for_ms,
+            "funded_until_boot_ms": boot_ms + desired.run_for_ms,
+            "funded_until_wall_ms": wall_ms + desired.run_for_ms,
             "funded_boot_id": self._clock.boot_id(),
+            "paid_until_boot_ms": None if paid_ms is None else boot_ms + paid_ms,
+            "paid_until_wall_ms": None if paid_ms is None else wall_ms + paid_ms,
         }
+
+
+def _why_stopped(placement: Placement, desired: DesiredPlacement) -> dict[str, object]:
+    """Return the problem of what is not paid for, which is said for as long as it is not."""
+    if desired.want is Want.RUN and desired.stop_after_ms == 0:
+        return {"problem": NOT_PAID}
+    return {"problem": None} if placement.problem == NOT_PAID else {}

@@ -1,7 +1,7 @@
 """This will put the agent's parts together for this machine, under its state directory."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from miner_agent.docker_runtime import DockerRuntime
 from miner_agent.domain.container_spec import container_name
 from miner_agent.domain.spare import Share
 from miner_agent.engine import Engine
+from miner_agent.facts import sources
 from miner_agent.facts.cards import Cards
 from miner_agent.facts.gpus import read_gpus
 from miner_agent.facts.kernel_log import KernelLog
@@ -34,12 +35,18 @@ from miner_agent.keys import write_whole
 from miner_agent.mps import Mps
 from miner_agent.ports import Ports
 from miner_agent.prepull import Prepull
+from miner_agent.proof_container import DockerProofContainer
+from miner_agent.proof_image import ProofImage
+from miner_agent.proofs import Proofs
 from miner_agent.replicas import Replicas
+from miner_agent.scratch import Scratch
 from miner_agent.settings import Settings, open_files_most
 from miner_agent.telemetry import Telemetry
 from miner_agent.transfers import HttpTransfers
 from miner_agent.volumes import Volumes
+from protocol.facts import Facts
 from protocol.hardware import Gpu, Hardware
+from prover import bundle
 
 BRIDGES = Path("/sys/class/net")
 
@@ -91,6 +98,12 @@ class Machine(Home):
             gpu_slots=self.gpu_slots(),
         )
 
+    def told(self, engine: Engine) -> Facts:
+        """Return what validators are told: the claim, and what each source shows; it blocks."""
+        return sources.gather(
+            hardware=self.hardware(engine), engine=engine.info(), clock=self.clock
+        )
+
     def cores(self) -> tuple[int, ...]:
         """Return the cores that are offered: the first ones stay the host's, as interrupts do."""
         return facts.usable_cores()[self.settings.keep_cpus :]
@@ -106,11 +119,28 @@ class Machine(Home):
             self.settings.idle,
             container=self._idle_container(engine),
             journal=journal,
-            offered=lambda: Share(
-                cores=frozenset(self.cores()),
-                gpu_uuids=frozenset(unit.uuid for unit in self.units()),
-                memory_bytes=self.memory_bytes(),
-            ),
+            offered=self._offered,
+        )
+
+    def proofs(self, engine: Engine, journal: Journal, idle: Idle) -> Proofs:
+        """Return what runs proofs for validators; ``idle`` is away meanwhile."""
+        image = ProofImage(engine, machine=self.name(), program=bundle.program())
+        return Proofs(
+            container=self._proof_container(engine, image),
+            prepare=image.ready,
+            journal=journal,
+            clock=self.clock,
+            offered=self._offered,
+            seconds_a_day=self.settings.proof_s_per_day,
+            leave=idle.leave,
+            come_back=idle.come_back,
+        )
+
+    def _offered(self) -> Share:
+        return Share(
+            cores=frozenset(self.cores()),
+            gpu_uuids=frozenset(unit.uuid for unit in self.units()),
+            memory_bytes=self.memory_bytes(),
         )
 
     def gpu_slots(self) -> int:
@@ -164,14 +194,15 @@ class Machine(Home):
         return Mps(self.settings.home / "mps", slots=self.gpu_slots())
 
     def runtime(
-        self, engine: Engine, kit_path: Path, make_way: Callable[[], None] = lambda: None
+        self, engine: Engine, kit_path: Path, make_way: Sequence[Callable[[], None]] = ()
     ) -> DockerRuntime:
         """Return everything that placements are made of here; each start first has way made."""
         home = self.settings.home
         guarded, mbit = not firewall.missing(), self.settings.bandwidth_mbit
 
         def before_start() -> None:
-            make_way()
+            for one in make_way:
+                one()
             if guarded:
                 firewall.ensure()
 
@@ -244,10 +275,13 @@ class Machine(Home):
         )
 
     def agent(
-        self, engine: Engine, journal: Journal, kit_path: Path, idle: Idle | None = None
+        self,
+        engine: Engine,
+        journal: Journal,
+        kit_path: Path,
+        make_way: Sequence[Callable[[], None]] = (),
     ) -> Agent:
-        """Return the agent itself; ``idle`` is what makes way for its placements."""
-        make_way = (lambda: None) if idle is None else idle.make_way
+        """Return the agent itself; ``make_way`` is called before each of its placements starts."""
         return Agent(
             journal=journal,
             runtime=self.runtime(engine, kit_path, make_way),
@@ -267,6 +301,9 @@ class Machine(Home):
             self.runtime(engine, self.settings.home).remove_all()
             self.mps().remove()
             self._idle_container(engine).remove()
+            image = ProofImage(engine, machine=self.name(), program=b"")
+            self._proof_container(engine, image).remove()
+            image.remove()
             # Another agent's rentals on the same machine keep their rules.
             if not firewall.missing() and not list(BRIDGES.glob("berth-*")):
                 firewall.remove()
@@ -274,6 +311,15 @@ class Machine(Home):
     def _idle_container(self, engine: Engine) -> DockerIdleContainer:
         gpus = GpuDoor(engine, mps=self.mps(), units=self.units)
         return DockerIdleContainer(engine, machine=self.name(), gpus=gpus)
+
+    def _proof_container(self, engine: Engine, image: ProofImage) -> DockerProofContainer:
+        gpus = GpuDoor(engine, mps=self.mps(), units=self.units)
+        scratch = Scratch(
+            self.settings.home / "proofs", root_inside=lambda: engine.facts().root_inside
+        )
+        return DockerProofContainer(
+            engine, machine=self.name(), gpus=gpus, image=image, scratch=scratch
+        )
 
     def disk_bytes(self, engine: Engine) -> int:
         """Return what placements may use together."""

@@ -28,6 +28,11 @@ class Metrics:
         self._looks = self._histogram("reconcile_seconds", "Looks at the machine")
         self._steps = self._histogram("step_seconds", "Steps of placements", "step", "outcome")
         self._pulls = self._histogram("pull_seconds", "Fetches of images", "outcome")
+        self._proofs = self._histogram("proof_seconds", "Proofs for validators", "outcome")
+
+    def proved(self, seconds: float, *, done: bool) -> None:
+        """Count one proof for a validator."""
+        self._proofs.labels("done" if done else "broken_off").observe(seconds)
 
     def synced(self, *, answered: bool) -> None:
         """Count a call of the marketplace."""

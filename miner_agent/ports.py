@@ -28,6 +28,11 @@ class Ports:
         again_ms = self._clock.boot_ms() + AVOIDED_MS
         self._avoided |= dict.fromkeys(ports, again_ms)
 
+    def count(self) -> int:
+        """Return how many there are to give, those that placements have among them."""
+        shut = self._shut()
+        return sum(port not in shut for port in range(self._first, self._last + 1))
+
     def choose(
         self, placement: Placement, insides: Collection[int], *, claimed: Iterable[int]
     ) -> dict[int, int]:
@@ -35,8 +40,7 @@ class Ports:
 
         :raises NoCapacity: when every port is taken.
         """
-        now_ms = self._clock.boot_ms()
-        shut = self._own | {port for port, again_ms in self._avoided.items() if again_ms > now_ms}
+        shut = self._shut()
         known = {**(placement.current.ports if placement.current else {}), **placement.ports}
         taken = {*shut, *claimed}
         ports: dict[int, int] = {}
@@ -47,3 +51,7 @@ class Ports:
             taken.add(port)
             ports[inside] = port
         return ports
+
+    def _shut(self) -> frozenset[int]:
+        now_ms = self._clock.boot_ms()
+        return self._own | {port for port, again_ms in self._avoided.items() if again_ms > now_ms}

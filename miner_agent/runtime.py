@@ -90,6 +90,13 @@ class Runtime(Protocol):
         """Let exactly the placement's authorized keys in."""
         ...
 
+    def notify(self, placement: Placement) -> None:
+        """Write the placement's notice where what runs finds it, and signal that if it asked to be.
+
+        None: take a notice back.
+        """
+        ...
+
     def collect(self, placement: Placement, *, goes_on: Callable[[], None]) -> Collected:
         """Take what an ended job leaves behind, before it is removed; ``goes_on`` may end it.
 

@@ -20,6 +20,8 @@ URL_DEFAULT = "http://127.0.0.1:8000"
 NETWORK_DEFAULT = "10.213.0.0/16"
 PORTS_DEFAULT = "20000-20999"
 CONTROL_PORT_DEFAULT = "20022"
+#: half an hour
+PROOF_S_PER_DAY_DEFAULT = 1800
 METRICS_DEFAULT = "127.0.0.1:9464"
 #: public ones: the host's own are often inside his network, where the firewall lets nobody, and
 #: know names that are no renter's business
@@ -70,6 +72,8 @@ class Settings:
 
     #: of each placement's network, each way; None: no limit
     bandwidth_mbit: int | None = None
+    #: of a day, that validators' proofs may have
+    proof_s_per_day: int = PROOF_S_PER_DAY_DEFAULT
 
     def __post_init__(self) -> None:
         if self.address is not None and not ADDRESS.fullmatch(self.address):
@@ -124,6 +128,10 @@ def read(environment: Mapping[str, str]) -> Settings:
         idle=_idle(environment),
         metrics=_metrics(environment.get("BERTH_AGENT_METRICS", METRICS_DEFAULT)),
         bandwidth_mbit=_mbit(environment.get("BERTH_AGENT_BANDWIDTH_MBIT", "")),
+        proof_s_per_day=_natural(
+            "BERTH_AGENT_PROOF_S_PER_DAY",
+            environment.get("BERTH_AGENT_PROOF_S_PER_DAY", str(PROOF_S_PER_DAY_DEFAULT)),
+        ),
         runtimes=tuple(environment.get("BERTH_AGENT_RUNTIMES", "").split()),
         allow_unisolated=_flag(
             "BERTH_AGENT_ALLOW_UNISOLATED", environment.get("BERTH_AGENT_ALLOW_UNISOLATED", "0")

@@ -12,6 +12,7 @@ from miner_agent.domain.claims import SLOT
 from miner_agent.domain.generation import Generation
 from miner_agent.domain.image import Image
 from miner_agent.domain.placement import (
+    NOT_PAID,
     Placement,
     Refusal,
     dies_too_often,
@@ -63,6 +64,7 @@ class Steps:
             Step.CHANGE: self._change,
             Step.BRING_UP: self._bring_up,
             Step.REKEY: self._rekey,
+            Step.NOTIFY: self._notify,
             Step.RESTART: self._restart,
             Step.STOP: self._stop,
             Step.FINISH: self._finish,
@@ -84,6 +86,15 @@ class Steps:
         problem = Problem(code=code, message=message[:1000])
         self._journal.change(placement_id, want=Want.END, problem=problem)
         logger.info("placement ends", extra={"placement": str(placement_id), "code": code})
+        self._changed()
+
+    def stop_unpaid(self, placement_id: UUID) -> None:
+        """Let the placement stop here, its files kept, until the marketplace says that it is paid.
+
+        A reply that says so may come at the same moment: it starts what was stopped.
+        """
+        self._journal.change(placement_id, want=Want.STOP, problem=NOT_PAID)
+        logger.info("placement not paid", extra={"placement": str(placement_id)})
         self._changed()
 
     def give_up(self, placement: Placement, code: str, message: str) -> None:
@@ -217,6 +228,11 @@ class Steps:
         self._runtime.rekey(placement)
         self._journal.change(placement.placement_id, written_keys=placement.authorized_keys)
 
+    def _notify(self, placement: Placement) -> None:
+        """Say it inside; killed before it is noted, it is said once more."""
+        self._runtime.notify(placement)
+        self._journal.change(placement.placement_id, written_notice=placement.notice)
+
     def _restart(self, placement: Placement) -> None:
         self._halt(placement)
         self._journal.change(
@@ -230,6 +246,9 @@ class Steps:
             return
         self._halt(placement)
         current = placement.current
+        if placement.written_notice is not None:
+            # What starts later begins without it.
+            self._runtime.notify(placement.model_copy(update={"notice": None}))
         self._runtime.tidy(placement.placement_id, kept=() if current is None else (current,))
         self._journal.change(
             placement.placement_id,
@@ -239,6 +258,7 @@ class Steps:
             cores=(),
             gpu_uuids=(),
             slot=None,
+            written_notice=None,
             restarted=placement.restarts,
             died_wall_ms=(),
             progress="",

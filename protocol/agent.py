@@ -54,6 +54,8 @@ class Problem(Message):
     message: Annotated[str, shown(most=SENTENCE_MOST), Field(max_length=SENTENCE_MOST)]
 
 
+#: the code of the problem with which a machine stops what is paid for no longer
+PAID_OUT = "paid_out"
 EnrolmentToken = Annotated[str, Field(min_length=8, max_length=200)]
 
 
@@ -104,6 +106,15 @@ class RegistryLogin(Message):
     password: Annotated[str, Field(min_length=1, max_length=4096, repr=False)]
 
 
+class Notice(Message):
+    """It stops soon although nobody asked for that; what runs is told inside."""
+
+    #: a stable code: outbid
+    reason: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{2,63}$")]
+    #: by the marketplace's clock
+    stops_at_ms: Milliseconds
+
+
 class DesiredPlacement(Message):
     placement_id: UUID
     want: Want
@@ -122,6 +133,11 @@ class DesiredPlacement(Message):
     #: end it by yourself when this much time passes without a newer reply, stopped or not; None:
     #: already ended
     run_for_ms: Milliseconds | None = None
+    #: stop it by yourself, its files kept, when this much time passes without a newer reply, and
+    #: say PAID_OUT; None: it runs for as long as it is there
+    stop_after_ms: Milliseconds | None = None
+    #: None: it goes on, or the notice that it had is taken back
+    notice: Notice | None = None
     #: the next interval sequence the marketplace expects: everything below is stored
     next_sequence: Counter = 0
     #: drop what is unsent and go on from ``next_sequence``; None: all is well
@@ -205,6 +221,8 @@ class SyncRequest(Message):
     hardware: Hardware | None = None
     #: why this machine can start nothing now: docker_unavailable, disk_full
     problem: Problem | None = None
+    #: that placements may get of the range, in all; None: as many as its range has
+    ports: Annotated[int, Field(ge=0, lt=1 << 16)] | None = None
     #: the newest reading, told once
     usage: Usage | None = None
     #: told until a reply came

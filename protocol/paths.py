@@ -15,6 +15,18 @@ VALIDATOR_TARGETS = f"{API}/validator/targets"
 VALIDATOR_VERDICTS = f"{API}/validator/verdicts"
 VALIDATOR_EPOCH = f"{API}/validator/epochs/current"
 VALIDATOR_SCORES = f"{API}/validator/scores"
+VALIDATOR_PROOFS = f"{API}/validator/rental-proofs"
+VALIDATOR_PROOF_CLAIM = f"{API}/validator/rental-proofs/{{proof_id}}/claim"
+VALIDATOR_PROOF_LINES = f"{API}/validator/rental-proofs/{{proof_id}}/lines"
+VALIDATOR_PROOF_REPORTS = f"{API}/validator/rental-proofs/reports"
+
+#: anyone may read these: a closed epoch's record, byte for byte; the signed reports on it; and what
+#: a machine's part of it was computed from. ``epoch`` may be ``newest`` in SCORES and the record's.
+SCORES = f"{API}/scores/{{epoch}}"
+SCORES_RECORD = f"{API}/scores/{{epoch}}/record"
+SCORES_REPORTS = f"{API}/scores/{{epoch}}/reports"
+SCORES_REPORT = f"{API}/scores/{{epoch}}/reports/{{number}}"
+SCORES_EVIDENCE = f"{API}/scores/{{epoch}}/machines/{{machine_id}}/evidence"
 
 #: headers of a request signed by a machine
 HEADER_MACHINE = "X-Berth-Machine"

@@ -1,6 +1,7 @@
 """This will be the agent's own SSH door: validators may say facts, proof or ping, no more.
 
-Gateways may say nothing at all; they open streams to replicas, see ``gateway.py``.
+Gateways may say nothing at all; they open streams to replicas, see ``gateway.py``. A gateway logs
+in with its key; a validator with a certificate for this machine, which its registered key signed.
 """
 
 import asyncio
@@ -14,9 +15,11 @@ from typing import Literal, cast
 import asyncssh
 
 from miner_agent.access.gateway import Gateways
+from miner_agent.access.proof import SIGNER
 from miner_agent.domain.crowd import VISITS_MOST, leaving
+from miner_agent.keys import read_private_key
 from protocol.agent import GATEWAY_USER
-from protocol.signing import machine_key_of
+from protocol.signing import machine_key_of, openssh_public_key, public_key_of
 from protocol.validator import COMMAND_FACTS, COMMAND_PING, COMMAND_PROOF, COMMANDS, SSH_USER
 
 logger = logging.getLogger(__name__)
@@ -30,11 +33,18 @@ DEADLINES_S = {COMMAND_PING: 10.0, COMMAND_FACTS: 30.0, COMMAND_PROOF: 600.0}
 CONNECTION_S = 900.0
 KEEPALIVE_S = 30
 REFUSED_STATUS = 126
+ADVICE = (
+    "Validators log in here with a certificate: signed by the key that they registered, valid now,"
+    " and with this machine's key in hex as its principal."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the words do. ``keys`` is asked at every login, so a revoked key is out at once."""
+    """What the words do. ``keys`` is asked at every login, so a revoked key is out at once.
+
+    They sign validators' certificates.
+    """
 
     keys: Callable[[], Sequence[str]]
     facts: Callable[[], Awaitable[str]]
@@ -84,8 +94,16 @@ class Hall:
 class Door(asyncssh.SSHServer):
     """One connection. asyncssh refuses forwarding of every kind unless it is implemented here."""
 
-    def __init__(self, hall: Hall, keys: Callable[[], Sequence[str]], gateways: Gateways) -> None:
+    def __init__(
+        self,
+        hall: Hall,
+        keys: Callable[[], Sequence[str]],
+        gateways: Gateways,
+        *,
+        machine_key: str,
+    ) -> None:
         self._hall = hall
+        self._machine_key = machine_key
         self._keys = {SSH_USER: keys, GATEWAY_USER: gateways.keys}
         self._gateways = gateways
         self._user, self._key = "", ""
@@ -107,7 +125,11 @@ class Door(asyncssh.SSHServer):
 
     def auth_completed(self) -> None:
         """Take the connection out of the waiting room."""
-        if not self._hall.enter(self, f"{self._user} {self._key}"):
+        signers = self._connection and self._connection.get_key_option(SIGNER)
+        if self._connection is not None and self._user == SSH_USER and isinstance(signers, list):
+            self._key = str(signers[0])
+            self._connection.set_extra_info(**{SIGNER: self._key})
+        if not self.is_known() or not self._hall.enter(self, f"{self._user} {self._key}"):
             self.drop()
         elif self._user == GATEWAY_USER and self._end is not None:
             # Its streams are renters' requests, which last as long as they last.
@@ -119,7 +141,11 @@ class Door(asyncssh.SSHServer):
             self._connection.abort()
 
     def begin_auth(self, username: str) -> bool:
-        """Ask everybody for a key."""
+        """Ask everybody for a key; only a validator may show a certificate instead."""
+        self._user, self._key = username, ""
+        if self._connection is not None:
+            signers = self._signers() if username == SSH_USER else None
+            self._connection.set_authorized_keys(signers)
         return True
 
     def public_key_auth_supported(self) -> bool:
@@ -135,9 +161,13 @@ class Door(asyncssh.SSHServer):
         return False
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
-        """Let in a validator or a gateway whose ed25519 key the marketplace has named."""
+        """Let in a gateway whose ed25519 key the marketplace has named."""
+        if username == SSH_USER:
+            if self._connection is not None:
+                self._connection.send_auth_banner(ADVICE)
+            return False
         offered = _ed25519(key.export_public_key("openssh").decode())
-        self._user, self._key = username, offered or ""
+        self._key = offered or ""
         return self.is_known()
 
     def connection_requested(
@@ -151,6 +181,16 @@ class Door(asyncssh.SSHServer):
             asyncio.get_running_loop().call_soon(self.drop)
             return False
         return self._open(dest_host, dest_port)
+
+    def _signers(self) -> asyncssh.SSHAuthorizedKeys | None:
+        """Return whose certificates are good; asyncssh checks their principals and times."""
+        lines = [
+            f'cert-authority,principals="{self._machine_key}",{SIGNER}="{key}"'
+            f" {openssh_public_key(key)}"
+            for key in map(_ed25519, self._keys[SSH_USER]())
+            if key is not None
+        ]
+        return asyncssh.import_authorized_keys("\n".join(lines)) if lines else None
 
     async def _open(self, placement: str, port: int) -> asyncssh.SSHTCPSession[bytes]:
         stream = await self._gateways.open(self._key, placement, port)
@@ -179,6 +219,7 @@ async def open_door(
     ``hall`` is where they will be; None: nobody asks.
     """
     hall = Hall() if hall is None else hall
+    machine_key = public_key_of(read_private_key(host_key))
     sessions = asyncio.Semaphore(SESSIONS_MOST)
 
     async def serve(process: asyncssh.SSHServerProcess[bytes]) -> None:
@@ -193,7 +234,7 @@ async def open_door(
             await _serve(process, answers)
 
     return await asyncssh.create_server(
-        lambda: Door(hall, answers.keys, gateways),
+        lambda: Door(hall, answers.keys, gateways, machine_key=machine_key),
         host,
         port,
         server_host_keys=[str(host_key)],

@@ -1,6 +1,7 @@
 /* PID 1 of a container: runs the image's own command as a child, reaps orphans, passes SIGTERM on.
  * In a rental it also prepares what sshd needs in any image, starts it, starts it again when it
  * dies, and outlives the command. Elsewhere it ends when the command does, with its status.
+ * A rental's command is sent SIGUSR1, SIGUSR2 and SIGHUP on, with which the agent tells a notice.
  * Arguments: "rental" or another kind, the command's working folder, whom it runs as in Docker's
  * words, NAME=VALUE of variables for it alone, "--", the command.
  * Static, because the image may hold no C library. Sends everything to the container's log.
@@ -25,6 +26,7 @@
 #define DOOR "/.access/sshd"
 #define DOOR_CONFIG "/.access/sshd_config"
 #define PATH_SCRIPT "/.access-keys/path.sh"
+#define NOTICE_FILE "/.access-keys/notice"
 #define STOP_ROUNDS 50
 #define STOP_ROUND_US 100000
 
@@ -85,6 +87,9 @@ static void give_up_calls(void) {
 static void ensure_line(const char *path, const char *key, const char *line) {
     char read[4096];
     int present = 0, ends_line = 1;
+    struct stat kind;
+    /* An image may have put a pipe there: nobody would ever write to it. */
+    if (stat(path, &kind) == 0 && !S_ISREG(kind.st_mode)) return;
     FILE *file = fopen(path, "r");
     if (file) {
         while (fgets(read, sizeof read, file)) {
@@ -107,13 +112,14 @@ static const char *root_line(void) {
 }
 
 static void prepare(void) {
-    const char *directories[] = {"/etc", "/var", "/run", "/run/sshd", "/root", "/tmp"};
+    const char *directories[] = {"/etc", "/var", "/run", "/run/sshd", "/run/berth", "/root", "/tmp"};
     for (unsigned i = 0; i < sizeof directories / sizeof *directories; i++)
         mkdir(directories[i], 0755);
     /* sshd refuses a privilege separation directory that others can write. */
     chmod("/run/sshd", 0755);
     if (chown("/run/sshd", 0, 0)) perror("chown /run/sshd");
     chmod("/tmp", 01777);
+    if (symlink(NOTICE_FILE, "/run/berth/notice") && errno != EEXIST) perror("/run/berth/notice");
     ensure_line("/etc/passwd", "root:", root_line());
     ensure_line("/etc/group", "root:", "root:x:0:\n");
     /* A login shell's /etc/profile sets the distribution's PATH; what it runs last sets ours. */
@@ -190,11 +196,16 @@ int main(int count, char **arguments) {
     sigaddset(&awaited, SIGCHLD);
     sigaddset(&awaited, SIGTERM);
     sigaddset(&awaited, SIGINT);
+    sigaddset(&awaited, SIGUSR1);
+    sigaddset(&awaited, SIGUSR2);
+    sigaddset(&awaited, SIGHUP);
     sigprocmask(SIG_BLOCK, &awaited, NULL);
     int divider = 4;
     while (divider < count && strcmp(arguments[divider], "--")) divider++;
     if (divider >= count) return 2;
     const int has_door = !strcmp(arguments[1], "rental");
+    /* Here and not only beside the door: the command, too, finds a /tmp from its first moment on. */
+    if (has_door) prepare();
     pid_t door = has_door ? start_door() : 0, command = 0;
     time_t door_started = time(NULL);
     if (divider + 1 < count)
@@ -208,9 +219,13 @@ int main(int count, char **arguments) {
             stop_everything();
             return has_door ? 0 : 128 + signal;
         }
+        const int told = signal == SIGUSR1 || signal == SIGUSR2 || signal == SIGHUP;
+        if (told && has_door && command > 0) kill(command, signal);
         pid_t ended;
         while ((ended = waitpid(-1, &status, WNOHANG)) > 0) {
             if (ended == door) door = -1;
+            /* Its number may be another's by now. */
+            if (ended == command && has_door) command = 0;
             if (ended == command && !has_door)
                 return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
         }

@@ -1,9 +1,11 @@
 """This will write what makes a rental's SSH door its own: host key, renters' keys, its sessions."""
 
+import json
 import os
 import shlex
 import shutil
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -11,6 +13,7 @@ from miner_agent.domain.container_spec import HOST_NAME
 from miner_agent.domain.owned import owner
 from miner_agent.domain.root_inside import UNMAPPED, Ids
 from miner_agent.keys import make_private_key, read_private_key, write_whole
+from protocol.agent import Notice
 from protocol.signing import openssh_public_key, public_key_of
 
 #: what stands in for the files that Docker would lend from the host's disk; names inside are
@@ -24,6 +27,8 @@ HOST_FILES = {
     "resolv.conf": "nameserver 127.0.0.11\noptions ndots:0\n",
 }
 HOST_KEY = "hostkey"
+#: what init's link at /run/berth/notice leads to
+NOTICE = "notice"
 #: everybody inside may read these: whoever logs in gets what they say
 SHARED_MODE = 0o644
 
@@ -87,6 +92,15 @@ class Doors:
         """Change who may log in from now on; open sessions stay."""
         content = "".join(f"{' '.join(key.split())}\n" for key in keys)
         self._write(placement_id, "authorized_keys", content)
+
+    def notify(self, placement_id: UUID, notice: Notice | None) -> None:
+        """Let what runs read why it stops soon and when; None: that it does not."""
+        if notice is None:
+            (self.path(placement_id) / NOTICE).unlink(missing_ok=True)
+            return
+        at = datetime.fromtimestamp(notice.stops_at_ms // 1000, UTC)
+        said = {"reason": notice.reason, "stops_at": f"{at:%Y-%m-%dT%H:%M:%SZ}"}
+        self._write(placement_id, NOTICE, f"{json.dumps(said)}\n")
 
     def remove(self, placement_id: UUID) -> None:
         """Remove the door's files; missing ones are fine."""

@@ -48,6 +48,10 @@ PATH_DEFAULT = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #: what would move programs of the host that start a container, such as NVIDIA's hook: it runs with
 #: the container's variables (CVE-2025-23266) and takes devices from those of its own name
 WITHHELD = re.compile(r"LD_.*|NVIDIA_(?!DRIVER_CAPABILITIES$|REQUIRE_|DISABLE_REQUIRE$).*")
+#: names the signal that comes with a notice. Without it none comes, as these end a program that
+#: does not know them; init.c passes exactly these on
+NOTICE_VARIABLE = "BERTH_NOTICE_SIGNAL"
+NOTICE_SIGNALS = frozenset({"USR1", "USR2", "HUP"})
 #: variables that sshd sets itself for each session
 SESSION_OWN = frozenset({"HOME", "LOGNAME", "MAIL", "SHELL", "TERM", "USER"})
 
@@ -167,6 +171,13 @@ def container_spec(*, placement_id: UUID, generation: Generation, place: Place) 
         gpus=gpus,
         dns=place.dns,
     )
+
+
+def notice_signal(generation: Generation) -> str | None:
+    """Return the signal that its command is sent with a notice; None: it named none that may be."""
+    variables = {**generation.image.environment, **generation.workload.environment}
+    named = variables.get(NOTICE_VARIABLE, "").upper().removeprefix("SIG")
+    return f"SIG{named}" if named in NOTICE_SIGNALS else None
 
 
 def mounts(place: Place) -> dict[str, str]:

@@ -7,7 +7,9 @@ from pydantic import Field
 
 from miner_agent.domain.generation import Generation
 from protocol.agent import (
+    PAID_OUT,
     DesiredPlacement,
+    Notice,
     ObservedPlacement,
     ObservedState,
     Problem,
@@ -21,6 +23,8 @@ from protocol.workload import DOOR_PORT, JobFile, PlacementKind, Workload
 #: a container that dies more often within the time is not started again
 DEATHS_MOST = 5
 DEATHS_WITHIN_MS = 3_600_000
+#: with what it is stopped here while nobody pays for more
+NOT_PAID = Problem(code=PAID_OUT, message="What was paid for ahead is used up.")
 
 
 class Run(Message):
@@ -65,6 +69,9 @@ class Placement(Message):
     authorized_keys: tuple[str, ...] = ()
     #: the keys that the rental's door accepts now
     written_keys: tuple[str, ...] = ()
+    #: why it stops soon, as the marketplace says, and what is said of that inside now
+    notice: Notice | None = None
+    written_notice: Notice | None = None
     #: port inside -> port of the machine, the SSH door's included
     ports: dict[int, int] = Field(default_factory=dict)
     #: the network slot; None: it has no network, or nothing of the machine now
@@ -95,6 +102,9 @@ class Placement(Message):
     funded_until_boot_ms: int = 0
     funded_until_wall_ms: int = 0
     funded_boot_id: str = ""
+    #: when what is set aside for it ends, by the same two clocks; None: not before the funded time
+    paid_until_boot_ms: int | None = None
+    paid_until_wall_ms: int | None = None
     #: sequence and ``previous`` of the next interval
     sequence: int = 0
     previous: str = GENESIS
@@ -179,6 +189,15 @@ def is_funded(placement: Placement, *, boot_id: str, boot_ms: int, wall_ms: int)
     if placement.funded_boot_id == boot_id:
         return boot_ms < placement.funded_until_boot_ms
     return wall_ms < placement.funded_until_wall_ms
+
+
+def is_paid(placement: Placement, *, boot_id: str, boot_ms: int, wall_ms: int) -> bool:
+    """Say whether it may go on running; after a reboot only the wall clock can tell."""
+    if placement.paid_until_boot_ms is None or placement.paid_until_wall_ms is None:
+        return True
+    if placement.funded_boot_id == boot_id:
+        return boot_ms < placement.paid_until_boot_ms
+    return wall_ms < placement.paid_until_wall_ms
 
 
 def deaths(placement: Placement, *, wall_ms: int) -> tuple[int, ...]:

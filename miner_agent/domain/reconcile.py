@@ -39,6 +39,8 @@ class Step(StrEnum):
     BRING_UP = "bring_up"
     #: write the rental's authorized keys anew
     REKEY = "rekey"
+    #: tell what runs inside that it stops soon, or that it does not
+    NOTIFY = "notify"
     #: end its container for the next start
     RESTART = "restart"
     #: end its container and give back what running takes; files and ports stay
@@ -149,7 +151,9 @@ def _run_step(placement: Placement, container: Container | None) -> Step | None:
         return None
     if placement.state is not ObservedState.RUNNING or not is_same_run(placement, container):
         return Step.BRING_UP
-    return Step.REKEY if placement.authorized_keys != placement.written_keys else None
+    if placement.authorized_keys != placement.written_keys:
+        return Step.REKEY
+    return Step.NOTIFY if placement.notice != placement.written_notice else None
 
 
 def _stop_step(
