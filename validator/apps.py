@@ -7,3 +7,4 @@ class ValidatorConfig(AppConfig):
     name = "validator"
     label = "validator"
     verbose_name = "Validator"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -2,8 +2,9 @@
 
 import secrets
 import time
+from datetime import UTC, datetime
 
-from validator.proof.session import Randomness
+from validator.proof.conversation import Randomness
 
 
 def now_ns() -> int:
@@ -11,9 +12,19 @@ def now_ns() -> int:
     return time.time_ns()
 
 
+def now() -> datetime:
+    """Return UTC now."""
+    return datetime.now(tz=UTC)
+
+
 def now_ms() -> int:
     """Return UTC milliseconds since 1970."""
     return time.time_ns() // 1_000_000
+
+
+def now_s() -> int:
+    """Return UTC seconds since 1970."""
+    return int(time.time())
 
 
 def randomness() -> Randomness:

@@ -1,6 +1,5 @@
 """This will find who this validator is: its hotkey on chain and its SSH key."""
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_private_key,
 )
 
+from protocol import hotkey as hotkeys
 from validator.env import Configuration
 
 KEY_FILE_BYTES_MAX = 16_384
@@ -79,18 +79,8 @@ def load_hotkey(configuration: Configuration) -> bittensor_core.Keypair:
 
 
 def _from_file(path: Path) -> bittensor_core.Keypair:
-    """Read a wallet's hotkey file (JSON with ``secretSeed``) or one line with a phrase or path."""
     with path.open("rb") as file:
-        text = file.read(KEY_FILE_BYTES_MAX).decode().strip()
-    if not text.startswith("{"):
-        return bittensor_core.Keypair.create_from_uri(text)
-    content = json.loads(text)
-    secret = content.get("secretSeed") or content.get("secretPhrase")
-    if not isinstance(secret, str):
-        raise IdentityMissing("The hotkey file holds no secretSeed.")
-    if secret.startswith("0x"):
-        return bittensor_core.Keypair.create_from_seed(bytes.fromhex(secret[2:]))
-    return bittensor_core.Keypair.create_from_mnemonic(secret)
+        return hotkeys.read(file.read(KEY_FILE_BYTES_MAX).decode())
 
 
 def _ssh_key(path: Path) -> Ed25519PrivateKey:

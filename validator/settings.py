@@ -7,7 +7,17 @@ from validator.apps import ValidatorConfig
 #: a validator alone serves no page and signs no cookie; Django only asks that a key exists
 SECRET_KEY = os.urandom(32).hex()
 INSTALLED_APPS = [f"{ValidatorConfig.__module__}.{ValidatorConfig.__name__}"]
-DATABASES: dict[str, dict[str, object]] = {}
+#: what it sent to the chain, and nothing else; ``set_weights`` makes and migrates it
+DATABASE_FILE = os.environ.get("BERTH_VALIDATOR_DATABASE") or ".berth/validator.sqlite3"
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": DATABASE_FILE,
+        "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20},
+    }
+}
+#: set_weights may migrate: nobody else keeps anything in this database
+VALIDATOR_OWNS_DATABASE = True
 USE_TZ = True
 TIME_ZONE = "UTC"
 LOGGING = {

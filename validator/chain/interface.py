@@ -1,65 +1,64 @@
-"""This will say what the validator needs of a chain and how a submission may end."""
+"""This will say what the validator needs of a chain."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
 import bittensor_core
 
-from validator.domain.weights import Burn, WeightPlan
+from validator.domain.submission import Outcome, Standing
 
 
-class Outcome(StrEnum):
-    """How a submission ended. Source: research bittensor.md 6, by the chain's own refusals."""
-
-    SET = "set"
-    #: timelocked; the chain reveals the weights by itself
-    COMMITTED = "committed"
-    #: nothing was sent, on request
-    DRY_RUN = "dry_run"
-    #: rate limit: try at the next tick, not an error
-    TOO_SOON = "too_soon"
-    #: not registered, no permit or not enough stake: the operator must act
-    NOT_READY = "not_ready"
-    #: the weights or the version key are wrong: do not retry
-    REJECTED = "rejected"
-    #: the endpoint is down or refuses: try at the next tick
-    UNREACHABLE = "unreachable"
-    #: sent but not seen: read LastUpdate before sending again
-    UNKNOWN = "unknown"
+class ChainSilent(Exception):
+    """The chain cannot be read; nothing was sent. The message says why."""
 
 
-#: outcomes after which a timer need not raise an alarm
-FINE = frozenset({Outcome.SET, Outcome.COMMITTED, Outcome.DRY_RUN, Outcome.TOO_SOON})
+class ChainUnusable(Exception):
+    """The network is none, or its SDK is not installed; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
-class Submission:
-    """What to set and in whose name."""
-
-    share_by_hotkey: Mapping[str, Fraction]
-    keypair: bittensor_core.Keypair
-    burn: Burn = field(default_factory=Burn)
-    version_key: int = 0
-    dry_run: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """How a submission ended."""
+class Sent:
+    """How sending ended."""
 
     outcome: Outcome
     detail: str = ""
-    block: int | None = None
-    #: None: the chain was not reached or there was nothing to set
-    plan: WeightPlan | None = None
+    #: "block-index", "" where it was not taken in
+    extrinsic_id: str = ""
+    #: of drand; None: not a commit
+    reveal_round: int | None = None
+
+
+class Session(Protocol):
+    """One connection, within one deadline."""
+
+    def look(self, hotkey: str) -> Standing:
+        """Return how the subnet stands for this validator, everything at one block.
+
+        :raises ChainSilent: when it cannot be had.
+        """
+        ...
+
+    def send(
+        self,
+        *,
+        keypair: bittensor_core.Keypair,
+        share_by_uid: Mapping[int, Fraction],
+        version_key: int,
+    ) -> Sent:
+        """Set or commit weights and say how it ended; never raises for the chain."""
+        ...
 
 
 class Chain(Protocol):
-    """A place that takes weights. Uids are looked up and weights set at one block."""
+    """A place that takes weights."""
 
-    def submit(self, submission: Submission) -> Report:
-        """Set the weights (or only plan them) and say how it ended; never raises for the chain."""
+    def session(self) -> AbstractContextManager[Session]:
+        """Yield a connection.
+
+        :raises ChainSilent: when there is none to be had.
+        :raises ChainUnusable: when there is no such network, or no SDK for it.
+        """
         ...

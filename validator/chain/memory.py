@@ -7,18 +7,21 @@ content is moved into place whole, so a killed process leaves the old state or t
 import fcntl
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 
+import bittensor_core
 from pydantic import Field
 
 from protocol.message import Message
-from validator.chain.interface import Outcome, Report, Submission
-from validator.domain.weights import NothingToSet, plan
+from validator.chain.interface import Sent
+from validator.domain.submission import BLOCK_S, Outcome, Standing
+from validator.domain.weights import WeightPlan
 
-#: Source: research bittensor.md 6, "12 s", "weights rate limit default 100 blocks"
-BLOCK_MS = 12_000
+BLOCK_MS = BLOCK_S * 1000
+#: Source: research bittensor.md 6, "weights rate limit default 100 blocks"
 RATE_LIMIT_BLOCKS = 100
 
 
@@ -50,28 +53,44 @@ class MemoryChain:
             self._write(ledger.model_copy(update={"uid_by_hotkey": uids}))
         return uid
 
-    def submit(self, submission: Submission) -> Report:
-        """Apply the rules of ``set_weights``: registered, rate limit, not all zero."""
+    @contextmanager
+    def session(self) -> Iterator["MemoryChain"]:
+        """Yield itself: there is nothing to connect."""
+        yield self
+
+    def look(self, hotkey: str) -> Standing:
+        """Return how the subnet stands for this validator; its first uid owns it."""
         with self._locked():
             ledger = self.read()
-            hotkey = str(submission.keypair.ss58_address)
-            block = (self._now_ms() - ledger.started_at_ms) // BLOCK_MS
-            try:
-                planned = plan(
-                    share_by_hotkey=submission.share_by_hotkey,
-                    uid_by_hotkey=ledger.uid_by_hotkey,
-                    burn=submission.burn,
-                )
-            except NothingToSet as error:
-                return Report(Outcome.REJECTED, str(error), block)
-            if submission.dry_run:
-                return Report(Outcome.DRY_RUN, "nothing was sent.", block, planned)
+        uid_by_hotkey = dict(ledger.uid_by_hotkey)
+        return Standing(
+            block=self._block(ledger),
+            uid_by_hotkey=uid_by_hotkey,
+            uid=uid_by_hotkey.get(hotkey),
+            last_update=ledger.last_update.get(hotkey, 0),
+            rate_limit_blocks=ledger.rate_limit_blocks,
+            owner_hotkey=min(uid_by_hotkey, key=lambda name: uid_by_hotkey[name], default=""),
+            weights=ledger.weights.get(hotkey),
+        )
+
+    def send(
+        self,
+        *,
+        keypair: bittensor_core.Keypair,
+        share_by_uid: Mapping[int, Fraction],
+        version_key: int,
+    ) -> Sent:
+        """Apply the rules of a chain: registered, and not too often."""
+        hotkey = str(keypair.ss58_address)
+        with self._locked():
+            ledger = self.read()
+            block = self._block(ledger)
             if hotkey not in ledger.uid_by_hotkey:
-                return Report(Outcome.NOT_READY, "The validator is not registered.", block, planned)
+                return Sent(Outcome.NOT_READY, "The validator is not registered.")
             last = ledger.last_update.get(hotkey)
             if last is not None and block - last < ledger.rate_limit_blocks:
-                wait = ledger.rate_limit_blocks - (block - last)
-                return Report(Outcome.TOO_SOON, f"{wait} blocks to wait.", block, planned)
+                return Sent(Outcome.TOO_SOON, "Setting weights too fast.")
+            planned = WeightPlan(share_by_uid)
             self._write(
                 ledger.model_copy(
                     update={
@@ -80,7 +99,7 @@ class MemoryChain:
                     }
                 )
             )
-            return Report(Outcome.SET, "", block, planned)
+        return Sent(Outcome.SET, extrinsic_id=f"{block}-0")
 
     def read(self) -> Ledger:
         """Return the state; a chain without file starts now, empty."""
@@ -88,6 +107,10 @@ class MemoryChain:
             return Ledger.model_validate_json(self._path.read_bytes())
         except FileNotFoundError:
             return Ledger(started_at_ms=self._now_ms())
+
+    def _block(self, ledger: Ledger) -> int:
+        # Block 0 is where the chain began; a LastUpdate of 0 is read as never.
+        return 1 + (self._now_ms() - ledger.started_at_ms) // BLOCK_MS
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -11,9 +11,14 @@ NETWORK_MEMORY = "memory"
 
 
 def open_chain(
-    configuration: Configuration, *, network: str, netuid: int, now_ms: Callable[[], int]
+    configuration: Configuration,
+    *,
+    network: str,
+    netuid: int,
+    timeout_s: float,
+    now_ms: Callable[[], int],
 ) -> Chain:
     """Return the chain called ``network``; nothing is connected yet."""
     if network == NETWORK_MEMORY:
         return MemoryChain(configuration.memory_chain_file, now_ms=now_ms)
-    return SubtensorChain(network, netuid)
+    return SubtensorChain(network, netuid, timeout_s=timeout_s)

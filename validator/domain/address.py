@@ -9,6 +9,15 @@ class AddressRefused(ValueError):
     """The address is not one that a machine of the public internet can have."""
 
 
+def is_numeric(address: str) -> bool:
+    """Say whether it is an IP address already and no name to look up."""
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return True
+
+
 def check(address: str, *, allow_private: bool) -> str:
     """Return the numeric ``address`` in its plain spelling.
 
@@ -22,6 +31,8 @@ def check(address: str, *, allow_private: bool) -> str:
         parsed = ipaddress.ip_address(address)
     except ValueError as error:
         raise AddressRefused(f"{address[:64]} is not an IP address.") from error
+    if getattr(parsed, "scope_id", None) is not None:
+        raise AddressRefused(f"{address[:64]} names a network of the validator's own computer.")
     mapped = getattr(parsed, "ipv4_mapped", None)
     parsed = parsed if mapped is None else mapped
     # IPv6 counts its loopback among the reserved.

@@ -2,24 +2,24 @@
 
 from pydantic import ValidationError
 
-from protocol.hardware import Hardware
+from protocol.facts import Facts
 from validator.domain.json_line import LineRefused, parse_object
 
-#: bytes of the ``facts`` answer at most; 64 GPUs take about 12 kB
-FACTS_BYTES_MAX = 65_536
+#: bytes of the ``facts`` answer at most; 64 GPUs take about 60 kB
+FACTS_BYTES_MAX = 131_072
 
 
 class FactsRefused(ValueError):
     """The facts are malformed; the message says what is wrong in one sentence."""
 
 
-def parse(line: bytes) -> Hardware:
-    """Return the hardware that the machine's ``facts`` line tells of.
+def parse(line: bytes) -> Facts:
+    """Return what the machine's ``facts`` line tells of itself.
 
     :raises FactsRefused: when the line is too long, hostile or not the agreed shape.
     """
     try:
-        return Hardware.model_validate(parse_object(line, bytes_max=FACTS_BYTES_MAX))
+        return Facts.model_validate(parse_object(line, bytes_max=FACTS_BYTES_MAX))
     except LineRefused as error:
         raise FactsRefused(str(error)) from error
     except ValidationError as error:

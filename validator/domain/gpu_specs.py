@@ -157,6 +157,29 @@ def required(gpu_model: str, *, vram_bytes: int, rules: SpecRules = RULES) -> Re
     )
 
 
+def reachable_ppm(model: GpuModel) -> int:
+    """Return the share of the model's int8 peak that the proof's instruction can reach."""
+    return _MMA_PPM.get(model.compute_capability, PPM)
+
+
+def reference(gpu_model: str) -> Figures | None:
+    """Return what a GPU of this name is expected to measure; None: the model is unknown.
+
+    That is what is published, of the int8 as much as the proof's instruction can reach; 0: that
+    figure is not known.
+    """
+    model = find(gpu_model)
+    if model is None:
+        return None
+    return Figures(
+        vram_bytes=model.vram_gb * GB,
+        bandwidth_bytes_s=model.bandwidth_gb_s * GB,
+        int8_ops_s=0
+        if model.int8_gops is None
+        else model.int8_gops * GB * reachable_ppm(model) // PPM,
+    )
+
+
 def _bandwidth_min(model: GpuModel | None, rules: SpecRules) -> int:
     if model is None:
         return min(_bandwidth_min(known, rules) for known in GPU_MODELS)
@@ -166,7 +189,7 @@ def _bandwidth_min(model: GpuModel | None, rules: SpecRules) -> int:
 def _int8_min(model: GpuModel | None, rules: SpecRules) -> int:
     if model is None or model.int8_gops is None:
         return min(_int8_min(known, rules) for known in GPU_MODELS if known.int8_gops is not None)
-    reachable = model.int8_gops * GB * _MMA_PPM.get(model.compute_capability, PPM) // PPM
+    reachable = model.int8_gops * GB * reachable_ppm(model) // PPM
     by_chip = model.source is Source.CHIP
     return reachable * (rules.int8_uncalibrated_ppm if by_chip else rules.int8_ppm) // PPM
 

@@ -66,8 +66,8 @@ def plan(*, cpus_free: int, memory_bytes_free: int, memory_bytes_max: int) -> Pr
 
 def measure(work: ProofPlan, timings: Timings) -> Measurement:
     """Return the rates that the verified answers prove, rounded down to integers."""
-    hash_s = _net(timings.hash_s, timings.rtt_s)
-    walk_s = _net(timings.walk_s, timings.rtt_s)
+    hash_s = net_s(timings.hash_s, timings.rtt_s)
+    walk_s = net_s(timings.walk_s, timings.rtt_s)
     total_s = timings.hash_s + timings.fill_s + timings.walk_s
     return Measurement(
         cpus=work.procs,
@@ -78,6 +78,9 @@ def measure(work: ProofPlan, timings: Timings) -> Measurement:
     )
 
 
-def _net(elapsed_s: float, rtt_s: float) -> float:
-    """Subtract the round trip, but never more than half: the machine controls its handshake."""
+def net_s(elapsed_s: float, rtt_s: float) -> float:
+    """Return the seconds without the round trip, but never less than half of them.
+
+    The machine controls its handshake.
+    """
     return max(elapsed_s - min(rtt_s, RTT_S_MAX), elapsed_s / 2, 1e-6)

@@ -1,207 +1,117 @@
-"""This will lead one proof-of-CPU over a machine's ``proof`` command, on the validator's clock.
+"""This will lead one proof over a machine's ``proof`` command, on the validator's clock."""
 
-Order matters: the roots are in before anything is opened, so the machine cannot know which part of
-its work will be looked at. Source: gpu_verification.md 2.10.
-"""
-
-import asyncio
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from protocol.validator import Measurement
+from validator.barrier import Gate, open_gate
+from validator.domain import gpu_proof
+from validator.domain.gpu_proof import Device, GpuRules
 from validator.domain.json_line import LineRefused
-from validator.domain.proof import ProofPlan, Timings, measure
-from validator.proof import verify
-from validator.ssh.command import AnswerLate, Lines, TooMuchOutput
+from validator.domain.proof import ProofPlan
+from validator.proof import cpu_proof
+from validator.proof.conversation import (
+    Answers,
+    Conversation,
+    ProofUnfinished,
+    ProofWrong,
+    Randomness,
+)
+from validator.proof.gpu import GpuProof, GpusProven
+from validator.proof.inventory import devices_of
+from validator.ssh.command import AnswerLate, TooMuchOutput
 
-DIGEST_HEX = 64
-
-
-class ProofWrong(Exception):
-    """An answer was not what the demanded work gives."""
-
-
-class ProverBusy(Exception):
-    """The machine would not even begin: another validator's proof runs, or no core is free."""
-
-
-class ProofUnfinished(Exception):
-    """The machine gave up or was too late; that proves nothing, neither way."""
+#: seconds for what takes no work
+ANSWER_S_MAX = 15.0
 
 
 @dataclass(frozen=True, slots=True)
-class Randomness:
-    """Where nonces and choices come from; a simulation brings its own."""
+class Work:
+    """What one machine is asked to show."""
 
-    #: bytes wanted -> bytes
-    draw: Callable[[int], bytes]
-    #: upper bound -> a number below it
-    below: Callable[[int], int]
+    #: None: no core or memory is free
+    cpu: ProofPlan | None = None
+    #: uuid -> listed model, of each GPU that is free
+    gpu_models: Mapping[str, str] = field(default_factory=dict)
+    #: whether all of these passed a proof before
+    gpus_proven_before: bool = False
+    gpu_rules: GpuRules = gpu_proof.RULES
 
 
 @dataclass(frozen=True, slots=True)
-class _Committed:
-    """What the machine promised before it learnt what would be opened."""
+class Proven:
+    """What came of one proof."""
 
-    hash_nonce: bytes
-    hash_root: bytes
-    fill_nonce: bytes
-    walk_nonce: bytes
-    walk_root: bytes
+    measurement: Measurement
+    #: what CUDA showed to the prover
+    devices: tuple[Device, ...] = ()
+    #: uuid -> what the prover said when the device could not go on
+    gpu_failures: Mapping[str, str] = field(default_factory=dict)
 
 
 async def prove(
-    lines: Lines, *, work: ProofPlan, machine: bytes, randomness: Randomness, rtt_s: float
-) -> Measurement:
+    lines: Answers,
+    *,
+    work: Work,
+    machine: bytes,
+    randomness: Randomness,
+    rtt_s: float,
+    gate: Gate = open_gate,
+    now: Callable[[], float] | None = None,
+) -> Proven:
     """Return what the machine proved. ``machine`` ties the answers to its id and host key.
+
+    No nonce is told before ``gate`` is passed: by then each GPU has its memory. ``now`` is the
+    clock of ``lines``; None: the event loop's.
 
     :raises ProofWrong: when an answer does not match; an honest machine's never fails.
     :raises ProofUnfinished: when it gives up or is late.
     :raises ProverBusy: when it refuses before anything was demanded.
+    :raises GateShut: when it was ready after the others were let through.
     :raises Unreachable: when the connection ends.
     """
     bind = hashlib.sha256(randomness.draw(32) + machine).digest()
-    conversation = _Conversation(lines, work.answer_s_max)
+    conversation = Conversation(lines, work.cpu.answer_s_max if work.cpu else ANSWER_S_MAX, now=now)
     try:
-        await conversation.ask({"op": "hello", "bind": bind.hex()})
-        committed, timings = await _commit(conversation, work, randomness, rtt_s)
-        opened_hash = await _open(
-            conversation, "hash", work.hash_tasks, work.hash_checks, randomness
-        )
-        opened_walk = await _open(conversation, "walk", work.walks, work.walk_checks, randomness)
+        hello, _ = await conversation.ask({"op": "hello", "bind": bind.hex()})
+        devices = devices_of(hello)
+        gpus = _gpu_proof(conversation, work, devices, bind, randomness)
+        if gpus is not None:
+            await gpus.set_up()
+        await gate()
+        # While other machines' GPUs work too: one card for two of them has the work of two.
+        proven = GpusProven() if gpus is None else await gpus.prove()
+        measured = Measurement()
+        if work.cpu is not None:
+            measured = await cpu_proof.prove(
+                conversation, work=work.cpu, bind=bind, randomness=randomness, rtt_s=rtt_s
+            )
     except AnswerLate as error:
         raise ProofUnfinished("An answer of the proof came too late.") from error
     except (LineRefused, TooMuchOutput) as error:
         raise ProofWrong(str(error)) from error
-    lines.send({"op": "bye"})
-    # Off the loop: hashing here would spoil the clock of every other machine's proof.
-    await asyncio.to_thread(_check_hashes, bind, work, committed, opened_hash)
-    await asyncio.to_thread(_check_walks, bind, work, committed, opened_walk)
-    return measure(work, timings)
-
-
-class _Conversation:
-    def __init__(self, lines: Lines, answer_s_max: float) -> None:
-        self._lines = lines
-        self._answer_s_max = answer_s_max
-
-    async def ask(self, demand: Mapping[str, object]) -> tuple[Mapping[str, object], float]:
-        """Send one demand; return its answer and the seconds it took."""
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        self._lines.send(demand)
-        answer = await self._lines.receive(deadline=started + self._answer_s_max)
-        elapsed_s = loop.time() - started
-        if answer.get("op") == "error":
-            said = str(answer.get("message", "no reason")).rstrip(".")
-            if demand["op"] == "hello":
-                raise ProverBusy(f"The prover did not begin: {said}.")
-            raise ProofUnfinished(f"The prover gave up: {said}.")
-        if answer.get("op") != demand["op"]:
-            raise ProofWrong("The prover answered another demand.")
-        return answer, elapsed_s
-
-
-async def _commit(
-    conversation: _Conversation, work: ProofPlan, randomness: Randomness, rtt_s: float
-) -> tuple[_Committed, Timings]:
-    hash_nonce, fill_nonce, walk_nonce = (randomness.draw(32) for _ in range(3))
-    hashed, hash_s = await conversation.ask(
-        {
-            "op": "cpu_hash",
-            "nonce": hash_nonce.hex(),
-            "procs": work.procs,
-            "tasks": work.hash_tasks,
-            "iterations": work.hash_iterations,
-        }
+    conversation.bye()
+    return Proven(
+        measurement=measured.model_copy(update={"gpus": proven.measurements}),
+        devices=devices,
+        gpu_failures=proven.failures,
     )
-    filled, fill_s = await conversation.ask(
-        {"op": "ram_fill", "nonce": fill_nonce.hex(), "pages": work.pages, "procs": work.procs}
+
+
+def _gpu_proof(
+    conversation: Conversation,
+    work: Work,
+    devices: tuple[Device, ...],
+    bind: bytes,
+    randomness: Randomness,
+) -> GpuProof | None:
+    planned = gpu_proof.plan(
+        devices,
+        models=work.gpu_models,
+        proven_before=work.gpus_proven_before,
+        rules=work.gpu_rules,
     )
-    if filled.get("pages") != work.pages:
-        raise ProofWrong("The prover filled another number of pages.")
-    walked, walk_s = await conversation.ask(
-        {
-            "op": "ram_walk",
-            "nonce": walk_nonce.hex(),
-            "walks": work.walks,
-            "steps": work.walk_steps,
-            "procs": work.procs,
-        }
-    )
-    committed = _Committed(
-        hash_nonce=hash_nonce,
-        hash_root=_digest(hashed.get("root")),
-        fill_nonce=fill_nonce,
-        walk_nonce=walk_nonce,
-        walk_root=_digest(walked.get("root")),
-    )
-    return committed, Timings(hash_s=hash_s, fill_s=fill_s, walk_s=walk_s, rtt_s=rtt_s)
-
-
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    leaf: int
-    digest: bytes
-    path: Sequence[bytes]
-
-
-async def _open(
-    conversation: _Conversation, what: str, leaves: int, checks: int, randomness: Randomness
-) -> list[_Opened]:
-    wanted = [randomness.below(leaves) for _ in range(checks)]
-    answer, _ = await conversation.ask({"op": "open", "what": what, "leaves": wanted})
-    items = answer.get("items")
-    if not isinstance(items, list) or len(items) != len(wanted):
-        raise ProofWrong("The prover opened another number of leaves.")
-    return [_opened(leaf, item) for leaf, item in zip(wanted, items, strict=True)]
-
-
-def _opened(leaf: int, item: object) -> _Opened:
-    if not isinstance(item, dict) or not isinstance(item.get("path"), list):
-        raise ProofWrong("An opening has the wrong shape.")
-    return _Opened(leaf, _digest(item.get("digest")), [_digest(node) for node in item["path"]])
-
-
-def _digest(value: object) -> bytes:
-    if isinstance(value, str) and len(value) == DIGEST_HEX:
-        try:
-            return bytes.fromhex(value)
-        except ValueError:
-            pass
-    raise ProofWrong("The prover sent something that is no digest.")
-
-
-def _check_hashes(
-    bind: bytes, work: ProofPlan, committed: _Committed, opened: Sequence[_Opened]
-) -> None:
-    key = verify.seed(bind, b"cpu", committed.hash_nonce)
-    for item in opened:
-        _check_path(item, leaves=work.hash_tasks, root=committed.hash_root)
-        right = verify.hash_task(key, task=item.leaf, iterations=work.hash_iterations)
-        if item.digest != right:
-            raise ProofWrong("A hashing task was not done.")
-
-
-def _check_walks(
-    bind: bytes, work: ProofPlan, committed: _Committed, opened: Sequence[_Opened]
-) -> None:
-    fill_key = verify.seed(bind, b"ram", committed.fill_nonce)
-    walk_key = verify.seed(bind, b"walk", committed.walk_nonce)
-    for item in opened:
-        _check_path(item, leaves=work.walks, root=committed.walk_root)
-        right = verify.walk(
-            fill_key, walk_key, number=item.leaf, steps=work.walk_steps, pages=work.pages
-        )
-        if item.digest != right:
-            raise ProofWrong("A memory walk was not done.")
-
-
-def _check_path(item: _Opened, *, leaves: int, root: bytes) -> None:
-    try:
-        climbed = verify.root_of(item.digest, leaf=item.leaf, leaves=leaves, path=item.path)
-    except ValueError as error:
-        raise ProofWrong(str(error)) from error
-    if climbed != root:
-        raise ProofWrong("An opening does not belong to the committed root.")
+    if not planned.tasks:
+        return None
+    return GpuProof(conversation, work=planned, bind=bind, randomness=randomness)

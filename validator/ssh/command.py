@@ -37,8 +37,11 @@ class Lines:
     def __init__(self, stream: Stream, limits: Limits | None = None) -> None:
         self._stream = stream
         self._limits = limits or Limits()
-        self._buffer = b""
+        self._buffer = bytearray()
+        self._searched_bytes = 0
         self._received_bytes = 0
+        #: when the latest bytes came off the socket, on the event loop's clock
+        self.received_at = 0.0
 
     def send(self, message: Mapping[str, object]) -> None:
         """Write one message as one line."""
@@ -59,22 +62,28 @@ class Lines:
         """Return the next line without its end; limits and errors as in ``receive``."""
         try:
             async with asyncio.timeout_at(deadline):
-                while b"\n" not in self._buffer:
+                while (end := self._buffer.find(b"\n", self._searched_bytes)) < 0:
+                    self._searched_bytes = len(self._buffer)
                     await self._fill()
         except TimeoutError as error:
             raise AnswerLate("The machine answered too late.") from error
-        line, self._buffer = self._buffer.split(b"\n", 1)
+        if end > self._limits.line_bytes_max:
+            raise TooMuchOutput("The machine sent a line that is too long.")
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        self._searched_bytes = 0
         return line
 
     async def _fill(self) -> None:
         received = await self._stream.read(READ_BYTES)
         if not received:
             raise Unreachable("The machine ended the session.")
+        self.received_at = self._stream.heard_at
         self._received_bytes += len(received)
         self._buffer += received
         if self._received_bytes > self._limits.session_bytes_max:
             raise TooMuchOutput("The machine sent more than the session allows.")
-        if b"\n" not in self._buffer and len(self._buffer) > self._limits.line_bytes_max:
+        if len(self._buffer) > self._limits.line_bytes_max and b"\n" not in self._buffer:
             raise TooMuchOutput("The machine sent a line without end.")
 
 

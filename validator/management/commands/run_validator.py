@@ -4,14 +4,18 @@ import asyncio
 import logging
 import signal
 from argparse import ArgumentParser
+from functools import partial
 
 from django.core.management.base import BaseCommand, CommandError
 
 from validator import clock, env, identity
-from validator.inspection.machine import MachineInspector
+from validator.looks.pool import Looks
 from validator.management.quiet import quiet
 from validator.market import Market, MarketRefused, MarketUnreachable
-from validator.round import Memory, Ports, Report, run_pass, step
+from validator.memory import Memory, Ports
+from validator.rental_proofs import RentalProofs
+from validator.round import Report, run_pass, step
+from validator.ssh import credential
 
 logger = logging.getLogger(__name__)
 
@@ -49,28 +53,42 @@ async def _run(configuration: env.Configuration, who: identity.Identity, *, once
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    inspector = MachineInspector(
-        ssh_key=who.ssh_private_key,
-        allow_private=configuration.allow_private,
-        proof_memory_bytes_max=configuration.proof_memory_bytes_max,
-        randomness=clock.randomness(),
-    )
-    async with Market(
-        url=configuration.marketplace_url, keypair=who.keypair, now_ns=clock.now_ns
-    ) as market:
+    async with (
+        Looks(
+            log_in=credential.maker(who.ssh_private_key, now_s=clock.now_s),
+            allow_private=configuration.allow_private,
+            proof_memory_bytes_max=configuration.proof_memory_bytes_max,
+            processes=min(configuration.look_processes, configuration.machines_at_once),
+        ) as looks,
+        Market(
+            url=configuration.marketplace_url, keypair=who.keypair, now_ns=clock.now_ns
+        ) as market,
+    ):
         ports = Ports(
             market=market,
-            inspector=inspector,
+            inspector=looks,
             now_ms=clock.now_ms,
             below=clock.randomness().below,
             hotkey=who.hotkey,
             machines_at_once=configuration.machines_at_once,
             list_again_ms=configuration.list_interval_s * 1000,
+            proof_mean_ms=configuration.proof_mean_s * 1000,
         )
-        working = asyncio.ensure_future(_work(ports, market, who, configuration, once=once))
+        memory = Memory()
+        proofs = RentalProofs(
+            market,
+            hotkey=who.hotkey,
+            now_ms=clock.now_ms,
+            randomness=clock.randomness(),
+            memory_bytes_max=configuration.proof_memory_bytes_max,
+            doubted=partial(memory.doubt, now_ms=clock.now_ms),
+        )
+        leading = asyncio.ensure_future(proofs.tend())
+        working = asyncio.ensure_future(_work(ports, memory, market, who, configuration, once=once))
         stopped = asyncio.ensure_future(stopping.wait())
         await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
+        leading.cancel()
         if working.done():
             working.result()
         else:
@@ -80,6 +98,7 @@ async def _run(configuration: env.Configuration, who: identity.Identity, *, once
 
 async def _work(
     ports: Ports,
+    memory: Memory,
     market: Market,
     who: identity.Identity,
     configuration: env.Configuration,
@@ -93,7 +112,6 @@ async def _work(
     """
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + WAIT_S_MAX
-    memory = Memory()
     told = ""
     while True:
         try:

@@ -1,0 +1,1 @@
+"""Looks at machines, taken in processes that have nothing worth stealing."""
