@@ -17,13 +17,25 @@ from marketplace.jobs.api import router as jobs
 from marketplace.ledger.api import router as ledger
 from marketplace.machines.api import router as machines
 from marketplace.metering.host_api import router as hosting
+from marketplace.metering.scores_api import router as scores
 from marketplace.metering.validator_api import router as validator
+from marketplace.notices.api import router as notices
 from marketplace.offers.agent_api import router as agent_router
 from marketplace.offers.api import router as offers
+from marketplace.papers.api import router as papers
 from marketplace.payments.api import router as payments
+from marketplace.payouts.api import router as payouts
+from marketplace.payouts.details_api import router as payout_details
 from marketplace.rentals.api import router as rentals
+from marketplace.rentals.bill_api import router as bills
+from marketplace.rentals.idle_api import router as idle_rules
+from marketplace.rentals.price_api import router as rental_prices
+from marketplace.rentals.proof_api import router as rental_proofs
+from marketplace.rentals.proof_api import validator_router as validator_proofs
+from marketplace.rentals.statement_api import router as statements
 from marketplace.rentals.usage_api import router as usage
 from marketplace.telemetry.api import router as telemetry
+from marketplace.verification.api import router as verification
 from marketplace.volumes.api import router as volumes
 from protocol.message import holds_nul
 
@@ -64,12 +76,24 @@ for router in (
     hosting,
     offers,
     payments,
+    payouts,
+    payout_details,
+    papers,
     rentals,
+    rental_prices,
+    rental_proofs,
+    idle_rules,
+    bills,
+    statements,
     jobs,
     endpoints,
+    notices,
     usage,
     telemetry,
     validator,
+    validator_proofs,
+    scores,
+    verification,
     volumes,
 ):
     api.add_router("", router)

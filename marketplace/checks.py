@@ -8,6 +8,9 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 SECRET_KEY_LENGTH_MIN = 32
 FEE_PPM_MAX = 1_000_000
+PAYOUT_HOLD_DAYS_MAX = 30
+#: whoever outbid them waits so long for their room, and for their end after it
+OUTBID_NOTICE_S_MAX = 90
 
 
 @register(Tags.security)
@@ -38,12 +41,60 @@ def configuration(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Chec
                 id="berth.E003",
             )
         )
+    if not 1 <= settings.OUTBID_NOTICE_S <= OUTBID_NOTICE_S_MAX:
+        found.append(
+            Error(
+                "BERTH_OUTBID_NOTICE_S is no time in which somebody could save their work.",
+                hint=f"Set it between 1 and {OUTBID_NOTICE_S_MAX}.",
+                id="berth.E013",
+            )
+        )
+    if not 0 <= settings.PAYOUT_HOLD_DAYS <= PAYOUT_HOLD_DAYS_MAX:
+        found.append(
+            Error(
+                "BERTH_PAYOUT_HOLD_DAYS is no time that hosts could wait.",
+                hint=f"Set it between 0 and {PAYOUT_HOLD_DAYS_MAX}.",
+                id="berth.E011",
+            )
+        )
+    if not 0 <= settings.PAYOUT_RESERVE_PPM <= FEE_PPM_MAX:
+        found.append(
+            Error(
+                "BERTH_PAYOUT_RESERVE_PPM is no part of earnings.",
+                hint=f"Set it between 0 and {FEE_PPM_MAX}: millionths of them.",
+                id="berth.E012",
+            )
+        )
     if settings.TEST_PAYMENTS and not settings.EMBEDDED:
         found.append(
             Warning(
                 "Anyone can add money without paying.",
                 hint="Unset BERTH_TEST_PAYMENTS on a site with real money.",
                 id="berth.W001",
+            )
+        )
+    if settings.STRIPE_SECRET_KEY and not settings.STRIPE_WEBHOOK_SECRET:
+        found.append(
+            Warning(
+                "Disputes of payments are heard of a day late.",
+                hint="Set BERTH_STRIPE_WEBHOOK_SECRET to what Stripe shows for the web hook.",
+                id="berth.W004",
+            )
+        )
+    if settings.STRIPE_SECRET_KEY.startswith(("sk_live_", "rk_live_")) and settings.STRIPE_API_URL:
+        found.append(
+            Error(
+                "A live key of Stripe's would be sent to another server.",
+                hint="Unset BERTH_STRIPE_API_URL: it is for tests.",
+                id="berth.E005",
+            )
+        )
+    if settings.STRIPE_SECRET_KEY and settings.TEST_PAYMENTS:
+        found.append(
+            Error(
+                "Play money and cards cannot both be taken: hosts are paid from either.",
+                hint="Unset BERTH_TEST_PAYMENTS, or BERTH_STRIPE_SECRET_KEY.",
+                id="berth.E006",
             )
         )
     if settings.BEHIND_TLS_PROXY and not settings.TRUSTED_PROXIES:

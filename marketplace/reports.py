@@ -232,7 +232,8 @@ def _take_in_together(some: Sequence[Taken], now: datetime) -> list[Outcome]:
             told={one.machine_id: one.request.volumes for one in new if one.request.volumes},
             now=now,
         )
-        for one in new:
+        # In the order of their ids: what machines stand as is locked where it changes.
+        for one in sorted(new, key=lambda one: one.machine_id):
             if one.request.hardware is not None:
                 refresh(machine_id=one.machine_id, now=now)
         telemetry.record(

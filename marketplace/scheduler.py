@@ -44,11 +44,16 @@ class Scheduler:
             logger.warning("pass late", extra={"pass": entry.name})
 
 
-def run_forever(stopped: Callable[[float], bool]) -> None:
+def run_forever(stopped: Callable[[float], bool], passes: Sequence[Pass] = PASSES) -> None:
     """Run every lane in a thread until ``stopped(seconds)``, which waits that long, says so."""
-    lanes = sorted({entry.lane for entry in PASSES})
+    lanes = sorted({entry.lane for entry in passes})
     threads = [
-        threading.Thread(target=_run_lane, args=(lane, stopped), name=lane) for lane in lanes
+        threading.Thread(
+            target=_run_lane,
+            args=([entry for entry in passes if entry.lane == lane], stopped),
+            name=lane,
+        )
+        for lane in lanes
     ]
     for thread in threads:
         thread.start()
@@ -56,7 +61,7 @@ def run_forever(stopped: Callable[[float], bool]) -> None:
         thread.join()
 
 
-def _run_lane(lane: str, stopped: Callable[[float], bool]) -> None:
-    scheduler = Scheduler([entry for entry in PASSES if entry.lane == lane])
+def _run_lane(lane: Sequence[Pass], stopped: Callable[[float], bool]) -> None:
+    scheduler = Scheduler(lane)
     while not stopped(scheduler.step(now=datetime.now(tz=UTC))):
         pass

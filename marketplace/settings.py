@@ -15,8 +15,14 @@ DATABASE_URL = env.text("BERTH_DATABASE_URL")
 #: one process tree, SQLite, no outside services
 EMBEDDED = env.flag("BERTH_EMBEDDED", default=not DATABASE_URL)
 DEBUG = env.flag("BERTH_DEBUG", default=False)
+#: the card processor's key; empty: no cards are taken, and no host is paid by it
+STRIPE_SECRET_KEY = env.text("BERTH_STRIPE_SECRET_KEY")
+#: where it answers; empty: its own address
+STRIPE_API_URL = env.text("BERTH_STRIPE_API_URL").rstrip("/")
+#: signs what Stripe tells of payments and disputes; empty: they are asked after alone
+STRIPE_WEBHOOK_SECRET = env.text("BERTH_STRIPE_WEBHOOK_SECRET")
 #: money can be added without a card processor: never on a site with real money
-TEST_PAYMENTS = env.flag("BERTH_TEST_PAYMENTS", default=EMBEDDED)
+TEST_PAYMENTS = env.flag("BERTH_TEST_PAYMENTS", default=EMBEDDED and not STRIPE_SECRET_KEY)
 
 #: what the rent form proposes to somebody who never rented
 DEFAULT_IMAGE = env.text("BERTH_DEFAULT_IMAGE", default="debian:12")
@@ -25,6 +31,30 @@ PRIVATE_MACHINES = env.flag("BERTH_PRIVATE_MACHINES", default=EMBEDDED)
 
 #: the marketplace's share of each charge, in millionths
 FEE_PPM = env.integer("BERTH_FEE_PPM", default=50_000)
+#: how much proven time a running placement's charge is for, after its first
+CHARGE_EVERY_S = env.integer("BERTH_CHARGE_EVERY_S", default=0 if EMBEDDED else 60)
+
+#: between the word that somebody's bid was outbid and their stop
+OUTBID_NOTICE_S = env.integer("BERTH_OUTBID_NOTICE_S", default=60)
+
+#: nothing of an earning is paid out before it is so many days old
+PAYOUT_HOLD_DAYS = env.integer("BERTH_PAYOUT_HOLD_DAYS", default=7)
+#: what of the last 30 days' older earnings stays for disputes, in millionths
+PAYOUT_RESERVE_PPM = env.integer("BERTH_PAYOUT_RESERVE_PPM", default=100_000)
+#: less than this waits for another week
+PAYOUT_MICROUSD_MIN = env.integer("BERTH_PAYOUT_MICROUSD_MIN", default=20_000_000)
+#: signs what Stripe tells of hosts' accounts; empty: they are asked after alone
+STRIPE_CONNECT_WEBHOOK_SECRET = env.text("BERTH_STRIPE_CONNECT_WEBHOOK_SECRET")
+
+#: who sells, as invoices and receipts name them; a line of the address ends with \\n
+SELLER_NAME = env.text("BERTH_SELLER_NAME", default="Berth")
+SELLER_ADDRESS = env.text("BERTH_SELLER_ADDRESS")
+SELLER_COUNTRY = env.text("BERTH_SELLER_COUNTRY").upper()
+SELLER_VAT_ID = env.text("BERTH_SELLER_VAT_ID")
+#: the tax that charges hold, in millionths of the net; 0: they are net and no tax is told of
+VAT_PPM = env.integer("BERTH_VAT_PPM", default=0)
+#: buyers of another country with a VAT id owe the tax themselves
+REVERSE_CHARGE = env.flag("BERTH_REVERSE_CHARGE", default=False)
 
 SECRET_KEY = env.text("BERTH_SECRET_KEY")
 if not SECRET_KEY:
@@ -62,7 +92,10 @@ INSTALLED_APPS = [
             "marketplace.rentals",
             "marketplace.jobs",
             "marketplace.endpoints",
+            "marketplace.notices",
             "marketplace.payments",
+            "marketplace.payouts",
+            "marketplace.papers",
             "marketplace.pages",
             "validator",
         ),
@@ -169,6 +202,10 @@ ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if PUBLIC_URL.startswith("https://") els
 #: without it nobody is told that a letter comes; the embedded site shows letters on its console
 EMAIL_URL = env.text("BERTH_EMAIL_URL")
 SENDS_MAIL = bool(EMAIL_URL) or EMBEDDED
+#: what people are told on their page is sent to their proven e-mail address too
+MAILS_NOTICES = env.flag("BERTH_MAIL_NOTICES", default=SENDS_MAIL)
+#: web hooks may lead by http, and to addresses inside the site's own network
+PRIVATE_HOOKS = env.flag("BERTH_PRIVATE_HOOKS", default=EMBEDDED)
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 DEFAULT_FROM_EMAIL = f"berth@{urlsplit(PUBLIC_URL).hostname or 'localhost'}"
 if EMAIL_URL:
@@ -179,6 +216,9 @@ if EMAIL_URL:
     EMAIL_USE_SSL, EMAIL_USE_TLS = _MAIL.tls_first, not _MAIL.tls_first
     EMAIL_TIMEOUT = 10
     DEFAULT_FROM_EMAIL = _MAIL.sender or DEFAULT_FROM_EMAIL
+
+#: who is written to when something must be mended by hand, such as books that do not add up
+OPERATOR_EMAILS = env.words("BERTH_OPERATOR_EMAILS")
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
@@ -220,11 +260,13 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.text("BERTH_LOG_LEVEL", default="INFO")},
     # Celery's are several lines about each pass, asyncssh's about each stream of a gateway.
+    # Stripe's library writes a line for each request.
     # paramiko's are what a strange server made it stumble over, in its own words: a look says what
     # came of it in one line.
     "loggers": {
         "asyncssh": {"level": "WARNING"},
         "celery": {"level": "WARNING"},
         "paramiko": {"level": "CRITICAL"},
+        "stripe": {"level": "WARNING"},
     },
 }

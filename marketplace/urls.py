@@ -8,6 +8,8 @@ from django.urls import include, path
 
 from marketplace.accounts.views import log_in, reset_password, sign_up
 from marketplace.api import agent_api, api
+from marketplace.payments.views import card_events
+from marketplace.payouts.webhooks import connect_events
 from protocol import paths
 
 # The site's own log-in limits guessing; the admin's does not.
@@ -23,5 +25,7 @@ urlpatterns = [
     path("accounts/password/reset/", reset_password, name="account_reset_password"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
+    path("stripe/events", card_events, name="card-events"),
+    path("stripe/connect", connect_events, name="stripe-connect"),
     path("", include("marketplace.pages.urls")),
 ]

@@ -26,6 +26,8 @@ class KeyRequest(Schema):
     email: Annotated[str, Field(max_length=254)]
     password: Annotated[str, Field(max_length=4096)]
     name: Annotated[str, Field(min_length=1, max_length=80)] = "berth"
+    #: the most that the key may ever set aside for what it rents; null: no limit of its own
+    spend_limit_microusd: Annotated[int, Field(ge=0, le=10**15)] | None = None
 
 
 class KeyReply(Schema):
@@ -55,7 +57,12 @@ def create_key(request: HttpRequest, payload: KeyRequest) -> Status[KeyReply]:
         address=client_address(request),
         now=now,
     )
-    issued = issue_api_key.issue(user_id=user.pk, name=payload.name, now=now)
+    issued = issue_api_key.issue(
+        user_id=user.pk,
+        name=payload.name,
+        spend_limit_microusd=payload.spend_limit_microusd,
+        now=now,
+    )
     return Status(201, KeyReply(key=issued.secret))
 
 

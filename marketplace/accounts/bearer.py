@@ -1,6 +1,7 @@
 """This will say who sends an API request."""
 
 from typing import cast
+from uuid import UUID
 
 from django.http import HttpRequest
 from django.utils import timezone
@@ -17,7 +18,11 @@ class ApiKeyBearer(HttpBearer):
 
     def authenticate(self, request: HttpRequest, token: str) -> User | None:
         """Return the key's owner; None refuses the request."""
-        return queries.user_of_api_key(token, timezone.now())
+        key = queries.key_of(token, timezone.now())
+        if key is None:
+            return None
+        request.api_key_id = key.pk  # type: ignore[attr-defined]
+        return key.user
 
 
 def viewer_id(request: HttpRequest) -> int | None:
@@ -29,3 +34,8 @@ def viewer_id(request: HttpRequest) -> int | None:
 def caller(request: HttpRequest) -> User:
     """Return the person that ApiKeyBearer let in."""
     return cast(User, request.auth)  # type: ignore[attr-defined]
+
+
+def caller_key(request: HttpRequest) -> UUID | None:
+    """Return the key by which ApiKeyBearer let the caller in."""
+    return getattr(request, "api_key_id", None)

@@ -8,6 +8,8 @@ from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from marketplace.domain.spending import Period
+
 
 class UserManager(BaseUserManager["User"]):
     """Makes users that are known by their e-mail address alone."""
@@ -101,6 +103,44 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.prefix} {self.name}"
+
+
+class SpendLimit(models.Model):
+    """The most that an account, or one of its API keys, may set aside for what it rents.
+
+    Only ledger/actions/spend_limit.py counts here.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="spend_limits")
+    #: None: it bounds the whole account
+    api_key = models.OneToOneField(
+        ApiKey, on_delete=models.CASCADE, null=True, related_name="spend_limit"
+    )
+    period = models.CharField(max_length=8, choices=[(p.value, p.value) for p in Period])
+    #: None: it was taken off
+    limit_microusd = models.BigIntegerField(null=True)
+    #: set aside in the period that began then, less what came back of it
+    counted_microusd = models.BigIntegerField(default=0)
+    began_at = models.DateTimeField(null=True)
+    #: of the newest change: when, and the limit before it (None: there was none)
+    changed_at = models.DateTimeField(null=True, db_index=True)
+    former_microusd = models.BigIntegerField(null=True)
+
+    class Meta:
+        ordering = ("id",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=("user", "period"),
+                condition=models.Q(api_key=None),
+                name="spend_limit_once_a_period",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(counted_microusd__gte=0), name="spend_limit_counts_up"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.period} limit of {self.user_id}"
 
 
 class AttemptCount(models.Model):

@@ -36,12 +36,18 @@ def proven_emails(user_id: int) -> QuerySet[User, str]:
 
 def api_keys(user_id: int) -> Sequence[ApiKey]:
     """Return the person's keys that still work, newest first."""
-    rows = ApiKey.objects.filter(user_id=user_id, revoked_at=None)
+    rows = ApiKey.objects.filter(user_id=user_id, revoked_at=None).select_related("spend_limit")
     return tuple(rows.order_by("-created_at", "id"))
 
 
 def user_of_api_key(raw: str, now: datetime) -> User | None:
     """Return the person whose key this is and note its use; None: it opens nothing."""
+    key = key_of(raw, now)
+    return None if key is None else key.user
+
+
+def key_of(raw: str, now: datetime) -> ApiKey | None:
+    """Return the key, with its person, and note its use; None: it opens nothing."""
     if not api_key.well_formed(raw):
         return None
     rows = ApiKey.objects.select_related("user")
@@ -49,7 +55,7 @@ def user_of_api_key(raw: str, now: datetime) -> User | None:
     if key is None:
         return None
     _note_use(key, now)
-    return key.user
+    return key
 
 
 def _note_use(key: ApiKey, now: datetime) -> None:

@@ -15,12 +15,11 @@ def covers(*, found: Hardware, claimed: Hardware) -> bool:
     seen = {(gpu.uuid, gpu.model): gpu.vram_bytes for gpu in found.gpus}
     return (
         claimed.cpus <= found.cpus
-        and _enough(found.memory_bytes, claimed.memory_bytes)
-        and all(
-            _enough(seen.get((gpu.uuid, gpu.model), -1), gpu.vram_bytes) for gpu in claimed.gpus
-        )
+        and enough(found.memory_bytes, claimed.memory_bytes)
+        and all(enough(seen.get((gpu.uuid, gpu.model), -1), gpu.vram_bytes) for gpu in claimed.gpus)
     )
 
 
-def _enough(found: int, claimed: int) -> bool:
+def enough(found: int, claimed: int) -> bool:
+    """Say whether so many found bytes are the claimed ones, but for how they are counted."""
     return found * PPM >= claimed * FOUND_PPM_MIN

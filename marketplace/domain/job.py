@@ -21,6 +21,7 @@ class JobState(StrEnum):
 LIVE = frozenset({JobState.QUEUED, JobState.PREPARING, JobState.RUNNING, JobState.ENDING})
 
 _STATE = {
+    PlacementState.WAITING: JobState.QUEUED,
     PlacementState.OFFERED: JobState.QUEUED,
     PlacementState.ACCEPTED: JobState.PREPARING,
     PlacementState.PREPARING: JobState.PREPARING,

@@ -1,9 +1,9 @@
 """This will hold the rules of double entry: which accounts there are and how lines add up."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
 
 from marketplace.domain.money import MicroUsd
 
@@ -13,8 +13,12 @@ class AccountKind(StrEnum):
 
     #: what a person may spend
     WALLET = "wallet"
+    #: what a person may spend and never paid: each part of it ends some day
+    CREDIT = "credit"
     #: set aside for one rental
     HOLD = "hold"
+    #: set aside while a payment of the person's is disputed at their bank
+    FROZEN = "frozen"
     #: what a host has earned
     EARNINGS = "earnings"
     #: what the operator keeps
@@ -26,7 +30,15 @@ class AccountKind(StrEnum):
 
 
 #: These may never owe anything; the database holds the same rule as a CHECK.
-NEVER_NEGATIVE = (AccountKind.WALLET, AccountKind.HOLD, AccountKind.EARNINGS)
+NEVER_NEGATIVE = (
+    AccountKind.WALLET,
+    AccountKind.CREDIT,
+    AccountKind.HOLD,
+    AccountKind.FROZEN,
+    AccountKind.EARNINGS,
+)
+#: A person has one account at most of each of these.
+SINGLE = (AccountKind.WALLET, AccountKind.CREDIT, AccountKind.FROZEN, AccountKind.EARNINGS)
 #: One row of each for the whole site, so many transactions wait for it.
 SHARED = (AccountKind.FEES, AccountKind.OUTSIDE, AccountKind.PROMO)
 
@@ -40,25 +52,28 @@ class TransferKind(StrEnum):
     RELEASE = "release"
     CHARGE = "charge"
     FEE = "fee"
+    #: of a disk that was kept while it was stopped, and of traffic
+    STORAGE = "storage"
+    NETWORK = "network"
     REFUND = "refund"
+    #: what a dispute sets aside, gives back, and takes out for good
+    FREEZE = "freeze"
+    THAW = "thaw"
+    DISPUTE = "dispute"
     PAYOUT = "payout"
+    #: promo credit came, and what ended of it went
+    GRANT = "grant"
+    EXPIRY = "expiry"
 
 
-@dataclass(frozen=True, slots=True)
-class Movement:
-    """One transfer between two accounts, by their ids."""
+class HoldState(StrEnum):
+    """What became of money that was set aside."""
 
-    debit: str
-    credit: str
-    amount_microusd: MicroUsd
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What a set of movements adds to one account's counters."""
-
-    debits: int = 0
-    credits: int = 0
+    PENDING = "pending"
+    #: over, and some of it was charged
+    POSTED = "posted"
+    #: over, and all of it was given back
+    VOIDED = "voided"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,25 +94,5 @@ class StatementLine:
     transfers: int
     #: its newest transfer: lines are sorted by it
     number: int
-
-
-def changes(movements: Iterable[Movement]) -> Mapping[str, Change]:
-    """Return what the movements together add to each account they touch."""
-    found: dict[str, Change] = {}
-    for movement in movements:
-        amount = movement.amount_microusd
-        debit = found.get(movement.debit, Change())
-        found[movement.debit] = replace(debit, debits=debit.debits + amount)
-        credit = found.get(movement.credit, Change())
-        found[movement.credit] = replace(credit, credits=credit.credits + amount)
-    return found
-
-
-def locking_order(kind_by_account: Mapping[str, AccountKind]) -> Sequence[str]:
-    """Return the one order in which every transaction locks accounts, so that none deadlock.
-
-    The site's shared accounts come last: their locks are wanted most and so are held shortest.
-    """
-    return sorted(
-        kind_by_account, key=lambda account: (kind_by_account[account] in SHARED, account)
-    )
+    #: the account of the hold that was charged; None: it is anything else
+    hold_account_id: UUID | None = None

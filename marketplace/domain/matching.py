@@ -1,6 +1,6 @@
 """This will decide whether a request fits a machine that may be rented now."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from marketplace.domain.problem import Refused
 from protocol.hardware import Resources
@@ -34,8 +34,8 @@ class BelowMinimum(Refused):
     status = 409
 
 
-#: no validator vouches for a machine with GPUs, for want of a proof
-GPUS_UNPROVEN = "GPUs are not proven yet, so they cannot be rented."
+#: what is said of a machine with GPUs while it is not verified
+GPUS_UNPROVEN = "No validator vouches for its GPUs now, so they cannot be rented."
 
 
 class MachineUnverified(Refused):
@@ -64,15 +64,41 @@ class Slice:
             gpus=resources.gpu.count,
         )
 
+    @property
+    def computing(self) -> "Slice":
+        """Return all of it but the disk, which a stopped placement keeps."""
+        return replace(self, disk_bytes=0)
+
+    def more(self, other: "Slice") -> "Slice":
+        """Return both together."""
+        return Slice(
+            cpus=self.cpus + other.cpus,
+            memory_bytes=self.memory_bytes + other.memory_bytes,
+            disk_bytes=self.disk_bytes + other.disk_bytes,
+            gpus=self.gpus + other.gpus,
+        )
+
+    def less(self, other: "Slice") -> "Slice":
+        """Return what is left of it without the other, of which there may be more."""
+        return Slice(
+            cpus=self.cpus - other.cpus,
+            memory_bytes=self.memory_bytes - other.memory_bytes,
+            disk_bytes=self.disk_bytes - other.disk_bytes,
+            gpus=self.gpus - other.gpus,
+        )
+
     def exceeds(self, other: "Slice") -> tuple[str, ...]:
-        """Return what there is more of here than in ``other``, in words for people."""
+        """Return what there is more of here than in ``other``, in words for people.
+
+        Of what nothing is asked for there is never too much, however far below zero the other is.
+        """
         pairs = (
             ("CPUs", self.cpus, other.cpus),
             ("memory", self.memory_bytes, other.memory_bytes),
             ("disk", self.disk_bytes, other.disk_bytes),
             ("GPUs", self.gpus, other.gpus),
         )
-        return tuple(name for name, mine, theirs in pairs if mine > theirs)
+        return tuple(name for name, mine, theirs in pairs if mine > max(0, theirs))
 
 
 def check_fits(asked: Slice, *, total: Slice, free: Slice) -> None:
@@ -85,6 +111,28 @@ def check_fits(asked: Slice, *, total: Slice, free: Slice) -> None:
         raise ExceedsMachine(f"This machine does not have that much: {', '.join(missing)}.")
     if missing := asked.exceeds(free):
         raise OfferTaken(f"Somebody else took it meanwhile; not enough left: {', '.join(missing)}.")
+
+
+def check_ports(asked: int, *, total: int, held: int) -> None:
+    """Accept a request for so many ports of a machine, of which others have ``held``.
+
+    :raises ExceedsMachine: when it never has that many.
+    :raises OfferTaken: when too few are left.
+    """
+    if asked > total:
+        raise ExceedsMachine(
+            f"This rental needs {_ports(asked)} and this machine gives out {total};"
+            " declare fewer, or choose another offer."
+        )
+    if asked > total - held:
+        raise OfferTaken(
+            f"This rental needs {_ports(asked)} and this machine has {max(0, total - held)} left;"
+            " declare fewer, or choose another offer."
+        )
+
+
+def _ports(count: int) -> str:
+    return f"{count} port{'s' * (count != 1)}"
 
 
 def check_minimum(asked: Slice, *, cpus_min: int, gpus_min: int) -> None:

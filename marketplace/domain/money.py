@@ -8,6 +8,8 @@ from marketplace.domain.problem import Refused
 MicroUsd = NewType("MicroUsd", int)
 
 MICROUSD_PER_USD = 1_000_000
+#: shares, such as a fee, are whole millionths
+PPM = 1_000_000
 MS_PER_HOUR = 3_600_000
 #: one trillion dollars: far above any sum here, far below the 64-bit limit of the database
 AMOUNT_MICROUSD_MAX = MicroUsd(10**18)
@@ -35,10 +37,15 @@ def usd(text: str) -> MicroUsd:
 
 
 def format_usd(microusd: int) -> str:
-    """Return ``$1.23``: exact, with two decimals and as many more, up to six, as are needed."""
+    """Return ``$1,234.56``: exact, with two decimals and as many more, up to six, as are needed."""
     whole, part = divmod(abs(microusd), MICROUSD_PER_USD)
     decimals = f"{part:06d}".rstrip("0").ljust(2, "0")
-    return f"{'-' if microusd < 0 else ''}${whole}.{decimals}"
+    return f"{'-' if microusd < 0 else ''}${whole:,}.{decimals}"
+
+
+def field_usd(microusd: int) -> str:
+    """Return ``1234.56``: what a person would write into a form, and ``usd`` reads back."""
+    return format_usd(microusd).replace("$", "").replace(",", "")
 
 
 def charge(price_hour_microusd: int, ms: int) -> MicroUsd:

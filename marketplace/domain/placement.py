@@ -7,6 +7,9 @@ from enum import StrEnum
 
 
 class PlacementState(StrEnum):
+    #: its room is promised to it, and whoever has it is being outbid; its machine knows nothing
+    #: of it yet, or only that it is stopped
+    WAITING = "waiting"
     OFFERED = "offered"
     ACCEPTED = "accepted"
     PREPARING = "preparing"
@@ -49,21 +52,38 @@ class Event(StrEnum):
     STOP = "stop"
     #: the machine says that it did
     STOPPED = "stopped"
-    #: somebody asked for a stopped one to run again
+    #: somebody asked for a stopped one to run again, or one that waited has its room
     START = "start"
+    #: somebody asked for a stopped one to run again, which others have to make room for
+    WAIT = "wait"
     #: its deadline passed
     LATE = "late"
 
 
 S = PlacementState
-LIVE = (S.OFFERED, S.ACCEPTED, S.PREPARING, S.RUNNING, S.STOPPING, S.STOPPED, S.COLLECTING)
+LIVE = (
+    *(S.WAITING, S.OFFERED, S.ACCEPTED, S.PREPARING),
+    *(S.RUNNING, S.STOPPING, S.STOPPED, S.COLLECTING),
+)
 ENDED = (S.RELEASED, S.REFUSED, S.FAILED)
 #: nothing but the end of its funded time ends it by itself
 FUNDED = (S.RUNNING, S.STOPPING, S.STOPPED)
+#: it runs or is about to, and may be outbid
+RUNS = (S.OFFERED, S.ACCEPTED, S.PREPARING, S.RUNNING)
+#: it may wait for its bid to win
+STOPS = (S.STOPPING, S.STOPPED)
 
 #: An agent may be seen late, so a report may skip states; it may never go back. Only START does,
 #: after the machine said that nothing of it runs.
 TABLE: Mapping[tuple[PlacementState, Event], PlacementState] = {
+    (S.WAITING, Event.START): S.OFFERED,
+    # Nothing of it runs, so there is nothing to wait for.
+    (S.WAITING, Event.STOP): S.STOPPED,
+    (S.WAITING, Event.COLLECT): S.COLLECTING,
+    (S.WAITING, Event.GONE): S.RELEASED,
+    (S.WAITING, Event.FAIL): S.FAILED,
+    (S.WAITING, Event.END): S.COLLECTING,
+    (S.WAITING, Event.LATE): S.FAILED,
     (S.OFFERED, Event.ACCEPT): S.ACCEPTED,
     (S.OFFERED, Event.PREPARE): S.PREPARING,
     (S.OFFERED, Event.RUN): S.RUNNING,
@@ -102,6 +122,7 @@ TABLE: Mapping[tuple[PlacementState, Event], PlacementState] = {
     (S.STOPPING, Event.END): S.COLLECTING,
     (S.STOPPING, Event.LATE): S.COLLECTING,
     (S.STOPPED, Event.START): S.OFFERED,
+    (S.STOPPED, Event.WAIT): S.WAITING,
     (S.STOPPED, Event.COLLECT): S.COLLECTING,
     (S.STOPPED, Event.GONE): S.RELEASED,
     (S.STOPPED, Event.FAIL): S.FAILED,
@@ -132,6 +153,8 @@ def advance(state: PlacementState, event: Event) -> PlacementState:
 class Deadlines:
     """How long a placement may stay in each live state, in seconds."""
 
+    #: from its promise until whoever was outbid has had their notice and has stopped
+    waiting_s: int = 180
     offered_s: int = 60
     accepted_s: int = 60
     preparing_s: int = 900
@@ -166,6 +189,7 @@ def deadline(
         waits = awaits_door and state == S.RUNNING
         return min(funded, now + timedelta(seconds=deadlines.door_s)) if waits else funded
     seconds = {
+        S.WAITING: deadlines.waiting_s,
         S.OFFERED: deadlines.offered_s,
         S.ACCEPTED: deadlines.accepted_s,
         S.PREPARING: deadlines.preparing_s,
@@ -212,6 +236,7 @@ class Fault:
 
 
 LATE_FAULTS: Mapping[PlacementState, Fault] = {
+    S.WAITING: Fault(None, "room_late", "Whoever was to make room for it did not go in time."),
     S.OFFERED: Fault(Blame.MACHINE, "accept_late", "The machine did not answer in time."),
     S.ACCEPTED: Fault(Blame.MACHINE, "prepare_late", "The machine did not begin in time."),
     S.PREPARING: Fault(Blame.MACHINE, "start_late", "The machine did not start it in time."),
@@ -223,6 +248,8 @@ DOOR_LOST = Fault(None, "door_lost", "Its SSH door could not be reached from out
 #: ends and stops that no renter can bring about, whatever runs in the container; a start that fails
 #: later on is none of them, as who is root inside can spoil that
 HOSTS_DOINGS = frozenset({"host_maintenance", "container_lost", "port_unavailable"})
+#: why it stops; its files stay
+OUTBID = Fault(None, "outbid", "Others pay more for what it has.")
 #: what is said behind the reason of a stop that nobody asked for
 FILES_KEPT = "It is stopped and its files are kept; start it again."
 REASON_MOST = 1000

@@ -5,10 +5,9 @@ from fractions import Fraction
 from math import ceil
 
 from marketplace.domain.matching import Slice
-from marketplace.domain.money import MicroUsd, charge, format_usd
+from marketplace.domain.money import MS_PER_HOUR, MicroUsd, format_usd
 from marketplace.domain.problem import Refused
 
-HOUR_MS = 3_600_000
 TERM_MS_MIN = 1000
 
 
@@ -63,6 +62,14 @@ class NotLonger(Refused):
     code = "invalid"
     status = 422
     sentence = "The new limit must be above the present one."
+
+
+class PriceType(StrEnum):
+    """What a renter pays for: each second, a term at a discount, or a bid that others may beat."""
+
+    ON_DEMAND = "on_demand"
+    RESERVED = "reserved"
+    INTERRUPTIBLE = "interruptible"
 
 
 class Bound(StrEnum):
@@ -153,9 +160,12 @@ def term_ms(
     lease_s: int | None,
     cap_microusd: int | None,
     longest_term_s: int,
+    from_ms: int = 0,
+    from_microusd: int = 0,
 ) -> int:
     """Return the longest that a rental may run, in milliseconds: its lease, cap and offer bound it.
 
+    ``from_ms``: the price holds from there on. ``from_microusd``: what is spent by then at most.
     :raises LimitMissing: when neither a lease nor a cap is given.
     :raises TermTooLong: when the lease is longer than the offer's longest term.
     :raises TermTooShort: when less than a second is left.
@@ -166,7 +176,10 @@ def term_ms(
         raise TermTooLong(f"This host rents for {_in_words(longest_term_s)} at most.")
     bound_ms = (longest_term_s if lease_s is None else lease_s) * 1000
     if cap_microusd is not None:
-        bound_ms = affordable_ms(price_hour_microusd, cap_microusd, at_most_ms=bound_ms)
+        left_ms = bound_ms - from_ms
+        bound_ms = from_ms + affordable_ms(
+            price_hour_microusd, cap_microusd - from_microusd, at_most_ms=left_ms
+        )
     if bound_ms < TERM_MS_MIN:
         raise TermTooShort
     return bound_ms
@@ -178,15 +191,22 @@ def _in_words(seconds: int) -> str:
 
 
 def bound_by(
-    *, price_hour_microusd: int, lease_s: int | None, cap_microusd: int | None, term_ms: int
+    *,
+    price_hour_microusd: int,
+    lease_s: int | None,
+    cap_microusd: int | None,
+    term_ms: int,
+    from_ms: int = 0,
+    from_microusd: int = 0,
 ) -> Bound:
     """Return which limit ends a rental that may run for ``term_ms`` milliseconds."""
     if lease_s is not None and lease_s * 1000 <= term_ms:
         return Bound.LEASE
-    if cap_microusd is not None and (
-        affordable_ms(price_hour_microusd, cap_microusd, at_most_ms=term_ms + 1) <= term_ms
-    ):
-        return Bound.CAP
+    if cap_microusd is not None:
+        left_ms = term_ms - from_ms
+        cap_left = cap_microusd - from_microusd
+        if affordable_ms(price_hour_microusd, cap_left, at_most_ms=left_ms + 1) <= left_ms:
+            return Bound.CAP
     return Bound.LONGEST
 
 
@@ -204,36 +224,9 @@ def raised(present: int | None, asked: int | None) -> int | None:
 
 def affordable_ms(price_hour_microusd: int, amount_microusd: int, *, at_most_ms: int) -> int:
     """Return how many milliseconds ``amount_microusd`` pays for, never more than ``at_most_ms``."""
-    return min(at_most_ms, amount_microusd * HOUR_MS // price_hour_microusd)
-
-
-def worst_total(
-    *,
-    price_hour_microusd: int,
-    lease_s: int | None,
-    cap_microusd: int | None,
-    longest_term_s: int,
-) -> MicroUsd:
-    """Return the most that the rental can cost.
-
-    It is at least a micro-USD, so that there is something to set aside.
-
-    :raises LimitMissing: when neither a lease nor a cap is given.
-    :raises TermTooLong: when the lease is longer than the offer's longest term.
-    :raises TermTooShort: when less than a second is left.
-    """
-    milliseconds = term_ms(
-        price_hour_microusd=price_hour_microusd,
-        lease_s=lease_s,
-        cap_microusd=cap_microusd,
-        longest_term_s=longest_term_s,
-    )
-    return worst_of_term(price_hour_microusd, milliseconds)
-
-
-def worst_of_term(price_hour_microusd: int, term_ms: int) -> MicroUsd:
-    """Return the most that a term costs, at least a micro-USD."""
-    return max(MicroUsd(1), charge(price_hour_microusd, term_ms))
+    if not price_hour_microusd:
+        return at_most_ms
+    return min(at_most_ms, amount_microusd * MS_PER_HOUR // price_hour_microusd)
 
 
 def value(*, price_hour_microusd: int, rate: int | None) -> MicroUsd | None:

@@ -7,6 +7,8 @@ from marketplace.domain.placement import ENDED, PlacementState
 
 
 class RentalState(StrEnum):
+    #: others were outbid and make room for it, within some 90 seconds: free of charge
+    WAITING = "waiting"
     QUEUED = "queued"
     PREPARING = "preparing"
     #: the container runs, its SSH door was not seen yet: free of charge
@@ -25,6 +27,7 @@ class RentalState(StrEnum):
 
 LIVE = frozenset(
     {
+        RentalState.WAITING,
         RentalState.QUEUED,
         RentalState.PREPARING,
         RentalState.STARTING,
@@ -36,6 +39,7 @@ LIVE = frozenset(
 )
 
 _STATE = {
+    PlacementState.WAITING: RentalState.WAITING,
     PlacementState.OFFERED: RentalState.QUEUED,
     PlacementState.ACCEPTED: RentalState.PREPARING,
     PlacementState.PREPARING: RentalState.PREPARING,

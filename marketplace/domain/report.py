@@ -116,7 +116,8 @@ def judge(report: Report, *, state: PlacementState, funded_until: datetime, now:
 
 def _stopped_unasked(report: Report, state: PlacementState) -> Step:
     """Return what follows where the machine cannot run what it shall: its files are kept."""
-    if state is PlacementState.STOPPING:
+    if state in (PlacementState.STOPPING, PlacementState.WAITING):
+        # Of one that waits for its room it is the stop before: nothing was asked of it since.
         return Step(Event.STOPPED)
     sentence = kept(report.problem_sentence)
     return Step(Event.STOP, code=report.problem_code or "", sentence=sentence)

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Router, Status
 
-from marketplace.accounts.bearer import ApiKeyBearer, caller
+from marketplace.accounts.bearer import ApiKeyBearer, caller, caller_key
 from marketplace.endpoints import queries
 from marketplace.endpoints.actions import create as creation
 from marketplace.endpoints.actions.delete import delete
@@ -20,6 +20,7 @@ from marketplace.endpoints.schemas import (
     EndpointRequest,
     KeyedEndpointReply,
 )
+from marketplace.ledger.actions import spend_limit
 
 router = Router(tags=["endpoints"], auth=ApiKeyBearer())
 
@@ -43,6 +44,7 @@ def create(request: HttpRequest, payload: EndpointRequest) -> Status[KeyedEndpoi
             replicas=payload.replicas,
             price_hour_microusd_max=payload.price_hour_microusd_max,
             registry_login=payload.registry_login,
+            api_key_id=caller_key(request),
         ),
         now=timezone.now(),
     )
@@ -66,6 +68,8 @@ def show(request: HttpRequest, endpoint_id: UUID) -> EndpointReply:
 def change(request: HttpRequest, endpoint_id: UUID, payload: EndpointChange) -> EndpointReply:
     """Want another number of replicas, zero to stop it, or let them cost more or less."""
     renter = caller(request)
+    hold_key_id = queries.find(endpoint_id, renter.pk).api_key_id
+    spend_limit.check_own(api_key_id=caller_key(request), hold_key_id=hold_key_id)
     scale(
         endpoint_id=endpoint_id,
         renter_id=renter.pk,

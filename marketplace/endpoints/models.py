@@ -33,6 +33,10 @@ class Endpoint(models.Model):
     #: of the key that callers show; the key itself is kept nowhere
     key_digest = models.CharField(max_length=64)
     key_prefix = models.CharField(max_length=16)
+    #: whose spend limit its replicas count against; null: a person made it
+    api_key = models.ForeignKey(
+        "accounts.ApiKey", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     #: replicas in a row that failed
     failures = models.PositiveIntegerField(default=0)
     #: times in a row that it found no machine or no money

@@ -3,14 +3,16 @@
 from typing import Annotated
 from uuid import UUID, uuid4
 
+from django.db import transaction
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils import timezone
 from ninja import Header, Router, Status
 
-from marketplace.accounts.bearer import ApiKeyBearer, caller
+from marketplace.accounts.bearer import ApiKeyBearer, caller, caller_key
 from marketplace.jobs import queries, storage
 from marketplace.jobs.actions import cancel, run, upload
 from marketplace.jobs.schemas import BlobReply, JobList, JobReply, JobRequest
+from marketplace.ledger.actions import spend_limit
 
 router = Router(tags=["jobs"], auth=ApiKeyBearer())
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
@@ -30,25 +32,28 @@ def create(
 ) -> Status[JobReply]:
     """Run a command once, without a network: its run limit's price is held, its time is charged."""
     renter = caller(request)
-    job = run.run(
-        renter_id=renter.pk,
-        asked=run.Asked(
-            offer_id=payload.offer_id,
-            parts={
-                "image": payload.image,
-                "command": tuple(payload.command),
-                "environment": payload.environment,
-            },
-            inputs=[run.Input(path=file.path, digest=file.digest) for file in payload.inputs],
-            resources=payload.resources,
-            run_limit_s=payload.run_limit_s,
-            outputs_bytes_max=payload.outputs_bytes_max,
-            price_hour_microusd_max=payload.price_hour_microusd_max,
-            registry_login=payload.registry_login,
-        ),
-        idempotency_key=idempotency_key or str(uuid4()),
-        now=timezone.now(),
-    )
+    now = timezone.now()
+    with transaction.atomic():
+        job = run.run(
+            renter_id=renter.pk,
+            asked=run.Asked(
+                offer_id=payload.offer_id,
+                parts={
+                    "image": payload.image,
+                    "command": tuple(payload.command),
+                    "environment": payload.environment,
+                },
+                inputs=[run.Input(path=file.path, digest=file.digest) for file in payload.inputs],
+                resources=payload.resources,
+                run_limit_s=payload.run_limit_s,
+                outputs_bytes_max=payload.outputs_bytes_max,
+                price_hour_microusd_max=payload.price_hour_microusd_max,
+                registry_login=payload.registry_login,
+            ),
+            idempotency_key=idempotency_key or str(uuid4()),
+            now=now,
+        )
+        spend_limit.attribute(hold_id=job.meter.hold_id, api_key_id=caller_key(request), now=now)
     return Status(201, JobReply.of(queries.view(job.id, renter.pk)))
 
 

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from marketplace.accounts.read_only import ReadOnly
-from marketplace.ledger.models import Account, Hold, Transfer
+from marketplace.ledger.models import Account, AuditRun, CreditGrant, Hold, Transfer
 
 
 @admin.register(Account)
@@ -30,7 +30,30 @@ class TransferAdmin(ReadOnly):
 class HoldAdmin(ReadOnly):
     """Holds, newest first."""
 
-    list_display = ("id", "user", "cause", "created_at", "released_at")
+    list_display = ("id", "user", "cause", "state", "created_at", "expires_at", "released_at")
+    list_filter = ("state",)
     search_fields = ("cause", "user__email")
     list_select_related = ("user",)
     ordering = ("-created_at", "pk")
+
+
+@admin.register(CreditGrant)
+class CreditGrantAdmin(ReadOnly):
+    """Promo credit, newest first; the command grant_credit gives it."""
+
+    list_display = ("id", "user", "amount_microusd", "left_microusd", "expires_at", "note")
+    search_fields = ("cause", "user__email")
+    list_select_related = ("user",)
+    ordering = ("-id",)
+
+
+@admin.register(AuditRun)
+class AuditRunAdmin(ReadOnly):
+    """Daily audits, newest first."""
+
+    list_display = ("at", "is_well", "accounts", "transfers")
+
+    @admin.display(boolean=True)
+    def is_well(self, run: AuditRun) -> bool:
+        """Return whether nothing was wrong."""
+        return not run.problems

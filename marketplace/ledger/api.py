@@ -1,82 +1,101 @@
 """This will serve balances and statements over the REST API."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
-from django.http import HttpRequest
-from ninja import Query, Router, Schema
+from django.http import HttpRequest, StreamingHttpResponse
+from django.utils import timezone
+from ninja import Router, Schema
 from pydantic import Field
 
-from marketplace.accounts.bearer import ApiKeyBearer, caller
+from marketplace.accounts.bearer import ApiKeyBearer, caller, caller_key
+from marketplace.domain.spending import Period
 from marketplace.ledger import queries
+from marketplace.ledger.actions import spend_limit
+from marketplace.ledger.csv_reply import csv_reply
 
 router = Router(tags=["money"], auth=ApiKeyBearer())
 
 
+class Credit(Schema):
+    """Credit that was given: it is spent before money, and ends."""
+
+    left_microusd: int
+    expires_at: datetime
+    note: str
+
+
 class Me(Schema):
     email: str
+    #: can be spent, credit too
     balance_microusd: int
+    #: of the balance, what was given; ends soonest first
+    credit: list[Credit]
     held_microusd: int
+    #: set aside while payments of yours are disputed
+    frozen_microusd: int
     earned_microusd: int
 
 
-class Line(Schema):
-    """All charges of one rental, or one other movement."""
+class SpendLimits(Schema):
+    """What the account may set aside, by UTC's days and months. Null: no limit."""
 
-    #: of the first charge; of anything else the same as at
-    since: datetime
-    at: datetime
-    kind: str
-    amount_microusd: int
-    note: str
-    #: the sum of this line and all older ones
-    total_microusd: int
+    day_microusd: Annotated[int, Field(ge=0, le=10**15)] | None = None
+    month_microusd: Annotated[int, Field(ge=0, le=10**15)] | None = None
 
 
-class Statement(Schema):
-    items: list[Line]
-    #: can be spent
-    balance_microusd: int
-    #: set aside for rentals; with the balance the newest line's total
-    held_microusd: int
-    #: null: these are the oldest lines
-    next_cursor: str | None
+class SpendLimitsReply(SpendLimits):
+    #: set aside in this day or month, less what came back of it; null where there is no limit
+    day_counted_microusd: int | None = None
+    month_counted_microusd: int | None = None
 
 
 @router.get("/me", response=Me)
 def me(request: HttpRequest) -> Me:
     """Say who you are and what you have."""
     user = caller(request)
+    credit = queries.credit(user.pk, now=timezone.now())
     return Me(
         email=user.email,
         balance_microusd=queries.balance(user.pk),
+        credit=[
+            Credit(left_microusd=one.left_microusd, expires_at=one.expires_at, note=one.note)
+            for one in credit
+        ],
         held_microusd=queries.held(user.pk),
+        frozen_microusd=queries.frozen(user.pk),
         earned_microusd=queries.earned(user.pk),
     )
 
 
-@router.get("/statement", response=Statement)
-def statement(
-    request: HttpRequest,
-    limit: Annotated[int, Query(), Field(ge=1, le=1000)] = 100,
-    cursor: Annotated[int | None, Query(), Field(ge=1, lt=1 << 63)] = None,
-) -> Statement:
-    """List what came in and went out, newest first; all charges of a rental are one line."""
-    funds = queries.funds(caller(request).pk, limit, before=cursor)
-    lines = [
-        Line(
-            since=line.since,
-            at=line.at,
-            kind=line.kind,
-            amount_microusd=line.amount_microusd,
-            note=line.note,
-            total_microusd=line.total_microusd,
+@router.get("/spend-limits", response=SpendLimitsReply)
+def spend_limits(request: HttpRequest) -> SpendLimitsReply:
+    """Say what your account may set aside in a day and in a month, and what is counted."""
+    reply = SpendLimitsReply()
+    for row in spend_limit.limits(caller(request).pk, timezone.now()):
+        setattr(reply, f"{row.period}_microusd", row.limit_microusd)
+        setattr(reply, f"{row.period}_counted_microusd", row.counted_microusd)
+    return reply
+
+
+@router.put("/spend-limits", response=SpendLimitsReply)
+def set_spend_limits(request: HttpRequest, payload: SpendLimits) -> SpendLimitsReply:
+    """Set both limits, at once; what runs goes on. A key with a spend limit may not."""
+    spend_limit.check_own(api_key_id=caller_key(request), hold_key_id=None)
+    now = timezone.now()
+    for period, limit in (
+        (Period.DAY, payload.day_microusd),
+        (Period.MONTH, payload.month_microusd),
+    ):
+        spend_limit.set_limit(
+            user_id=caller(request).pk, period=period, limit_microusd=limit, now=now
         )
-        for line in funds.lines
-    ]
-    return Statement(
-        items=lines,
-        balance_microusd=funds.balance_microusd,
-        held_microusd=funds.held_microusd,
-        next_cursor=None if funds.older is None else str(funds.older),
-    )
+    return spend_limits(request)
+
+
+@router.get("/statement.csv", response={200: None})
+def statement_as_csv(
+    request: HttpRequest, of: Literal["funds", "earnings"] = "funds"
+) -> StreamingHttpResponse:
+    """Return each movement of your money, or of what your machines earn, as CSV, oldest first."""
+    return csv_reply(caller(request).pk, of)

@@ -7,7 +7,14 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from marketplace.domain.ledger import NEVER_NEGATIVE, SHARED, AccountKind, TransferKind
+from marketplace.domain.ledger import (
+    NEVER_NEGATIVE,
+    SHARED,
+    SINGLE,
+    AccountKind,
+    HoldState,
+    TransferKind,
+)
 from marketplace.domain.money import MicroUsd
 
 
@@ -47,7 +54,7 @@ class Account(models.Model):
             ),
             models.UniqueConstraint(
                 fields=("user", "kind"),
-                condition=Q(kind__in=(AccountKind.WALLET, AccountKind.EARNINGS)),
+                condition=Q(kind__in=SINGLE),
                 name="account_one_per_person",
             ),
             models.UniqueConstraint(
@@ -133,7 +140,7 @@ class Transfer(models.Model):
 
 
 class Hold(models.Model):
-    """Money set aside from a wallet until it is charged or given back."""
+    """Money set aside from a wallet, and credit before it, until it is charged or given back."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(
@@ -142,14 +149,123 @@ class Hold(models.Model):
     #: what is still held is this account's balance
     account = models.OneToOneField(Account, on_delete=models.PROTECT, related_name="hold")
     cause = models.CharField(max_length=200, unique=True)
+    #: whose spend limit it counts against; None: a person asked, not a program
+    api_key = models.ForeignKey(
+        "accounts.ApiKey", on_delete=models.SET_NULL, null=True, related_name="holds"
+    )
+    #: False: it takes money alone, as what is paid to its own owner would turn credit into money
+    takes_credit = models.BooleanField(default=True)
+    #: of what was charged, given back later: never into the hold, which was spent of that
+    returned_microusd = models.BigIntegerField(default=0)
+    state = models.CharField(
+        max_length=8, choices=[(state, state) for state in HoldState], default=HoldState.PENDING
+    )
     created_at = models.DateTimeField()
+    #: what is left goes back then; None: it stays until somebody releases it, as a rental's does
+    expires_at = models.DateTimeField(null=True)
     released_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ("created_at", "id")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state=HoldState.PENDING, released_at=None)
+                | (~Q(state=HoldState.PENDING) & Q(released_at__isnull=False)),
+                name="hold_pending_or_released",
+            ),
+            models.CheckConstraint(
+                condition=Q(returned_microusd__gte=0), name="hold_returned_not_negative"
+            ),
+        ]
         indexes = [
-            models.Index(fields=("user",), condition=Q(released_at=None), name="hold_open_by_user")
+            models.Index(fields=("user",), condition=Q(released_at=None), name="hold_open_by_user"),
+            models.Index(
+                fields=("expires_at",),
+                condition=Q(released_at=None, expires_at__isnull=False),
+                name="hold_expiring",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"hold {self.cause}"
+
+
+class CreditGrant(models.Model):
+    """Credit that a person was given, until it ends."""
+
+    id = models.BigAutoField(primary_key=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="credit_grants"
+    )
+    amount_microusd = models.BigIntegerField()
+    #: neither held, spent nor ended; a person's add up to their account of credit
+    left_microusd = models.BigIntegerField()
+    #: what went back to the site
+    expired_microusd = models.BigIntegerField(default=0)
+    granted_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    cause = models.CharField(max_length=200, unique=True)
+    note = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ("expires_at", "id")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(left_microusd__gte=0, expired_microusd__gte=0)
+                & Q(amount_microusd__gte=F("left_microusd") + F("expired_microusd")),
+                name="credit_no_more_than_granted",
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=("user", "expires_at"),
+                condition=Q(left_microusd__gt=0),
+                name="credit_left_by_user",
+            ),
+            models.Index(
+                fields=("expires_at",), condition=Q(left_microusd__gt=0), name="credit_left"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"credit {self.cause}"
+
+
+class HeldCredit(models.Model):
+    """What one hold took of one grant."""
+
+    hold = models.ForeignKey(Hold, on_delete=models.PROTECT, related_name="credit")
+    grant = models.ForeignKey(CreditGrant, on_delete=models.PROTECT, related_name="held")
+    amount_microusd = models.BigIntegerField()
+    #: of what was spent of it, given back later
+    returned_microusd = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=("hold", "grant"), name="held_credit_once"),
+            models.CheckConstraint(condition=Q(amount_microusd__gt=0), name="held_credit_some"),
+            models.CheckConstraint(
+                condition=Q(returned_microusd__gte=0, returned_microusd__lte=F("amount_microusd")),
+                name="held_credit_returned_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.grant_id} in {self.hold_id}"
+
+
+class AuditRun(models.Model):
+    """One look at the whole ledger, and what was wrong then."""
+
+    at = models.DateTimeField(db_index=True)
+    #: sentences; none: all was well
+    problems = models.JSONField(default=list)
+    #: accounts and transfers that were there
+    accounts = models.BigIntegerField()
+    transfers = models.BigIntegerField()
+
+    class Meta:
+        ordering = ("-at", "-id")
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M}: {len(self.problems)} problems"

@@ -23,7 +23,7 @@ from django.db.models import (
 
 from marketplace.domain.ledger import AccountKind, StatementLine, TransferKind
 from marketplace.domain.money import MicroUsd
-from marketplace.ledger.models import Account, Transfer
+from marketplace.ledger.models import Account, CreditGrant, Transfer
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -40,21 +40,28 @@ if TYPE_CHECKING:
         number: int
         transfers: int
         a_note: str
+        least_note: str | None
+        most_note: str | None
         a_kind: str
 
 
-#: a renter's own money: what can be spent and what is set aside
-FUNDS = (AccountKind.WALLET, AccountKind.HOLD)
+#: what a renter can spend: money, and credit that was not paid for
+SPENDABLE = (AccountKind.WALLET, AccountKind.CREDIT)
+#: and what is set aside of it
+FUNDS = (*SPENDABLE, AccountKind.HOLD)
 EARNINGS = (AccountKind.EARNINGS,)
-#: a renter pays the host's part and the site's part as one sum
-CHARGED = (TransferKind.CHARGE, TransferKind.FEE)
+#: a renter pays the host's part and the site's part as one sum, of all that a rental costs
+CHARGED = (
+    *(TransferKind.CHARGE, TransferKind.FEE),
+    *(TransferKind.STORAGE, TransferKind.NETWORK),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Funds:
     """A renter's money and how it came to be that much."""
 
-    #: can be spent
+    #: can be spent, credit too
     balance_microusd: MicroUsd
     #: set aside for rentals: the part that they do not use comes back
     held_microusd: MicroUsd
@@ -82,14 +89,37 @@ class Purse:
     newest: int
 
 
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """What is left of credit that a person was given."""
+
+    left_microusd: MicroUsd
+    expires_at: datetime
+    note: str
+
+
 def balance(user_id: int) -> MicroUsd:
-    """Return what the person can spend."""
-    return _sum(user_id, (AccountKind.WALLET,))
+    """Return what the person can spend: money, and credit (``credit``)."""
+    return _sum(user_id, SPENDABLE)
+
+
+def credit(user_id: int, *, now: datetime) -> tuple[Credit, ...]:
+    """Return the person's credit that is neither held nor ended, as it ends, soonest first."""
+    grants = CreditGrant.objects.filter(user_id=user_id, left_microusd__gt=0, expires_at__gt=now)
+    return tuple(
+        Credit(MicroUsd(grant.left_microusd), grant.expires_at, grant.note)
+        for grant in grants.order_by("expires_at", "id")
+    )
 
 
 def held(user_id: int) -> MicroUsd:
     """Return what is set aside for the person's rentals."""
     return _sum(user_id, (AccountKind.HOLD,))
+
+
+def frozen(user_id: int) -> MicroUsd:
+    """Return what is set aside while payments of the person's are disputed."""
+    return _sum(user_id, (AccountKind.FROZEN,))
 
 
 def earned(user_id: int) -> MicroUsd:
@@ -116,7 +146,7 @@ def funds(user_id: int, limit: int = 100, *, before: int | None = None) -> Funds
     purse = _purse(user_id, FUNDS)
     lines, older = _lines(purse, limit, before)
     return Funds(
-        balance_microusd=purse.sums[AccountKind.WALLET],
+        balance_microusd=MicroUsd(sum(purse.sums[kind] for kind in SPENDABLE)),
         held_microusd=purse.sums[AccountKind.HOLD],
         lines=lines,
         older=older,
@@ -166,6 +196,8 @@ def _grouped(purse: Purse) -> "QuerySet[WithAnnotations[Transfer, Row], Row]":
             number=Max("id"),
             transfers=Count("id"),
             a_note=Max("note"),
+            least_note=Min("note", filter=Q(kind=TransferKind.CHARGE)),
+            most_note=Max("note", filter=Q(kind=TransferKind.CHARGE)),
             a_kind=Max("kind"),
         )
     )
@@ -178,11 +210,24 @@ def _line(row: "Row", total: MicroUsd) -> StatementLine:
         at=row["newest_at"],
         kind=TransferKind(row["a_kind"]) if alone else TransferKind.CHARGE,
         amount_microusd=MicroUsd(row["amount"]),
-        note=row["a_note"],
+        note=_note(row),
         total_microusd=total,
         transfers=row["transfers"],
         number=row["number"],
+        hold_account_id=row["hold"],
     )
+
+
+def _note(row: "Row") -> str:
+    """Return one text for all charges of a hold: no single price where there were several."""
+    least, most = row["least_note"], row["most_note"]
+    if least is None or most is None:
+        return row["a_note"]
+    if least == most:
+        return least
+    image = least.rpartition(" at ")[0]
+    same = bool(image) and most.startswith(f"{image} at ")
+    return f"{image} at several prices" if same else "Several images"
 
 
 def _purse(user_id: int, kinds: Sequence[AccountKind]) -> Purse:

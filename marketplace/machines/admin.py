@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from marketplace.accounts.read_only import ReadOnly
-from marketplace.machines.models import EnrolmentToken, Machine
+from marketplace.machines.models import EnrolmentToken, HotkeyBinding, Machine
 
 
 @admin.register(Machine)
@@ -15,3 +15,8 @@ class MachineAdmin(ReadOnly):
 @admin.register(EnrolmentToken)
 class EnrolmentTokenAdmin(ReadOnly):
     list_display = ("id", "host", "created_at", "expires_at", "used_at")
+
+
+@admin.register(HotkeyBinding)
+class HotkeyBindingAdmin(ReadOnly):
+    list_display = ("machine", "hotkey", "host", "signed_at", "bound_at")

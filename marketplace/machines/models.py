@@ -21,7 +21,9 @@ class Machine(models.Model):
     control_port = models.PositiveIntegerField()
     port_first = models.PositiveIntegerField()
     port_last = models.PositiveIntegerField()
-    #: ss58 of the host's hotkey; empty: the host is not on chain
+    #: how many of them placements may get, in all, as last told
+    ports_total = models.PositiveIntegerField(default=0)
+    #: ss58 of the newest binding's hotkey, which earns for it; empty: the host is not on chain
     miner_hotkey = models.CharField(max_length=64, blank=True, default="")
     agent_version = models.CharField(max_length=40)
     boot_id = models.CharField(max_length=200, blank=True, default="")
@@ -32,8 +34,9 @@ class Machine(models.Model):
     gpu_model = models.CharField(max_length=200, blank=True, default="")
     #: of its smallest GPU
     vram_bytes = models.BigIntegerField(default=0)
-    # Free is total less what placements hold. It may fall below zero when a machine comes back
-    # smaller than it was; then nothing more fits until enough was given back.
+    # Free is total less what placements hold or were promised. It may fall below zero while some
+    # are outbid for it, or when a machine comes back smaller than it was; then nothing more fits
+    # until enough was given back.
     cpus_total = models.IntegerField()
     cpus_free = models.IntegerField()
     memory_bytes_total = models.BigIntegerField()
@@ -42,6 +45,10 @@ class Machine(models.Model):
     disk_bytes_free = models.BigIntegerField()
     gpus_total = models.IntegerField(default=0)
     gpus_free = models.IntegerField(default=0)
+    # How much of what is taken goes back within minutes when an on-demand renter asks for it.
+    cpus_interruptible = models.IntegerField(default=0)
+    memory_bytes_interruptible = models.BigIntegerField(default=0)
+    gpus_interruptible = models.IntegerField(default=0)
     online = models.BooleanField(default=False)
     enrolled_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
@@ -92,12 +99,29 @@ class Machine(models.Model):
             gpus=self.gpus_free,
         )
 
+    @property
+    def open(self) -> Slice:
+        """Return what an on-demand renter may have: what is free, and what would be outbid."""
+        return Slice(
+            cpus=max(0, self.cpus_free + self.cpus_interruptible),
+            memory_bytes=max(0, self.memory_bytes_free + self.memory_bytes_interruptible),
+            disk_bytes=max(0, self.disk_bytes_free),
+            gpus=max(0, self.gpus_free + self.gpus_interruptible),
+        )
+
 
 class Gpu(models.Model):
     machine = models.ForeignKey(Machine, on_delete=models.CASCADE, related_name="gpus")
     uuid = models.CharField(max_length=200)
     model = models.CharField(max_length=200)
     vram_bytes = models.BigIntegerField()
+    #: when a proof of it passed last; None: never
+    proven_at = models.DateTimeField(null=True, blank=True)
+    #: SHA-256 of the signed verdict that says so; empty: none does
+    proven_by = models.CharField(max_length=64, blank=True, default="")
+    #: uuid of another GPU -> the verdict that proved both at once: its SHA-256, its time in ms, and
+    #: how many cards it proved
+    together = models.JSONField(default=dict, blank=True)
 
     class Meta:
         constraints = [
@@ -106,6 +130,33 @@ class Gpu(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model} {self.uuid}"
+
+
+class HotkeyBinding(models.Model):
+    """A hotkey agreed to earn for a machine; the newest one does. Never changed."""
+
+    machine = models.ForeignKey(Machine, on_delete=models.CASCADE, related_name="hotkey_bindings")
+    #: who handed it in
+    host = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="hotkey_bindings"
+    )
+    #: ss58
+    hotkey = models.CharField(max_length=64)
+    #: protocol.hotkey_consent.HotkeyConsent.text() as it was signed
+    text = models.TextField()
+    #: sr25519, in hex
+    signature = models.CharField(max_length=128)
+    #: the time in the text: a machine takes only newer ones
+    signed_at = models.DateTimeField()
+    bound_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="consent_once_a_machine", fields=["machine", "signed_at"])
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.hotkey} for {self.machine_id} since {self.bound_at:%Y-%m-%d %H:%M}"
 
 
 class UptimeDay(models.Model):

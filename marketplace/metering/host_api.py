@@ -7,9 +7,10 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Router, Schema, Status
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from marketplace.accounts.bearer import ApiKeyBearer, caller
+from marketplace.domain.standing import StandingState
 from marketplace.machines.actions import name_hotkey
 from marketplace.metering.hosting import HostedMachine, hosted_machines
 
@@ -37,9 +38,11 @@ class MachineReply(Schema):
     ram_bytes_free: int
     disk_bytes: int
     disk_bytes_free: int
-    #: verified, degraded, suspended, or empty: nobody's verdict stands
-    verdict: str
+    #: new: nobody's verdict stands
+    verdict: StandingState
     reasons: list[Reason]
+    #: null: it is new, or changed this minute
+    verdict_since: datetime | None
     verdict_expires_at: datetime | None
     uptime_ppm: int
     #: points in millionths of the newest epoch; null: not scored yet
@@ -52,10 +55,18 @@ class MachineList(Schema):
     items: list[MachineReply]
 
 
+class ConsentReply(Schema):
+    #: what the hotkey signs, to the letter
+    text: str
+    signed_at: datetime
+
+
 class HotkeyRequest(Schema):
     #: ss58
-    hotkey: Annotated[str, Field(min_length=40, max_length=64)]
-    #: sr25519 over "berth-hotkey/1\n<machine_key>", hex
+    hotkey: Annotated[str, Field(max_length=64)]
+    #: as the text that was signed says it
+    signed_at: AwareDatetime
+    #: sr25519 over the text, or over it within <Bytes>...</Bytes>, hex
     signature: Annotated[str, Field(pattern=r"^(0x)?[0-9a-f]{128}$")]
 
 
@@ -66,6 +77,15 @@ def machines(request: HttpRequest) -> MachineList:
     return MachineList(items=[_reply(machine) for machine in found])
 
 
+@router.get("/host/machines/{machine_id}/hotkey", response=ConsentReply)
+def hotkey_consent(request: HttpRequest, machine_id: UUID, hotkey: str) -> ConsentReply:
+    """Say what a hotkey has to sign to earn the machine's emission; good for an hour."""
+    consent = name_hotkey.ask(
+        host_id=caller(request).pk, machine_id=machine_id, hotkey=hotkey, now=timezone.now()
+    )
+    return ConsentReply(text=consent.text(), signed_at=consent.signed_at)
+
+
 @router.post("/host/machines/{machine_id}/hotkey", response={204: None})
 def set_hotkey(request: HttpRequest, machine_id: UUID, payload: HotkeyRequest) -> Status[None]:
     """Name the hotkey that earns the machine's emission, with its own signed consent."""
@@ -73,7 +93,9 @@ def set_hotkey(request: HttpRequest, machine_id: UUID, payload: HotkeyRequest) -
         host_id=caller(request).pk,
         machine_id=machine_id,
         hotkey=payload.hotkey,
+        signed_at=payload.signed_at,
         signature=payload.signature.removeprefix("0x"),
+        now=timezone.now(),
     )
     return Status(204, None)
 
@@ -98,6 +120,7 @@ def _reply(hosted: HostedMachine) -> MachineReply:
         disk_bytes_free=max(0, machine.disk_bytes_free),
         verdict=hosted.verdict,
         reasons=[Reason(code=code, message=message) for code, message in hosted.reasons],
+        verdict_since=hosted.verdict_since,
         verdict_expires_at=hosted.verdict_expires_at,
         uptime_ppm=hosted.uptime_ppm,
         points_micro=hosted.points_micro,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from marketplace.domain.standing import StandingState
 from marketplace.machines import queries as machine_queries
 from marketplace.machines.models import Machine
 from marketplace.metering.queries import earned_by_machine
@@ -14,10 +15,11 @@ from marketplace.verification.models import EpochScore
 @dataclass(frozen=True, slots=True)
 class HostedMachine:
     machine: Machine
-    #: empty: nobody's verdict stands
-    verdict: str
+    verdict: StandingState
     #: (code, sentence that says what to do)
     reasons: tuple[tuple[str, str], ...]
+    #: None: it is new, or just changed
+    verdict_since: datetime | None
     verdict_expires_at: datetime | None
     uptime_ppm: int
     #: None: not scored yet
@@ -57,8 +59,9 @@ def _hosted(
 ) -> HostedMachine:
     return HostedMachine(
         machine=machine,
-        verdict=standing.state or "",
+        verdict=standing.state,
         reasons=tuple((reason.code, reason.message) for reason in standing.reasons),
+        verdict_since=standing.since,
         verdict_expires_at=standing.expires_at,
         uptime_ppm=uptime_ppm,
         points_micro=score.points_micro if score else None,

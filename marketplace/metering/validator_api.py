@@ -5,17 +5,28 @@ from uuid import UUID
 
 from django.http import HttpRequest
 from django.utils import timezone
-from ninja import Router, Schema, Status
+from ninja import Query, Router, Schema, Status
 from ninja.security.base import AuthBase
 from pydantic import Field
 
+from marketplace.domain.problem import Refused
 from marketplace.metering import queries as metering
 from marketplace.offers.actions import refresh
+from marketplace.placements import queries as placements
 from marketplace.verification import queries
 from marketplace.verification.actions import record_scores, record_verdict, register_key
 from marketplace.verification.authenticate import authenticate
-from marketplace.verification.epochs import Delivered, epoch_at, epoch_record, epoch_times
-from protocol.validator import EpochRecord, SignedScoreReport, SignedVerdict, Target
+from marketplace.verification.epochs import epoch_at, epoch_record, epoch_times
+from marketplace.verification.models import VerdictRecord
+from protocol.validator import (
+    TARGETS_MOST,
+    EpochRecord,
+    RefusedVerdict,
+    SignedScoreReport,
+    SignedVerdicts,
+    Target,
+    VerdictsTaken,
+)
 
 
 class SignedByValidator(AuthBase):
@@ -67,18 +78,41 @@ def register(request: HttpRequest, payload: KeyRequest) -> Status[None]:
 
 
 @router.get("/validator/targets", response=list[Target])
-def targets(request: HttpRequest, machine_id: UUID | None = None) -> list[Target]:
-    """List the machines that are there now, or one, those whose verdict ends first at the front."""
-    return list(queries.targets(timezone.now(), machine_id=machine_id))
+def targets(
+    request: HttpRequest,
+    machine_id: Annotated[list[UUID], Query(default_factory=list, max_length=TARGETS_MOST)],
+) -> list[Target]:
+    """List the machines that are there now, those whose verdict ends first at the front.
+
+    With ``machine_id``, given up to 64 times: only these machines.
+    """
+    found = queries.targets(
+        timezone.now(),
+        hotkey=request.auth,  # type: ignore[attr-defined]
+        machine_ids=machine_id,
+        rented_at=placements.rented_at(machine_id),
+        gpus_rented=placements.leased_gpus(machine_id),
+    )
+    return list(found)
 
 
-@router.post("/validator/verdicts", response={201: Recorded})
-def record_a_verdict(request: HttpRequest, payload: SignedVerdict) -> Status[Recorded]:
-    """Record a signed verdict; the machine's offer follows it at once."""
+@router.post("/validator/verdicts", response={201: VerdictsTaken})
+def record_verdicts(request: HttpRequest, payload: SignedVerdicts) -> Status[VerdictsTaken]:
+    """Record up to 64 signed verdicts; the machines' offers follow them at once.
+
+    Each is taken or refused by itself: ``refused`` names those that were not, by their place, with
+    status, code and sentence. A request that is malformed anywhere is refused as a whole.
+    """
     now = timezone.now()
-    verdict = record_verdict.record(signed=payload, now=now)
-    refresh.refresh(machine_id=verdict.machine_id, now=now)
-    return Status(201, Recorded(recorded=1))
+    found = record_verdict.record_all(signed=payload.verdicts, now=now)
+    kept = [each for each in found if isinstance(each, VerdictRecord)]
+    refresh.refresh_those(machine_ids={each.machine_id for each in kept}, now=now)
+    refused = tuple(
+        RefusedVerdict(number=number, status=each.status, code=each.code, detail=each.detail)
+        for number, each in enumerate(found)
+        if isinstance(each, Refused)
+    )
+    return Status(201, VerdictsTaken(recorded=len(kept), refused=refused))
 
 
 @router.get("/validator/epochs/current", response=EpochRecord)
@@ -98,8 +132,6 @@ def record_a_report(request: HttpRequest, payload: SignedScoreReport) -> Status[
 def public_epoch_record() -> EpochRecord:
     """Return the present epoch's record with what each machine delivered so far."""
     now = timezone.now()
-    start, _ = epoch_times(epoch_at(now))
-    found = metering.delivered(start, now)
-    return epoch_record(
-        now, delivered=lambda machine_id, *_: found.get(machine_id, Delivered(0, 0))
-    )
+    epoch = epoch_at(now)
+    start, _ = epoch_times(epoch)
+    return epoch_record(epoch, now=now, doings=metering.doings(start, now))

@@ -41,6 +41,14 @@ class Filters(Asked):
     limit: Annotated[int, Field(ge=1, le=100)] = 50
 
 
+class DiscountShape(Schema):
+    """What a reservation of so many days or more takes off the price."""
+
+    days: int
+    #: in millionths
+    discount_ppm: int
+
+
 class OfferReply(Schema):
     id: UUID
     machine_id: UUID
@@ -62,6 +70,12 @@ class OfferReply(Schema):
     price_asked_hour_microusd: int | None
     #: the least bid for an hour of the smallest slice; null: this host takes no bids
     bid_floor_microusd: int | None
+    #: what reservations take off: the highest step that a term reaches; empty: it takes none
+    discounts: list[DiscountShape]
+    #: of a GB (10^9 bytes) and 30 days while a rental is stopped; 0: nothing
+    storage_price_microusd: int
+    #: of a GB of traffic, both ways together; 0: nothing
+    network_price_microusd: int
     #: of a rental that begins now
     longest_term_s: int
     #: the fewest that may be rented at once
@@ -99,8 +113,15 @@ class Terms(Schema):
 
     price_gpu_hour_microusd: Whole | None = None
     price_cpu_hour_microusd: Whole | None = None
-    #: the lowest price that you accept; nothing is interrupted for it yet; null: take no bids
+    #: the lowest price that you accept of whoever may be outbid; null: take no bids
     bid_floor_microusd: Whole | None = None
+    #: what reservations take off, each step longer than the one before and taking more; empty:
+    #: take none
+    discounts: Annotated[list[DiscountShape], Field(max_length=100)] | None = None
+    #: of a GB (10^9 bytes) and 30 days while a rental is stopped, never more than it costs to run
+    storage_price_microusd: Whole | None = None
+    #: of a GB of traffic, both ways together
+    network_price_microusd: Whole | None = None
     longest_term_s: Annotated[int, Field(ge=1, le=366 * 86_400)] | None = None
     #: the fewest that may be rented at once
     cpus_min: Annotated[int, Field(ge=1, le=4096)] | None = None

@@ -6,6 +6,8 @@ from django.db import models
 from django.db.models import F, Q
 
 from marketplace.domain.opening import Opening
+from marketplace.domain.reserved import curve
+from marketplace.domain.terms import Tariff
 from marketplace.machines.models import Machine
 
 #: sorts after every measured value
@@ -21,6 +23,12 @@ class Offer(models.Model):
     price_cpu_hour_microusd = models.BigIntegerField()
     #: the least bid of an hour that the host accepts, for the smallest slice; None: no bids
     bid_floor_microusd = models.BigIntegerField(null=True, blank=True)
+    #: what reservations take off, [{days, discount_ppm}], rising; empty: it takes none
+    discounts = models.JSONField(default=list, blank=True)
+    #: of a GB (10^9 bytes) and 30 days, while a rental is stopped
+    storage_price_microusd = models.BigIntegerField(default=0)
+    #: of a GB of traffic, both ways together
+    network_price_microusd = models.BigIntegerField(default=0)
     longest_term_s = models.IntegerField()
     #: the fewest that may be rented at once
     cpus_min = models.PositiveIntegerField(default=1)
@@ -52,6 +60,8 @@ class Offer(models.Model):
                 condition=Q(price_gpu_hour_microusd__gt=0)
                 & Q(price_cpu_hour_microusd__gt=0)
                 & Q(bid_floor_microusd__gte=0)
+                & Q(storage_price_microusd__gte=0)
+                & Q(network_price_microusd__gte=0)
                 & Q(longest_term_s__gt=0),
             ),
             models.CheckConstraint(
@@ -78,6 +88,17 @@ class Offer(models.Model):
     def opening(self) -> Opening:
         """Return when its host wants the machine back."""
         return Opening(self.ends_at, self.maintenance_from, self.maintenance_until)
+
+    @property
+    def tariff(self) -> Tariff:
+        """Return what its host asks."""
+        return Tariff(
+            price_unit_microusd=self.price_unit_microusd,
+            bid_floor_microusd=self.bid_floor_microusd,
+            discounts=curve(self.discounts),
+            storage_price_microusd=self.storage_price_microusd,
+            network_price_microusd=self.network_price_microusd,
+        )
 
     @property
     def price_unit_microusd(self) -> int:

@@ -4,13 +4,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet, Value
+from django.db.models.expressions import CombinedExpression
 
 from marketplace.accounts import queries as accounts
 from marketplace.domain.matching import GPUS_UNPROVEN, Slice, check_rentable
 from marketplace.domain.offer_query import Cursor, OfferQuery, OfferSort
 from marketplace.domain.pricing import price_hour
 from marketplace.domain.problem import Refused
+from marketplace.domain.reserved import Discount
+from marketplace.domain.terms import Limits, Tariff, Terms, agree
 from marketplace.offers.models import UNMEASURED, Guest, Offer
 from marketplace.verification import queries as verification
 
@@ -47,6 +50,13 @@ class OfferRow:
     price_asked_hour_microusd: int | None
     #: None: this host takes no bids
     bid_floor_microusd: int | None
+    #: what reservations take off, rising; empty: it takes none
+    discounts: tuple[Discount, ...]
+    #: of a GB and 30 days while a rental is stopped, and of a GB of traffic
+    storage_price_microusd: int
+    network_price_microusd: int
+    #: all of its prices
+    tariff: Tariff
     #: of a rental that begins now
     longest_term_s: int
     #: the fewest that may be rented at once
@@ -65,6 +75,14 @@ class OfferRow:
     cpu_hash_rate: int | None
     #: micro-USD per hour and million measured operations per second; None: not measured
     value_microusd: int | None
+
+    def terms(self, asked: Slice, limits: Limits) -> Terms:
+        """Return what a slice costs that is rented now within the limits.
+
+        :raises Refused: when the price, the bid, the term or the traffic is out of bounds.
+        """
+        longest_term_s = self.longest_term_s
+        return agree(self.tariff, asked, limits, total=self.total, longest_term_s=longest_term_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,20 +173,20 @@ def of_host(host_id: int) -> QuerySet[Offer]:
 
 def row_of(offer: Offer, *, now: datetime, asked: Slice | None = None) -> OfferRow:
     """Return what a renter sees of the offer; its machine must be loaded with it."""
-    machine = offer.machine
+    machine, room, tariff = offer.machine, offer.machine.open, offer.tariff
     verified = offer.verified_until is not None and offer.verified_until > now
     return OfferRow(
         id=offer.id,
         machine_id=machine.id,
         gpu_model=machine.gpu_model,
         gpus=machine.gpus_total,
-        gpus_free=max(0, machine.gpus_free),
+        gpus_free=room.gpus,
         vram_bytes=machine.vram_bytes,
         cpu_model=machine.cpu_model,
         cpus=machine.cpus_total,
-        cpus_free=max(0, machine.cpus_free),
-        ram_bytes_free=max(0, machine.memory_bytes_free),
-        disk_bytes_free=max(0, machine.disk_bytes_free),
+        cpus_free=room.cpus,
+        ram_bytes_free=room.memory_bytes,
+        disk_bytes_free=room.disk_bytes,
         total=machine.total,
         price_gpu_hour_microusd=offer.price_gpu_hour_microusd,
         price_cpu_hour_microusd=offer.price_cpu_hour_microusd,
@@ -177,6 +195,10 @@ def row_of(offer: Offer, *, now: datetime, asked: Slice | None = None) -> OfferR
         if asked is None
         else price_hour(asked, total=machine.total, price_unit_microusd=offer.price_unit_microusd),
         bid_floor_microusd=offer.bid_floor_microusd,
+        discounts=tariff.discounts,
+        storage_price_microusd=offer.storage_price_microusd,
+        network_price_microusd=offer.network_price_microusd,
+        tariff=tariff,
         longest_term_s=offer.opening.longest_s(offer.longest_term_s, begins_at=now, now=now),
         cpus_min=offer.cpus_min,
         gpus_min=offer.gpus_min,
@@ -221,11 +243,16 @@ def _matching(query: OfferQuery, now: datetime) -> QuerySet[Offer]:
     if query.gpu_model:
         found = found.filter(machine__gpu_model__icontains=query.gpu_model)
     bounds = {
-        "machine__gpus_free__gte": query.gpus_min,
+        "machine__gpus_free__gte": _besides("gpus", query.gpus_min),
         "machine__vram_bytes__gte": query.vram_bytes_min,
-        "machine__cpus_free__gte": query.cpus_min,
-        "machine__memory_bytes_free__gte": query.memory_bytes_min,
+        "machine__cpus_free__gte": _besides("cpus", query.cpus_min),
+        "machine__memory_bytes_free__gte": _besides("memory_bytes", query.memory_bytes_min),
         "machine__disk_bytes_free__gte": query.disk_bytes_min,
         "price_hour_microusd__lte": query.price_hour_microusd_max,
     }
     return found.filter(**{name: bound for name, bound in bounds.items() if bound is not None})
+
+
+def _besides(name: str, least: int | None) -> CombinedExpression | None:
+    """Return how much has to be free for ``least``, as who bids goes for whoever does not."""
+    return None if least is None else Value(least) - F(f"machine__{name}_interruptible")

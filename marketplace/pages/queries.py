@@ -5,14 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import Sum
+
+from marketplace.domain.placement import PlacementState
+from marketplace.domain.standing import StandingState
 from marketplace.machines.models import Machine
+from marketplace.metering.models import Meter
 from marketplace.metering.queries import earned_by_machine
 from marketplace.offers.models import Offer
 from marketplace.offers.queries import of_host
 from marketplace.rentals.models import Rental
 from marketplace.verification import queries as verification
-from marketplace.verification.models import EpochScore
-from protocol.validator import VerdictState
+from marketplace.verification.history import newest_appeals
+from marketplace.verification.models import Appeal, EpochScore
 
 MACHINES_MAX = 500
 #: below the number of parameters that every database takes in one statement
@@ -46,10 +51,15 @@ class HostMachine:
 
     #: loaded with its machine
     offer: Offer
-    #: None: nobody's verdict stands
-    state: VerdictState | None
+    state: StandingState
     reasons: tuple[str, ...]
+    #: None: it is new, or just changed
+    since: datetime | None
     checked_at: datetime | None
+    #: how many validators say something of it now
+    validators: int
+    #: the newest; None: there never was one
+    appeal: Appeal | None
     #: points in millionths; None: never scored
     points_micro: int | None
     factors_ppm: tuple[tuple[str, int], ...]
@@ -62,16 +72,26 @@ def host_machines(host_id: int, now: datetime) -> tuple[HostMachine, ...]:
     machines = Machine.objects.filter(id__in=[offer.machine_id for offer in offers])
     standings = verification.standings(machines, now)
     scores = verification.newest_scores(machines)
+    appeals = newest_appeals(machines)
     earned = earned_by_machine(host_id)
     return tuple(
         _host_machine(
             offer,
             standings[offer.machine_id],
             scores.get(offer.machine_id),
+            appeals.get(offer.machine_id),
             earned.get(offer.machine_id, 0),
         )
         for offer in offers
     )
+
+
+def burn_hour_microusd(user_id: int) -> int:
+    """Return what an hour of all that runs for the person costs now: rentals, jobs, replicas."""
+    running = Meter.objects.filter(
+        hold__user_id=user_id, closed_at=None, placement__state=PlacementState.RUNNING
+    )
+    return running.aggregate(sum=Sum("price_hour_microusd"))["sum"] or 0
 
 
 def newest_image(renter_id: int) -> str | None:
@@ -94,13 +114,17 @@ def _host_machine(
     offer: Offer,
     standing: verification.Standing,
     score: EpochScore | None,
+    appeal: Appeal | None,
     earned_microusd: int,
 ) -> HostMachine:
     return HostMachine(
         offer=offer,
         state=standing.state,
         reasons=tuple(reason.message for reason in standing.reasons),
+        since=standing.since,
         checked_at=standing.checked_at,
+        validators=len(standing.words),
+        appeal=appeal,
         points_micro=score.points_micro if score else None,
         factors_ppm=tuple(sorted(score.factors_ppm.items())) if score else (),
         earned_microusd=earned_microusd,

@@ -3,6 +3,15 @@
 from django.urls import path
 
 from marketplace.pages.views.api_keys import api_keys, revoke_key
+from marketplace.pages.views.cards import (
+    automatic,
+    automatic_off,
+    card_saved,
+    remove_card,
+    save_card,
+    top_up_page,
+)
+from marketplace.pages.views.earnings import earnings, statement, statement_file
 from marketplace.pages.views.endpoints import (
     delete_endpoint,
     dismiss_replica,
@@ -11,18 +20,45 @@ from marketplace.pages.views.endpoints import (
 )
 from marketplace.pages.views.favicon import favicon
 from marketplace.pages.views.home import home
-from marketplace.pages.views.host import host, issue_enrolment_token, set_terms
+from marketplace.pages.views.host import (
+    appeal,
+    host,
+    issue_enrolment_token,
+    propose_prices,
+    set_terms,
+)
+from marketplace.pages.views.hotkey import hotkey
+from marketplace.pages.views.invoices import invoice, invoice_file, invoices
 from marketplace.pages.views.keys import keys, remove_key
-from marketplace.pages.views.money import balance, money
+from marketplace.pages.views.letters import letters
+from marketplace.pages.views.limits import limits
+from marketplace.pages.views.money import balance, money, statement_csv
+from marketplace.pages.views.notices import notices, read_notices
 from marketplace.pages.views.offers import offers
+from marketplace.pages.views.payouts import onboarded, payouts, route, start_onboarding
 from marketplace.pages.views.receipts import receipts
 from marketplace.pages.views.rent import rent
 from marketplace.pages.views.rental import end, extend, forget, rental, rental_panel
-from marketplace.pages.views.rental_changes import change, reset, restart, set_keys, start, stop
+from marketplace.pages.views.rental_bid import bid
+from marketplace.pages.views.rental_bill import rental_bill
+from marketplace.pages.views.rental_changes import (
+    answer_price,
+    change,
+    reset,
+    restart,
+    set_keys,
+    start,
+    stop,
+)
 from marketplace.pages.views.rental_events import rental_events
+from marketplace.pages.views.rental_idle import idle
+from marketplace.pages.views.rental_traffic import traffic
 from marketplace.pages.views.rental_usage import rental_usage
 from marketplace.pages.views.rentals import rentals
+from marketplace.pages.views.scores import newest_scores, scores
+from marketplace.pages.views.verification import verification
 from marketplace.pages.views.volumes import delete_volume, volumes
+from marketplace.pages.views.web_hooks import remove_hook, test_hook, turn_hook_on, web_hooks
 
 urlpatterns = [
     path("", home, name="home"),
@@ -34,6 +70,7 @@ urlpatterns = [
     path("rentals/<uuid:rental_id>/panel", rental_panel, name="rental-panel"),
     path("rentals/<uuid:rental_id>/usage", rental_usage, name="rental-usage"),
     path("rentals/<uuid:rental_id>/events", rental_events, name="rental-events"),
+    path("rentals/<uuid:rental_id>/bill", rental_bill, name="rental-bill"),
     path("rentals/<uuid:rental_id>/receipts.json", receipts, name="receipts"),
     path("rentals/<uuid:rental_id>/end", end, name="rental-end"),
     path("rentals/<uuid:rental_id>/stop", stop, name="rental-stop"),
@@ -41,7 +78,11 @@ urlpatterns = [
     path("rentals/<uuid:rental_id>/restart", restart, name="rental-restart"),
     path("rentals/<uuid:rental_id>/reset", reset, name="rental-reset"),
     path("rentals/<uuid:rental_id>/change", change, name="rental-change"),
+    path("rentals/<uuid:rental_id>/price", answer_price, name="rental-price"),
     path("rentals/<uuid:rental_id>/keys", set_keys, name="rental-keys"),
+    path("rentals/<uuid:rental_id>/bid", bid, name="rental-bid"),
+    path("rentals/<uuid:rental_id>/idle", idle, name="rental-idle"),
+    path("rentals/<uuid:rental_id>/traffic", traffic, name="rental-traffic"),
     path("rentals/<uuid:rental_id>/extend", extend, name="rental-extend"),
     path("rentals/<uuid:rental_id>/forget", forget, name="rental-forget"),
     path("endpoints/", endpoints, name="endpoints"),
@@ -60,7 +101,38 @@ urlpatterns = [
     path("api-keys/<uuid:key_id>/revoke", revoke_key, name="api-key-revoke"),
     path("money/", money, name="money"),
     path("money/balance", balance, name="balance"),
+    path("money/statement-<str:of>.csv", statement_csv, name="statement_csv"),
+    path("money/limits/", limits, name="limits"),
+    path("money/invoices/", invoices, name="invoices"),
+    path("money/invoices/<str:number>/", invoice, name="invoice"),
+    path("money/invoices/<str:number>.pdf", invoice_file, name="invoice-file"),
+    path("money/card", save_card, name="card-save"),
+    path("money/card/saved", card_saved, name="card-saved"),
+    path("money/card/remove", remove_card, name="card-remove"),
+    path("money/automatic", automatic, name="automatic"),
+    path("money/automatic/off", automatic_off, name="automatic-off"),
+    path("money/top-ups/<uuid:top_up_id>/", top_up_page, name="payment"),
+    path("notices/", notices, name="notices"),
+    path("notices/letters/", letters, name="letters"),
+    path("notices/read", read_notices, name="notices-read"),
+    path("web-hooks/", web_hooks, name="web-hooks"),
+    path("web-hooks/<uuid:hook_id>/test", test_hook, name="web-hook-test"),
+    path("web-hooks/<uuid:hook_id>/on", turn_hook_on, name="web-hook-on"),
+    path("web-hooks/<uuid:hook_id>/remove", remove_hook, name="web-hook-remove"),
+    path("scores/", newest_scores, name="newest-scores"),
+    path("scores/<int:epoch>/", scores, name="scores"),
     path("host/", host, name="host"),
+    path("host/earnings/", earnings, name="host-earnings"),
+    path("host/statements/<str:month>/", statement, name="host-statement"),
+    path("host/statements/<str:month>/earnings.csv", statement_file, name="host-statement-file"),
+    path("host/payouts/", payouts, name="host-payouts"),
+    path("host/payouts/route", route, name="host-payouts-route"),
+    path("host/payouts/onboarding", start_onboarding, name="host-payouts-onboarding"),
+    path("host/payouts/back", onboarded, name="host-payouts-back"),
     path("host/tokens", issue_enrolment_token, name="host-token"),
     path("host/machines/<uuid:machine_id>/terms", set_terms, name="host-terms"),
+    path("host/machines/<uuid:machine_id>/propose", propose_prices, name="host-propose"),
+    path("host/machines/<uuid:machine_id>/appeal", appeal, name="host-appeal"),
+    path("machines/<uuid:machine_id>/verification/", verification, name="verification"),
+    path("host/machines/<uuid:machine_id>/hotkey", hotkey, name="host-hotkey"),
 ]

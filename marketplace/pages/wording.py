@@ -51,6 +51,11 @@ def rate(per_second: int) -> str:
     return f"{per_second}/s"
 
 
+def points(micro: int) -> str:
+    """Return ``33`` of 33,000,000 millionths, ``0.0125`` of 12,500."""
+    return f"{micro / 1_000_000:,.6f}".rstrip("0").rstrip(".")
+
+
 def moment(at: datetime | None) -> str:
     """Return ``21 Nov 2026, 06:15:09 UTC``; a dash where it has not happened."""
     return "–" if at is None else f"{at:%-d %b %Y, %H:%M:%S} UTC"
@@ -65,3 +70,8 @@ def ago(at: datetime | None, now: datetime) -> str:
 
 def _short(number: float) -> str:
     return f"{number:.2f}".rstrip("0").rstrip(".") if number < 10 else f"{number:,.0f}"
+
+
+def percent(ppm: int) -> str:
+    """Return ``20 %`` or ``12.5 %``."""
+    return f"{ppm / 10_000:.4f}".rstrip("0").rstrip(".") + " %"

@@ -19,6 +19,21 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Payment:
+    """What a gateway is asked for. It is the same each time, however often it is asked."""
+
+    top_up_id: UUID
+    amount_microusd: MicroUsd
+    #: the gateway's own names for the person and their card; empty where it knows none
+    customer: str = ""
+    card: str = ""
+    #: nobody is there to confirm it
+    automatic: bool = False
+    #: the gateway's own name for the payment, empty until it answered
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A gateway's answer to one payment."""
 
@@ -27,6 +42,8 @@ class Answer:
     reference: str
     #: one plain sentence when refused
     reason: str = ""
+    #: where the person confirms the payment, if their bank wants that
+    confirm_url: str = ""
 
 
 class Gateway(Protocol):
@@ -44,18 +61,28 @@ class Gateway(Protocol):
     def kind(self) -> TransferKind:
         """Return what the transfer is called on a statement."""
 
-    def charge(self, *, top_up_id: UUID, amount_microusd: MicroUsd, email: str) -> Answer:
+    @property
+    def needs_card(self) -> bool:
+        """Say whether a person has to save a card before they can pay."""
+
+    def charge(self, payment: Payment) -> Answer:
         """Ask for the money. Asking twice with one ``top_up_id`` takes it once.
 
         :raises GatewayUnreachable: when no answer came within the gateway's deadline.
+        :raises AnswerDoesNotFit: when the gateway has something else under this name.
         """
 
-    def cancel(self, *, top_up_id: UUID) -> Answer:
+    def cancel(self, payment: Payment) -> Answer:
         """Return paid if the money came already; else refused, and it is never taken from then on.
 
         :raises GatewayUnreachable: when no answer came within the gateway's deadline.
+        :raises AnswerDoesNotFit: when the gateway has something else under this name.
         """
 
 
 class GatewayUnreachable(Exception):
     """Nobody knows whether the payment happened; ask again with the same id."""
+
+
+class AnswerDoesNotFit(Exception):
+    """The gateway has another amount, currency or owner under our name: no money moves for it."""

@@ -1,11 +1,14 @@
 """This will keep placements, the GPUs they hold, and everything that happened to them."""
 
+from dataclasses import replace
+from datetime import datetime
 from uuid import uuid4
 
 from django.db import models
 from django.db.models import Q
 
 from marketplace.domain.door import Door
+from marketplace.domain.matching import Slice
 from marketplace.domain.placement import FUNDED, LIVE, Blame, PlacementState
 from marketplace.machines.models import Machine
 from protocol.agent import Want
@@ -34,7 +37,14 @@ class Placement(models.Model):
     cpus = models.IntegerField()
     memory_bytes = models.BigIntegerField()
     disk_bytes = models.BigIntegerField()
-    #: its GPUs, CPUs and memory are taken; False: stopped, and only its disk is
+    gpus = models.PositiveIntegerField(default=0)
+    #: what an hour of it bids; null: nobody outbids it
+    bid_hour_microusd = models.BigIntegerField(null=True, blank=True)
+    #: it was outbid, and stops then unless its bid wins again before; null: it has no notice
+    outbid_stop_at = models.DateTimeField(null=True, blank=True)
+    #: it is stopped until its bid wins, which is looked at then; null: nothing starts it by itself
+    resume_due_at = models.DateTimeField(null=True, blank=True)
+    #: its GPUs, CPUs and memory are taken or promised; False: stopped, and only its disk is
     holds_compute = models.BooleanField(default=True)
     #: a machine that has not heard of this revision says nothing about its newest stop or start
     stop_revision = models.BigIntegerField(default=0)
@@ -60,6 +70,9 @@ class Placement(models.Model):
     gpu_uuids = models.JSONField(default=list)
     #: the machine ends it by itself then
     funded_until = models.DateTimeField()
+    #: the machine stops it by itself then, its files kept; as of when it was last paid for, and it
+    #: may be later where not all that passed cost something. null: it may run to its end
+    paid_until = models.DateTimeField(null=True, blank=True)
     #: late after this; None: it ended
     deadline_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
@@ -116,6 +129,11 @@ class Placement(models.Model):
                 condition=Q(holds_compute=True) | ~Q(state__in=LIVE) | Q(state__in=HELD_BACK),
             ),
             models.CheckConstraint(
+                name="placement_outbid_bids",
+                condition=Q(bid_hour_microusd__isnull=False)
+                | Q(outbid_stop_at__isnull=True, resume_due_at__isnull=True),
+            ),
+            models.CheckConstraint(
                 name="placement_live_is_not_gone",
                 condition=~Q(state__in=LIVE) | Q(gone_at__isnull=True),
             ),
@@ -135,6 +153,11 @@ class Placement(models.Model):
                 condition=Q(freed_at__isnull=True, ended_at__isnull=False),
             ),
             models.Index(
+                name="placement_refused",
+                fields=["ended_at"],
+                condition=Q(state=PlacementState.REFUSED, blame=Blame.MACHINE),
+            ),
+            models.Index(
                 name="placement_not_reachable",
                 fields=["running_at"],
                 condition=Q(state=PlacementState.RUNNING, reachable_at__isnull=True),
@@ -145,6 +168,21 @@ class Placement(models.Model):
                 condition=Q(state__in=FUNDED),
             ),
             models.Index(
+                name="placement_waits",
+                fields=["machine"],
+                condition=Q(state=PlacementState.WAITING),
+            ),
+            models.Index(
+                name="placement_outbid",
+                fields=["outbid_stop_at"],
+                condition=Q(outbid_stop_at__isnull=False),
+            ),
+            models.Index(
+                name="placement_resumes",
+                fields=["resume_due_at"],
+                condition=Q(resume_due_at__isnull=False),
+            ),
+            models.Index(
                 name="placement_look_due",
                 fields=["look_due_at"],
                 condition=Q(state=PlacementState.RUNNING, look_due_at__isnull=False),
@@ -153,6 +191,31 @@ class Placement(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {str(self.id)[:8]} {self.state}"
+
+    def is_paid(self, now: datetime) -> bool:
+        """Whether somebody pays for it now, if it runs."""
+        ends = (self.funded_until, self.paid_until)
+        return all(end is None or end > now for end in ends)
+
+    @property
+    def held(self) -> Slice:
+        """Return what it takes of its machine while it runs, but for its disk."""
+        return Slice(cpus=self.cpus, memory_bytes=self.memory_bytes, disk_bytes=0, gpus=self.gpus)
+
+    @property
+    def rented(self) -> Slice:
+        """Return all that it was rented with, by which it is priced."""
+        return replace(self.held, disk_bytes=self.disk_bytes)
+
+    @property
+    def is_interruptible(self) -> bool:
+        """Whether others may outbid it."""
+        return self.bid_hour_microusd is not None
+
+    @property
+    def is_untold(self) -> bool:
+        """Whether its machine never heard of it, and so has nothing of it."""
+        return self.state == PlacementState.WAITING and not self.starts
 
     @property
     def awaits_door(self) -> bool:
@@ -208,3 +271,26 @@ class PlacementEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.placement_id} {self.old_state} -> {self.new_state}"
+
+
+class DoorShut(models.Model):
+    """A time in which an SSH door was not seen open, after it had been: no second of it counts."""
+
+    placement = models.ForeignKey(
+        Placement, on_delete=models.CASCADE, related_name="door_shut_times"
+    )
+    #: the last good look before the first miss
+    since = models.DateTimeField()
+    #: the next good one; None: there was none
+    until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="door_shut_once", fields=["placement"], condition=Q(until=None)
+            )
+        ]
+        indexes = [models.Index(name="door_shut_order", fields=["placement", "since"])]
+
+    def __str__(self) -> str:
+        return f"door of {self.placement_id} shut since {self.since}"

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Max, Q, QuerySet
 
-from marketplace.domain.placement import LIVE, PlacementState
+from marketplace.domain.placement import LIVE, OUTBID, PlacementState
 from marketplace.machines.queries import revision as revision
-from marketplace.placements.models import Placement, PlacementEvent
+from marketplace.placements.models import Lease, Placement, PlacementEvent
 from marketplace.placements.registry_login import unseal
 from protocol.agent import DesiredPlacement, Want
 from protocol.workload import PlacementKind
@@ -31,6 +31,8 @@ class Listed(NamedTuple):
     holds_compute: bool
     authorized_keys: list[str]
     funded_until: datetime
+    paid_until: datetime | None
+    outbid_stop_at: datetime | None
     next_sequence: int
     refused_interval: dict[str, Any] | None
 
@@ -47,7 +49,11 @@ def listed_by_machine(machine_ids: Collection[UUID]) -> dict[UUID, list[Listed]]
     until it says so, so that nothing leaks.
     """
     # What is live is not gone, by constraint: to ask for that too would read all the past.
-    listed = Placement.objects.filter(machine_id__in=machine_ids, gone_at__isnull=True)
+    listed = Placement.objects.filter(machine_id__in=machine_ids, gone_at__isnull=True).exclude(
+        # Placement.is_untold
+        state=PlacementState.WAITING,
+        starts=0,
+    )
     found: dict[UUID, list[Listed]] = {}
     for row in listed.order_by("created_at", "id").values_list(*Listed._fields):
         placement = Listed._make(row)
@@ -65,6 +71,26 @@ def live(machine_id: UUID) -> QuerySet[Placement]:
     return Placement.objects.filter(machine_id=machine_id, state__in=LIVE).order_by(
         "created_at", "id"
     )
+
+
+def leased_gpus(machine_ids: Collection[UUID] = ()) -> dict[UUID, list[str]]:
+    """Return the uuids of the GPUs that placements hold now, by machine; or of these machines."""
+    leases = Lease.objects.filter(machine__in=machine_ids) if machine_ids else Lease.objects.all()
+    found: dict[UUID, list[str]] = {}
+    for holder, uuid in leases.order_by("id").values_list("machine_id", "gpu_uuid"):
+        found.setdefault(holder, []).append(uuid)
+    return found
+
+
+def rented_at(machine_ids: Collection[UUID] = ()) -> dict[UUID, datetime]:
+    """Return when the newest of the rentals on each machine began; or on these machines."""
+    found = Placement.objects.filter(
+        gone_at__isnull=True, kind=PlacementKind.RENTAL, running_at__isnull=False
+    )
+    if machine_ids:
+        found = found.filter(machine_id__in=machine_ids)
+    newest = found.values("machine_id").annotate(began_at=Max("running_at"))
+    return {row["machine_id"]: row["began_at"] for row in newest.order_by("machine_id")}
 
 
 def events(placement_id: UUID) -> QuerySet[PlacementEvent]:
@@ -109,6 +135,18 @@ def _watched() -> QuerySet[Placement]:
     )
 
 
+def _notice(outbid_stop_at: datetime | None) -> dict[str, object] | None:
+    if outbid_stop_at is None:
+        return None
+    return {"reason": OUTBID.code, "stops_at_ms": int(outbid_stop_at.timestamp() * 1000)}
+
+
+def _stop_after_ms(placement: Listed, now: datetime) -> int | None:
+    if placement.paid_until is None or placement.want != Want.RUN:
+        return None
+    return max(0, (placement.paid_until - now) // timedelta(milliseconds=1))
+
+
 def _desired(placement: Listed, now: datetime) -> DesiredPlacement:
     left_ms = (placement.funded_until - now) // timedelta(milliseconds=1)
     # As it is stored: a workload that is one already would be checked a second time.
@@ -125,6 +163,8 @@ def _desired(placement: Listed, now: datetime) -> DesiredPlacement:
             "gpu_uuids": placement.gpu_uuids if placement.holds_compute else (),
             "authorized_keys": placement.authorized_keys,
             "run_for_ms": None if placement.want == Want.END else max(0, left_ms),
+            "stop_after_ms": _stop_after_ms(placement, now),
+            "notice": _notice(placement.outbid_stop_at),
             "next_sequence": placement.next_sequence,
             "refused": placement.refused_interval,
         }

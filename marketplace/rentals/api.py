@@ -3,15 +3,19 @@
 from typing import Annotated, Literal
 from uuid import UUID, uuid4
 
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Header, Query, Router, Status
 
-from marketplace.accounts.bearer import ApiKeyBearer, caller
+from marketplace.accounts.bearer import ApiKeyBearer, caller, caller_key
+from marketplace.domain.funding import Funding
+from marketplace.ledger.actions import spend_limit
 from marketplace.metering import queries as metering
 from marketplace.placements.workload import Parts
-from marketplace.rentals import queries
+from marketplace.rentals import bills, queries
 from marketplace.rentals.actions import (
+    bid,
     change,
     end,
     extend,
@@ -23,9 +27,13 @@ from marketplace.rentals.actions import (
     start,
     stop,
 )
+from marketplace.rentals.limited_keys import check_own_rental
 from marketplace.rentals.schemas import (
+    BidRequest,
     ChangeRequest,
+    ChargedDay,
     ExtendRequest,
+    Period,
     Receipts,
     RegistryLoginRequest,
     RentalList,
@@ -46,33 +54,38 @@ def create(
     payload: RentalRequest,
     idempotency_key: IdempotencyKey = None,
 ) -> Status[RentalReply]:
-    """Rent: the worst total is held at once, seconds are charged once your SSH door answers."""
+    """Rent: what it may cost is held, seconds are charged once your SSH door answers."""
     now = timezone.now()
     renter = caller(request)
-    rental = rent.rent(
-        renter_id=renter.pk,
-        offer_id=payload.offer_id,
-        parts={
-            "image": payload.image,
-            "environment": payload.environment,
-            "command": tuple(payload.command),
-            "ports": tuple(payload.ports),
-            "runtime": payload.runtime,
-        },
-        resources=payload.resources,
-        lease_s=payload.lease_s,
-        cap_microusd=payload.cap_microusd,
-        ssh_key_ids=payload.ssh_key_ids,
-        bid_microusd=payload.bid_microusd,
-        price_hour_microusd_max=payload.price_hour_microusd_max,
-        volumes=[
-            claim.Asked(name=volume.name, path=volume.path, size_bytes=volume.size_bytes)
-            for volume in payload.volumes
-        ],
-        registry_login=_login(payload.registry_login),
-        idempotency_key=idempotency_key or str(uuid4()),
-        now=now,
-    )
+    with transaction.atomic():
+        rental = rent.rent(
+            renter_id=renter.pk,
+            offer_id=payload.offer_id,
+            parts={
+                "image": payload.image,
+                "environment": payload.environment,
+                "command": tuple(payload.command),
+                "ports": tuple(payload.ports),
+                "runtime": payload.runtime,
+            },
+            resources=payload.resources,
+            lease_s=payload.lease_s,
+            cap_microusd=payload.cap_microusd,
+            ssh_key_ids=payload.ssh_key_ids,
+            bid_microusd=payload.bid_microusd,
+            price_hour_microusd_max=payload.price_hour_microusd_max,
+            price_type=payload.price_type,
+            traffic_bytes_max=payload.traffic_bytes_max,
+            funding=payload.funding,
+            volumes=[
+                claim.Asked(name=volume.name, path=volume.path, size_bytes=volume.size_bytes)
+                for volume in payload.volumes
+            ],
+            registry_login=_login(payload.registry_login),
+            idempotency_key=idempotency_key or str(uuid4()),
+            now=now,
+        )
+        spend_limit.attribute(hold_id=rental.meter.hold_id, api_key_id=caller_key(request), now=now)
     return Status(201, RentalReply.of(queries.view(rental.id, renter.pk, now)))
 
 
@@ -82,7 +95,7 @@ def index(
 ) -> RentalList:
     """List your rentals, newest first."""
     live = True if state == "live" else None
-    page = queries.views(caller(request).pk, live=live, after=cursor)
+    page = queries.views(caller(request).pk, live=live, after=cursor, now=timezone.now())
     return RentalList(items=[RentalReply.of(view) for view in page.items], next_cursor=page.next_id)
 
 
@@ -104,6 +117,9 @@ def stop_rental(request: HttpRequest, rental_id: UUID) -> RentalReply:
 def start_rental(request: HttpRequest, rental_id: UUID) -> RentalReply:
     """Start a stopped rental again, on free GPUs of its machine; its lease is the one it had."""
     now = timezone.now()
+    if queries.find(rental_id, caller(request).pk).funding == Funding.ROLLING:
+        # It sets the next hour aside.
+        check_own_rental(request, rental_id)
     start.start(rental_id=rental_id, renter_id=caller(request).pk, now=now)
     return RentalReply.of(queries.view(rental_id, caller(request).pk, now))
 
@@ -134,6 +150,16 @@ def change_rental(request: HttpRequest, rental_id: UUID, payload: ChangeRequest)
     return RentalReply.of(queries.view(rental_id, caller(request).pk, timezone.now()))
 
 
+@router.put("/rentals/{rental_id}/bid", response=RentalReply)
+def set_bid(request: HttpRequest, rental_id: UUID, payload: BidRequest) -> RentalReply:
+    """Bid something else for an interruptible rental: what comes costs that, from now on."""
+    now = timezone.now()
+    renter_id = caller(request).pk
+    check_own_rental(request, rental_id)
+    bid.bid(rental_id=rental_id, renter_id=renter_id, bid_microusd=payload.bid_microusd, now=now)
+    return RentalReply.of(queries.view(rental_id, renter_id, now))
+
+
 @router.put("/rentals/{rental_id}/ssh-keys", response=RentalReply)
 def set_ssh_keys(request: HttpRequest, rental_id: UUID, payload: SshKeysRequest) -> RentalReply:
     """Let other keys of yours open the rental, at once; who is logged in stays so."""
@@ -160,6 +186,7 @@ def extend_rental(
 ) -> RentalReply:
     """Raise a rental's lease, counted from its start, or its dollar cap; the other stays."""
     now = timezone.now()
+    check_own_rental(request, rental_id)
     extend.extend(
         rental_id=rental_id,
         renter_id=caller(request).pk,
@@ -186,11 +213,14 @@ def receipts(
     """Return a page of the machine's signed intervals, which anyone can verify."""
     rental = queries.find(rental_id, caller(request).pk)
     page = metering.receipts(rental.placement_id, first=cursor)
+    more = page.next_sequence is not None
     return Receipts(
         machine_key=rental.placement.machine.machine_key,
         intervals=list(page.intervals),
         billed_ms=rental.meter.charged_ms,
         cost_microusd=rental.meter.charged_microusd,
+        periods=[] if more else [Period.from_orm(one) for one in bills.periods(rental.meter)],
+        charges=[] if more else [ChargedDay.from_orm(one) for one in bills.charges(rental.meter)],
         next_cursor=page.next_sequence,
     )
 

@@ -17,6 +17,8 @@ DOORS_LOST_MAX = 5
 UNSEEN_S_MAX = 60
 #: so long in all may a renter's runs last before their doors are seen, however short each is
 UNSEEN_S_DAY_MAX = DOORS_LOST_MAX * DEADLINES.door_s
+#: of PlacementEvent: a run that ended because of its door
+LOST = Q(reason_code=DOOR_LOST.code) | Q(unseen_s__gt=UNSEEN_S_MAX) & ~Q(event=SEEN)
 
 
 class DoorsLostMany(Refused):
@@ -40,7 +42,7 @@ def check_doors(renter_id: int, now: datetime) -> None:
     :raises DoorsLostMany: when there were too many, or they ran too long in all.
     """
     lost = PlacementEvent.objects.filter(
-        Q(reason_code=DOOR_LOST.code) | Q(unseen_s__gt=UNSEEN_S_MAX) & ~Q(event=SEEN),
+        LOST,
         placement__rental__renter_id=renter_id,
         at__gt=now - WITHIN,
     )

@@ -5,9 +5,17 @@ import uuid
 from django.conf import settings
 from django.db import models
 
+from marketplace.domain.delivered import Effect
+from marketplace.domain.funding import Funding
+from marketplace.domain.metered import Priced
+from marketplace.domain.money import PPM
+from marketplace.domain.price_proposal import WAITING, ProposalState
+from marketplace.domain.pricing import PriceType
+from marketplace.domain.rental_proof import ProofState
 from marketplace.metering.models import Meter
 from marketplace.offers.models import Offer
 from marketplace.placements.models import Placement
+from marketplace.verification.models import Validator
 
 
 class Rental(models.Model):
@@ -18,12 +26,40 @@ class Rental(models.Model):
     offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="rentals")
     placement = models.OneToOneField(Placement, on_delete=models.PROTECT, related_name="rental")
     meter = models.OneToOneField(Meter, on_delete=models.PROTECT, related_name="rental")
+    price_type = models.CharField(
+        max_length=16, choices=[(t.value, t.value) for t in PriceType], default=PriceType.ON_DEMAND
+    )
+    #: that is agreed on; a change may wait for its moment in the meter (actions/reprice.py)
+    price_hour_microusd = models.BigIntegerField(default=0)
+    #: milliseconds since its start at which that price begins to hold, and the most that all before
+    #: can have cost, with its traffic
+    priced_from_ms = models.BigIntegerField(default=0)
+    priced_from_microusd = models.BigIntegerField(default=0)
+    #: what an hour cost at its start without a discount or a bid
+    on_demand_hour_microusd = models.BigIntegerField(default=0)
+    #: domain.delivered.Figures of its machine at its start; empty: nobody had measured any
+    listed = models.JSONField(default=dict)
+    #: how much of that is paid for, in millionths of the price; a proof may lower it
+    delivered_ppm = models.PositiveIntegerField(default=PPM)
+    #: until then that proof speaks; None: all is paid for
+    delivered_until = models.DateTimeField(null=True)
+    #: the charged milliseconds at the newest proof that counted: the next one speaks for later ones
+    delivered_from_ms = models.BigIntegerField(default=0)
+    #: its renter ended a reservation early, so that it costs what it had on demand; None: not so
+    discount_lost_at = models.DateTimeField(null=True)
     #: None: bounded by the dollar cap alone
     lease_s = models.PositiveIntegerField(null=True)
     #: None: bounded by the lease alone
     cap_microusd = models.BigIntegerField(null=True)
-    #: the most that it can cost, held from the wallet
+    #: the most that it can cost: held from the wallet, or renewed up to it (actions/fund.py)
     worst_total_microusd = models.BigIntegerField()
+    funding = models.CharField(
+        max_length=8, choices=[(f.value, f.value) for f in Funding], default=Funding.WHOLE
+    )
+    #: when what is set aside for it is looked at again (actions/renew.py); None: never
+    fund_due_at = models.DateTimeField(null=True, db_index=True)
+    #: it ends then, with its files, unless money comes before; None: money is there
+    files_until = models.DateTimeField(null=True, db_index=True)
     #: the same key and request return the same rental
     idempotency_key = models.CharField(max_length=200)
     #: sha256 of the request that the key was first used with
@@ -42,10 +78,50 @@ class Rental(models.Model):
                 name="rental_has_a_limit",
             ),
         ]
-        indexes = [models.Index(fields=("renter", "-started_at"), name="rental_by_renter")]
+        indexes = [
+            models.Index(fields=("renter", "-started_at"), name="rental_by_renter"),
+            models.Index(
+                fields=("delivered_until",),
+                condition=models.Q(delivered_until__isnull=False),
+                name="rental_lowered",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"rental {self.id}"
+
+    @property
+    def priced(self) -> Priced:
+        """Return what it costs at most, by the milliseconds since its start."""
+        return Priced(self.price_hour_microusd, self.priced_from_ms, self.priced_from_microusd)
+
+
+class PriceProposal(models.Model):
+    """A higher price that a host asks of a rental; without its renter's yes the old one holds."""
+
+    rental = models.ForeignKey(Rental, on_delete=models.PROTECT, related_name="proposals")
+    price_hour_microusd = models.BigIntegerField()
+    #: no second before costs more, however soon it is accepted
+    from_at = models.DateTimeField()
+    state = models.CharField(
+        max_length=16,
+        choices=[(s.value, s.value) for s in ProposalState],
+        default=ProposalState.OPEN,
+    )
+    proposed_at = models.DateTimeField()
+    answered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="price_proposal_one_waits",
+                fields=["rental"],
+                condition=models.Q(state__in=WAITING),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"price proposal {self.pk} of {self.rental_id}"
 
 
 class Extension(models.Model):
@@ -70,3 +146,100 @@ class Extension(models.Model):
 
     def __str__(self) -> str:
         return f"extension {self.pk} of {self.rental_id}"
+
+
+class IdleRule(models.Model):
+    """When a rental stops by itself, its files kept, as nobody uses it."""
+
+    rental = models.OneToOneField(Rental, on_delete=models.CASCADE, related_name="idle_rule")
+    after_s = models.PositiveIntegerField()
+    #: of its busiest GPU, or without a GPU of its cores together
+    below_percent = models.PositiveSmallIntegerField()
+    #: what was idle before does not count
+    set_at = models.DateTimeField()
+    #: by the newest check; None: it is in use, or nobody knows
+    idle_since = models.DateTimeField(null=True, db_index=True)
+    checked_at = models.DateTimeField(null=True, db_index=True)
+
+    def __str__(self) -> str:
+        return f"idle rule of {self.rental_id}"
+
+
+class RentalProof(models.Model):
+    """One proof that a renter asked for inside a rental; a validator leads it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    rental = models.ForeignKey(Rental, on_delete=models.CASCADE, related_name="proofs")
+    state = models.CharField(
+        max_length=16, choices=[(s.value, s.value) for s in ProofState], default=ProofState.ASKED
+    )
+    asked_at = models.DateTimeField()
+    #: it is unfinished after this, whoever still talks
+    expires_at = models.DateTimeField()
+    #: None: nobody took it yet
+    validator = models.ForeignKey(
+        Validator, on_delete=models.PROTECT, null=True, related_name="rental_proofs"
+    )
+    #: why it did not pass, one sentence; empty: it did, or goes on
+    detail = models.CharField(max_length=300, blank=True, default="")
+    #: protocol.rental_proof.SignedRentalProofReport as it was sent; null: there is none
+    signed = models.JSONField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    #: what it means for the price; empty: it was not looked at, or did not pass
+    effect = models.CharField(
+        max_length=16, choices=[(e.value, e.value) for e in Effect], blank=True, default=""
+    )
+    #: of what was listed; None: nobody can say
+    delivered_ppm = models.PositiveIntegerField(null=True)
+    #: of what was charged, given back for it
+    returned_microusd = models.BigIntegerField(default=0)
+    #: when that was decided; None: it was not
+    counted_at = models.DateTimeField(null=True, db_index=True)
+    #: characters that each side has put into the mailbox
+    sent_by_renter = models.PositiveIntegerField(default=0)
+    sent_by_validator = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="rental_proof_once_at_a_time",
+                fields=["rental"],
+                condition=models.Q(ended_at=None),
+            )
+        ]
+        indexes = [
+            models.Index(fields=("rental", "-asked_at"), name="rental_proof_newest"),
+            models.Index(
+                fields=("expires_at",),
+                name="rental_proof_open",
+                condition=models.Q(ended_at=None),
+            ),
+            models.Index(
+                fields=("ended_at",),
+                name="rental_proof_uncounted",
+                condition=models.Q(state=ProofState.PASSED, counted_at=None),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"proof {self.id} {self.state}"
+
+
+class ProofLine(models.Model):
+    """One line in a proof's mailbox; gone when the proof has ended."""
+
+    proof = models.ForeignKey(RentalProof, on_delete=models.CASCADE, related_name="lines")
+    by_validator = models.BooleanField()
+    #: from 0, in order
+    number = models.PositiveIntegerField()
+    text = models.TextField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="proof_line_once", fields=["proof", "by_validator", "number"]
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"line {self.number} of {self.proof_id}"

@@ -2,22 +2,33 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 
 from marketplace.accounts.ssh_key import fingerprint_of
-from marketplace.domain.placement import PlacementState
+from marketplace.domain.delivered import price
+from marketplace.domain.money import MS_PER_HOUR
+from marketplace.domain.placement import LIVE, PlacementState
+from marketplace.domain.price_proposal import WAITING, ProposalState
+from marketplace.domain.pricing import PriceType
 from marketplace.domain.problem import Refused
 from marketplace.domain.rental import RentalState, state_of
+from marketplace.domain.terms import repriced, worst_total
+from marketplace.domain.upkeep import storage_cost, traffic_bytes
+from marketplace.metering.models import SideMeter
 from marketplace.placements.models import Placement
-from marketplace.rentals.models import Rental
+from marketplace.rentals import bids
+from marketplace.rentals.funds import FundsView, funds
+from marketplace.rentals.models import IdleRule, PriceProposal, Rental
 from marketplace.volumes.models import Volume
 from protocol.agent import Want
 
 VIEWS_MAX = 100
+#: read with each rental, beside its placement and its meter
+BESIDE = ("offer__machine", "idle_rule")
 #: how an active rental whose door was found shut is doing
 SHUT = "SSH does not answer from outside; nothing is billed until it does"
 
@@ -47,6 +58,29 @@ class MountedVolume:
     name: str
     path: str
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class PendingPrice:
+    """A higher price that its host asks; without the renter's yes the old one holds to its end."""
+
+    price_hour_microusd: int
+    #: no second before costs more
+    from_at: datetime
+    #: the most that the rental costs with it
+    worst_total_microusd: int
+    #: its renter said no, and may still say yes
+    declined: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IdleRuleView:
+    """It is stopped, its files kept, after so long below so much use."""
+
+    after_s: int
+    below_percent: int
+    #: None: it is in use, or nobody knows
+    idle_since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +114,33 @@ class RentalView:
     ram_bytes: int
     disk_bytes: int
     price_hour_microusd: int
+    #: what an hour of it bids; None: nobody outbids it
+    bid_microusd: int | None
+    #: the lowest bid that wins its room now; None: it does not bid, none would, or it is listed
+    bids_from_microusd: int | None
+    #: it was outbid, and stops then unless its bid wins again; None: it has no such notice
+    outbid_stop_at: datetime | None
+    #: it is stopped, and starts by itself once its bid wins
+    resumes: bool
+    #: None: it runs, idle or not
+    idle_rule: IdleRuleView | None
+    price_type: PriceType
+    #: None: its host asks no other price
+    pending_price: PendingPrice | None
+    #: what an hour costs now: of its time, of its disk while it is stopped, or nothing
+    burn_hour_microusd: int
+    #: of a GB and 30 days while it is stopped, and of a GB of traffic
+    storage_price_microusd: int
+    network_price_microusd: int
+    #: that cost something, and the most that may
+    traffic_bytes: int
+    traffic_bytes_max: int
+    #: what its disk cost while it was stopped, and its traffic; parts of the cost
+    storage_microusd: int
+    traffic_microusd: int
     worst_total_microusd: int
+    funds: FundsView
+    #: less what came back, as less was delivered than was listed
     cost_microusd: int
     started_at: datetime
     active_at: datetime | None
@@ -117,11 +177,17 @@ def view(rental_id: UUID, renter_id: int, now: datetime) -> RentalView:
     :raises RentalUnknown: when there is none.
     """
     rental = find(rental_id, renter_id)
-    return _view(rental, _volumes([rental]))
+    seen = _view(rental, _volumes([rental]), now)
+    return replace(seen, bids_from_microusd=_bids_from(rental))
 
 
 def views(
-    renter_id: int, *, live: bool | None, after: UUID | None = None, rows_max: int = VIEWS_MAX
+    renter_id: int,
+    *,
+    live: bool | None,
+    now: datetime,
+    after: UUID | None = None,
+    rows_max: int = VIEWS_MAX,
 ) -> Views:
     """Return one page of the renter's rentals, newest first.
 
@@ -144,7 +210,7 @@ def views(
     page = found[:rows_max]
     volumes = _volumes(page)
     return Views(
-        items=tuple(_view(rental, volumes) for rental in page),
+        items=tuple(_view(rental, volumes, now) for rental in page),
         next_id=page[-1].id if len(found) > rows_max else None,
     )
 
@@ -161,9 +227,19 @@ def find(rental_id: UUID, renter_id: int) -> Rental:
 
 
 def _rentals(renter_id: int) -> QuerySet[Rental]:
-    return Rental.objects.filter(renter_id=renter_id, forgotten_at=None).select_related(
-        "placement", "meter", "offer"
+    waiting = PriceProposal.objects.filter(state__in=WAITING).order_by("id")
+    return (
+        Rental.objects.filter(renter_id=renter_id, forgotten_at=None)
+        .select_related("placement", "meter__side", "meter__hold__account", *BESIDE)
+        .prefetch_related(Prefetch("proposals", queryset=waiting, to_attr="waiting_proposals"))
     )
+
+
+def _bids_from(rental: Rental) -> int | None:
+    placement = rental.placement
+    if not placement.is_interruptible or placement.state not in LIVE:
+        return None
+    return bids.bids_from(rental.offer, placement.rented, but=placement.id)
 
 
 def _progress(placement: Placement, state: RentalState) -> str:
@@ -177,6 +253,13 @@ def _maintenance_at(rental: Rental) -> datetime | None:
     if begins is None or rental.placement.want == Want.END:
         return None
     return begins if rental.started_at < begins < rental.placement.funded_until else None
+
+
+def _idle_rule(rental: Rental) -> IdleRuleView | None:
+    rule: IdleRule | None = getattr(rental, "idle_rule", None)
+    if rule is None:
+        return None
+    return IdleRuleView(rule.after_s, rule.below_percent, rule.idle_since)
 
 
 def _ports(placement: Placement) -> tuple[RentalPort, ...]:
@@ -207,8 +290,50 @@ def _mounted(mount: Mapping[str, str], volumes: Mapping[UUID, Volume]) -> Mounte
     )
 
 
-def _view(rental: Rental, volumes: Mapping[UUID, Volume]) -> RentalView:
+def _pending_price(rental: Rental) -> PendingPrice | None:
+    found: list[PriceProposal] = rental.waiting_proposals  # type: ignore[attr-defined]
+    if not found or rental.placement.want == Want.END:
+        return None
+    (proposal,) = found
+
+    def ms(at: datetime) -> int:
+        return (at - rental.started_at) // timedelta(milliseconds=1)
+
+    until = rental.placement.funded_until
+    priced = repriced(
+        rental.priced,
+        price_hour_microusd=proposal.price_hour_microusd,
+        at_ms=ms(min(proposal.from_at, until)),
+    )
+    return PendingPrice(
+        price_hour_microusd=proposal.price_hour_microusd,
+        from_at=proposal.from_at,
+        worst_total_microusd=worst_total(priced, ms(until)),
+        declined=proposal.state == ProposalState.DECLINED,
+    )
+
+
+def _price_hour(rental: Rental, now: datetime) -> int:
+    """Return the price of now; one that was accepted may not hold yet."""
+    holds_from = rental.started_at + timedelta(milliseconds=rental.priced_from_ms)
+    if holds_from > now:
+        return rental.meter.price_hour_microusd
+    return price(rental.price_hour_microusd, rental.delivered_ppm)
+
+
+def _burn_hour(rental: Rental, state: RentalState, side: SideMeter | None, now: datetime) -> int:
+    if state == RentalState.ACTIVE and rental.placement.door_missed_at is None:
+        return _price_hour(rental, now)
+    if state == RentalState.STOPPED and side is not None:
+        return storage_cost(side.storage_price_microusd, side.disk_bytes, MS_PER_HOUR)
+    return 0
+
+
+def _view(rental: Rental, volumes: Mapping[UUID, Volume], now: datetime) -> RentalView:
     placement, meter = rental.placement, rental.meter
+    side: SideMeter | None = getattr(meter, "side", None)
+    storage, traffic = (side.storage_cost_microusd, side.traffic_cost_microusd) if side else (0, 0)
+    network_price = side.network_price_microusd if side else 0
     state = state_of(
         PlacementState(placement.state),
         reachable_at=placement.reachable_at,
@@ -235,12 +360,27 @@ def _view(rental: Rental, volumes: Mapping[UUID, Volume]) -> RentalView:
         ports=_ports(placement),
         volumes=tuple(_mounted(mount, volumes) for mount in _mounts(rental)),
         cpus=placement.cpus,
-        gpus=len(placement.gpu_uuids),
+        gpus=placement.gpus,
         ram_bytes=placement.memory_bytes,
         disk_bytes=placement.disk_bytes,
-        price_hour_microusd=meter.price_hour_microusd,
+        bid_microusd=placement.bid_hour_microusd,
+        bids_from_microusd=None,
+        outbid_stop_at=placement.outbid_stop_at,
+        resumes=placement.resume_due_at is not None,
+        idle_rule=_idle_rule(rental),
+        price_hour_microusd=_price_hour(rental, now),
+        price_type=PriceType(rental.price_type),
+        pending_price=_pending_price(rental),
+        burn_hour_microusd=_burn_hour(rental, state, side, now),
+        storage_price_microusd=side.storage_price_microusd if side else 0,
+        network_price_microusd=network_price,
+        traffic_bytes=side.traffic_bytes if side else 0,
+        traffic_bytes_max=traffic_bytes(side.traffic_microusd_max, network_price) if side else 0,
+        storage_microusd=storage,
+        traffic_microusd=traffic,
         worst_total_microusd=rental.worst_total_microusd,
-        cost_microusd=meter.charged_microusd,
+        funds=funds(rental),
+        cost_microusd=meter.charged_microusd + storage + traffic - meter.hold.returned_microusd,
         started_at=rental.started_at,
         active_at=placement.reachable_at,
         shut_at=placement.door_missed_at if state == RentalState.ACTIVE else None,

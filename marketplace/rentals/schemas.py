@@ -1,12 +1,15 @@
 """This will give a rental its shape in the REST API."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Self
 from uuid import UUID
 
 from ninja import Schema
 from pydantic import Field
 
+from marketplace.domain.funding import Funding
+from marketplace.domain.idle import AFTER_S_MAX, AFTER_S_MIN
+from marketplace.domain.pricing import PriceType
 from marketplace.rentals.queries import RentalView
 from marketplace.volumes.models import NAME
 from protocol.hardware import Resources
@@ -44,13 +47,41 @@ class RegistryLoginRequest(Schema):
     password: Annotated[str, Field(min_length=1, max_length=4096, repr=False)]
 
 
-class RentalRequest(Schema):
-    offer_id: UUID
-    image: Image
-    resources: Resources
+class LimitsRequest(Schema):
+    """What bounds a rental and how it is paid."""
+
+    #: reserved: the whole term is paid at the discount that the offer names. Null: on demand, or
+    #: interruptible with a bid
+    price_type: PriceType | None = None
     #: seconds; at least one of lease_s and cap_microusd
     lease_s: Annotated[int, Field(gt=0, le=366 * 86_400)] | None = None
     cap_microusd: Annotated[int, Field(gt=0, le=10**15)] | None = None
+    #: an hour, instead of the offer's price; only where the offer names a floor for bids
+    bid_microusd: Annotated[int, Field(gt=0, le=10**15)] | None = None
+    #: traffic that you pay for at most, both ways together, where the offer has a price for it: a
+    #: rental that reaches it is stopped. Null: 10 GB
+    traffic_bytes_max: Annotated[int, Field(ge=0, le=1 << 50)] | None = None
+    #: rolling: an hour is set aside and renewed from your balance while it runs, and without money
+    #: it stops and keeps its files for 7 days
+    funding: Funding = Funding.WHOLE
+
+
+class PendingPriceReply(Schema):
+    """A higher price that the host asks; answer it, or it never holds."""
+
+    price_hour_microusd: int
+    #: no second before costs more, however soon you accept
+    from_at: datetime
+    #: the most that the rental costs with it
+    worst_total_microusd: int
+    #: you said no; you may still say yes, and no time is added without it
+    declined: bool
+
+
+class RentalRequest(LimitsRequest):
+    offer_id: UUID
+    image: Image
+    resources: Resources
     #: null: all your keys
     ssh_key_ids: Annotated[list[UUID], Field(max_length=50)] | None = None
     environment: Environment = Field(default_factory=dict)
@@ -64,8 +95,6 @@ class RentalRequest(Schema):
     registry_login: RegistryLoginRequest | None = None
     #: what starts the container, such as runsc, where the host has it; empty: the host's choice
     runtime: Runtime = ""
-    #: an hour, instead of the offer's price; only where the offer names a floor for bids
-    bid_microusd: Annotated[int, Field(gt=0, le=10**15)] | None = None
     #: refuse with price_raised if an hour costs more by now; null: any price
     price_hour_microusd_max: Annotated[int, Field(ge=0, le=10**15)] | None = None
 
@@ -80,6 +109,25 @@ class ChangeRequest(Schema):
     runtime: Runtime | None = None
     #: for a private image
     registry_login: RegistryLoginRequest | None = None
+
+
+class BidRequest(Schema):
+    #: an hour, at least the host's floor; no more than the price without a bid is ever charged
+    bid_microusd: Annotated[int, Field(gt=0, le=10**15)]
+
+
+class IdleRuleRequest(Schema):
+    """Stop it, its files kept, when it is idle."""
+
+    #: seconds of readings below, without a gap
+    after_s: Annotated[int, Field(ge=AFTER_S_MIN, le=AFTER_S_MAX)]
+    #: of its busiest GPU, or without a GPU of its cores together
+    below_percent: Annotated[int, Field(ge=1, le=100)] = 5
+
+
+class IdleRuleReply(IdleRuleRequest):
+    #: null: it is in use, or nobody knows
+    idle_since: datetime | None
 
 
 class SshKeysRequest(Schema):
@@ -131,6 +179,18 @@ class Change(Schema):
     problem: str
 
 
+class FundsReply(Schema):
+    """What is set aside for it."""
+
+    funding: Funding
+    #: now, less what was charged
+    held_microusd: int
+    #: what is set aside lasts until then, if it runs; null: to its end, or it does not run
+    paid_until: datetime | None
+    #: it ends then with its files, unless money comes before; null: money is there
+    files_until: datetime | None
+
+
 class RentalReply(Schema):
     id: UUID
     state: str
@@ -150,8 +210,35 @@ class RentalReply(Schema):
     ports: list[PortReply]
     volumes: list[VolumeReply]
     resources: Resources
+    #: of what comes: a change of the bid counts at once
     price_hour_microusd: int
+    #: what an hour of it bids; null: nobody outbids it
+    bid_microusd: int | None
+    #: the lowest bid that wins its room now; null: it does not bid, none would, or it is in a list
+    bids_from_microusd: int | None
+    #: it was outbid, and stops then unless its bid wins again; null: it has no such notice
+    outbid_stop_at: datetime | None
+    #: it is stopped, and starts by itself once its bid wins
+    resumes: bool
+    #: it stops by itself when it is idle; null: it runs, idle or not
+    idle_rule: IdleRuleReply | None
+    price_type: PriceType
+    #: null: its host asks no higher price
+    pending_price: PendingPriceReply | None
+    #: what an hour costs as it is now: stopped, its disk; while nothing is billed, 0
+    burn_hour_microusd: int
+    #: of a GB and 30 days while it is stopped, and of a GB of traffic
+    storage_price_microusd: int
+    network_price_microusd: int
+    #: charged so far, and at most
+    traffic_bytes: int
+    traffic_bytes_max: int
+    #: parts of the cost
+    storage_microusd: int
+    traffic_microusd: int
     worst_total_microusd: int
+    funds: FundsReply
+    #: less what came back, as less was delivered than was listed
     cost_microusd: int
     started_at: datetime
     active_at: datetime | None
@@ -204,8 +291,25 @@ class RentalReply(Schema):
                 disk_bytes=view.disk_bytes,
                 gpus=view.gpus,
             ),
+            price_type=view.price_type,
             price_hour_microusd=view.price_hour_microusd,
+            bid_microusd=view.bid_microusd,
+            bids_from_microusd=view.bids_from_microusd,
+            outbid_stop_at=view.outbid_stop_at,
+            resumes=view.resumes,
+            idle_rule=IdleRuleReply.from_orm(view.idle_rule) if view.idle_rule else None,
+            pending_price=PendingPriceReply.from_orm(view.pending_price)
+            if view.pending_price
+            else None,
+            burn_hour_microusd=view.burn_hour_microusd,
+            storage_price_microusd=view.storage_price_microusd,
+            network_price_microusd=view.network_price_microusd,
+            traffic_bytes=view.traffic_bytes,
+            traffic_bytes_max=view.traffic_bytes_max,
+            storage_microusd=view.storage_microusd,
+            traffic_microusd=view.traffic_microusd,
             worst_total_microusd=view.worst_total_microusd,
+            funds=FundsReply.from_orm(view.funds),
             cost_microusd=view.cost_microusd,
             started_at=view.started_at,
             active_at=view.active_at,
@@ -224,10 +328,31 @@ class RentalList(Schema):
     next_cursor: UUID | None
 
 
+class Period(Schema):
+    """Billed time at one price."""
+
+    price_hour_microusd: int
+    #: billed milliseconds before it, and of it
+    from_ms: int
+    ms: int
+    cost_microusd: int
+    #: why it began; empty: it is the first
+    reason: str
+
+
+class ChargedDay(Schema):
+    #: of UTC
+    day: date
+    amount_microusd: int
+
+
 class Receipts(Schema):
     machine_key: str
     intervals: list[SignedInterval]
     billed_ms: int
     cost_microusd: int
+    #: the billed time by its prices, and what was charged by days; both on the last page
+    periods: list[Period]
+    charges: list[ChargedDay]
     #: give it back as ``cursor`` for the intervals that follow; null: these are the last
     next_cursor: int | None

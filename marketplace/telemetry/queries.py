@@ -1,6 +1,7 @@
 """This will read how placements and machines do."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -15,6 +16,17 @@ FRESH = timedelta(seconds=60)
 INCIDENTS_SHOWN = 50
 
 
+@dataclass(frozen=True, slots=True)
+class TrafficReading:
+    """How far a placement's counters of traffic had come."""
+
+    at: datetime
+    #: they begin anew with each run
+    run: int
+    #: both ways together
+    bytes: int
+
+
 def usage(*, machine_id: UUID, placement_id: UUID, now: datetime) -> tuple[Point, ...]:
     """Return the placement's last hour, the oldest point first; one query."""
     since = now - timedelta(seconds=HISTORY_S)
@@ -26,6 +38,30 @@ def usage(*, machine_id: UUID, placement_id: UUID, now: datetime) -> tuple[Point
         .values_list("at", own)
     )
     return points((at, PlacementUsage.model_validate(one)) for at, one in rows if one is not None)
+
+
+def traffic(
+    *, machine_id: UUID, placement_id: UUID, since: datetime, until: datetime
+) -> Sequence[TrafficReading]:
+    """Return the placement's counters after ``since``, the oldest first; an hour of them is kept.
+
+    A reading that tells no traffic is left out.
+    """
+    own = f"content__placements__{placement_id}"
+    rows = (
+        Reading.objects.filter(machine_id=machine_id, at__gt=since, at__lte=until)
+        .order_by("at", "id")
+        .values_list("at", own)
+    )
+    found = []
+    for at, one in rows:
+        if one is None:
+            continue
+        usage = PlacementUsage.model_validate(one)
+        if usage.received_bytes is not None and usage.sent_bytes is not None:
+            total = usage.received_bytes + usage.sent_bytes
+            found.append(TrafficReading(at=at, run=usage.run, bytes=total))
+    return found
 
 
 def machine_usage(machine_ids: Collection[UUID], *, now: datetime) -> dict[UUID, MachineUsage]:

@@ -74,4 +74,6 @@ def _in_words(seconds: int) -> str:
     if seconds < 60:
         return f"{seconds} s"
     minutes = -(-seconds // 60)
+    if minutes > 120:
+        return f"{-(-minutes // 60)} hours"
     return f"{minutes} minutes" if minutes > 1 else "a minute"

@@ -11,13 +11,16 @@ from marketplace.domain import endpoint as domain
 from marketplace.domain.matching import Slice
 from marketplace.domain.offer_query import PAGE_ROWS_MAX, OfferQuery
 from marketplace.domain.problem import Refused
+from marketplace.domain.spending import SpendLimitReached
+from marketplace.domain.terms import Limits
 from marketplace.endpoints import queries
 from marketplace.endpoints.models import Endpoint, Replica
 from marketplace.endpoints.unanswered import check_unanswered
 from marketplace.ledger import queries as ledger
 from marketplace.ledger.actions.post import InsufficientFunds
+from marketplace.ledger.actions.spend_limit import attribute
 from marketplace.machines.actions import lock
-from marketplace.metering.actions.begin import Limits, begin, check_room, terms_of
+from marketplace.metering.actions.begin import begin, check_room, terms_of
 from marketplace.offers import queries as offers
 from marketplace.offers.queries import OfferRow
 from marketplace.placements.registry_login import unseal
@@ -74,7 +77,7 @@ def begin_replica(*, endpoint_id: UUID, now: datetime) -> Replica | None:
         for offer_id in _choices(endpoint, workload, now)[:TRIES_MAX]:
             try:
                 return _begin_on(offer_id, endpoint, workload, now)
-            except InsufficientFunds:
+            except (InsufficientFunds, SpendLimitReached):
                 raise
             except Refused as refused:
                 logger.info(
@@ -171,6 +174,7 @@ def _begin_on(offer_id: UUID, endpoint: Endpoint, workload: Workload, now: datet
             cause=f"replica:{replica_id}:hold",
             now=now,
         )
+        attribute(hold_id=meter.hold_id, api_key_id=endpoint.api_key_id, now=now)
         return Replica.objects.create(
             id=replica_id,
             endpoint=endpoint,

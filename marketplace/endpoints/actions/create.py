@@ -62,6 +62,8 @@ class Asked:
     #: of one replica
     price_hour_microusd_max: int
     registry_login: RegistryLogin | None = None
+    #: whose spend limit its replicas count against; None: a person asks
+    api_key_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ def create(*, renter_id: int, asked: Asked, now: datetime) -> Created:
                 price_hour_microusd_max=asked.price_hour_microusd_max,
                 key_digest=keys.digest(secret),
                 key_prefix=keys.prefix_of(secret),
+                api_key_id=asked.api_key_id,
                 created_at=now,
             )
     except IntegrityError:

@@ -5,8 +5,9 @@ from uuid import UUID
 
 from django.db import transaction
 
-from marketplace.domain import pricing
+from marketplace.domain.metered import Priced
 from marketplace.domain.money import MicroUsd
+from marketplace.domain.terms import worst_total
 from marketplace.endpoints.models import Replica
 from marketplace.ledger.actions import hold as holds
 from marketplace.machines.actions import lock
@@ -24,7 +25,7 @@ def pay_longer(*, placement_id: UUID, until: datetime, now: datetime) -> bool:
             lock.lock(machine_id=replica.placement.machine_id)
             locked = Replica.objects.select_for_update().get(id=replica.id)
             term_ms = (until - locked.begun_at) // timedelta(milliseconds=1)
-            worst = pricing.worst_of_term(replica.meter.price_hour_microusd, term_ms)
+            worst = worst_total(Priced(replica.meter.price_hour_microusd), term_ms)
             # The placement before the money, as everybody locks them.
             extend_funding(placement_id=placement_id, funded_until=until, now=now)
             if worst > locked.worst_total_microusd:

@@ -13,13 +13,13 @@ from django.db.models.functions import Greatest
 from marketplace.domain.placement import DEADLINES
 from marketplace.domain.problem import Refused
 from marketplace.domain.report import PREPARING_S_MAX
+from marketplace.domain.terms import Limits
 from marketplace.jobs.actions import upload
 from marketplace.jobs.actions.upload import KEPT
 from marketplace.jobs.models import Blob, Job
 from marketplace.machines.actions import lock
 from marketplace.metering.actions.begin import (
     IdempotencyConflict,
-    Limits,
     begin,
     check_room,
     terms_of,
@@ -132,12 +132,13 @@ def _run_once(
         check_room(offer, workload.resources)
         # The run limit is what it costs at most; what comes before the start costs nothing.
         terms = terms_of(offer, workload.resources, asked.limits, now)
-        job_id, funded_until = uuid4(), terms.funded_until + BESIDE_RUN
+        job_id, term_ms = uuid4(), terms.term_ms + BESIDE_RUN // timedelta(milliseconds=1)
+        funded_until = now + timedelta(milliseconds=term_ms)
         meter = begin(
             renter_id=renter_id,
             offer=offer,
             workload=workload,
-            terms=replace(terms, funded_until=funded_until),
+            terms=replace(terms, term_ms=term_ms),
             keys=(),
             registry_login=asked.registry_login,
             cause=f"job:{job_id}:hold",

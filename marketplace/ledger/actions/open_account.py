@@ -1,5 +1,7 @@
 """This will find an account, opening it on first use."""
 
+from collections.abc import Collection, Mapping
+
 from marketplace.domain.ledger import AccountKind
 from marketplace.ledger.models import Account
 
@@ -7,6 +9,16 @@ from marketplace.ledger.models import Account
 def wallet(*, user_id: int) -> Account:
     """Return the account that the person spends from."""
     return _of_person(user_id, AccountKind.WALLET)
+
+
+def frozen(*, user_id: int) -> Account:
+    """Return the account that keeps what is set aside while a payment is disputed."""
+    return _of_person(user_id, AccountKind.FROZEN)
+
+
+def credit(*, user_id: int) -> Account:
+    """Return the account of what the person was given to spend."""
+    return _of_person(user_id, AccountKind.CREDIT)
 
 
 def earnings(*, user_id: int) -> Account:
@@ -27,6 +39,18 @@ def outside() -> Account:
 def promo() -> Account:
     """Return the account that credit without payment comes from."""
     return _of_site(AccountKind.PROMO)
+
+
+def of_people(*, user_ids: Collection[int], kind: AccountKind) -> Mapping[int, Account]:
+    """Return each person's one account of a kind."""
+    found = {
+        account.user_id: account
+        for account in Account.objects.filter(user_id__in=user_ids, kind=kind)
+        if account.user_id is not None
+    }
+    for user_id in sorted(set(user_ids) - set(found)):
+        found[user_id] = _of_person(user_id, kind)
+    return found
 
 
 def _of_person(user_id: int, kind: AccountKind) -> Account:

@@ -26,9 +26,12 @@ class Presence:
 
 def attend(*, name: str, now: datetime) -> Presence:
     """Note that ``name`` is there now and return how that differs from before."""
+    own = Attendance.objects.select_for_update().filter(name=name)
     with transaction.atomic():
-        Attendance.objects.get_or_create(name=name, defaults={"seen_at": now})
-        before = Attendance.objects.select_for_update().get(name=name)
+        before = own.first()
+        if before is None:
+            Attendance.objects.get_or_create(name=name, defaults={"seen_at": now})
+            before = own.get()
         gap = now - before.seen_at
         is_back = gap > timedelta(seconds=AWAY_S)
         away = gap - timedelta(seconds=EVERY_S) if is_back else timedelta(0)

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.db.models import F
 
+from marketplace.domain.claims import enough
 from marketplace.machines.models import Gpu, Machine
 from protocol.hardware import Hardware
 
@@ -45,6 +46,7 @@ def write_gpus(*, machine_id: UUID, hardware: Hardware) -> None:
     Gpu.objects.filter(machine_id=machine_id).exclude(
         uuid__in=[gpu.uuid for gpu in hardware.gpus]
     ).delete()
+    _forget_proofs(machine_id, hardware)
     Gpu.objects.bulk_create(
         [
             Gpu(machine_id=machine_id, uuid=gpu.uuid, model=gpu.model, vram_bytes=gpu.vram_bytes)
@@ -54,3 +56,20 @@ def write_gpus(*, machine_id: UUID, hardware: Hardware) -> None:
         unique_fields=["machine", "uuid"],
         update_fields=["model", "vram_bytes"],
     )
+
+
+def _forget_proofs(machine_id: UUID, hardware: Hardware) -> None:
+    """Let no proof hold for another model, or more memory, than was proven.
+
+    Else a card that its own host rents, and that nobody can prove meanwhile, might be renamed.
+    """
+    told = {gpu.uuid: gpu for gpu in hardware.gpus}
+    proven = Gpu.objects.filter(machine_id=machine_id).exclude(proven_at=None).order_by("id")
+    other = [
+        row.id
+        for row in proven
+        if row.model != told[row.uuid].model
+        or not enough(row.vram_bytes, told[row.uuid].vram_bytes)
+    ]
+    if other:
+        Gpu.objects.filter(id__in=other).update(proven_at=None, proven_by="", together={})

@@ -53,9 +53,7 @@ class KeyMismatch(Refused):
     sentence = "The request is signed by another key than the machine's own."
 
 
-def enrol(
-    *, request: EnrolRequest, now: datetime, signed_by: str | None = None, miner_hotkey: str = ""
-) -> Machine:
+def enrol(*, request: EnrolRequest, now: datetime, signed_by: str | None = None) -> Machine:
     """Return the machine, new or updated; the same key may use its token again.
 
     The request's signature is checked before (``authenticate.check_signature``); give the key that
@@ -73,7 +71,7 @@ def enrol(
         raise AddressPrivate(request.address)
     with transaction.atomic():
         host_id = _use_token(request, now)
-        machine = _write(request, host_id, now, miner_hotkey)
+        machine = _write(request, host_id, now)
     logger.info("Machine enrolled", extra={"machine_id": machine.id, "host_id": host_id})
     return machine
 
@@ -94,18 +92,17 @@ def _use_token(request: EnrolRequest, now: datetime) -> int:
     return token.host_id
 
 
-def _write(request: EnrolRequest, host_id: int, now: datetime, miner_hotkey: str) -> Machine:
+def _write(request: EnrolRequest, host_id: int, now: datetime) -> Machine:
     hardware = request.hardware
     columns: dict[str, Any] = {
         "address": request.address,
         "control_port": request.control_port,
         "port_first": request.port_first,
         "port_last": request.port_last,
+        "ports_total": max(0, request.port_last - request.port_first + 1),
         "agent_version": request.agent_version,
         "last_seen_at": now,
     }
-    if miner_hotkey:
-        columns["miner_hotkey"] = miner_hotkey
     machine, is_new = Machine.objects.get_or_create(
         machine_key=request.machine_key,
         defaults=columns

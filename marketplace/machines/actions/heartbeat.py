@@ -41,6 +41,7 @@ class _Known:
     online: bool
     uptime_counted_at: datetime
     sent_at_ms: int
+    ports_total: int
 
 
 def heartbeat(*, machine_id: UUID, request: SyncRequest, sent_at_ms: int, now: datetime) -> None:
@@ -71,6 +72,9 @@ def heartbeats(*, beats: Sequence[Beat], now: datetime) -> frozenset[UUID]:
                     "agent_version": beat.request.agent_version,
                     "boot_id": beat.request.boot_id,
                     "last_seen_at": now,
+                    "ports_total": known[beat.machine_id].ports_total
+                    if beat.request.ports is None
+                    else beat.request.ports,
                     # One that can start nothing is heard from, and yet not for rent.
                     "online": beat.request.problem is None,
                     "uptime_counted_at": now
@@ -80,7 +84,7 @@ def heartbeats(*, beats: Sequence[Beat], now: datetime) -> frozenset[UUID]:
                 for beat in new
             },
         )
-        _add_uptime(
+        add_uptime(
             (machine_id, known[machine_id].uptime_counted_at, now)
             for machine_id in sorted(counted)
             if known[machine_id].online
@@ -92,41 +96,8 @@ def heartbeats(*, beats: Sequence[Beat], now: datetime) -> frozenset[UUID]:
     return frozenset(beat.machine_id for beat in new)
 
 
-def count_uptime(*, machine_id: UUID, counted_at: datetime, until: datetime) -> None:
-    """Add the time from ``counted_at`` until ``until`` to the machine's days, once."""
-    # Two may race; the guard lets one of them count each stretch.
-    counted = Machine.objects.filter(
-        id=machine_id, uptime_counted_at=counted_at, uptime_counted_at__lt=until
-    ).update(uptime_counted_at=until)
-    if counted:
-        _add_uptime([(machine_id, counted_at, until)])
-
-
-def _locked(machine_ids: Sequence[UUID]) -> dict[UUID, _Known]:
-    rows = Machine.objects.select_for_update(no_key=True).filter(id__in=machine_ids).order_by("id")
-    columns = rows.values_list("id", "online", "uptime_counted_at", "sent_at_ms")
-    return {
-        machine_id: _Known(online, counted_at, sent_at_ms)
-        for machine_id, online, counted_at, sent_at_ms in columns
-    }
-
-
-def _is_counted(known: _Known, now: datetime) -> bool:
-    return not known.online or uptime_is_due(known.uptime_counted_at, now=now)
-
-
-def _log(beat: Beat, *, was_online: bool) -> None:
-    problem = beat.request.problem
-    if problem is None and not was_online:
-        logger.info("Machine online", extra={"machine_id": beat.machine_id})
-    if problem is not None and was_online:
-        logger.warning(
-            "Machine cannot work", extra={"machine_id": beat.machine_id, "code": problem.code}
-        )
-
-
-def _add_uptime(stretches: Iterable[tuple[UUID, datetime, datetime]]) -> None:
-    """Add each machine's time there to its days."""
+def add_uptime(stretches: Iterable[tuple[UUID, datetime, datetime]]) -> None:
+    """Add each machine's time there to its days; whoever locked its row counts it once."""
     days: list[tuple[UUID, date, int]] = [
         (machine_id, midnight.date(), up_ms)
         for machine_id, start, end in stretches
@@ -148,4 +119,24 @@ def _add_uptime(stretches: Iterable[tuple[UUID, datetime, datetime]]) -> None:
             " ON CONFLICT (machine_id, day)"
             f" DO UPDATE SET up_ms = {table}.up_ms + excluded.up_ms",
             told,
+        )
+
+
+def _locked(machine_ids: Sequence[UUID]) -> dict[UUID, _Known]:
+    rows = Machine.objects.select_for_update(no_key=True).filter(id__in=machine_ids).order_by("id")
+    columns = rows.values_list("id", "online", "uptime_counted_at", "sent_at_ms", "ports_total")
+    return {row[0]: _Known(*row[1:]) for row in columns}
+
+
+def _is_counted(known: _Known, now: datetime) -> bool:
+    return not known.online or uptime_is_due(known.uptime_counted_at, now=now)
+
+
+def _log(beat: Beat, *, was_online: bool) -> None:
+    problem = beat.request.problem
+    if problem is None and not was_online:
+        logger.info("Machine online", extra={"machine_id": beat.machine_id})
+    if problem is not None and was_online:
+        logger.warning(
+            "Machine cannot work", extra={"machine_id": beat.machine_id, "code": problem.code}
         )

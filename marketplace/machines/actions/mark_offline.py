@@ -4,10 +4,11 @@ import logging
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models.functions import Greatest
 
 from marketplace.domain.machine import silent_since
 from marketplace.machines.actions.attend import attend, hears
-from marketplace.machines.actions.heartbeat import count_uptime
+from marketplace.machines.actions.heartbeat import add_uptime
 from marketplace.machines.models import Machine
 
 logger = logging.getLogger(__name__)
@@ -24,18 +25,16 @@ def mark_offline(*, now: datetime) -> int:
     presence = attend(name="offline", now=now)
     if presence.back_at is not None and presence.back_at > silent_since(now):
         return 0
-    silent = Machine.objects.filter(online=True, last_seen_at__lt=silent_since(now))
-    found = list(
-        silent.order_by("last_seen_at", "id").values_list(
-            "id", "last_seen_at", "uptime_counted_at"
-        )[:BATCH_ROWS]
-    )
-    gone = 0
-    for machine_id, last_seen_at, counted_at in found:
-        with transaction.atomic():
-            if not silent.filter(id=machine_id).update(online=False):
-                continue
-            count_uptime(machine_id=machine_id, counted_at=counted_at, until=last_seen_at)
-        gone += 1
+    with transaction.atomic():
+        # Whoever holds a machine's lock hears from it now, or asks for it in another order.
+        rows = Machine.objects.select_for_update(no_key=True, skip_locked=True)
+        silent = rows.filter(online=True, last_seen_at__lt=silent_since(now))
+        columns = ("id", "uptime_counted_at", "last_seen_at")
+        found = list(silent.order_by("last_seen_at", "id").values_list(*columns)[:BATCH_ROWS])
+        Machine.objects.filter(id__in=[machine_id for machine_id, *_ in found]).update(
+            online=False, uptime_counted_at=Greatest("uptime_counted_at", "last_seen_at")
+        )
+        add_uptime(stretch for stretch in found if stretch[1] < stretch[2])
+    for machine_id, *_ in found:
         logger.warning("Machine offline", extra={"machine_id": machine_id})
-    return gone
+    return len(found)

@@ -9,48 +9,59 @@ from marketplace.machines.models import Machine
 
 
 def reserve(
-    *, machine_id: UUID, cpus: int, memory_bytes: int, disk_bytes: int, gpus: int = 0
+    *, machine_id: UUID, asked: Slice, interruptible: bool = False, promised: bool = False
 ) -> None:
     """Take so much of an online machine. Call it in the transaction that needs it.
 
     The UPDATE also locks the machine's row, so that what follows in the same transaction sees no
     other placement being made on this machine.
+    ``promised``: only its disk has to be free; whoever has the rest was outbid.
 
     :raises MachineOffline: when it is silent or unknown.
     :raises ExceedsMachine: when it never has that much.
     :raises OfferTaken: when too little is left.
     """
-    taken = Machine.objects.filter(
-        id=machine_id,
-        online=True,
-        cpus_free__gte=cpus,
-        memory_bytes_free__gte=memory_bytes,
-        disk_bytes_free__gte=disk_bytes,
-        gpus_free__gte=gpus,
-    ).update(
-        cpus_free=F("cpus_free") - cpus,
-        memory_bytes_free=F("memory_bytes_free") - memory_bytes,
-        disk_bytes_free=F("disk_bytes_free") - disk_bytes,
-        gpus_free=F("gpus_free") - gpus,
+    needed = {"disk_bytes_free": asked.disk_bytes}
+    if not promised:
+        needed |= {
+            "cpus_free": asked.cpus,
+            "memory_bytes_free": asked.memory_bytes,
+            "gpus_free": asked.gpus,
+        }
+    # Of what is not asked for there may be less than nothing.
+    fits = {f"{name}__gte": amount for name, amount in needed.items() if amount}
+    taken = Machine.objects.filter(id=machine_id, online=True, **fits).update(
+        **_moved(asked, interruptible=interruptible, sign=-1)
     )
     if taken:
         return
     machine = Machine.objects.filter(id=machine_id, online=True).first()
     if machine is None:
         raise MachineOffline("This machine does not answer now; choose another offer.")
-    asked = Slice(cpus=cpus, memory_bytes=memory_bytes, disk_bytes=disk_bytes, gpus=gpus)
-    check_fits(asked, total=machine.total, free=machine.free)
+    check_fits(asked, total=machine.total, free=machine.open if promised else machine.free)
     # Something was given back between the UPDATE and the look at why it failed.
     raise OfferTaken("Somebody else was faster; try again.")
 
 
-def release(
-    *, machine_id: UUID, cpus: int, memory_bytes: int, disk_bytes: int, gpus: int = 0
-) -> None:
+def release(*, machine_id: UUID, held: Slice, interruptible: bool = False) -> None:
     """Give back what ``reserve`` took; the caller's guard makes sure that it happens once."""
     Machine.objects.filter(id=machine_id).update(
-        cpus_free=F("cpus_free") + cpus,
-        memory_bytes_free=F("memory_bytes_free") + memory_bytes,
-        disk_bytes_free=F("disk_bytes_free") + disk_bytes,
-        gpus_free=F("gpus_free") + gpus,
+        **_moved(held, interruptible=interruptible, sign=1)
     )
+
+
+def _moved(part: Slice, *, interruptible: bool, sign: int) -> dict[str, object]:
+    moved: dict[str, object] = {
+        "cpus_free": F("cpus_free") + sign * part.cpus,
+        "memory_bytes_free": F("memory_bytes_free") + sign * part.memory_bytes,
+        "disk_bytes_free": F("disk_bytes_free") + sign * part.disk_bytes,
+        "gpus_free": F("gpus_free") + sign * part.gpus,
+    }
+    if interruptible:
+        moved |= {
+            "cpus_interruptible": F("cpus_interruptible") - sign * part.cpus,
+            "memory_bytes_interruptible": F("memory_bytes_interruptible")
+            - sign * part.memory_bytes,
+            "gpus_interruptible": F("gpus_interruptible") - sign * part.gpus,
+        }
+    return moved

@@ -4,17 +4,17 @@ A product adds its own row to them, in the same transaction.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
 
 from django.conf import settings
 
-from marketplace.domain import pricing
 from marketplace.domain.matching import Slice, check_fits, check_minimum
-from marketplace.domain.money import MicroUsd
 from marketplace.domain.problem import Refused
+from marketplace.domain.terms import Limits, Terms, agree
+from marketplace.ledger import queries as ledger
 from marketplace.ledger.actions import hold as holds
+from marketplace.ledger.models import Hold
 from marketplace.metering.actions.open_meter import open_meter
 from marketplace.metering.models import Meter
 from marketplace.offers.models import Offer
@@ -34,33 +34,18 @@ class RequestTooSmall(Refused):
     sentence = "Ask for at least 1 CPU, 64 MiB of memory and 256 MiB of disk."
 
 
+class CreditForOthers(holds.InsufficientFunds):
+    """Who rents their own machine would turn credit into earnings, which are paid out."""
+
+    sentence = "Credit does not pay for your own machine; add money to rent it."
+
+
 class IdempotencyConflict(Refused):
     """The key was used with another request."""
 
     code = "idempotency_conflict"
     status = 409
     sentence = "This idempotency key was used for a different request; use a new key."
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What bounds it, as the renter wrote it. None: not given."""
-
-    lease_s: int | None
-    cap_microusd: int | None
-    #: per hour, where the host takes bids
-    bid_microusd: int | None
-    #: the highest price of an hour that the renter agreed to
-    price_hour_microusd_max: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What the renter agrees to pay."""
-
-    price_hour_microusd: MicroUsd
-    worst_total_microusd: MicroUsd
-    funded_until: datetime
 
 
 def begin(
@@ -77,20 +62,20 @@ def begin(
 ) -> Meter:
     """Return the meter of the new placement. Call it in a transaction that locked the machine.
 
-    ``cause`` names the hold. ``proven_ms_max``: what is proven beyond it costs nothing. None: the
-    funded time is the bound.
+    ``cause`` names the hold. ``proven_ms_max``: what is proven beyond it costs nothing. None: what
+    the terms set aside is the bound.
     :raises Refused: with its own code when anything is in the way.
     """
-    hold = holds.place(
-        user_id=renter_id, amount_microusd=terms.worst_total_microusd, cause=cause, now=now
-    )
+    hold = _hold(renter_id, offer, terms, cause, now)
     placement = place(
         placement_id=uuid4(),
         machine_id=offer.machine_id,
         workload=workload,
         authorized_keys=keys,
         registry_login=registry_login,
-        funded_until=terms.funded_until,
+        funded_until=now + timedelta(milliseconds=terms.term_ms),
+        bid_hour_microusd=terms.price_hour_microusd if terms.interruptible else None,
+        paid_until=_after(terms.paid_ms, now),
         now=now,
     )
     return open_meter(
@@ -99,9 +84,29 @@ def begin(
         hold_id=hold.id,
         price_hour_microusd=terms.price_hour_microusd,
         fee_ppm=settings.FEE_PPM,
-        proven_ms_max=proven_ms_max,
+        proven_ms_max=terms.paid_ms if proven_ms_max is None else proven_ms_max,
         now=now,
     )
+
+
+def _after(paid_ms: int | None, now: datetime) -> datetime | None:
+    return None if paid_ms is None else now + timedelta(milliseconds=paid_ms)
+
+
+def _hold(renter_id: int, offer: Offer, terms: Terms, cause: str, now: datetime) -> Hold:
+    is_own = offer.machine.host_id == renter_id
+    try:
+        return holds.place(
+            user_id=renter_id,
+            amount_microusd=terms.held_microusd,
+            cause=cause,
+            takes_credit=not is_own,
+            now=now,
+        )
+    except holds.InsufficientFunds:
+        if is_own and ledger.credit(renter_id, now=now):
+            raise CreditForOthers from None
+        raise
 
 
 def check_room(offer: Offer, resources: Resources) -> None:
@@ -120,42 +125,19 @@ def check_room(offer: Offer, resources: Resources) -> None:
     ):
         raise RequestTooSmall
     check_minimum(asked, cpus_min=offer.cpus_min, gpus_min=offer.gpus_min)
-    check_fits(asked, total=offer.machine.total, free=offer.machine.free)
+    check_fits(asked, total=offer.machine.total, free=offer.machine.open)
 
 
 def terms_of(offer: Offer, resources: Resources, limits: Limits, now: datetime) -> Terms:
     """Return what the slice of the offer costs within the limits.
 
-    :raises Refused: when the price, the bid or the time is out of bounds.
+    :raises Refused: when the price, the bid, the time or the traffic is out of bounds.
     """
-    price = _price_hour(offer, resources, limits.bid_microusd)
-    pricing.check_price(price, at_most_microusd=limits.price_hour_microusd_max)
-    term_ms = pricing.term_ms(
-        price_hour_microusd=price,
-        lease_s=limits.lease_s,
-        cap_microusd=limits.cap_microusd,
-        longest_term_s=offer.opening.longest_s(offer.longest_term_s, begins_at=now, now=now),
-    )
-    return Terms(
-        price_hour_microusd=price,
-        worst_total_microusd=pricing.worst_of_term(price, term_ms),
-        funded_until=now + timedelta(milliseconds=term_ms),
-    )
-
-
-def _price_hour(offer: Offer, resources: Resources, bid_microusd: int | None) -> MicroUsd:
-    price = pricing.price_hour(
+    longest_s = offer.opening.longest_s(offer.longest_term_s, begins_at=now, now=now)
+    return agree(
+        offer.tariff,
         Slice.of(resources),
+        limits,
         total=offer.machine.total,
-        price_unit_microusd=offer.price_unit_microusd,
+        longest_term_s=longest_s,
     )
-    if bid_microusd is None:
-        return price
-    if offer.bid_floor_microusd is None:
-        raise pricing.BidsNotTaken
-    floor = pricing.floor_hour(
-        price_hour_microusd=price,
-        price_unit_microusd=offer.price_unit_microusd,
-        floor_unit_microusd=offer.bid_floor_microusd,
-    )
-    return pricing.check_bid(bid_microusd, price_hour_microusd=price, floor_hour_microusd=floor)

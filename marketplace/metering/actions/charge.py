@@ -5,48 +5,35 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import transaction
+from django.conf import settings
+from django.db import OperationalError, connection, transaction
 from django.db.models import F, Q
 
-from marketplace.domain import money
-from marketplace.domain.placement import LIVE, Blame
+from marketplace.domain.placement import LIVE, Blame, PlacementState
 from marketplace.ledger.actions import hold as holds
+from marketplace.ledger.actions.capture_many import capture_many
+from marketplace.metering.actions.charge_side import charge_side
+from marketplace.metering.charge_sql import ANY, CHARGES, COUNT, LOCK, NOT_A_JOB, WORDS
 from marketplace.metering.models import Meter
 from marketplace.placements.models import Placement
 from protocol.workload import PlacementKind
 
 logger = logging.getLogger(__name__)
-#: meters that one tick looks at; the next tick goes on
-METERS_MAX = 1000
-#: meters charged in one transaction, which holds their locks for that long
-METERS_AT_ONCE = 50
-PPM = 1_000_000
-#: the columns that a charge moves
-CHARGED = ("charged_ms", "charged_until", "charged_microusd", "fee_microusd")
+#: meters of ended placements that one tick looks at; the next tick goes on
+ENDED_MAX = 1000
+#: meters of running placements that one tick charges; the next tick goes on
+METERS_MAX = 50_000
+#: meters charged in one transaction, which holds their locks for that long: below 100 ms
+METERS_AT_ONCE = 300
 #: A job costs when it is over: then it is known whether its machine broke it off.
 JOBS = Q(placement__kind=PlacementKind.JOB)
-#: as much of an image's name as a statement shows
-IMAGE_LENGTH_MAX = 120
 #: how long after the end a machine that did not say GONE may still send what it signed
 LAST_INTERVALS_S = 120
 
 
 def charge_all(*, now: datetime) -> int:
-    """Charge every meter that has proven seconds or whose placement ended; return how many."""
-    due = (
-        Meter.objects.filter(closed_at=None)
-        .filter(Q(proven_ms__gt=F("charged_ms")) & ~JOBS | ~Q(placement__state__in=LIVE))
-        .order_by("opened_at", "id")
-        .values_list("id", "placement__state")[:METERS_MAX]
-    )
-    found = list(due)
-    running = [meter_id for meter_id, state in found if state in LIVE]
-    for first in range(0, len(running), METERS_AT_ONCE):
-        _charge_some(running[first : first + METERS_AT_ONCE], now)
-    for meter_id, state in found:
-        if state not in LIVE:
-            _charge_alone(meter_id, now)
-    return len(found)
+    """Charge every meter that is due or whose placement ended; return how many."""
+    return _charge_running(now) + _settle_ended(now)
 
 
 def charge(*, meter_id: UUID, now: datetime) -> None:
@@ -56,12 +43,41 @@ def charge(*, meter_id: UUID, now: datetime) -> None:
     and rounding never drifts.
     """
     with transaction.atomic():
-        for meter in _locked([meter_id]):
-            _post([meter], now)
-            if _is_complete(meter.placement, now):
-                holds.release(hold_id=meter.hold_id, cause=f"meter:{meter.id}:close", now=now)
-                meter.closed_at = now
-            meter.save()
+        rows = Meter.objects.select_for_update(of=("self",)).select_related("placement")
+        meter = rows.filter(id=meter_id, closed_at=None).first()
+        if meter is None:
+            return
+        if not _is_broken_off(meter.placement):
+            _charge_between(meter_id, meter_id, now, which=ANY)
+        if _is_complete(meter.placement, now):
+            charge_side(meter_id=meter_id, now=now)
+            holds.release(hold_id=meter.hold_id, cause=f"meter:{meter.id}:close", now=now)
+            Meter.objects.filter(id=meter_id).update(closed_at=now)
+
+
+def _charge_running(now: datetime) -> int:
+    running = Meter.objects.filter(closed_at=None, placement__state__in=LIVE).exclude(JOBS)
+    due = _is_due() & Q(proven_ms__gt=F("charged_ms"))
+    found = list(running.filter(due).order_by("id").values_list("id", flat=True)[:METERS_MAX])
+    for first in range(0, len(found), METERS_AT_ONCE):
+        _charge_some(found[first : first + METERS_AT_ONCE], now)
+    return len(found)
+
+
+def _settle_ended(now: datetime) -> int:
+    ended = Meter.objects.filter(closed_at=None).exclude(placement__state__in=LIVE)
+    found = ended.order_by("opened_at", "id").values_list("id", flat=True)[:ENDED_MAX]
+    meter_ids = list(found)
+    for meter_id in meter_ids:
+        _charge_alone(meter_id, now)
+    return len(meter_ids)
+
+
+def _is_due() -> Q:
+    """Say which running meters are charged now: the first seconds, then as much time at once."""
+    uncharged_ms = F("charged_ms") + settings.CHARGE_EVERY_S * 1000
+    resting = ~Q(placement__state=PlacementState.RUNNING)
+    return Q(charged_until=None) | Q(proven_ms__gte=uncharged_ms) | resting
 
 
 def _is_complete(placement: Placement, now: datetime) -> bool:
@@ -78,17 +94,21 @@ def _is_complete(placement: Placement, now: datetime) -> bool:
 
 
 def _charge_some(meter_ids: Sequence[UUID], now: datetime) -> None:
-    """Charge the meters of running placements together; what only one of them lacks is its own."""
+    """Charge the running meters from the first to the last of these; a broken one is left out."""
     try:
-        with transaction.atomic():
-            meters = _locked(meter_ids)
-            _post(meters, now)
-            Meter.objects.bulk_update(meters, CHARGED)
+        _charge_between(meter_ids[0], meter_ids[-1], now, which=NOT_A_JOB)
+    except OperationalError:
+        # It is the database that fails, not a meter: the next tick goes on.
+        raise
     except Exception:
-        # One of them is broken; alone, each of them says so or is charged.
-        logger.info("Meters charged one by one", extra={"meters": len(meter_ids)})
-        for meter_id in meter_ids:
-            _charge_alone(meter_id, now)
+        if len(meter_ids) == 1:
+            # The others must not wait for who mends this one; the next pass tries it again.
+            logger.exception("Meter not charged", extra={"meter": meter_ids[0]})
+            return
+        # One of them is broken: the half without it is charged, and so on down to itself.
+        half = len(meter_ids) // 2
+        _charge_some(meter_ids[:half], now)
+        _charge_some(meter_ids[half:], now)
 
 
 def _charge_alone(meter_id: UUID, now: datetime) -> None:
@@ -99,27 +119,17 @@ def _charge_alone(meter_id: UUID, now: datetime) -> None:
         logger.exception("Meter not charged", extra={"meter": meter_id})
 
 
-def _locked(meter_ids: Sequence[UUID]) -> list[Meter]:
-    rows = Meter.objects.select_for_update(of=("self",)).select_related("placement")
-    return list(rows.filter(id__in=meter_ids, closed_at=None).order_by("id"))
+def _charge_between(first: UUID, last: UUID, now: datetime, *, which: str) -> None:
+    """Post what the meters have proven and not charged, and count it in them, in one transaction.
 
-
-def _post(meters: Sequence[Meter], now: datetime) -> None:
-    """Post what the meters have proven and not charged, and count it in them."""
-    charges = []
-    for meter in meters:
-        if _is_broken_off(meter.placement):
-            continue
-        total = money.charge(meter.price_hour_microusd, meter.proven_ms)
-        fee = total * meter.fee_ppm // PPM
-        if total > meter.charged_microusd:
-            charges.append(_charge_of(meter, total, fee))
-        meter.charged_ms = meter.proven_ms
-        meter.charged_until = meter.proven_until
-        meter.charged_microusd = total
-        meter.fee_microusd = fee
-    if charges:
-        holds.capture_all(charges=charges, now=now)
+    Killed before its end it did nothing, and after it the same call finds nothing to charge.
+    """
+    words = WORDS[connection.vendor]
+    some = [Meter._meta.pk.get_db_prep_value(one, connection) for one in (first, last)]
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(LOCK.format(**words), some)
+        capture_many(charges=CHARGES.format(which=which, **words), parameters=some, now=now)
+        cursor.execute(COUNT.format(which=which), some)
 
 
 def _is_broken_off(placement: Placement) -> bool:
@@ -129,15 +139,3 @@ def _is_broken_off(placement: Placement) -> bool:
     """
     broken = placement.kind == PlacementKind.JOB and placement.blame == Blame.MACHINE
     return broken and not placement.outputs
-
-
-def _charge_of(meter: Meter, total_microusd: int, fee_microusd: int) -> holds.Charge:
-    price = money.format_usd(meter.price_hour_microusd)
-    return holds.Charge(
-        hold_id=meter.hold_id,
-        amount_microusd=money.MicroUsd(total_microusd - meter.charged_microusd),
-        host_user_id=meter.host_id,
-        fee_microusd=money.MicroUsd(fee_microusd - meter.fee_microusd),
-        cause=f"meter:{meter.id}:{meter.proven_ms}",
-        note=f"{meter.placement.workload['image'][:IMAGE_LENGTH_MAX]} at {price} an hour",
-    )

@@ -9,7 +9,8 @@ from django.conf import settings
 from marketplace.domain import door as doors
 from marketplace.domain import nonce
 from marketplace.domain.intervals import Bounds, Stretch, behind_open_door, may_count, placed
-from marketplace.metering.models import Meter
+from marketplace.domain.metered import counted
+from marketplace.metering.models import Meter, PriceChange
 from marketplace.placements.models import Placement
 from protocol.agent import ObservedPlacement
 from protocol.receipts import Interval
@@ -33,6 +34,10 @@ class Chain:
     unbroken_from_age_ms: int
     #: of runs that are over: what no look has proven yet, in order
     waiting: list[Stretch]
+    #: that wait for their moment to be passed, in the order of these
+    changes: list[PriceChange]
+    #: that were passed
+    changed: list[PriceChange] = field(default_factory=list)
     #: of SignedIntervalRow, in order
     rows: list[dict[str, Any]] = field(default_factory=list)
 
@@ -46,7 +51,35 @@ def count(chain: Chain, interval: Interval, now: datetime, *, left: int) -> Stre
         _set_aside(chain, now)
         chain.unbroken_from_age_ms = interval.from_age_ms
     chain.previous = interval
-    return _within(chain.meter, _proven(chain, _place(chain, interval, now), now, left=left))
+    stretch = _within(chain.meter, _proven(chain, _place(chain, interval, now), now, left=left))
+    return _of_signed(chain.meter, interval, stretch)
+
+
+def prove(chain: Chain, stretch: Stretch) -> None:
+    """Count a stretch in the meter, each millisecond at the price of its server time.
+
+    What is counted only moves forward in server time, so a change once passed is passed for good.
+    """
+    meter = chain.meter
+    if chain.changes:
+        _pass_changes(chain, stretch)
+    meter.proven_ms += stretch.ms
+    meter.proven_until = stretch.end
+
+
+def _pass_changes(chain: Chain, stretch: Stretch) -> None:
+    meter, former = chain.meter, chain.meter.price_hour_microusd
+    priced, passed = counted(
+        meter.priced, chain.changes, stretch=stretch, proven_ms=meter.proven_ms
+    )
+    for change, from_ms in zip(chain.changes, passed, strict=False):
+        change.from_ms, change.former_price_hour_microusd = from_ms, former
+        former = change.price_hour_microusd
+        chain.changed.append(change)
+    del chain.changes[: len(passed)]
+    meter.price_hour_microusd = priced.price_hour_microusd
+    meter.priced_from_ms, meter.priced_from_microusd = priced.from_ms, priced.from_microusd
+    meter.next_price_at = chain.changes[0].at if chain.changes else None
 
 
 def forget_counted(chain: Chain, now: datetime) -> None:
@@ -133,6 +166,19 @@ def _within(meter: Meter, stretch: Stretch | None) -> Stretch | None:
     """Return what of the stretch the meter still counts."""
     if stretch is None or meter.proven_ms_max is None:
         return stretch
-    left = timedelta(milliseconds=meter.proven_ms_max - meter.proven_ms)
-    counted = Stretch(stretch.start, min(stretch.end, stretch.start + left))
-    return counted if counted.ms > 0 else None
+    return _no_longer(stretch, meter.proven_ms_max - meter.proven_ms)
+
+
+def _no_longer(stretch: Stretch | None, ms: int) -> Stretch | None:
+    if stretch is None:
+        return None
+    short = Stretch(stretch.start, min(stretch.end, stretch.start + timedelta(milliseconds=ms)))
+    return short if short.ms > 0 else None
+
+
+def _of_signed(meter: Meter, interval: Interval, stretch: Stretch | None) -> Stretch | None:
+    """Return what of the stretch its machine signed for: of a clock of ours that steps forward, all
+    that it skipped lies in the stretch as well.
+    """
+    signed_ms = meter.signed_ms + interval.to_age_ms - interval.from_age_ms
+    return _no_longer(stretch, signed_ms - meter.proven_ms)

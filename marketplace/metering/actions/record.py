@@ -16,8 +16,8 @@ from marketplace.domain.intervals import (
 )
 from marketplace.domain.placement import PlacementState
 from marketplace.machines.actions import desire
-from marketplace.metering.actions.counting import Chain, count, forget_counted
-from marketplace.metering.models import Meter, SignedIntervalRow
+from marketplace.metering.actions.counting import Chain, count, forget_counted, prove
+from marketplace.metering.models import Meter, PriceChange, SignedIntervalRow
 from marketplace.placements.models import Placement, PlacementEvent
 from protocol.agent import ObservedPlacement, RefusedInterval
 from protocol.receipts import (
@@ -42,9 +42,15 @@ READ = (
     *("next_sequence", "refused_interval"),
 )
 #: of a meter, beside what an interval moves
-READ_OF_METER = ("placement_id", "proven_ms_max", "opened_at", "closed_at", "waiting")
+READ_OF_METER = (
+    *("placement_id", "proven_ms_max", "opened_at", "closed_at", "waiting", "next_price_at"),
+    *("price_hour_microusd", "priced_from_ms", "priced_from_microusd"),
+)
 #: the columns of a meter that an interval moves
 COUNTED = ("signed_ms", "proven_ms", "proven_until", "run", "run_started_at")
+#: the columns of a meter, and of its price change, that a passed change moves
+PRICED = ("price_hour_microusd", "priced_from_ms", "priced_from_microusd", "next_price_at")
+PASSED = ("from_ms", "former_price_hour_microusd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,7 @@ def record(*, sent: Sequence[Sent], now: datetime) -> None:
     with transaction.atomic(savepoint=False):
         meters = _locked({placement_id for _, placement_id in by_placement})
         last = _last([meter for meter in meters if meter.closed_at is None])
+        changes = _changes(meters)
         chains = []
         for meter in meters:
             machine_id = meter.placement.machine_id
@@ -88,6 +95,7 @@ def record(*, sent: Sequence[Sent], now: datetime) -> None:
                 _forget(meter, intervals, now)
                 continue
             chain = _chain(meter, senders[machine_id], last.get(meter.placement_id))
+            chain.changes = changes.get(meter.id, [])
             _continue(chain, intervals, now)
             chains.append(chain)
         _write([chain for chain in chains if chain.rows])
@@ -119,6 +127,18 @@ def _last(meters: Sequence[Meter]) -> dict[UUID, tuple[Interval, int]]:
     }
 
 
+def _changes(meters: Sequence[Meter]) -> dict[UUID, list[PriceChange]]:
+    """Return the price changes that wait, by meter, in the order in which they take hold."""
+    ids = [meter.id for meter in meters if meter.next_price_at is not None]
+    found: dict[UUID, list[PriceChange]] = {}
+    if ids:
+        for change in PriceChange.objects.filter(meter_id__in=ids, from_ms=None).order_by(
+            "at", "id"
+        ):
+            found.setdefault(change.meter_id, []).append(change)
+    return found
+
+
 def _chain(meter: Meter, sender: Sent, last: tuple[Interval, int] | None) -> Chain:
     previous, unbroken_from_age_ms = last or (None, 0)
     told = (one for one in sender.observed if one.placement_id == meter.placement_id)
@@ -130,6 +150,7 @@ def _chain(meter: Meter, sender: Sent, last: tuple[Interval, int] | None) -> Cha
         previous=previous,
         unbroken_from_age_ms=unbroken_from_age_ms,
         waiting=[Stretch(*map(datetime.fromisoformat, pair)) for pair in meter.waiting],
+        changes=[],
     )
 
 
@@ -160,6 +181,7 @@ def _write(chains: Sequence[Chain]) -> None:
             for chain in chains
         },
     )
+    _write_prices([chain for chain in chains if chain.changed])
     for chain in chains:
         waiting = [[one.start.isoformat(), one.end.isoformat()] for one in chain.waiting]
         if waiting != chain.meter.waiting:
@@ -169,6 +191,21 @@ def _write(chains: Sequence[Chain]) -> None:
         {
             chain.meter.placement_id: {"next_sequence": chain.rows[-1]["sequence"] + 1}
             for chain in chains
+        },
+    )
+
+
+def _write_prices(chains: Sequence[Chain]) -> None:
+    many_rows.update(
+        Meter,
+        {chain.meter.id: {name: getattr(chain.meter, name) for name in PRICED} for chain in chains},
+    )
+    many_rows.update(
+        PriceChange,
+        {
+            change.pk: {name: getattr(change, name) for name in PASSED}
+            for chain in chains
+            for change in chain.changed
         },
     )
 
@@ -255,6 +292,5 @@ def _store(chain: Chain, signed: SignedInterval, stretch: Stretch | None, now: d
     )
     meter.signed_ms += signed.interval.to_age_ms - signed.interval.from_age_ms
     if stretch is not None:
-        meter.proven_ms += stretch.ms
-        meter.proven_until = stretch.end
+        prove(chain, stretch)
     forget_counted(chain, now)

@@ -1,7 +1,7 @@
 """This will let a host set the terms of a machine."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypedDict, Unpack
 from uuid import UUID
@@ -12,6 +12,8 @@ from django.db import transaction
 
 from marketplace.domain.placement import LIVE, PlacementState
 from marketplace.domain.problem import Refused
+from marketplace.domain.reserved import curve
+from marketplace.domain.upkeep import PRICE_GB_MICROUSD_MAX
 from marketplace.machines.actions import lock
 from marketplace.machines.models import Machine
 from marketplace.offers.actions import refresh
@@ -52,6 +54,11 @@ class Terms(TypedDict, total=False):
     price_cpu_hour_microusd: int | None
     #: None takes no bids
     bid_floor_microusd: int | None
+    #: what reservations take off, each with days and discount_ppm; empty: it takes none
+    discounts: Sequence[Mapping[str, int]] | None
+    #: of a GB and 30 days while a rental is stopped, and of a GB of traffic
+    storage_price_microusd: int | None
+    network_price_microusd: int | None
     longest_term_s: int | None
     #: the fewest that may be rented at once
     cpus_min: int | None
@@ -72,6 +79,7 @@ def set_terms(*, host_id: int, machine_id: UUID, now: datetime, **terms: Unpack[
 
     :raises OfferUnknown: when the machine is not this host's.
     :raises TermsInvalid: when a term is out of bounds, or GPUs come on the market without a price.
+    :raises CurveInvalid: when the discounts of reservations are.
     :raises NoticeTooShort: when a maintenance would end somebody's work within the hour.
     """
     _check(terms)
@@ -157,7 +165,7 @@ def _check_slice(terms: Terms, offer: Offer) -> None:
     if cpus_min > machine.cpus_total or gpus_min > machine.gpus_total:
         raise TermsInvalid(
             f"The smallest slice cannot be more than the machine has:"
-            f" {machine.cpus_total} CPUs and {machine.gpus_total} GPUs."
+            f" CPUs {machine.cpus_total}, GPUs {machine.gpus_total}."
         )
 
 
@@ -170,6 +178,10 @@ def _check(terms: Terms) -> None:
     bounds = range(PRICE_HOUR_MICROUSD_MIN, PRICE_HOUR_MICROUSD_MAX + 1)
     if any(price is not None and price not in bounds for price in prices):
         raise TermsInvalid
+    upkeep = (terms.get("storage_price_microusd"), terms.get("network_price_microusd"))
+    if any(price is not None and not 0 <= price <= PRICE_GB_MICROUSD_MAX for price in upkeep):
+        raise TermsInvalid("A GB of storage or of traffic costs between $0 and $10.")
+    curve(terms.get("discounts") or ())
     longest_term_s = terms.get("longest_term_s")
     cpus_min, gpus_min = terms.get("cpus_min"), terms.get("gpus_min")
     if (cpus_min is not None and cpus_min < 1) or (gpus_min is not None and gpus_min < 0):

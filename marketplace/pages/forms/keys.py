@@ -2,6 +2,8 @@
 
 from django import forms
 
+from marketplace.pages.forms.amounts import DollarField
+
 
 class SshKeyForm(forms.Form):
     """A public key; the action says what is wrong with a malformed one."""
@@ -19,3 +21,9 @@ class ApiKeyForm(forms.Form):
     """What a new API key is called."""
 
     name = forms.CharField(max_length=80, help_text="What will use it: laptop, CI.")
+    spend_limit = DollarField(
+        label="Spend limit, $",
+        required=False,
+        help_text="The most that it may ever set aside for what it rents; what was not used counts"
+        " back. Empty: no limit of its own.",
+    )

@@ -7,11 +7,16 @@ from uuid import UUID
 from django import forms
 
 from marketplace.accounts.models import SshKey
+from marketplace.domain.funding import Funding
+from marketplace.domain.pricing import PriceType
+from marketplace.domain.terms import Limits
+from marketplace.domain.upkeep import GB
 from marketplace.offers.queries import OfferRow
 from marketplace.pages import wording
 from marketplace.pages.forms.amounts import DollarField, GibField
 from marketplace.pages.forms.rental_keys import choices_of
 from marketplace.pages.forms.workload import VolumesField, WorkloadFields
+from marketplace.rentals.actions import rent
 from protocol.hardware import Resources
 
 HOURS_MAX = 24 * 365
@@ -41,6 +46,31 @@ class RentForm(WorkloadFields):
         required=False,
     )
     cap = DollarField(label="Never spend more than, $", required=False)
+    bid = DollarField(label="Your bid, $ an hour", required=False)
+    price_type = forms.ChoiceField(
+        label="Pay",
+        choices=[
+            (PriceType.ON_DEMAND, "On demand, by the second"),
+            (PriceType.RESERVED, "Reserved: the whole term, at a discount"),
+        ],
+        required=False,
+    )
+    funding = forms.ChoiceField(
+        label="Set aside",
+        choices=[
+            (Funding.WHOLE, "All that it may cost, now"),
+            (Funding.ROLLING, "An hour ahead, from your balance"),
+        ],
+        required=False,
+        help_text="An hour ahead: without money it stops and keeps its files for 7 days.",
+    )
+    traffic_gb = forms.IntegerField(
+        label="Traffic at most, GB",
+        min_value=0,
+        max_value=1_000_000,
+        required=False,
+        help_text="What you pay for at most; it is stopped there, with its files.",
+    )
     ssh_keys = forms.MultipleChoiceField(
         label="SSH keys", widget=forms.CheckboxSelectMultiple, required=False
     )
@@ -69,6 +99,14 @@ class RentForm(WorkloadFields):
         disk = f"{wording.size(offer.disk_bytes_free)} free"
         self._bound("disk", _gib(offer.disk_bytes_free), disk)
         self._bound("gpus", str(offer.gpus_free), f"{offer.gpus_free} free")
+        if offer.bid_floor_microusd is None:
+            del self.fields["bid"]
+        if offer.discounts:
+            self.fields["price_type"].help_text = _curve(offer)
+        else:
+            self.fields["price_type"].widget = forms.HiddenInput()
+        if not offer.network_price_microusd:
+            self.fields["traffic_gb"].widget = forms.HiddenInput()
         if not offer.gpus:
             self.fields["gpus"].widget = forms.HiddenInput()
 
@@ -81,6 +119,37 @@ class RentForm(WorkloadFields):
             disk_bytes=asked["disk"],
             gpus=asked["gpus"],
         )
+
+    def bid_microusd(self) -> int | None:
+        """Return what is bid for an hour; None: it costs the price, and nobody outbids it."""
+        bid: int | None = self.cleaned_data.get("bid")
+        return bid
+
+    def limits(self) -> Limits:
+        """Return what bounds the rental of a valid form."""
+        return rent.limits(
+            lease_s=self.lease_s(),
+            cap_microusd=self.cleaned_data["cap"],
+            bid_microusd=self.bid_microusd(),
+            price_type=self.paid_by(),
+            traffic_bytes_max=self.traffic_bytes_max(),
+            funding=self.funded(),
+        )
+
+    def funded(self) -> Funding:
+        """Return how much of it is set aside; a reservation is paid as a whole."""
+        rolls = self.cleaned_data["funding"] == Funding.ROLLING
+        return Funding.ROLLING if rolls and self.paid_by() is None else Funding.WHOLE
+
+    def paid_by(self) -> PriceType | None:
+        """Return how it is paid; None: on demand, or by the bid."""
+        chosen = self.cleaned_data["price_type"]
+        return PriceType.RESERVED if chosen == PriceType.RESERVED else None
+
+    def traffic_bytes_max(self) -> int | None:
+        """Return the traffic that is paid for at most; None: the usual."""
+        traffic_gb = self.cleaned_data["traffic_gb"]
+        return None if traffic_gb is None else traffic_gb * GB
 
     def lease_s(self) -> int | None:
         """Return the lease; None: only the cap bounds it."""
@@ -95,6 +164,14 @@ class RentForm(WorkloadFields):
     def ssh_key_ids(self) -> list[UUID]:
         """Return the chosen keys."""
         return [UUID(key) for key in self.cleaned_data["ssh_keys"]]
+
+
+def _curve(offer: OfferRow) -> str:
+    steps = (
+        f"{wording.percent(step.discount_ppm)} off from {wording.count(step.days, 'day')} on"
+        for step in offer.discounts
+    )
+    return f"Reserved: {', '.join(steps)}. It can't be stopped; ended early, it costs on demand."
 
 
 def _gib(size_bytes: int) -> str:

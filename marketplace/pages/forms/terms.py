@@ -1,15 +1,19 @@
 """This will check what a host asks for a machine."""
 
+import re
 from decimal import Decimal
 from typing import Any
 
 from django import forms
 
+from marketplace.domain.money import MicroUsd
 from marketplace.pages.forms.amounts import DollarField
 from marketplace.pages.forms.rent import HOURS_MAX
 
 MINUTE, SECOND = "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"
 GUESTS_LENGTH_MAX = 20_000
+#: of a discount curve
+STEP = re.compile(r"(?P<days>[0-9]{1,3})\s*:\s*(?P<percent>[0-9]{1,2}(\.[0-9]{1,4})?)\s*%?")
 
 
 class MomentField(forms.DateTimeField):
@@ -32,6 +36,38 @@ class GuestsField(forms.CharField):
         return super().clean(value).split() or None
 
 
+class CurveField(forms.CharField):
+    """What reservations take off, ``30: 20`` a line; empty where nothing is written."""
+
+    def __init__(self, **options: Any) -> None:
+        widget = forms.Textarea(attrs={"rows": 3, "autocomplete": "off", "spellcheck": "false"})
+        super().__init__(widget=widget, max_length=1000, required=False, **options)
+
+    def clean(self, value: Any) -> list[dict[str, int]]:
+        """Return the steps."""
+        steps = []
+        for line in filter(None, map(str.strip, super().clean(value).splitlines())):
+            match = STEP.fullmatch(line)
+            if match is None:
+                raise forms.ValidationError("Write days and percent off, such as 30: 20.")
+            ppm = int(Decimal(match["percent"]) * 10_000)
+            steps.append({"days": int(match["days"]), "discount_ppm": ppm})
+        return steps
+
+
+class PriceField(DollarField):
+    """Dollars, which may be none; 0 where nothing is written."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(required=False, **options)
+
+    def clean(self, value: Any) -> MicroUsd:
+        """Return micro-USD."""
+        if str(value or "").strip(" $0.") == "":
+            return MicroUsd(0)
+        return super().clean(value) or MicroUsd(0)
+
+
 class TermsForm(forms.Form):
     """A machine's prices, the lowest bid, the longest term, and whether it is on the market."""
 
@@ -42,8 +78,22 @@ class TermsForm(forms.Form):
         required=False,
         help_text=(
             "The lowest price that you accept for one GPU, or one CPU where there is none."
-            " No bid is interrupted yet, so this is a discount. Empty: no bids."
+            " Who bids is outbid by higher bids and by whoever pays the price. Empty: no bids."
         ),
+    )
+    discounts = CurveField(
+        label="Reservations, days: percent off",
+        help_text=(
+            "One step a line, such as 7: 5 and 30: 20; each is longer and takes more off. The whole"
+            " term is paid at the start, second by second as you deliver it. Empty: none."
+        ),
+    )
+    storage_price = PriceField(
+        label="Disk while stopped, $ per GB and month",
+        help_text="Of 30 days; never more an hour than it costs to run. Empty: nothing.",
+    )
+    network_price = PriceField(
+        label="Traffic, $ per GB", help_text="In and out together. Empty: nothing."
     )
     longest_hours = forms.DecimalField(
         label="Longest rental, hours",

@@ -24,6 +24,7 @@ class OfferLine:
     price: str
     price_unit: str
     rent_url: str
+    verification_url: str
 
 
 def line(offer: queries.OfferRow) -> OfferLine:
@@ -46,6 +47,7 @@ def line(offer: queries.OfferRow) -> OfferLine:
         price=format_usd(offer.price_hour_microusd),
         price_unit="per GPU-hour" if offer.gpus else "per CPU-hour",
         rent_url=f"/offers/{offer.id}/rent",
+        verification_url=f"/machines/{offer.machine_id}/verification/",
     )
 
 

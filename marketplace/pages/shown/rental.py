@@ -5,10 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from marketplace.accounts import ssh_key
+from marketplace.domain.funding import Funding
 from marketplace.domain.money import format_usd
+from marketplace.domain.pricing import PriceType
 from marketplace.domain.rental import LIVE, RentalState
+from marketplace.domain.upkeep import GB
 from marketplace.pages import wording
+from marketplace.pages.forms.idle import IdleForm
 from marketplace.pages.forms.workload import ChangeForm
+from marketplace.pages.shown import bid
 from marketplace.rentals.queries import RentalView
 
 STEPS = (
@@ -18,6 +23,7 @@ STEPS = (
     (RentalState.ACTIVE, "Ready"),
 )
 LABELS = {
+    RentalState.WAITING: ("Waiting for room", "busy"),
     RentalState.QUEUED: ("Waiting for the machine", "busy"),
     RentalState.PREPARING: ("Preparing", "busy"),
     RentalState.STARTING: ("Opening SSH", "busy"),
@@ -29,7 +35,12 @@ LABELS = {
     RentalState.FAILED: ("Failed", "bad"),
 }
 
-STOPPABLE = frozenset(state for state, _ in STEPS)
+PRICE_TYPES = {
+    PriceType.ON_DEMAND: "on demand",
+    PriceType.RESERVED: "reserved",
+    PriceType.INTERRUPTIBLE: "by a bid",
+}
+STOPPABLE = frozenset(state for state, _ in STEPS) | {RentalState.WAITING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +60,18 @@ class Moment:
     def of(cls, at: datetime | None) -> "Moment":
         """Return the moment in words and for machines."""
         return cls(wording.moment(at), "" if at is None else at.isoformat())
+
+
+@dataclass(frozen=True, slots=True)
+class PendingPanel:
+    """A higher price that the host asks."""
+
+    former: str
+    price: str
+    price_hour_microusd: int
+    since: Moment
+    worst_total: str
+    declined: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +113,30 @@ class RentalPanel:
     ssh_trust_command: str
     resources: str
     price: str
+    #: None: nobody outbids it
+    bid: bid.Bid | None
+    #: when it stops unless its bid wins again
+    outbid: Moment
+    #: ``after 30 min below 5 %``; empty: it has no rule
+    idle: str
+    #: on demand, reserved or by a bid
+    price_type: str
+    #: what an hour costs as it is now
+    burn: str
+    #: (what, how much) that it cost beside its time
+    beside: tuple[tuple[str, str], ...]
+    #: ``2.50 of 10 GB``; empty: its host charges for none
+    traffic: str
+    #: a reservation is paid for, idle or not
+    may_idle: bool
+    pending: PendingPanel | None
     cost: str
     worst_total: str
+    #: ``$1.00, an hour ahead``; empty: all that it may cost is set aside
+    held: str
+    #: what is set aside lasts until then, and its files do where there is no money
+    paid_until: Moment
+    files_until: Moment
     billed: str
     started: Moment
     active: Moment
@@ -119,7 +164,7 @@ def panel(rental: RentalView) -> RentalPanel:
         live=rental.state in LIVE,
         ending=rental.state is RentalState.ENDING,
         runs=rental.state in (RentalState.STARTING, RentalState.ACTIVE),
-        can_stop=rental.state in STOPPABLE,
+        can_stop=rental.state in STOPPABLE and rental.price_type is not PriceType.RESERVED,
         can_start=rental.state is RentalState.STOPPED,
         change=_change(rental),
         change_tone="error" if rental.change_reason else "warning",
@@ -136,14 +181,63 @@ def panel(rental: RentalView) -> RentalPanel:
         ssh_trust_command=_trust_command(rental),
         resources=_resources(rental),
         price=f"{format_usd(rental.price_hour_microusd)} an hour",
+        bid=bid.shown(rental),
+        outbid=Moment.of(rental.outbid_stop_at),
+        idle=_idle(rental),
+        price_type=PRICE_TYPES[rental.price_type],
+        burn=f"{format_usd(rental.burn_hour_microusd)} an hour",
+        beside=_beside(rental),
+        traffic=_traffic(rental) if rental.network_price_microusd else "",
+        may_idle=rental.price_type is not PriceType.RESERVED,
+        pending=_pending(rental),
         cost=format_usd(rental.cost_microusd),
         worst_total=format_usd(rental.worst_total_microusd),
+        held=_held(rental),
+        paid_until=Moment.of(rental.funds.paid_until),
+        files_until=Moment.of(rental.funds.files_until),
         billed=wording.duration(rental.billed_ms),
         started=Moment.of(rental.started_at),
         active=Moment.of(rental.active_at),
         ends=Moment.of(rental.ends_at),
         ended=Moment.of(rental.ended_at),
     )
+
+
+def _held(rental: RentalView) -> str:
+    if rental.funds.funding is Funding.WHOLE:
+        return ""
+    return f"{format_usd(rental.funds.held_microusd)}, an hour ahead"
+
+
+def _pending(rental: RentalView) -> PendingPanel | None:
+    pending = rental.pending_price
+    if pending is None:
+        return None
+    return PendingPanel(
+        former=format_usd(rental.price_hour_microusd),
+        price=format_usd(pending.price_hour_microusd),
+        price_hour_microusd=pending.price_hour_microusd,
+        since=Moment.of(pending.from_at),
+        worst_total=format_usd(pending.worst_total_microusd),
+        declined=pending.declined,
+    )
+
+
+def _beside(rental: RentalView) -> tuple[tuple[str, str], ...]:
+    found = []
+    if rental.storage_price_microusd:
+        price, cost = rental.storage_price_microusd, rental.storage_microusd
+        each = f"{format_usd(price)} per GB and month"
+        found.append(("Disk while stopped", f"{format_usd(cost)} so far, {each}"))
+    if rental.network_price_microusd:
+        price, cost = rental.network_price_microusd, rental.traffic_microusd
+        each = f"{format_usd(price)} per GB"
+        found.append(("Traffic", f"{format_usd(cost)} so far, {_traffic(rental)}, {each}"))
+    return tuple(found)
+
+
+def _traffic(rental: RentalView) -> str:
+    return f"{rental.traffic_bytes / GB:.2f} of {rental.traffic_bytes_max / GB:.0f} GB"
 
 
 def form_of(rental: RentalView) -> ChangeForm:
@@ -157,6 +251,15 @@ def form_of(rental: RentalView) -> ChangeForm:
     )
 
 
+def idle_form_of(rental: RentalView) -> IdleForm:
+    """Return the form with the rule that there is."""
+    rule = rental.idle_rule
+    if rule is None:
+        return IdleForm()
+    told = {"after_minutes": rule.after_s // 60, "below_percent": rule.below_percent}
+    return IdleForm(initial=told)
+
+
 def _change(rental: RentalView) -> str:
     if rental.change_reason:
         return f"The change was not made: {rental.change_reason} What ran before goes on."
@@ -166,10 +269,17 @@ def _change(rental: RentalView) -> str:
 def _sentence(rental: RentalView) -> str:
     if rental.state in (RentalState.ENDED, RentalState.FAILED, RentalState.ENDING):
         return rental.reason
+    if rental.state is RentalState.WAITING:
+        return (
+            "Others are outbid and make room for it, within about 90 seconds. Nothing is billed"
+            " until its SSH answers from outside."
+        )
+    if rental.resumes:
+        return f"{rental.reason} Nothing is billed until then."
     if rental.state is RentalState.STOPPING:
         return f"{rental.reason} Nothing is billed until you start it again."
     if rental.state is RentalState.STOPPED:
-        return f"{rental.reason} Its files are kept until its end, and nothing is billed."
+        return f"{rental.reason} Its files are kept until its end, and {_stopped_costs(rental)}."
     if rental.shut_at is not None:
         return f"{rental.progress}."
     if rental.state is RentalState.ACTIVE:
@@ -179,6 +289,18 @@ def _sentence(rental: RentalView) -> str:
     if rental.progress:
         return f"{rental.progress[:1].upper()}{rental.progress[1:]}. Nothing is billed yet."
     return "The machine hears of it within moments. Nothing is billed yet."
+
+
+def _stopped_costs(rental: RentalView) -> str:
+    hour = rental.burn_hour_microusd
+    return f"its disk costs {format_usd(hour)} an hour" if hour else "nothing is billed"
+
+
+def _idle(rental: RentalView) -> str:
+    rule = rental.idle_rule
+    if rule is None:
+        return ""
+    return f"after {wording.duration(rule.after_s * 1000)} below {rule.below_percent} %"
 
 
 def _fingerprint(host_key: str) -> str:

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 from django import template
+from django.conf import settings
 from django.http import HttpRequest
 from django.template import Context
 
 from marketplace.ledger import queries as ledger
+from marketplace.notices import queries as notices
 from marketplace.pages.wording import balance_in_brief
 
 register = template.Library()
@@ -35,6 +37,14 @@ class Header:
     #: empty where nobody is logged in
     email: str
     balance: str
+    #: empty: everything was seen
+    unread: str = ""
+
+
+@register.simple_tag
+def outbid_notice() -> str:
+    """Return how long a rental whose bid was outbid goes on: ``60 seconds``."""
+    return f"{settings.OUTBID_NOTICE_S} seconds"
 
 
 @register.simple_tag(takes_context=True)
@@ -47,4 +57,5 @@ def header(context: Context) -> Header:
         for_all = tuple(place for place in places if place.label in OPEN)
         return Header(for_all, email="", balance="")
     balance = balance_in_brief(ledger.balance(request.user.pk))
-    return Header(places, email=request.user.email, balance=balance)
+    unread = notices.unread(request.user.pk)
+    return Header(places, request.user.email, balance, unread=str(unread) if unread else "")

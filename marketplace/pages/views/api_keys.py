@@ -13,6 +13,7 @@ from marketplace.accounts import queries
 from marketplace.accounts.actions import issue_api_key, revoke_api_key
 from marketplace.domain.problem import Refused
 from marketplace.pages.forms.keys import ApiKeyForm
+from marketplace.pages.shown import limits
 from marketplace.pages.visitor import MemberRequest, members_only
 
 
@@ -27,12 +28,18 @@ def api_keys(request: MemberRequest) -> HttpResponse:
         try:
             name = form.cleaned_data["name"]
             now = timezone.now()
-            secret = issue_api_key.issue(user_id=request.user.pk, name=name, now=now).secret
+            secret = issue_api_key.issue(
+                user_id=request.user.pk,
+                name=name,
+                spend_limit_microusd=form.cleaned_data["spend_limit"],
+                now=now,
+            ).secret
         except Refused as refused:
             form.add_error(None, refused.detail)
         else:
             form = ApiKeyForm()
-    context = {"form": form, "keys": queries.api_keys(request.user.pk), "secret": secret}
+    keys = [(key, limits.of_key(key)) for key in queries.api_keys(request.user.pk)]
+    context = {"form": form, "keys": keys, "secret": secret}
     return render(request, "keys/api.html", context, status=422 if form.errors else 200)
 
 

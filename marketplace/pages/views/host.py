@@ -13,16 +13,20 @@ from marketplace.domain.money import format_usd
 from marketplace.domain.problem import Refused
 from marketplace.ledger.queries import earned
 from marketplace.machines.actions.issue_token import EnrolmentTokensMany, issue_token
+from marketplace.machines.actions.name_hotkey import MachineNotYours
 from marketplace.machines.api import enrol_command
 from marketplace.offers.actions import set_terms as setting_terms
 from marketplace.offers.queries import OfferUnknown
-from marketplace.pages import queries
+from marketplace.pages import queries, wording
 from marketplace.pages.forms.problems import problems
 from marketplace.pages.forms.terms import TermsForm
-from marketplace.pages.shown import machine, usage
+from marketplace.pages.shown import machine, usage, verification
 from marketplace.pages.shown.rental import Moment
 from marketplace.pages.visitor import MemberRequest, members_only
+from marketplace.rentals.actions import propose_prices as proposing
 from marketplace.telemetry.queries import incidents_of_machines
+from marketplace.verification.actions import appeal as appealing
+from marketplace.verification.history import events
 
 
 @require_safe
@@ -67,6 +71,9 @@ def set_terms(request: MemberRequest, machine_id: UUID) -> HttpResponse:
             price_cpu_hour_microusd=terms["price_cpu_hour"],
             price_gpu_hour_microusd=terms["price_gpu_hour"],
             bid_floor_microusd=terms["bid_floor"],
+            discounts=terms["discounts"],
+            storage_price_microusd=terms["storage_price"],
+            network_price_microusd=terms["network_price"],
             longest_term_s=form.longest_term_s(),
             cpus_min=terms["cpus_min"],
             gpus_min=terms["gpus_min"],
@@ -85,12 +92,53 @@ def set_terms(request: MemberRequest, machine_id: UUID) -> HttpResponse:
     return redirect("host")
 
 
+@require_POST
+@members_only
+def propose_prices(request: MemberRequest, machine_id: UUID) -> HttpResponse:
+    """Ask the machine's present price of what runs on it."""
+    try:
+        done = proposing.propose_prices(
+            host_id=request.user.pk, machine_id=machine_id, now=timezone.now()
+        )
+    except OfferUnknown as refused:
+        raise Http404(refused.detail) from None
+    except Refused as refused:
+        messages.error(request, refused.detail)
+    else:
+        lowered = wording.count(done.lowered, "rental")
+        asked = wording.count(done.asked, "renter")
+        messages.success(request, f"{lowered} cost less now, and {asked} were asked for more.")
+    return redirect("host")
+
+
+@require_POST
+@members_only
+def appeal(request: MemberRequest, machine_id: UUID) -> HttpResponse:
+    """Take a host's word against what its machine stands as."""
+    try:
+        appealing.appeal(
+            host_id=request.user.pk,
+            machine_id=machine_id,
+            text=request.POST.get("text", ""),
+            now=timezone.now(),
+        )
+    except MachineNotYours as refused:
+        raise Http404(refused.detail) from None
+    except Refused as refused:
+        messages.error(request, refused.detail)
+    else:
+        messages.success(request, "Your appeal waits for the operator’s answer, here.")
+    return redirect("host")
+
+
 def _context(host_id: int) -> dict[str, object]:
     now = timezone.now()
     found = queries.host_machines(host_id, now)
-    incidents = incidents_of_machines([one.offer.machine_id for one in found])
+    ids = [one.offer.machine_id for one in found]
+    incidents = incidents_of_machines(ids)
     return {
         "machines": [machine.line(item, now) for item in found],
+        "changes": [verification.change(one) for one in events(ids)],
         "incidents": [usage.incident_line(one) for one in incidents],
         "earned": format_usd(earned(host_id)),
     }

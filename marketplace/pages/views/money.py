@@ -1,27 +1,35 @@
 """This will show what a person has, where it came from and where it went."""
 
 import re
+from collections.abc import Mapping, Sequence
 from uuid import uuid4
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from marketplace.domain.bill import Reason
+from marketplace.domain.ledger import StatementLine
 from marketplace.domain.money import format_usd
 from marketplace.domain.problem import Refused
 from marketplace.ledger import queries
-from marketplace.pages.forms.top_up import TopUpForm
-from marketplace.pages.shown import statement
+from marketplace.ledger.csv_reply import KINDS, csv_reply
+from marketplace.pages.forms.top_up import AutoTopUpForm, TopUpForm
+from marketplace.pages.queries import burn_hour_microusd
+from marketplace.pages.shown import payment, statement
+from marketplace.pages.shown.bill import unbilled_sentences
 from marketplace.pages.visitor import MemberRequest, members_only, onward
 from marketplace.pages.wording import balance_in_brief
 from marketplace.payments import configured_gateway
+from marketplace.payments import queries as payments
 from marketplace.payments.actions.top_up import top_up
 from marketplace.payments.configured_gateway import PaymentsUnavailable
 from marketplace.payments.models import TopUp, TopUpState
+from marketplace.rentals import unbilled
 
 LINES_MAX = 100
 #: of a line of the statement
@@ -34,29 +42,55 @@ AMOUNT = "10.00"
 @members_only
 def money(request: MemberRequest) -> HttpResponse:
     """Show the balance and the statement, or add money."""
-    amount = request.GET.get("amount") or AMOUNT
-    form = TopUpForm(request.POST or None, initial={"amount": amount, "request_key": uuid4().hex})
+    form = TopUpForm(request.POST) if request.POST else new_form(request)
     if request.method == "POST" and form.is_valid():
         try:
             paid = _pay(request, form)
         except Refused as refused:
             form.add_error("amount", refused.detail)
         else:
-            _tell(request, paid)
+            if paid.confirm_url:
+                return redirect("payment", paid.pk)
+            tell(request, paid)
             return redirect(onward(request) or "money")
+    return page(request, form)
+
+
+def page(
+    request: MemberRequest, form: TopUpForm, rule: AutoTopUpForm | None = None
+) -> HttpResponse:
+    """Show the page with these forms."""
     funds = queries.funds(request.user.pk, LINES_MAX, before=_before(request))
+    frozen = queries.frozen(request.user.pk)
+    in_ = payments.paying_in(request.user.pk)
+    credit = queries.credit(request.user.pk, now=timezone.now())
     context = {
         "form": form,
+        "rule_form": rule or AutoTopUpForm.of(in_.rule),
+        "cards": payment.cards(in_) if configured_gateway.takes_cards() else None,
+        "payments": payment.rows(in_),
         "balance": format_usd(funds.balance_microusd),
+        "credit": [statement.credit(one) for one in credit],
+        "runway": statement.runway_sentence(
+            funds.balance_microusd + funds.held_microusd, burn_hour_microusd(request.user.pk)
+        ),
         "held": format_usd(funds.held_microusd),
+        "frozen": format_usd(frozen) if frozen else "",
         "earned": format_usd(queries.earned(request.user.pk)),
-        "lines": [statement.line(entry) for entry in funds.lines],
+        "lines": _lines(funds.lines),
         "older": funds.older,
         "no_payments": "" if configured_gateway.is_there() else PaymentsUnavailable.sentence,
         "test_payments": settings.TEST_PAYMENTS,
         "next": onward(request),
     }
-    return render(request, "money/money.html", context, status=422 if form.errors else 200)
+    wrong = form.errors or (rule and rule.errors)
+    return render(request, "money/money.html", context, status=422 if wrong else 200)
+
+
+def new_form(request: MemberRequest) -> TopUpForm:
+    """Return the form for adding money with what is proposed."""
+    amount = request.GET.get("amount") or AMOUNT
+    return TopUpForm(None, initial={"amount": amount, "request_key": uuid4().hex})
 
 
 @require_safe
@@ -65,6 +99,21 @@ def money(request: MemberRequest) -> HttpResponse:
 def balance(request: MemberRequest) -> HttpResponse:
     """Show just what can be spent, for the header of a page that stays open."""
     return HttpResponse(balance_in_brief(queries.balance(request.user.pk)))
+
+
+def _lines(entries: Sequence[StatementLine]) -> list[statement.Line]:
+    held = {entry.hold_account_id for entry in entries if entry.hold_account_id is not None}
+    found = unbilled.by_account(held, now=timezone.now()) if held else {}
+    none: Mapping[Reason, int] = {}
+    return [
+        statement.line(
+            entry,
+            unbilled=unbilled_sentences(
+                found.get(entry.hold_account_id, none) if entry.hold_account_id else none
+            ),
+        )
+        for entry in entries
+    ]
 
 
 def _before(request: MemberRequest) -> int | None:
@@ -82,7 +131,8 @@ def _pay(request: MemberRequest, form: TopUpForm) -> TopUp:
     )
 
 
-def _tell(request: MemberRequest, paid: TopUp) -> None:
+def tell(request: MemberRequest, paid: TopUp) -> None:
+    """Say what became of a payment."""
     amount = format_usd(paid.amount_microusd)
     if paid.state == TopUpState.PAID:
         messages.success(request, f"{amount} is in your balance.")
@@ -90,3 +140,12 @@ def _tell(request: MemberRequest, paid: TopUp) -> None:
         messages.error(request, f"{amount} was not paid: {paid.reason}")
     else:
         messages.info(request, f"{amount} is on its way; it shows here once it has arrived.")
+
+
+@require_safe
+@members_only
+def statement_csv(request: MemberRequest, of: str) -> StreamingHttpResponse:
+    """Hand out the statement of funds or earnings as CSV."""
+    if of not in KINDS:
+        raise Http404("There are statements of funds and of earnings.")
+    return csv_reply(request.user.pk, of)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import asdict
 from uuid import UUID
 
 from django.http import Http404, HttpResponseBase, StreamingHttpResponse
@@ -9,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from marketplace.metering import queries as metering
 from marketplace.pages.visitor import MemberRequest, members_only
-from marketplace.rentals import queries
+from marketplace.rentals import bills, queries
 from marketplace.watch import in_thread
 
 
@@ -25,6 +26,11 @@ def receipts(request: MemberRequest, rental_id: UUID) -> HttpResponseBase:
         "machine_key": rental.placement.machine.machine_key,
         "billed_ms": rental.meter.charged_ms,
         "cost_microusd": rental.meter.charged_microusd,
+        "periods": [asdict(one) for one in bills.periods(rental.meter)],
+        "charges": [
+            {"day": one.day.isoformat(), "amount_microusd": one.amount_microusd}
+            for one in bills.charges(rental.meter)
+        ],
     }
     response = StreamingHttpResponse(
         _document(rental.placement_id, about), content_type="application/json"

@@ -14,6 +14,7 @@ from marketplace.accounts import queries as accounts
 from marketplace.accounts.actions import add_ssh_key
 from marketplace.accounts.models import SshKey
 from marketplace.accounts.ssh_key import SshKeyMalformed
+from marketplace.domain.matching import Slice
 from marketplace.domain.problem import Refused
 from marketplace.ledger import queries as ledger
 from marketplace.offers import queries as offers
@@ -23,6 +24,7 @@ from marketplace.pages.shown import offer as shown_offer
 from marketplace.pages.shown.quote import Quote, quote
 from marketplace.pages.visitor import MemberRequest, members_only
 from marketplace.pages.wording import GIB
+from marketplace.rentals import bids
 from marketplace.rentals.actions import rent as renting
 
 HOURS = 1
@@ -82,7 +84,11 @@ def _form(request: MemberRequest, offer: offers.OfferRow) -> tuple[RentForm, Quo
 
 
 def _quote(request: MemberRequest, form: RentForm, offer: offers.OfferRow) -> Quote:
-    return quote(form, offer, balance_microusd=ledger.balance(request.user.pk))
+    least = None
+    if offer.bid_floor_microusd is not None and form.is_valid():
+        least = bids.of_offer(offer.id, Slice.of(form.resources()))
+    balance = ledger.balance(request.user.pk)
+    return quote(form, offer, balance_microusd=balance, bids_from=least)
 
 
 def _first_guess(
@@ -126,8 +132,12 @@ def _start(request: MemberRequest, offer_id: UUID, form: RentForm) -> str:
         resources=form.resources(),
         lease_s=form.lease_s(),
         cap_microusd=form.cleaned_data["cap"],
+        bid_microusd=form.bid_microusd(),
         ssh_key_ids=_key_ids(request, form),
         price_hour_microusd_max=form.cleaned_data["agreed_hour_microusd"],
+        price_type=form.paid_by(),
+        traffic_bytes_max=form.traffic_bytes_max(),
+        funding=form.funded(),
         idempotency_key=f"page:{form.cleaned_data['request_key']}",
         now=timezone.now(),
     )

@@ -10,12 +10,16 @@ from django.views.decorators.http import require_POST, require_safe
 
 from marketplace.accounts import queries as accounts
 from marketplace.domain.problem import Refused
+from marketplace.pages.forms.bid import BidForm
 from marketplace.pages.forms.extend import ExtendForm
+from marketplace.pages.forms.idle import IdleForm
 from marketplace.pages.forms.rental_keys import KeysForm
+from marketplace.pages.forms.traffic import TrafficForm
 from marketplace.pages.forms.workload import ChangeForm
-from marketplace.pages.shown.rental import RentalPanel, form_of, panel
+from marketplace.pages.shown import rental_proof
+from marketplace.pages.shown.rental import RentalPanel, form_of, idle_form_of, panel
 from marketplace.pages.visitor import MemberRequest, members_only
-from marketplace.rentals import queries
+from marketplace.rentals import proof_queries, queries
 from marketplace.rentals.actions import end as ending
 from marketplace.rentals.actions import extend as extending
 from marketplace.rentals.actions import forget as forgetting
@@ -90,6 +94,9 @@ def page(
     *,
     extend_form: ExtendForm | None = None,
     change_form: ChangeForm | None = None,
+    bid_form: BidForm | None = None,
+    idle_form: IdleForm | None = None,
+    traffic_form: TrafficForm | None = None,
 ) -> HttpResponse:
     """Return the rental's page; a form that is given was refused and says why."""
     keys = accounts.ssh_keys(request.user.pk)
@@ -98,9 +105,18 @@ def page(
         "rental": panel(view),
         "extend_form": extend_form or ExtendForm(initial={"request_key": uuid4().hex}),
         "change_form": change_form or form_of(view),
+        "bid_form": bid_form or BidForm(),
+        "idle_form": idle_form or idle_form_of(view),
+        "traffic_form": traffic_form or TrafficForm(),
         "keys_form": KeysForm(initial={"ssh_keys": opening}, keys=keys),
+        "proof": rental_proof.card(
+            view,
+            proof_queries.proofs(view.id, request.user.pk),
+            listed=proof_queries.listed(view.id),
+        ),
     }
-    status = 422 if extend_form or change_form else 200
+    refused = (extend_form, change_form, bid_form, idle_form, traffic_form)
+    status = 422 if any(refused) else 200
     return render(request, "rentals/rental.html", context, status=status)
 
 

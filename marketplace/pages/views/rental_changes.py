@@ -1,5 +1,6 @@
 """This will stop, start, restart, reset and change a rental without ending it."""
 
+import re
 from collections.abc import Callable
 from functools import partial
 from uuid import UUID
@@ -17,6 +18,7 @@ from marketplace.pages.forms.workload import ChangeForm
 from marketplace.pages.views.rental import page
 from marketplace.pages.visitor import MemberRequest, members_only
 from marketplace.rentals import queries
+from marketplace.rentals.actions import answer_price as answering
 from marketplace.rentals.actions import change as changing
 from marketplace.rentals.actions import reset as resetting
 from marketplace.rentals.actions import restart as restarting
@@ -66,6 +68,25 @@ def set_keys(request: MemberRequest, rental_id: UUID) -> HttpResponse:
     ids = form.ssh_key_ids()
     act = partial(setting_keys.set_keys, renter_id=request.user.pk, ssh_key_ids=ids)
     return _do(request, rental_id, act, done="These keys open the rental from now on.")
+
+
+@require_POST
+@members_only
+def answer_price(request: MemberRequest, rental_id: UUID) -> HttpResponse:
+    """Accept or decline the higher price that the host asks."""
+    asked = request.POST.get("price_hour_microusd", "")
+    if not re.fullmatch(r"[0-9]{1,15}", asked):
+        raise Http404("There is no such price.")
+    accept = request.POST.get("answer") == "accept"
+    act = partial(
+        answering.answer_price,
+        renter_id=request.user.pk,
+        price_hour_microusd=int(asked),
+        accept=accept,
+        now=timezone.now(),
+    )
+    done = "You pay the new price from its moment on." if accept else "The old price stays."
+    return _do(request, rental_id, act, done=done)
 
 
 @require_POST

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
@@ -46,6 +47,6 @@ def _after(request: MemberRequest) -> UUID | None:
 
 def _page(request: MemberRequest, *, live: bool, after: UUID | None = None) -> queries.Views:
     try:
-        return queries.views(request.user.pk, live=live, after=after)
+        return queries.views(request.user.pk, live=live, after=after, now=timezone.now())
     except queries.RentalUnknown as refused:
         raise Http404(refused.detail) from None

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from marketplace.domain.matching import Slice
 from marketplace.machines.actions import lock, reserve
 from marketplace.placements.models import Lease, Placement
 
@@ -28,12 +29,8 @@ def free(*, placement: Placement, now: datetime, silent_since: datetime | None =
         # Nothing starts what has ended, so this is as it stays.
         if Placement.objects.filter(id=placement.id, holds_compute=True).exists():
             free_compute(placement=placement)
-        reserve.release(
-            machine_id=placement.machine_id,
-            cpus=0,
-            memory_bytes=0,
-            disk_bytes=placement.disk_bytes,
-        )
+        disk = Slice(cpus=0, memory_bytes=0, disk_bytes=placement.disk_bytes)
+        reserve.release(machine_id=placement.machine_id, held=disk)
     placement.freed_at = now
     return True
 
@@ -46,8 +43,6 @@ def free_compute(*, placement: Placement) -> None:
     Lease.objects.filter(placement_id=placement.id).delete()
     reserve.release(
         machine_id=placement.machine_id,
-        cpus=placement.cpus,
-        memory_bytes=placement.memory_bytes,
-        disk_bytes=0,
-        gpus=len(placement.gpu_uuids),
+        held=placement.held,
+        interruptible=placement.is_interruptible,
     )

@@ -13,7 +13,7 @@ from marketplace.domain.machine import silent_since
 from marketplace.domain.placement import DOOR_LOST, Event, NoTransition, PlacementState, kept
 from marketplace.machines.models import Machine
 from marketplace.placements import queries
-from marketplace.placements.actions import lock
+from marketplace.placements.actions import lock, note_shut
 from marketplace.placements.actions.prove_reachable import door_of, written
 from marketplace.placements.actions.transition import Overtaken, apply
 from marketplace.placements.models import Placement
@@ -50,6 +50,8 @@ def look_again(*, now: datetime, probe: Probe, chance: Random) -> int:
 def _claim(now: datetime, chance: Random) -> list[Placement]:
     """Return what is due, due again later: a pass beside this one leaves it alone."""
     due = list(queries.look_due(now, rows_max=DOORS_MAX))
+    if not due:
+        return []
     for placement in due:
         placement.look_due_at = doors.next_look(now=now, chance=chance.random())
     with transaction.atomic():
@@ -78,6 +80,7 @@ def _in_touch(missed: Sequence[Placement], now: datetime) -> set[UUID]:
 def _note_seen(
     placements: Sequence[Placement], seen: Mapping[UUID, timedelta], now: datetime
 ) -> None:
+    were_shut = [placement for placement in placements if placement.door_missed_at is not None]
     for placement in placements:
         if placement.door is not None:
             door = doors.seen(placement.door, at=now + seen[placement.id])
@@ -88,6 +91,8 @@ def _note_seen(
         Placement.objects.filter(state=PlacementState.RUNNING).bulk_update(
             placements, ["door_open_since", "door_seen_at", "door_missed_at", "door_looks"]
         )
+        for placement in were_shut:
+            note_shut.ended(placement, at=now + seen[placement.id])
 
 
 def _note_missed(placement: Placement, now: datetime, *, tells: bool) -> None:
@@ -99,7 +104,11 @@ def _note_missed(placement: Placement, now: datetime, *, tells: bool) -> None:
     mine = Placement.objects.filter(
         id=placement.id, state=PlacementState.RUNNING, look_due_at=placement.look_due_at
     )
-    if mine.update(**written(door)) and doors.is_lost(door):
+    with transaction.atomic():
+        missed = mine.update(**written(door))
+        if missed:
+            note_shut.began(placement)
+    if missed and doors.is_lost(door):
         _stop(placement, now)
 
 

@@ -9,8 +9,10 @@ from django.db import transaction
 
 from marketplace.domain.matching import OfferTaken, Slice
 from marketplace.domain.placement import PlacementState, deadline
-from marketplace.machines.actions import desire, reserve
+from marketplace.machines.actions import desire, lock
 from marketplace.machines.models import Machine
+from marketplace.placements import ports
+from marketplace.placements.actions import room, settle
 from marketplace.placements.actions.lease import free_gpus, lease
 from marketplace.placements.models import Placement, PlacementEvent
 from marketplace.placements.registry_login import seal
@@ -29,49 +31,56 @@ def place(
     funded_until: datetime,
     now: datetime,
     registry_login: RegistryLogin | None = None,
+    bid_hour_microusd: int | None = None,
+    paid_until: datetime | None = None,
 ) -> Placement:
-    """Return the new placement, OFFERED to its machine.
+    """Return the new placement, OFFERED to its machine, or WAITING until others made room for it.
+
+    ``bid_hour_microusd``: others may outbid it. None: nobody does, and it outbids who bids.
+    ``paid_until``: its machine stops it then, unless more is paid for. None: it runs to its end.
 
     :raises MachineOffline: when the machine is silent.
     :raises ExceedsMachine: when the machine never has that much.
-    :raises OfferTaken: when too little is left of it.
+    :raises OfferTaken: when too little is left of it, whoever is outbid.
+    :raises BidTooLow: when others bid as much.
     """
     asked = Slice.of(workload.resources)
     with transaction.atomic():
-        reserve.reserve(
-            machine_id=machine_id,
-            cpus=asked.cpus,
-            memory_bytes=asked.memory_bytes,
-            disk_bytes=asked.disk_bytes,
-            gpus=asked.gpus,
-        )
+        lock.lock(machine_id=machine_id)
+        is_free = room.take(machine_id=machine_id, asked=asked, bid_hour_microusd=bid_hour_microusd)
         # Behind the reservation, which lets nobody else place anything here.
         _check_told(machine_id)
-        gpu_uuids = free_gpus(machine_id, asked.gpus)
+        ports.check(machine_id, workload)
+        gpu_uuids = free_gpus(machine_id, asked.gpus) if is_free else []
+        state = PlacementState.OFFERED if is_free else PlacementState.WAITING
         placement = Placement.objects.create(
             id=placement_id,
             machine_id=machine_id,
             kind=workload.kind,
-            state=PlacementState.OFFERED,
-            want=Want.RUN,
+            state=state,
+            want=Want.RUN if is_free else Want.STOP,
             workload=workload.model_dump(mode="json"),
             authorized_keys=list(authorized_keys),
             registry_login=seal(registry_login),
             cpus=asked.cpus,
             memory_bytes=asked.memory_bytes,
             disk_bytes=asked.disk_bytes,
+            gpus=asked.gpus,
             gpu_uuids=gpu_uuids,
+            bid_hour_microusd=bid_hour_microusd,
             funded_until=funded_until,
-            deadline_at=deadline(PlacementState.OFFERED, now=now, funded_until=funded_until),
+            paid_until=paid_until,
+            deadline_at=deadline(state, now=now, funded_until=funded_until),
             created_at=now,
             ssh_host=Machine.objects.values_list("address", flat=True).get(id=machine_id),
         )
         lease(machine_id=machine_id, placement_id=placement_id, gpu_uuids=gpu_uuids)
-        PlacementEvent.objects.create(
-            placement=placement, at=now, event="place", new_state=PlacementState.OFFERED
-        )
-        desire.bump(machine_id=machine_id)
-    logger.info("Placement offered", extra={"placement_id": placement_id, "machine": machine_id})
+        PlacementEvent.objects.create(placement=placement, at=now, event="place", new_state=state)
+        if is_free:
+            desire.bump(machine_id=machine_id)
+        else:
+            settle.settle(machine_id=machine_id, now=now)
+    logger.info("Placement made", extra={"placement_id": placement_id, "machine": machine_id})
     return placement
 
 

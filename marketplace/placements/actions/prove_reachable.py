@@ -9,7 +9,7 @@ from django.db import transaction
 from marketplace.domain import door as doors
 from marketplace.domain.placement import PlacementState, deadline
 from marketplace.placements import queries
-from marketplace.placements.actions import lock, unseen
+from marketplace.placements.actions import lock, note_shut, unseen
 from marketplace.placements.models import Placement
 from marketplace.placements.reachability import Door, Probe
 
@@ -33,6 +33,8 @@ def prove_reachable(*, now: datetime, probe: Probe) -> int:
 def _claim(now: datetime) -> list[Placement]:
     """Return whose doors to try, each due again later: one that stays shut costs less and less."""
     due = list(queries.unproven(now, rows_max=DOORS_MAX))
+    if not due:
+        return []
     for placement in due:
         began = placement.running_at or now
         placement.look_due_at = doors.next_try(now=now, running_at=began)
@@ -81,5 +83,7 @@ def _note(placement_id: UUID, seen_at: datetime) -> bool:
             **written(doors.first_seen(seen_at, looks=placement.door_looks)),
         )
         unseen.at_first_look(placement=placement, seen_at=seen_at)
+        if placement.door_looks:
+            note_shut.ended(placement, at=seen_at)
     logger.info("Placement reachable", extra={"placement_id": placement_id})
     return True

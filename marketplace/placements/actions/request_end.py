@@ -20,8 +20,11 @@ def request_end(*, placement_id: UUID, reason_code: str, reason: str, now: datet
         placement = Placement.objects.get(id=placement_id)
         since = placement.stop_requested_at or now
         changes = {"stop_requested_at": since, "reason_code": reason_code, "reason": reason}
+        if placement.is_untold:
+            changes["gone_at"] = now
+        event = Event.GONE if placement.is_untold else Event.END
         try:
-            apply(placement=placement, event=Event.END, now=now, changes=changes)
+            apply(placement=placement, event=event, now=now, changes=changes)
         except NoTransition:
             return placement
         except Overtaken:

@@ -6,32 +6,16 @@ from uuid import UUID
 
 from django.db import transaction
 
-from marketplace.domain.placement import Event, PlacementState
+from marketplace.domain.placement import PlacementState
 from marketplace.domain.problem import Refused
-from marketplace.machines.actions import lock, reserve
+from marketplace.machines.actions import lock
+from marketplace.placements.actions import room, settle
 from marketplace.placements.actions.extend_funding import PlacementEnding
-from marketplace.placements.actions.lease import free_gpus, lease
-from marketplace.placements.actions.transition import apply
 from marketplace.placements.models import Placement
 from protocol.agent import Want
 
 logger = logging.getLogger(__name__)
 OVER = "It is ending or has ended, so it can't be started."
-#: as if its door had never been seen: it is another run, and nothing of it counts before a look;
-#: but the looks that missed are kept, or a stop would forgive them
-UNSEEN: dict[str, object] = {
-    "accepted_at": None,
-    "running_at": None,
-    "reachable_at": None,
-    "door_open_since": None,
-    "door_seen_at": None,
-    "door_missed_at": None,
-    "look_due_at": None,
-    "stop_requested_at": None,
-    "reason_code": "",
-    "reason": "",
-    "progress": "",
-}
 
 
 class StillStopping(Refused):
@@ -46,7 +30,8 @@ class StillStopping(Refused):
 def start(*, placement_id: UUID, now: datetime) -> Placement:
     """Return the placement, OFFERED to its machine again, with other GPUs where its own are taken.
 
-    One that runs or is about to is left as it is.
+    Where others are outbid for it, it is WAITING first. One that bids stays STOPPED until its bid
+    wins. One that runs or is about to is left as it is.
 
     :raises PlacementEnding: when it ends or has ended, or its funded time is over.
     :raises StillStopping: when it will be stopped in a moment.
@@ -60,26 +45,16 @@ def start(*, placement_id: UUID, now: datetime) -> Placement:
         placement = Placement.objects.select_for_update().get(id=placement_id)
         if placement.want == Want.END or placement.funded_until <= now:
             raise PlacementEnding(OVER)
-        if placement.want == Want.RUN:
+        if placement.want == Want.RUN or placement.state == PlacementState.WAITING:
             return placement
         if placement.state != PlacementState.STOPPED:
             raise StillStopping
-        gpus = len(placement.gpu_uuids)
-        reserve.reserve(
-            machine_id=machine_id,
-            cpus=placement.cpus,
-            memory_bytes=placement.memory_bytes,
-            # It kept its disk.
-            disk_bytes=0,
-            gpus=gpus,
-        )
-        gpu_uuids = free_gpus(machine_id, gpus)
-        lease(machine_id=machine_id, placement_id=placement_id, gpu_uuids=gpu_uuids)
-        held = {
-            "holds_compute": True,
-            "gpu_uuids": gpu_uuids,
-            "starts": placement.starts + 1,
-        }
-        apply(placement=placement, event=Event.START, now=now, changes=UNSEEN | held)
+        if not placement.is_interruptible:
+            room.enter(placement=placement, now=now)
+        else:
+            Placement.objects.filter(id=placement_id).update(resume_due_at=now)
+        if placement.state != PlacementState.OFFERED:
+            settle.settle(machine_id=machine_id, now=now)
+            placement.refresh_from_db()
     logger.info("Placement starts again", extra={"placement_id": placement_id})
     return placement

@@ -10,6 +10,7 @@ from marketplace.domain.placement import (
     DEADLINES,
     DOOR_LATE,
     FUNDED,
+    LATE_FAULTS,
     LEASE_ENDED,
     Event,
     Fault,
@@ -78,6 +79,8 @@ def _late(placement: Placement, now: datetime) -> tuple[Event, dict[str, object]
     awaits_door = state is PlacementState.RUNNING and placement.awaits_door
     if awaits_door and now < placement.funded_until:
         return _failed(placement, Event.FAIL, DOOR_LATE, now)
+    if state is PlacementState.WAITING and (placement.starts or placement.is_interruptible):
+        return _goes_back(placement, now)
     if state in FUNDED:
         return Event.LATE, {
             # Nothing was paid for beyond this moment, however late the sweep is.
@@ -91,6 +94,8 @@ def _late(placement: Placement, now: datetime) -> tuple[Event, dict[str, object]
         accepted_at=placement.accepted_at,
         deadline_at=placement.deadline_at or now,
     )
+    if placement.is_untold:
+        return Event.LATE, _told(fault) | {"gone_at": now}
     # A stop keeps its own reason: that the machine never confirmed it is only its blame.
     if placement.reason_code:
         return Event.LATE, {"blame": fault.blame or ""}
@@ -110,6 +115,15 @@ def _failed(
     return Event.STOP, _told(fault) | stopped
 
 
+def _goes_back(placement: Placement, now: datetime) -> tuple[Event, dict[str, object]]:
+    """Return how a wait ends for which no room came: it is stopped, and tries again if it bids."""
+    fault = LATE_FAULTS[PlacementState.WAITING]
+    stopped = {"stop_requested_at": now, "reason": kept(fault.sentence)}
+    if placement.is_interruptible:
+        stopped["resume_due_at"] = now
+    return Event.STOP, _told(fault) | stopped
+
+
 def _told(fault: Fault) -> dict[str, object]:
     return {"blame": fault.blame or "", "reason_code": fault.code, "reason": fault.sentence}
 
@@ -121,6 +135,9 @@ def _free_quarantined(now: datetime) -> int:
     """
     over = now - timedelta(seconds=DEADLINES.quarantine_s)
     held = Placement.objects.filter(freed_at__isnull=True, ended_at__lt=over)
+    if not held.exists():
+        # As nearly always: the longer questions are not asked at all.
+        return 0
     # Its funded time bounds how long a machine that hears nothing keeps it running.
     silent = held.filter(machine__last_seen_at__lt=over, funded_until__lt=now)
     freed = 0

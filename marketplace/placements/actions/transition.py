@@ -10,6 +10,8 @@ from django.db import transaction
 from marketplace.domain.placement import (
     DEADLINES,
     ENDED,
+    RUNS,
+    STOPS,
     Event,
     PlacementState,
     advance,
@@ -25,6 +27,7 @@ from protocol.workload import PlacementKind
 logger = logging.getLogger(__name__)
 #: what a state that the marketplace itself enters asks of the machine
 WANTS = {
+    PlacementState.WAITING: Want.STOP,
     PlacementState.OFFERED: Want.RUN,
     PlacementState.STOPPING: Want.STOP,
     PlacementState.COLLECTING: Want.END,
@@ -62,6 +65,10 @@ def apply(
         columns["want"] = WANTS[new]
     if new == PlacementState.STOPPED:
         columns["holds_compute"] = False
+    if new not in RUNS:
+        columns["outbid_stop_at"] = None
+    if new not in STOPS:
+        columns["resume_due_at"] = None
     if new in ENDED:
         columns["ended_at"] = now
     if columns.get("want") == Want.END:

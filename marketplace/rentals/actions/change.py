@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from marketplace.domain.problem import Refused
+from marketplace.placements import ports
 from marketplace.placements.actions.alter import alter
 from marketplace.placements.models import Placement
 from marketplace.placements.registry_login import seal
@@ -34,6 +35,8 @@ def change(
     :raises RentalUnknown: when this renter has no such rental.
     :raises NotRunning: when it does not run.
     :raises ChangePending: when the change before is not done yet.
+    :raises ExceedsMachine: when its machine never has that many ports.
+    :raises OfferTaken: when its machine has too few ports left.
     :raises ImageMalformed: when no image can have that name.
     :raises WorkloadInvalid: when a part is out of bounds.
     """
@@ -46,6 +49,7 @@ def change(
             return {}
         if placement.former_workload is not None:
             raise ChangePending
+        ports.check(placement.machine_id, wanted, of=placement)
         edition = placement.newest_edition + 1
         return {
             "workload": wanted.model_dump(mode="json"),

@@ -20,7 +20,7 @@ def expire(*, now: datetime) -> int:
         placement__funded_until__lte=now,
     ).order_by("placement__funded_until", "id")
     done = 0
-    for rental in over.select_related("placement", "meter")[:RENTALS_MAX]:
+    for rental in over.select_related("placement")[:RENTALS_MAX]:
         try:
             _expire(rental, now)
         except Exception:
@@ -33,10 +33,12 @@ def expire(*, now: datetime) -> int:
 
 def _expire(rental: Rental, now: datetime) -> None:
     bound = pricing.bound_by(
-        price_hour_microusd=rental.meter.price_hour_microusd,
+        price_hour_microusd=rental.price_hour_microusd,
         lease_s=rental.lease_s,
         cap_microusd=rental.cap_microusd,
         term_ms=(rental.placement.funded_until - rental.started_at) // timedelta(milliseconds=1),
+        from_ms=rental.priced_from_ms,
+        from_microusd=rental.priced_from_microusd,
     )
     request_end.request_end(
         placement_id=rental.placement_id,

@@ -8,21 +8,25 @@ from uuid import UUID, uuid4
 
 from django.db import IntegrityError, transaction
 
+from marketplace.domain.funding import Funding
+from marketplace.domain.pricing import PriceType
+from marketplace.domain.terms import Limits, Terms
+from marketplace.domain.upkeep import TRAFFIC_BYTES_DEFAULT
 from marketplace.machines.actions import lock
 from marketplace.metering.actions.begin import (
     IdempotencyConflict,
-    Limits,
-    Terms,
     begin,
     check_room,
     terms_of,
 )
+from marketplace.metering.actions.open_side_meter import open_side_meter
 from marketplace.offers import queries as offers
 from marketplace.offers.models import Offer
 from marketplace.placements import workload as workloads
 from marketplace.rentals import keys
 from marketplace.rentals.doors import check_doors
 from marketplace.rentals.models import Rental
+from marketplace.verification.figures import figures
 from marketplace.volumes.actions import claim
 from protocol.agent import RegistryLogin
 from protocol.hardware import Resources
@@ -53,6 +57,33 @@ class Asked:
         return hashlib.sha256(canonical_bytes(self.workload) + others.encode()).hexdigest()
 
 
+def limits(
+    *,
+    lease_s: int | None,
+    cap_microusd: int | None,
+    bid_microusd: int | None = None,
+    price_hour_microusd_max: int | None = None,
+    price_type: PriceType | None = None,
+    traffic_bytes_max: int | None = None,
+    funding: Funding = Funding.WHOLE,
+) -> Limits:
+    """Return what bounds a rental.
+
+    ``price_type``: None is on demand, or interruptible with a bid. ``traffic_bytes_max``: None is
+    what upkeep.py names; it matters where the host charges for traffic.
+    """
+    guessed = PriceType.ON_DEMAND if bid_microusd is None else PriceType.INTERRUPTIBLE
+    return Limits(
+        lease_s,
+        cap_microusd,
+        bid_microusd,
+        price_hour_microusd_max,
+        price_type=price_type or guessed,
+        traffic_bytes_max=TRAFFIC_BYTES_DEFAULT if traffic_bytes_max is None else traffic_bytes_max,
+        funding=funding,
+    )
+
+
 def rent(
     *,
     renter_id: int,
@@ -66,6 +97,9 @@ def rent(
     now: datetime,
     bid_microusd: int | None = None,
     price_hour_microusd_max: int | None = None,
+    price_type: PriceType | None = None,
+    traffic_bytes_max: int | None = None,
+    funding: Funding = Funding.WHOLE,
     volumes: Sequence[claim.Asked] = (),
     registry_login: RegistryLogin | None = None,
 ) -> Rental:
@@ -76,7 +110,15 @@ def rent(
     asked = Asked(
         offer_id=offer_id,
         workload=workloads.new(PlacementKind.RENTAL, parts, resources=resources),
-        limits=Limits(lease_s, cap_microusd, bid_microusd, price_hour_microusd_max),
+        limits=limits(
+            lease_s=lease_s,
+            cap_microusd=cap_microusd,
+            bid_microusd=bid_microusd,
+            price_hour_microusd_max=price_hour_microusd_max,
+            price_type=price_type,
+            traffic_bytes_max=traffic_bytes_max,
+            funding=funding,
+        ),
         ssh_key_ids=ssh_key_ids,
         volumes=tuple(volumes),
         registry_login=registry_login,
@@ -124,7 +166,7 @@ def _rent(
     idempotency: tuple[str, str],
     now: datetime,
 ) -> Rental:
-    rental_id = uuid4()
+    rental_id, bounds = uuid4(), asked.limits
     volumes = claim.claim(
         renter_id=renter_id, machine_id=offer.machine_id, asked=asked.volumes, now=now
     )
@@ -139,6 +181,9 @@ def _rent(
         cause=f"rental:{rental_id}:hold",
         now=now,
     )
+    open_side_meter(
+        meter=meter, terms=terms, disk_bytes=asked.workload.resources.hard_disk.capacity
+    )
     claim.give(volumes=volumes, placement_id=meter.placement_id)
     return Rental.objects.create(
         id=rental_id,
@@ -146,9 +191,16 @@ def _rent(
         offer=offer,
         placement_id=meter.placement_id,
         meter=meter,
-        lease_s=asked.limits.lease_s,
-        cap_microusd=asked.limits.cap_microusd,
+        price_type=bounds.price_type,
+        price_hour_microusd=terms.price_hour_microusd,
+        priced_from_microusd=terms.traffic_microusd_max,
+        on_demand_hour_microusd=terms.on_demand_hour_microusd,
+        listed=figures(offer.machine_id, now=now).as_json(),
+        lease_s=bounds.lease_s,
+        cap_microusd=bounds.cap_microusd,
         worst_total_microusd=terms.worst_total_microusd,
+        funding=bounds.funding,
+        fund_due_at=now if bounds.funding is Funding.ROLLING else None,
         idempotency_key=idempotency[0],
         request_digest=idempotency[1],
         started_at=now,

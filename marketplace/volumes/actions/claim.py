@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from marketplace.domain.matching import OfferTaken
+from marketplace.domain.matching import OfferTaken, Slice
 from marketplace.domain.problem import Refused
 from marketplace.machines.actions import reserve
 from marketplace.volumes.models import Volume
@@ -81,7 +81,8 @@ def claim(
         _check(one, known.get(one.name))
     if new:
         size_bytes = sum(one.size_bytes or 0 for one in new)
-        reserve.reserve(machine_id=machine_id, cpus=0, memory_bytes=0, disk_bytes=size_bytes)
+        disk = Slice(cpus=0, memory_bytes=0, disk_bytes=size_bytes)
+        reserve.reserve(machine_id=machine_id, asked=disk)
     for one in new:
         known[one.name] = Volume.objects.create(
             renter_id=renter_id,

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from marketplace.domain.matching import Slice
 from marketplace.machines.actions import desire, reserve
 from marketplace.volumes.models import Volume
 from protocol.agent import ObservedVolume
@@ -48,11 +49,7 @@ def _write(volume: Volume, **columns: object) -> None:
 def _forget(volume: Volume) -> None:
     deleted, _ = Volume.objects.filter(id=volume.id).delete()
     if deleted:
-        reserve.release(
-            machine_id=volume.machine_id,
-            cpus=0,
-            memory_bytes=0,
-            disk_bytes=volume.size_bytes,
-        )
+        disk = Slice(cpus=0, memory_bytes=0, disk_bytes=volume.size_bytes)
+        reserve.release(machine_id=volume.machine_id, held=disk)
         desire.bump(machine_id=volume.machine_id)
         logger.info("Volume gone", extra={"volume_id": volume.id, "machine": volume.machine_id})

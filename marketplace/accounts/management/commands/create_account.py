@@ -18,6 +18,7 @@ class Command(BaseCommand):
         "Make an account; one that exists gets the new password. "
         "The password is asked for, or read from stdin where that is no terminal."
     )
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the address. A password in the arguments would stand in the list of processes."""

@@ -17,6 +17,7 @@ from marketplace.endpoints.gateway import running
 
 class Command(BaseCommand):
     help = "Lead callers of endpoints to their replicas."
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Read where to listen."""

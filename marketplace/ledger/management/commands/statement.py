@@ -16,6 +16,7 @@ class Command(BaseCommand):
     """Shows a renter's funds and a host's earnings."""
 
     help = "Print the statement of one person: their funds, then what their machines earned."
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the arguments."""

@@ -11,6 +11,7 @@ from marketplace import scheduler
 
 class Command(BaseCommand):
     help = "Run the periodic passes in this process (the embedded site's scheduler)."
+    requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Loop until SIGTERM or SIGINT."""

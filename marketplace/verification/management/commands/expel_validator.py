@@ -10,6 +10,7 @@ from marketplace.verification.actions.admit_validator import expel
 
 class Command(BaseCommand):
     help = "Make a validator's verdicts, scores and SSH key count no more, by its hotkey (ss58)."
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("hotkey")

@@ -1,0 +1,123 @@
+"""This will give a renter back a part of what was charged: money as money, credit as credit."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Sum
+
+from marketplace.domain.ledger import TransferKind
+from marketplace.domain.money import MicroUsd
+from marketplace.ledger.actions import held_credit, open_account
+from marketplace.ledger.actions.post import AmountRefused, CauseReused, Entry, post_together
+from marketplace.ledger.models import Account, Hold, Transfer
+
+#: what left a hold without having been charged
+_UNCHARGED = (TransferKind.RELEASE, TransferKind.EXPIRY)
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """Who bore what was given back."""
+
+    host_microusd: MicroUsd
+    #: its own share, and what the host's earnings did not have
+    site_microusd: MicroUsd
+
+
+def lock(*, hold_id: UUID) -> Hold:
+    """Return the hold, locked with the credit that it took: both come before accounts."""
+    hold = Hold.objects.select_for_update().get(pk=hold_id)
+    held_credit.lock([hold.pk])
+    return hold
+
+
+def return_charge(
+    *,
+    hold_id: UUID,
+    amount_microusd: MicroUsd,
+    fee_microusd: MicroUsd,
+    host_user_id: int,
+    cause: str,
+    note: str,
+    now: datetime,
+) -> Returned:
+    """Give back a part of what the hold was charged, to where it came from.
+
+    The site gives its fee of it and the host the rest, out of earnings; what these do not have the
+    site bears. Nothing goes into the hold. Credit that has ended meanwhile goes to the site.
+
+    :raises AmountRefused: when that is more than was charged and not given back, or nothing.
+    :raises CauseReused: when that was done already.
+    """
+    with transaction.atomic():
+        hold = lock(hold_id=hold_id)
+        if Transfer.objects.filter(cause=cause).exists():
+            raise CauseReused
+        charged = _charged(hold)
+        left = charged - hold.returned_microusd
+        if not 0 < amount_microusd <= left or not 0 <= fee_microusd <= amount_microusd:
+            raise AmountRefused("No more can be given back than was charged.")
+        money, credit = held_credit.give_spent_back(
+            hold=hold, amount_microusd=amount_microusd, charged_microusd=charged, now=now
+        )
+        hold.returned_microusd += amount_microusd
+        hold.save(update_fields=["returned_microusd"])
+        earnings = open_account.earnings(user_id=host_user_id)
+        into = (
+            (open_account.wallet(user_id=hold.user_id), money, TransferKind.REFUND),
+            (
+                open_account.credit(user_id=hold.user_id),
+                credit.back_microusd,
+                TransferKind.REFUND,
+            ),
+            (open_account.promo(), credit.ended_microusd, TransferKind.EXPIRY),
+        )
+        wanted = amount_microusd - fee_microusd
+        host = min(wanted, _locked_balance(earnings, [into[0][0], into[1][0]]))
+        out_of = ((earnings, host), (open_account.fees(), amount_microusd - host))
+        entries = list(_entries(out_of, into, cause, note))
+        post_together(entries=entries, now=now)
+    return Returned(MicroUsd(host), MicroUsd(amount_microusd - host))
+
+
+def _charged(hold: Hold) -> int:
+    account = Account.objects.get(pk=hold.account_id)
+    if hold.released_at is None:
+        return account.debits_posted
+    rows = Transfer.objects.filter(debit=account, kind__in=_UNCHARGED)
+    return account.debits_posted - (rows.aggregate(sum=Sum("amount_microusd"))["sum"] or 0)
+
+
+def _locked_balance(earnings: Account, others: Sequence[Account]) -> int:
+    """Return what the earnings have, which nobody takes meanwhile.
+
+    All accounts of people are locked in the one order; the site's own come last, as they are
+    posted to.
+    """
+    ids = [earnings.pk, *(one.pk for one in others)]
+    rows = Account.objects.filter(pk__in=ids).select_for_update().order_by("pk")
+    return next(int(row.balance_microusd) for row in rows if row.pk == earnings.pk)
+
+
+def _entries(
+    out_of: Sequence[tuple[Account, int]],
+    into: Sequence[tuple[Account, int, TransferKind]],
+    cause: str,
+    note: str,
+) -> Iterator[Entry]:
+    """Yield the fewest transfers that move all of it, the host's part first."""
+    wants = deque(one for one in into if one[1])
+    number = 1
+    for debit, has in out_of:
+        while has:
+            credit, want, kind = wants.popleft()
+            amount = min(has, want)
+            own = cause if number == 1 else f"{cause}:{number}"
+            yield Entry(debit, credit, MicroUsd(amount), kind, own, note)
+            number, has = number + 1, has - amount
+            if want > amount:
+                wants.appendleft((credit, want - amount, kind))

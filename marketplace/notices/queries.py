@@ -1,0 +1,91 @@
+"""This will find people's notices and web hooks."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Exists, OuterRef
+
+from marketplace.domain.problem import Refused
+from marketplace.notices.models import Delivery, LettersOff, Notice, WebHook
+
+PAGE = 50
+
+
+class WebHookUnknown(Refused):
+    code = "not_found"
+    status = 404
+    sentence = "You have no such web hook."
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some notices, newest first."""
+
+    items: tuple[Notice, ...]
+    #: the page of older ones is the one before this number; None: there is none
+    older: int | None
+
+
+def page(user_id: int, *, before: int | None = None, unread: bool = False) -> Page:
+    """Return a page of the person's notices. ``before``: what ``older`` of the newer page said."""
+    rows = Notice.objects.filter(user_id=user_id).order_by("-id")
+    if unread:
+        rows = rows.filter(read_at=None)
+    if before is not None:
+        rows = rows.filter(id__lt=before)
+    found = tuple(rows[: PAGE + 1])
+    return Page(found[:PAGE], found[PAGE - 1].pk if len(found) > PAGE else None)
+
+
+def unread(user_id: int) -> int:
+    """Return how many notices the person has not seen."""
+    return Notice.objects.filter(user_id=user_id, read_at=None).count()
+
+
+def letters_off(user_id: int) -> frozenset[str]:
+    """Return the kinds of which the person gets no letters."""
+    return frozenset(LettersOff.objects.filter(user_id=user_id).values_list("kind", flat=True))
+
+
+def hooks(user_id: int) -> Sequence[WebHook]:
+    """Return the person's web hooks, oldest first."""
+    return tuple(WebHook.objects.filter(user_id=user_id).order_by("created_at", "id"))
+
+
+def hook(hook_id: UUID, user_id: int) -> WebHook:
+    """Return one web hook of the person.
+
+    :raises WebHookUnknown: when they have no such one.
+    """
+    found = WebHook.objects.filter(id=hook_id, user_id=user_id).first()
+    if found is None:
+        raise WebHookUnknown
+    return found
+
+
+def due_hooks(now: datetime, *, rows_max: int) -> Sequence[WebHook]:
+    """Return hooks that something is due for, those first that were tried longest ago."""
+    due = Delivery.objects.filter(hook=OuterRef("pk"), next_at__lte=now)
+    rows = WebHook.objects.filter(Exists(due), off_at=None)
+    return tuple(rows.order_by("tried_at", "id")[:rows_max])
+
+
+def due_deliveries(hook_id: UUID, now: datetime, *, rows_max: int) -> Sequence[Delivery]:
+    """Return what is due for the hook, oldest first, each with its notice."""
+    rows = Delivery.objects.filter(hook_id=hook_id, next_at__lte=now).select_related("notice")
+    return tuple(rows.order_by("next_at", "notice_id")[:rows_max])
+
+
+def address_of(notice: Notice) -> str:
+    """Return the whole address of the page that the notice is about; empty: there is none."""
+    path = _path(notice.data)
+    return settings.PUBLIC_URL + path if path else ""
+
+
+def _path(data: Mapping[str, Any]) -> str:
+    path = data.get("url", "")
+    return path if isinstance(path, str) and path.startswith("/") else ""

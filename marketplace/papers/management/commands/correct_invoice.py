@@ -1,0 +1,40 @@
+"""This will let an operator take an invoice back and issue it anew."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from marketplace.domain.problem import Refused
+from marketplace.papers.actions.correct import correct
+from marketplace.papers.models import PREFIXES, Paper, PaperKind
+from marketplace.papers.queries import NUMBER
+
+
+class Command(BaseCommand):
+    """The new one is made out by the billing details of now; no money moves."""
+
+    help = "Take an invoice back by a credit note and issue it anew with today's details."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the arguments."""
+        parser.add_argument("number", help="such as INV-000017")
+        parser.add_argument("--reason", required=True)
+
+    def handle(self, *args: object, **options: Any) -> None:
+        """Correct it.
+
+        :raises CommandError: when there is no such invoice, or it was corrected before.
+        """
+        match = NUMBER.fullmatch(options["number"])
+        invoice = None
+        if match is not None and match["prefix"] == PREFIXES[PaperKind.INVOICE]:
+            rows = Paper.objects.filter(kind=PaperKind.INVOICE, serial=int(match["serial"]))
+            invoice = rows.first()
+        if invoice is None:
+            raise CommandError("There is no invoice of this number; write it as INV-000017.")
+        try:
+            note, made = correct(invoice=invoice, reason=options["reason"], now=timezone.now())
+        except Refused as refused:
+            raise CommandError(refused.detail) from None
+        self.stdout.write(f"{note.number} takes {invoice.number} back; {made.number} replaces it.")

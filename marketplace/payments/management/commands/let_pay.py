@@ -1,0 +1,28 @@
+"""This will take cards again from somebody who lost a dispute that the site paid for."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from marketplace.payments.models import Payer
+
+
+class Command(BaseCommand):
+    """Lifts the mark alone: what the site paid stays in its books."""
+
+    help = "Take cards again from somebody after a lost dispute."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the arguments."""
+        parser.add_argument("email")
+
+    def handle(self, *args: object, **options: Any) -> None:
+        """Lift it.
+
+        :raises CommandError: when no such person is barred.
+        """
+        barred = Payer.objects.filter(user__email=options["email"].strip().lower())
+        if not barred.exclude(barred_at=None).update(barred_at=None):
+            raise CommandError(f"No cards of {options['email']} are barred.")
+        self.stdout.write("Their cards are taken again.")

@@ -1,0 +1,1 @@
+"""The ways in which hosts are paid, one use-case per file."""

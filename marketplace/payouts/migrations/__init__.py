@@ -1,0 +1,1 @@
+"""What changed in the tables of payments, in order."""
