@@ -7,6 +7,7 @@ from berth.shapes import Offer
 from protocol.hardware import Resources
 
 HOUR_S = 3600
+PPM = 1_000_000
 
 
 def fits(offer: Offer, resources: Resources) -> bool:
@@ -35,6 +36,24 @@ def worst_total(price_hour_microusd: int, *, lease_s: int | None, cap_microusd: 
     """Return the most that a rental with this end can cost; one of the two bounds it."""
     by_lease = None if lease_s is None else price_hour_microusd * lease_s // HOUR_S
     return min(bound for bound in (by_lease, cap_microusd) if bound is not None)
+
+
+def reserved_hour(offer: Offer, *, days: int) -> int | None:
+    """Return what an hour of the request costs when it is reserved; None: not for so short.
+
+    The highest step that the term reaches counts, and the price is rounded up.
+    """
+    reached = [step.discount_ppm for step in offer.discounts if step.days <= days]
+    if not reached:
+        return None
+    return -(-price_hour(offer) * (PPM - max(reached)) // PPM)
+
+
+def reservable(offers: Iterable[Offer], *, days: int) -> list[Offer]:
+    """Return those that take a reservation of so many days, cheapest first."""
+    priced = [(reserved_hour(offer, days=days), offer.id, offer) for offer in offers]
+    taking = [(price, name, offer) for price, name, offer in priced if price is not None]
+    return [offer for _, _, offer in sorted(taking, key=lambda one: one[:2])]
 
 
 def cheapest(offers: Iterable[Offer], resources: Resources) -> list[Offer]:

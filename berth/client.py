@@ -8,12 +8,20 @@ from urllib.parse import quote
 
 import httpx
 
+from berth.cards import Cards, TopUp
 from berth.endpoints import Endpoints
 from berth.exchange import DEADLINE_S, Call, Clock, Exchange
+from berth.hosting import Hosting
 from berth.jobs import Jobs
+from berth.notices import Notices
+from berth.papers import Papers
+from berth.prices import Prices
+from berth.proofs import Proofs
 from berth.reading import read
 from berth.shapes import (
+    Bill,
     ChangeRequest,
+    IdleRule,
     Me,
     Offer,
     OfferFilter,
@@ -21,12 +29,12 @@ from berth.shapes import (
     Receipts,
     Rental,
     RentalRequest,
+    SpendLimits,
     SshKey,
     Statement,
-    TopUp,
-    Usage,
     Volume,
 )
+from berth.usage import Usage
 from protocol.hardware import Resources
 from protocol.paths import API
 
@@ -54,7 +62,13 @@ class Client:
         self._http = httpx.Client(base_url=base_url, headers=headers, transport=transport)
         self._exchange = Exchange(self._http, clock=clock, deadline_s=deadline_s)
         self._new_id = new_id
+        self.cards = Cards(self._exchange)
         self.endpoints = Endpoints(self._exchange)
+        self.hosting = Hosting(self._exchange)
+        self.notices = Notices(self._exchange)
+        self.papers = Papers(self._exchange)
+        self.prices = Prices(self._exchange)
+        self.proofs = Proofs(self._exchange)
         self.jobs = Jobs(self._http, self._exchange, new_id=new_id)
 
     def __enter__(self) -> Self:
@@ -72,9 +86,16 @@ class Client:
         """Close the connections."""
         self._http.close()
 
-    def log_in(self, *, email: str, password: str, name: str) -> str:
-        """Return a new API key; the marketplace shows it this once."""
-        body = {"email": email, "password": password, "name": name}
+    def log_in(
+        self, *, email: str, password: str, name: str, spend_limit_microusd: int | None = None
+    ) -> str:
+        """Return a new API key; the marketplace shows it this once.
+
+        ``spend_limit_microusd``: the most that it may ever set aside. None: no limit of its own.
+        """
+        body: dict[str, object] = {"email": email, "password": password, "name": name}
+        if spend_limit_microusd is not None:
+            body["spend_limit_microusd"] = spend_limit_microusd
         return read(dict[str, str], self._post("/auth/key", body)).get("key", "")
 
     def me(self) -> Me:
@@ -161,6 +182,26 @@ class Client:
         call = Call("PATCH", f"/rentals/{rental_id}", body=body, repeatable=True)
         return read(Rental, self._exchange.send(call))
 
+    def bid(self, rental_id: str, *, bid_microusd: int) -> Rental:
+        """Return the interruptible rental, an hour of which costs this bid from now on."""
+        body = {"bid_microusd": bid_microusd}
+        call = Call("PUT", f"/rentals/{rental_id}/bid", body=body, repeatable=True)
+        return read(Rental, self._exchange.send(call))
+
+    def set_idle_rule(
+        self, rental_id: str, *, after_s: int, below_percent: int | None = None
+    ) -> IdleRule:
+        """Return the rule by which the rental stops, files kept, when it is idle; None: 5 %."""
+        body = {"after_s": after_s}
+        if below_percent is not None:
+            body["below_percent"] = below_percent
+        call = Call("PUT", f"/rentals/{rental_id}/idle-rule", body=body, repeatable=True)
+        return read(IdleRule, self._exchange.send(call))
+
+    def remove_idle_rule(self, rental_id: str) -> None:
+        """Let the rental run, idle or not."""
+        self._delete(f"/rentals/{rental_id}/idle-rule")
+
     def set_keys(self, rental_id: str, key_ids: Sequence[int | str] | None) -> Rental:
         """Return the rental, which these keys of the account open from now on; None: all."""
         body = {"ssh_key_ids": None if key_ids is None else list(key_ids)}
@@ -200,6 +241,10 @@ class Client:
         """Return what the rental used in the last hour, and what went wrong for it."""
         return read(Usage, self._get(f"/rentals/{rental_id}/usage"))
 
+    def bill(self, rental_id: str) -> Bill:
+        """Return what the rental cost so far, and what of its time cost nothing and why."""
+        return read(Bill, self._get(f"/rentals/{rental_id}/bill"))
+
     def receipts(self, rental_id: str) -> Iterator[Receipts]:
         """Yield the rental's signed intervals page by page; check them with receipts.Check."""
         cursor: int | None = 0
@@ -221,8 +266,20 @@ class Client:
             found = found.model_copy(update=more)
         return found
 
+    def spend_limits(self) -> SpendLimits:
+        """Return the account's spend limits, and what is counted of them."""
+        return read(SpendLimits, self._get("/spend-limits"))
+
+    def set_spend_limits(
+        self, *, day_microusd: int | None, month_microusd: int | None
+    ) -> SpendLimits:
+        """Return the account's spend limits, both as they are from now on; None: no limit."""
+        body = {"day_microusd": day_microusd, "month_microusd": month_microusd}
+        call = Call("PUT", "/spend-limits", body=body, repeatable=True)
+        return read(SpendLimits, self._exchange.send(call))
+
     def top_up(self, *, amount_microusd: int) -> TopUp:
-        """Ask for credit through the marketplace's payment gateway."""
+        """Add money to the balance, from the saved card where the site takes cards."""
         return read(TopUp, self._post("/top-ups", {"amount_microusd": amount_microusd}))
 
     def _ask(self, rental_id: str, verb: str, *, repeatable: bool) -> Rental:

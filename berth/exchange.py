@@ -73,6 +73,21 @@ class Exchange:
         :raises Refused: when the marketplace said no; ``certain`` where every attempt heard so.
         :raises CannotReach: when no usable answer came within the attempts.
         """
+        body = self.fetch(call)
+        if not body.strip():
+            return None
+        try:
+            return json.loads(body)
+        except ValueError:
+            sentence = "The answer is not JSON; is this address a Berth?"
+            raise CannotReach(sentence, "not_berth") from None
+
+    def fetch(self, call: Call) -> bytes:
+        """Return the answer as it came, such as a PDF.
+
+        :raises Refused: as ``send`` does.
+        :raises CannotReach: as ``send`` does.
+        """
         deadline = self._clock.monotonic() + self._deadline_s
         certain = True
         for attempt in range(1, self._attempts_max + 1):
@@ -91,7 +106,7 @@ class Exchange:
                 certain = certain and status < UNCERTAIN_STATUS_MIN
                 passing = status in PASSING_STATUSES and (call.repeatable or status == 429)
                 if last or not passing or retry_after_s > RETRY_AFTER_S_MAX:
-                    return _decoded(status, body, certain=certain)
+                    return _accepted(status, body, certain=certain)
                 self._clock.sleep(retry_after_s)
             self._clock.sleep(pause_s)
         raise AssertionError("The last attempt returns or raises.")
@@ -150,17 +165,12 @@ class Exchange:
         return f"Cannot reach {url}: {str(error) or type(error).__name__}."
 
 
-def _decoded(status: int, body: bytes, *, certain: bool) -> Any:
+def _accepted(status: int, body: bytes, *, certain: bool) -> bytes:
     if status >= 400:
         raise refusal_of(status, body, certain=certain)
     if status >= 300:
         raise Refused("moved", "The marketplace sent us elsewhere; check its address.", status)
-    if not body.strip():
-        return None
-    try:
-        return json.loads(body)
-    except ValueError:
-        raise CannotReach("The answer is not JSON; is this address a Berth?", "not_berth") from None
+    return body
 
 
 def _seconds(retry_after: str) -> float:

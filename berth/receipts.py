@@ -6,7 +6,12 @@ from pydantic import ValidationError
 
 from berth.problem import Refused
 from berth.shapes import Receipts, Rental
+from berth.units import format_usd
 from protocol.receipts import BrokenChain, Interval, check_chain
+
+MS_PER_HOUR = 3_600_000
+#: why a price begins once a reservation that ended early has cost its whole term
+WHOLE_TERM = "whole_term_paid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +68,7 @@ class Check:
         self._last: Interval | None = None
         self._intervals = 0
         self._proven_ms = 0
-        self._billed_ms = 0
-        self._cost_microusd = 0
+        self._newest: Receipts | None = None
 
     def add(self, page: Receipts) -> None:
         """Take in the next page.
@@ -87,7 +91,7 @@ class Check:
             self._first = self._first or page.intervals[0].interval
             self._last = page.intervals[-1].interval
         self._intervals += len(page.intervals)
-        self._billed_ms, self._cost_microusd = page.billed_ms, page.cost_microusd
+        self._newest = page
 
     def _is_of_it(self, interval: Interval) -> bool:
         return self._placement_id in (None, str(interval.placement_id))
@@ -95,18 +99,18 @@ class Check:
     def proof(self) -> Proof:
         """Return what all pages prove together.
 
-        :raises Refused: ``receipts_overbilled`` when more was billed than the machine signed for.
+        :raises Refused: ``receipts_overbilled`` when more was billed than the machine signed for;
+            ``receipts_miscounted`` when prices, times and charges do not go together.
         """
-        if self._billed_ms > self._proven_ms:
-            sentence = (
-                f"{self._billed_ms} ms were billed but only {self._proven_ms} ms are signed for."
-            )
+        billed_ms = self._newest.billed_ms if self._newest else 0
+        if billed_ms > self._proven_ms:
+            sentence = f"{billed_ms} ms were billed but only {self._proven_ms} ms are signed for."
             raise Refused("receipts_overbilled", sentence)
-        if self._wall_ms is not None and self._billed_ms > self._wall_ms:
-            sentence = (
-                f"{self._billed_ms} ms were billed but the rental took only {self._wall_ms} ms."
-            )
+        if self._wall_ms is not None and billed_ms > self._wall_ms:
+            sentence = f"{billed_ms} ms were billed but the rental took only {self._wall_ms} ms."
             raise Refused("receipts_overbilled", sentence)
+        if self._newest is not None:
+            check_prices(self._newest)
         return Proof(
             machine_key=self._machine_key or "",
             key_vouched=self._key_vouched,
@@ -115,9 +119,47 @@ class Check:
             proven_ms=(
                 self._proven_ms if self._wall_ms is None else min(self._proven_ms, self._wall_ms)
             ),
-            billed_ms=self._billed_ms,
-            cost_microusd=self._cost_microusd,
+            billed_ms=billed_ms,
+            cost_microusd=self._newest.cost_microusd if self._newest else 0,
         )
+
+
+def check_prices(page: Receipts) -> None:
+    """Check that the billed time costs what it cost, by its prices and by its charges.
+
+    :raises Refused: ``receipts_miscounted`` with what is wrong.
+    """
+    before_ms = 0
+    ends = [*(one.reason for one in page.periods[1:]), ""]
+    for number, (one, ends_as) in enumerate(zip(page.periods, ends, strict=False), 1):
+        if one.from_ms != before_ms or one.ms < 0:
+            raise _miscounted(f"Price {number} does not begin where the one before ends.")
+        before_ms += one.ms
+        cost = one.price_hour_microusd * one.ms // MS_PER_HOUR
+        # The end of a reservation costs no more than its whole term did.
+        within = 0 <= one.cost_microusd <= cost if ends_as == WHOLE_TERM else False
+        if one.cost_microusd != cost and not within:
+            raise _miscounted(
+                f"{one.ms} ms at {format_usd(one.price_hour_microusd)} an hour cost"
+                f" {format_usd(cost)}, not {format_usd(one.cost_microusd)}."
+            )
+    if before_ms != page.billed_ms:
+        raise _miscounted(f"The prices are of {before_ms} ms but {page.billed_ms} ms were billed.")
+    sums = {
+        "The prices": sum(one.cost_microusd for one in page.periods),
+        "The charges": sum(one.amount_microusd for one in page.charges),
+    }
+    for what, together in sums.items():
+        if together != page.cost_microusd:
+            cost_usd, sum_usd = format_usd(page.cost_microusd), format_usd(together)
+            raise _miscounted(f"{what} add up to {sum_usd}, not to the cost of {cost_usd}.")
+    days = [one.day for one in page.charges]
+    if days != sorted(set(days)) or any(one.amount_microusd <= 0 for one in page.charges):
+        raise _miscounted("The charges are not one of each day, in order.")
+
+
+def _miscounted(sentence: str) -> Refused:
+    return Refused("receipts_miscounted", sentence)
 
 
 def wall_ms(rental: Rental) -> int | None:

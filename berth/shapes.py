@@ -3,7 +3,7 @@
 An unknown field is ignored, so that a newer marketplace still speaks to an older client.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,10 +19,24 @@ class Shape(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
+class Credit(Shape):
+    """Credit that was given: it is spent before money, and ends."""
+
+    left_microusd: int
+    expires_at: datetime
+    note: str = ""
+
+
 class Me(Shape):
     email: str
+    #: can be spent, credit too
     balance_microusd: int
     held_microusd: int
+    #: set aside while payments are disputed
+    frozen_microusd: int = 0
+    #: by machines of theirs, and not paid out
+    earned_microusd: int = 0
+    credit: tuple[Credit, ...] = ()
 
 
 class SshKey(Shape):
@@ -30,6 +44,14 @@ class SshKey(Shape):
     name: str
     fingerprint: str
     public_key: str
+
+
+class Discount(Shape):
+    """What a reservation of so many days or more takes off the price."""
+
+    days: int
+    #: in millionths
+    discount_ppm: int
 
 
 class Offer(Shape):
@@ -51,6 +73,11 @@ class Offer(Shape):
     price_asked_hour_microusd: int | None = None
     #: None: no bids
     bid_floor_microusd: int | None = None
+    #: what reservations take off, the longest last; empty: it takes none
+    discounts: tuple[Discount, ...] = ()
+    #: of a GB (10^9 bytes) and 30 days while a rental is stopped, and of a GB of traffic
+    storage_price_microusd: int = 0
+    network_price_microusd: int = 0
     longest_term_s: int | None = None
     verified: bool = False
     #: why nobody vouches for it, where that is so of all machines of its kind
@@ -99,6 +126,39 @@ class Change(Shape):
     problem: str = ""
 
 
+class IdleRule(Shape):
+    """A rental stops, its files kept, after so long below so much use."""
+
+    after_s: int
+    below_percent: int
+    #: None: it is in use, or nobody knows
+    idle_since: datetime | None = None
+
+
+class PendingPrice(Shape):
+    """A higher price that the host asks; without a yes it never holds."""
+
+    price_hour_microusd: int
+    #: no second before costs more
+    from_at: datetime | None = None
+    #: the most that the rental costs with it
+    worst_total_microusd: int = 0
+    #: its renter said no; a yes is still possible
+    declined: bool = False
+
+
+class Funds(Shape):
+    """What is set aside for a rental."""
+
+    #: whole or rolling
+    funding: str = "whole"
+    held_microusd: int = 0
+    #: it lasts until then, if it runs; None: to its end, or it does not run
+    paid_until: datetime | None = None
+    #: it ends then with its files, unless money comes before; None: money is there
+    files_until: datetime | None = None
+
+
 class Rental(Shape):
     id: str
     state: str
@@ -119,8 +179,34 @@ class Rental(Shape):
     volumes: tuple[MountedVolume, ...] = ()
     resources: Resources | None = None
     price_hour_microusd: int = 0
+    #: what an hour of it bids; None: nobody outbids it
+    bid_microusd: int | None = None
+    #: the lowest bid that wins its room now; None: none would, or it is in a list
+    bids_from_microusd: int | None = None
+    #: it was outbid, and stops then unless its bid wins again
+    outbid_stop_at: datetime | None = None
+    #: it is stopped, and starts by itself once its bid wins
+    resumes: bool = False
+    #: on_demand, reserved or interruptible
+    price_type: str = ""
+    #: None: its host asks no higher price
+    pending_price: PendingPrice | None = None
+    #: what an hour costs as it is now
+    burn_hour_microusd: int | None = None
+    #: of a GB and 30 days while it is stopped, and of a GB of traffic
+    storage_price_microusd: int = 0
+    network_price_microusd: int = 0
+    #: charged so far, and at most
+    traffic_bytes: int = 0
+    traffic_bytes_max: int = 0
+    #: parts of the cost
+    storage_microusd: int = 0
+    traffic_microusd: int = 0
+    #: it stops by itself when it is idle; None: it runs, idle or not
+    idle_rule: IdleRule | None = None
     #: the most this rental can cost if it runs to its end
     worst_total_microusd: int | None = None
+    funds: Funds = Funds()
     cost_microusd: int = 0
     started_at: datetime | None = None
     #: when the outside first saw the SSH door; billing starts here
@@ -169,6 +255,12 @@ class RentalRequest(Shape):
     registry_login: RegistryLogin | None = None
     runtime: str = ""
     bid_microusd: int | None = None
+    #: reserved: the whole term at the offer's discount; None: on demand, or by a bid
+    price_type: str | None = None
+    #: traffic that is paid for at most; None: the usual
+    traffic_bytes_max: int | None = None
+    #: rolling: an hour is set aside and renewed while it runs, instead of all that it may cost
+    funding: Literal["whole", "rolling"] = "whole"
     #: refuse when an hour costs more; None: any price
     price_hour_microusd_max: int | None = None
 
@@ -195,50 +287,60 @@ class Volume(Shape):
     in_use: bool = False
 
 
+class BillPeriod(Shape):
+    """Billed time at one price."""
+
+    price_hour_microusd: int
+    #: billed milliseconds before it
+    from_ms: int
+    ms: int
+    cost_microusd: int
+    #: why it began; empty: it is the first
+    reason: str = ""
+
+
+class ChargedDay(Shape):
+    day: date
+    amount_microusd: int
+
+
 class Receipts(Shape):
     machine_key: str
     intervals: tuple[SignedInterval, ...]
     billed_ms: int
     cost_microusd: int
+    #: of all pages, on the last
+    periods: tuple[BillPeriod, ...] = ()
+    charges: tuple[ChargedDay, ...] = ()
     #: None: these are the last
     next_cursor: int | None = None
 
 
-class GpuUse(Shape):
-    uuid: str
-    busy_percent: int | None = None
-    memory_bytes: int | None = None
-
-
-class UsagePoint(Shape):
-    """What a rental held at one moment, and used since the moment before it; None: not known."""
-
-    at: datetime
-    #: thousandths of a CPU core
-    cpu_milli: int | None
-    memory_bytes: int
-    disk_used_bytes: int | None
-    disk_bytes: int | None
-    received_bytes_s: int | None
-    sent_bytes_s: int | None
-    gpus: tuple[GpuUse, ...] = ()
-
-
-class Incident(Shape):
-    """What went wrong, as the machine tells it; ``blame`` is a hint: renter, machine or unknown."""
-
-    at: datetime
-    kind: str
-    blame: str
-    count: int
+class Unbilled(Shape):
+    reason: str
     sentence: str
+    ms: int
 
 
-class Usage(Shape):
-    #: of the last hour, the oldest first
-    points: tuple[UsagePoint, ...]
-    #: newest first
-    incidents: tuple[Incident, ...]
+class GivenBack(Shape):
+    """What came back, as a proof showed that less was delivered than was listed."""
+
+    #: of what was listed, in millionths
+    delivered_ppm: int
+    microusd: int
+
+
+class Bill(Shape):
+    """What a rental cost, and what of its time cost nothing."""
+
+    total_ms: int
+    billed_ms: int
+    unbilled: tuple[Unbilled, ...] = ()
+    periods: tuple[BillPeriod, ...] = ()
+    storage_microusd: int = 0
+    traffic_microusd: int = 0
+    given_back: tuple[GivenBack, ...] = ()
+    total_microusd: int
 
 
 class StatementLine(Shape):
@@ -253,6 +355,8 @@ class StatementLine(Shape):
     note: str | None = ""
     #: the sum of this line and all older ones
     total_microusd: int
+    #: what of a rental's time was not charged, and why
+    unbilled: tuple[Unbilled, ...] = ()
 
 
 class Statement(Shape):
@@ -265,10 +369,14 @@ class Statement(Shape):
     next_cursor: str | None = None
 
 
-class TopUp(Shape):
-    id: int | str
-    state: str
-    reason: str | None = ""
+class SpendLimits(Shape):
+    """What the account may set aside in a day and in a month of UTC; None: no limit."""
+
+    day_microusd: int | None = None
+    month_microusd: int | None = None
+    #: what is counted of them by now
+    day_counted_microusd: int | None = None
+    month_counted_microusd: int | None = None
 
 
 class OfferFilter(Shape):

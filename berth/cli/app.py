@@ -12,15 +12,23 @@ import typer
 from typer.core import TyperGroup
 
 from berth.cli import (
+    bill,
+    cards,
     change,
     doctor,
     endpoints,
+    host,
+    hotkey,
+    invoices,
     jobs,
     keys,
     login,
     money,
+    notices,
     offers,
     output,
+    prices,
+    prove,
     receipts,
     rentals,
     ssh,
@@ -114,12 +122,18 @@ app.command("up")(up.up)
 app.command("ps")(rentals.ps)
 app.command("usage")(usage.usage)
 app.command("ssh")(ssh.ssh)
+app.command("prove")(prove.prove)
 app.command("stop")(change.stop)
 app.command("start")(change.start)
 app.command("restart")(change.restart)
 app.command("reset")(change.reset)
 app.command("change")(change.change)
 app.command("end")(rentals.end)
+app.command("bid")(rentals.bid)
+app.command("accept")(prices.accept)
+app.command("decline")(prices.decline)
+app.command("traffic")(prices.traffic)
+app.command("idle")(change.idle)
 app.command("extend")(rentals.extend)
 app.command("rm")(rentals.rm)
 app.add_typer(volumes.app, name="volumes")
@@ -129,8 +143,20 @@ app.add_typer(keys.app, name="keys")
 app.command("balance")(money.balance)
 app.command("statement")(money.statement)
 app.command("topup")(money.topup)
+app.command("topups")(cards.topups)
+app.command("autopay")(cards.autopay)
+app.add_typer(cards.cards, name="card")
+app.command("invoices")(invoices.invoices)
+app.command("billing")(invoices.billing)
+app.command("limits")(money.limits)
+app.command("notices")(notices.notices)
+app.add_typer(notices.letters, name="letters")
+app.add_typer(notices.hooks, name="hooks")
+app.command("bill")(bill.bill)
 app.command("receipts")(receipts.receipts)
 app.command("verify-receipt")(receipts.verify_receipt)
+app.add_typer(host.app, name="host")
+app.command("hotkey")(hotkey.hotkey)
 app.command("doctor")(doctor.doctor)
 
 

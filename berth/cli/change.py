@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from berth.cli import progress, session, workload
-from berth.cli.options import TIMEOUT_S, AsJson, RentalId, Timeout, Wait
+from berth.cli.options import TIMEOUT_S, AsJson, IdleBelow, RentalId, Timeout, Wait, duration
 from berth.shapes import ChangeRequest, Rental
 
 Image = Annotated[str | None, typer.Option(help="Another image; its files are fresh.")]
@@ -100,6 +100,30 @@ def change(
                 timeout_s=timeout_s,
                 as_json=as_json,
             )
+    progress.show(rental, as_json=as_json)
+
+
+def idle(
+    *,
+    rental_id: RentalId,
+    after: Annotated[
+        int | None,
+        typer.Argument(parser=duration, metavar="[DURATION]", help="Idle so long, such as 30m."),
+    ] = None,
+    below: IdleBelow = None,
+    off: Annotated[bool, typer.Option("--off", help="Let it run, idle or not.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Stop a rental by itself, its files kept, once it was idle for so long, or no more."""
+    if (after is None) == (not off):
+        raise typer.BadParameter("Say after how long, such as 30m, or --off.")
+    with session.client() as client:
+        found = session.find(client, rental_id)
+        if after is None:
+            client.remove_idle_rule(found.id)
+        else:
+            client.set_idle_rule(found.id, after_s=after, below_percent=below)
+        rental = client.rental(found.id)
     progress.show(rental, as_json=as_json)
 
 

@@ -9,7 +9,7 @@ import typer
 
 from berth import config
 from berth.cli import output, session
-from berth.cli.options import AsJson
+from berth.cli.options import AsJson, usd
 from berth.client import Client
 from berth.problem import CannotReach, Refused
 
@@ -27,11 +27,17 @@ def login(
     ] = False,
     url: Annotated[str | None, typer.Option(help="The marketplace, https://...")] = None,
     name: Annotated[str | None, typer.Option(help="What to call this computer's key.")] = None,
+    spend_limit: Annotated[
+        int | None,
+        typer.Option(parser=usd, metavar="USD", help="The most that the key may ever set aside."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Log in and keep an API key in a file that only you can read."""
     if password_stdin and api_key_stdin:
         raise typer.BadParameter("Give the password or the key on stdin, not both.")
+    if api_key_stdin and spend_limit is not None:
+        raise typer.BadParameter("A key that is made already keeps the limit that it has.")
     loaded = session.load()
     loaded = replace(loaded, url=config.checked_url(url or loaded.url))
     if loaded.key_travels_in_clear:
@@ -47,7 +53,12 @@ def login(
         )
         with Client(loaded.url, clock=session.CLOCK) as client:
             called = name or f"berth on {platform.node() or 'a computer'}"
-            key = client.log_in(email=email, password=password, name=called[:80])
+            key = client.log_in(
+                email=email,
+                password=password,
+                name=called[:80],
+                spend_limit_microusd=spend_limit,
+            )
     if not key or not key.isascii() or not key.isprintable():
         raise CannotReach("The marketplace answered with no API key.", "unexpected_answer")
     with Client(loaded.url, key, clock=session.CLOCK) as client:

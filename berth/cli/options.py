@@ -22,7 +22,13 @@ def _typed(parse: Callable[[str], int]) -> Callable[[str | int], int]:
     return read
 
 
+def _traffic(text: str) -> int:
+    """Return bytes: a bare number is of GB, as prices of traffic are."""
+    return parse_size(f"{text}GB" if text.strip().replace(".", "", 1).isdigit() else text)
+
+
 size = _typed(parse_size)
+traffic_size = _typed(_traffic)
 duration = _typed(parse_duration)
 usd = _typed(parse_usd)
 
@@ -42,5 +48,13 @@ Lease = Annotated[
 Cap = Annotated[
     int | None,
     typer.Option("--cap", parser=usd, metavar="USD", help="Ends before it costs more: 2.50."),
+]
+IdleStop = Annotated[
+    int | None,
+    typer.Option(parser=duration, metavar="DURATION", help="Stop it, files kept, idle so long."),
+]
+IdleBelow = Annotated[
+    int | None,
+    typer.Option(min=1, max=100, metavar="PERCENT", help="Idle is below this use; 5 if left out."),
 ]
 TIMEOUT_S = 600

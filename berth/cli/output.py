@@ -1,8 +1,9 @@
 """This will write results: tables for people, JSON for programs."""
 
+import csv
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from pydantic import BaseModel
@@ -18,6 +19,13 @@ SHORT_ID_LENGTH = 8
 def write_json(content: BaseModel | Mapping[str, object] | Sequence[object]) -> None:
     """Write one JSON document to stdout, in ASCII: hosts' words must not steer a terminal."""
     sys.stdout.write(json.dumps(_jsonable(content), indent=2) + "\n")
+
+
+def write_csv(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Write lines for a spreadsheet to stdout."""
+    writer = csv.writer(sys.stdout)
+    writer.writerow(head)
+    writer.writerows(rows)
 
 
 def write_problem(code: str, sentence: str, status: int, *, as_json: bool) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from berth.cli import output, session
 from berth.client import Client
-from berth.shapes import PublishedPort, Rental
+from berth.shapes import Funds, PublishedPort, Rental
 from berth.units import format_duration, format_size, format_usd
 from berth.waiting import wait
 
@@ -66,11 +66,20 @@ def show(rental: Rental, *, as_json: bool) -> None:
         "Ports": ", ".join(_port(port) for port in rental.ports),
         "Volumes": ", ".join(f"{one.name or 'deleted'} at {one.path}" for one in rental.volumes),
         "Resources": resources_line(rental),
-        "Price": f"{format_usd(rental.price_hour_microusd)} an hour",
+        "Price": _price(rental),
+        "Price asked": _asked(rental),
+        "Bid": _bid(rental),
+        "Stops idle": _idle(rental),
         "Worst total": ""
         if rental.worst_total_microusd is None
         else format_usd(rental.worst_total_microusd),
+        "Set aside": _funds(rental.funds),
+        "Files kept until (UTC)": output.moment(rental.funds.files_until)
+        if rental.funds.files_until
+        else "",
         "Billed": f"{format_duration(rental.billed_ms)}, {format_usd(rental.cost_microusd)}",
+        "Disk while stopped": _storage(rental),
+        "Traffic": _traffic(rental),
         "Ended (UTC)" if rental.ended_at else "Ends (UTC)": output.moment(
             rental.ended_at or rental.ends_at
         ),
@@ -80,6 +89,72 @@ def show(rental: Rental, *, as_json: bool) -> None:
         "Log in with": f"berth ssh {output.short(rental.id)}" if rental.ssh else "",
     }
     output.pairs({name: value for name, value in rows.items() if value})
+
+
+def _price(rental: Rental) -> str:
+    words = [f"{format_usd(rental.price_hour_microusd)} an hour"]
+    if rental.price_type == "reserved":
+        words.append("reserved")
+    burn = rental.burn_hour_microusd
+    if burn is not None and burn != rental.price_hour_microusd and not rental.over:
+        words.append(f"{format_usd(burn)} as it is now")
+    return ", ".join(words)
+
+
+def _asked(rental: Rental) -> str:
+    asked = rental.pending_price
+    if asked is None:
+        return ""
+    price, worst = format_usd(asked.price_hour_microusd), format_usd(asked.worst_total_microusd)
+    answer = f"berth accept {output.short(rental.id)} {price.removeprefix('$').replace(',', '')}"
+    said = "You declined" if asked.declined else "Its host asks"
+    since = f" from {output.moment(asked.from_at)} UTC" if asked.from_at else ""
+    return f"{said} {price} an hour{since}, {worst} at most; nothing changes without: {answer}"
+
+
+def _storage(rental: Rental) -> str:
+    if not rental.storage_price_microusd:
+        return ""
+    price = format_usd(rental.storage_price_microusd)
+    return f"{format_usd(rental.storage_microusd)} so far, {price} for a GB and 30 days"
+
+
+def _traffic(rental: Rental) -> str:
+    if not rental.network_price_microusd:
+        return ""
+    used, most = rental.traffic_bytes / 10**9, rental.traffic_bytes_max / 10**9
+    price = format_usd(rental.network_price_microusd)
+    return f"{format_usd(rental.traffic_microusd)} so far, {used:.2f} of {most:g} GB, {price} a GB"
+
+
+def _bid(rental: Rental) -> str:
+    if rental.bid_microusd is None:
+        return ""
+    words = [format_usd(rental.bid_microusd)]
+    if rental.bids_from_microusd is not None:
+        words.append(f"bids from {format_usd(rental.bids_from_microusd)} win now")
+    if rental.outbid_stop_at is not None:
+        words.append(f"outbid: it stops at {output.moment(rental.outbid_stop_at)} UTC")
+    if rental.resumes:
+        words.append("it starts again once its bid wins")
+    return "; ".join(words)
+
+
+def _funds(funds: Funds) -> str:
+    if funds.funding == "whole":
+        return ""
+    until = output.moment(funds.paid_until)
+    lasts = f"; it lasts until {until} UTC if nothing is added" if funds.paid_until else ""
+    return f"{format_usd(funds.held_microusd)}, an hour ahead{lasts}"
+
+
+def _idle(rental: Rental) -> str:
+    rule = rental.idle_rule
+    if rule is None:
+        return ""
+    words = f"after {format_duration(rule.after_s * 1000)} below {rule.below_percent} %"
+    since = output.moment(rule.idle_since)
+    return f"{words}; idle since {since} UTC" if rule.idle_since else words
 
 
 def _change(rental: Rental) -> str:

@@ -146,7 +146,10 @@ def _table(found: Receipts) -> None:
 
 
 def _show(proof: proofs.Proof) -> None:
-    output.say("The receipts hold: every interval is signed, in order and without overlap.")
+    output.say(
+        "The receipts hold: every interval is signed, in order and without overlap,"
+        " and what was charged is each price times its time."
+    )
     output.pairs(
         {
             "Machine": _signer(proof),

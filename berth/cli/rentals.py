@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from berth.cli import output, progress, session
-from berth.cli.options import TIMEOUT_S, AsJson, Cap, Lease, RentalId, Timeout, Wait
+from berth.cli.options import TIMEOUT_S, AsJson, Cap, Lease, RentalId, Timeout, Wait, usd
 from berth.problem import Refused
 from berth.shapes import Rental
 from berth.units import format_duration, format_size, format_usd
@@ -69,6 +69,18 @@ def extend(
     with session.client() as client:
         found = session.find(client, rental_id)
         rental = client.extend(found.id, lease_s=lease, cap_microusd=cap)
+    progress.show(rental, as_json=as_json)
+
+
+def bid(
+    *,
+    rental_id: RentalId,
+    price: Annotated[int, typer.Argument(parser=usd, metavar="PRICE", help="USD an hour.")],
+    as_json: AsJson = False,
+) -> None:
+    """Bid another price of an hour for an interruptible rental, from now on."""
+    with session.client() as client:
+        rental = client.bid(session.find(client, rental_id).id, bid_microusd=price)
     progress.show(rental, as_json=as_json)
 
 

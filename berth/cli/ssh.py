@@ -54,22 +54,23 @@ def ssh(
         again = "" if rental.over else " Try again soon, or say --wait."
         raise Refused("not_ready", f"Rental {rental.id} is {rental.state}.{again}")
     door = rental.ssh.model_copy(update={"user": login or rental.ssh.user})
-    command = _command(rental.id, door, identity, remote or [])
+    argv = command(rental.id, door, identity, remote or [])
     if as_json:
         key, shown = door.host_key, fingerprint(door)
-        output.write_json({"argv": command, "known_hosts": key, "fingerprint": shown})
+        output.write_json({"argv": argv, "known_hosts": key, "fingerprint": shown})
     elif show_only:
-        output.say(shlex.join(command))
+        output.say(shlex.join(argv))
         output.note(
             f"Host key, the only one that it accepts: {door.host_key} ({fingerprint(door)})"
         )
     else:
         program = ssh_program(os.environ.get("PATH"))
         sys.stdout.flush()
-        os.execv(program, command)  # noqa: S606 - the argv is ours, and there is no shell
+        os.execv(program, argv)  # noqa: S606 - the argv is ours, and there is no shell
 
 
-def _command(rental_id: str, door: SshDoor, identity: Path | None, remote: list[str]) -> list[str]:
+def command(rental_id: str, door: SshDoor, identity: Path | None, remote: list[str]) -> list[str]:
+    """Return the argv of ssh into this rental, its host key pinned."""
     doors = session.doors()
     return ssh_command(
         rental_id=rental_id,

@@ -1,6 +1,7 @@
 """This will rent a machine."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,19 @@ import typer
 
 from berth import choice
 from berth.cli import output, progress, session, workload
-from berth.cli.options import TIMEOUT_S, AsJson, Cap, Lease, Timeout, Wait, size, usd
+from berth.cli.options import (
+    TIMEOUT_S,
+    AsJson,
+    Cap,
+    IdleBelow,
+    IdleStop,
+    Lease,
+    Timeout,
+    Wait,
+    size,
+    traffic_size,
+    usd,
+)
 from berth.client import Client
 from berth.keyfile import KeyFile, read_key
 from berth.problem import CannotReach, Refused
@@ -25,6 +38,15 @@ ANOTHER_MACHINE = frozenset(
 #: what to say when an attempt got no answer
 DOUBT = "It may have been rented all the same: see berth ps."
 GIB = 1 << 30
+DAY_S = 86_400
+
+
+class Funding(StrEnum):
+    """How much of what it may cost is set aside at once."""
+
+    WHOLE = "whole"
+    ROLLING = "rolling"
+
 
 OfferId = Annotated[str | None, typer.Argument(metavar="[OFFER]", help="From: berth offers")]
 Ram = Annotated[int, typer.Option(parser=size, metavar="SIZE", show_default="1GiB", help="Memory.")]
@@ -35,7 +57,30 @@ Key = Annotated[
 ]
 Bid = Annotated[
     int | None,
-    typer.Option(parser=usd, metavar="USD", help="An hour, where the host takes bids."),
+    typer.Option(parser=usd, metavar="USD", help="An hour; others may outbid it."),
+]
+Reserved = Annotated[
+    int | None,
+    typer.Option(
+        "--reserved",
+        min=1,
+        max=365,
+        metavar="DAYS",
+        help="Pay for so many whole days, at the discount that the host names.",
+    ),
+]
+Traffic = Annotated[
+    int | None,
+    typer.Option(
+        "--traffic",
+        parser=traffic_size,
+        metavar="GB",
+        help="Pay for so much traffic at most, where the host charges for it.",
+    ),
+]
+Funded = Annotated[
+    Funding,
+    typer.Option(help="Set aside all that it may cost, or an hour that is renewed as it runs."),
 ]
 PriceMax = Annotated[
     int | None,
@@ -63,7 +108,12 @@ def up(
     runtime: workload.Runtime = None,
     registry_user: workload.RegistryUser = None,
     bid: Bid = None,
+    reserved: Reserved = None,
+    traffic: Traffic = None,
     price_max: PriceMax = None,
+    funding: Funded = Funding.WHOLE,
+    idle_stop: IdleStop = None,
+    idle_below: IdleBelow = None,
     wait_active: Wait = False,
     timeout_s: Timeout = TIMEOUT_S,
     as_json: AsJson = False,
@@ -71,8 +121,17 @@ def up(
     """Rent a machine: an offer by its id, or the cheapest that fits."""
     if (offer is None) == (not cheapest):
         raise typer.BadParameter("Name an OFFER, or say --cheapest.")
+    if reserved is not None:
+        if any(one is not None for one in (lease, cap, bid, idle_stop)):
+            unfit = "--reserved is paid for as a whole: leave out --lease, --cap, --bid and"
+            raise typer.BadParameter(f"{unfit} --idle-stop.")
+        lease = reserved * DAY_S
     if lease is None and cap is None:
-        raise typer.BadParameter("Say when it ends: --lease 1h, or --cap 2.50, or both.")
+        raise typer.BadParameter(
+            "Say when it ends: --lease 1h, --cap 2.50, both, or --reserved 30."
+        )
+    if idle_below is not None and idle_stop is None:
+        raise typer.BadParameter("Say after how long it stops: --idle-stop 30m.")
     variables = workload.variables(environment or [])
     mounts = workload.volumes(volumes or [])
     line = workload.words(command or "")
@@ -83,14 +142,9 @@ def up(
         found = (
             [session.find_offer(client, offer, resources)]
             if offer
-            else cheapest_offers(client, resources, gpu_model)
+            else cheapest_offers(client, resources, gpu_model, reserved_days=reserved)
         )
         prices = {one.id: choice.price_hour(one) for one in found}
-        if bid is None and not as_json:
-            price = prices[found[0].id]
-            worst = choice.worst_total(price, lease_s=lease, cap_microusd=cap)
-            costs = f"costs {format_usd(price)} an hour, {format_usd(worst)} at most"
-            output.note(f"Offer {output.short(found[0].id)} {costs}.")
         request = RentalRequest(
             offer_id=found[0].id,
             image=image,
@@ -105,8 +159,15 @@ def up(
             registry_login=login,
             runtime=runtime or "",
             bid_microusd=bid,
+            price_type=None if reserved is None else "reserved",
+            traffic_bytes_max=traffic,
+            funding=funding.value,
         )
+        if not as_json:
+            _say_costs(client, request)
         rental = _rent_first(client, request, _ceilings(prices, bid=bid, price_max=price_max))
+        if idle_stop is not None:
+            rental = _with_idle_rule(client, rental, after_s=idle_stop, below_percent=idle_below)
         if key_file and key_file.identity:
             session.doors().remember_identity(rental.id, key_file.identity)
         if wait_active:
@@ -118,6 +179,46 @@ def up(
                 as_json=as_json,
             )
     progress.show(rental, as_json=as_json)
+
+
+def _say_costs(client: Client, request: RentalRequest) -> None:
+    """Say what the first offer costs, before anything is set aside for it."""
+    told = client.prices.quote(
+        request.offer_id,
+        request.resources,
+        lease_s=request.lease_s,
+        cap_microusd=request.cap_microusd,
+        bid_microusd=request.bid_microusd,
+        price_type=request.price_type,
+        traffic_bytes_max=request.traffic_bytes_max,
+        funding=request.funding,
+    )
+    words = [
+        f"Offer {output.short(request.offer_id)} costs {format_usd(told.price_hour_microusd)} an"
+        f" hour, {format_usd(told.worst_total_microusd)} at most"
+    ]
+    if told.held_microusd is not None and told.held_microusd != told.worst_total_microusd:
+        words.append(f"{format_usd(told.held_microusd)} set aside now and renewed each half hour")
+    if told.discount_ppm:
+        before = format_usd(told.on_demand_total_microusd)
+        words.append(f"{told.discount_ppm / 10_000:g} % off the {before} on demand")
+    if told.traffic_microusd_max:
+        words.append(f"{format_usd(told.traffic_microusd_max)} of that for traffic")
+    if told.stopped_hour_microusd:
+        words.append(f"{format_usd(told.stopped_hour_microusd)} an hour while it is stopped")
+    output.note(f"{', '.join(words)}.")
+
+
+def _with_idle_rule(
+    client: Client, rental: Rental, *, after_s: int, below_percent: int | None
+) -> Rental:
+    """Return the rental with its rule; a refused one ends nothing and is said."""
+    try:
+        rule = client.set_idle_rule(rental.id, after_s=after_s, below_percent=below_percent)
+    except (Refused, CannotReach) as error:
+        output.note(f"Rented, but without its idle rule: {error.sentence}")
+        return rental
+    return rental.model_copy(update={"idle_rule": rule})
 
 
 def _ceilings(
@@ -134,8 +235,10 @@ def _ceilings(
     }
 
 
-def cheapest_offers(client: Client, resources: Resources, gpu_model: str | None) -> list[Offer]:
-    """Return the offers to try, cheapest first.
+def cheapest_offers(
+    client: Client, resources: Resources, gpu_model: str | None, *, reserved_days: int | None = None
+) -> list[Offer]:
+    """Return the offers to try, cheapest first. ``reserved_days``: of those that take so many.
 
     :raises Refused: ``no_offer`` when there is none.
     """
@@ -151,6 +254,11 @@ def cheapest_offers(client: Client, resources: Resources, gpu_model: str | None)
     found = choice.cheapest(client.offers(wanted), resources)
     if not found:
         raise Refused("no_offer", "No verified machine that is online has room for this now.")
+    if reserved_days is not None:
+        found = choice.reservable(found, days=reserved_days)
+        if not found:
+            sentence = f"No machine that has room for this takes {reserved_days} days; try more."
+            raise Refused("no_offer", sentence)
     return found[:OFFERS_TRIED_MAX]
 
 

@@ -2,8 +2,8 @@
 
 from berth.cli import output, session
 from berth.cli.options import AsJson, RentalId
-from berth.shapes import UsagePoint
 from berth.units import format_size
+from berth.usage import UsagePoint
 
 
 def usage(*, rental_id: RentalId, as_json: AsJson = False) -> None:
