@@ -6,7 +6,7 @@ const anyYear = new Intl.DateTimeFormat(undefined, { ...moment, year: "numeric" 
 const UNITS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
 
 function localise(root) {
-  for (const element of root.querySelectorAll("time[data-moment]")) {
+  for (const element of root.querySelectorAll('time[data-moment]:not([datetime=""])')) {
     const at = new Date(element.dateTime);
     const format = at.getFullYear() === new Date().getFullYear() ? thisYear : anyYear;
     element.title = element.textContent;
