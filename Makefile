@@ -5,27 +5,38 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .ONESHELL:
 
+#: some images forbid Python to keep what it compiles: each of our processes would do it all again
+export PYTHONDONTWRITEBYTECODE :=
+
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 NEEDS_PYTHON := Berth needs Python 3.11 or later: as root, apt-get install python3
 #: of the demo's web site
 PORT ?= 8000
 BIN := .venv/bin
 #: only the folders that exist: a program may live in its own clone
-PROGRAMS := $(wildcard berth marketplace miner_agent protocol scripts validator)
+PROGRAMS := $(wildcard berth marketplace miner_agent protocol prover scripts validator)
 #: these share one Docker Engine, its networks and its ports
 DOCKER_TESTS := $(wildcard tests/miner_agent tests/journeys)
 BROWSER_TESTS := $(wildcard tests/browser)
-#: the slow ones of them that ask no engine, and so may run beside the others
+#: those of them that ask no engine, and so may run beside the others
 NO_ENGINE := $(wildcard $(addprefix tests/miner_agent/,domain facts packaging/test_install.py \
-	access/test_crowd.py access/test_gateway.py test_bad_replies.py test_changes.py test_failures.py \
-	test_job_files.py test_kill_points.py test_market.py test_outputs.py test_proof_cpu.py \
-	test_steps.py test_supervisor.py test_telemetry.py))
+	packaging/test_trial.py gpu/test_inventory.py gpu/test_mps.py \
+	$(addprefix access/test_,crowd.py gateway.py kit.py) $(addsuffix .py,$(addprefix test_, \
+	bad_replies changes failures job_files journal_schema kill_points last_word machine market \
+	metrics mount_points outputs proofs retries settings steps supervisor support_bundle telemetry \
+	volumes))))
 ELSEWHERE := tests/concurrency $(DOCKER_TESTS) $(BROWSER_TESTS)
 QUICK_TESTS := $(filter-out $(ELSEWHERE),$(patsubst %/,%,$(wildcard tests/*/))) $(NO_ENGINE)
-#: these only mean something where rows are really locked
 POSTGRESQL_TESTS := $(wildcard tests/concurrency tests/marketplace)
+#: the rule: what asks or locks rows is tested on both databases, and what shows, parses or passes on
+#: the answers on SQLite alone
+ANY_DATABASE := $(wildcard $(addprefix tests/marketplace/,domain pages accounts/test_admin.py \
+	accounts/test_client_address.py accounts/test_ssh_key.py $(addprefix endpoints/test_,client.py \
+	exchange.py gateway.py looks.py machines.py serving.py) jobs/test_client.py \
+	$(addsuffix .py,$(addprefix test_,bodies celery_app described_api env gathering log_lines \
+	security settings sync_limits watch))))
 
-.PHONY: help setup demo test test-quick lint format test-sqlite test-docker test-postgresql \
+.PHONY: help setup demo test test-quick test-containers-then-postgresql test-all-else lint format test-sqlite test-docker test-postgresql \
 	test-browser requirements clean
 
 help: ## list these targets
@@ -38,13 +49,23 @@ demo: setup ## rent a real machine, end to end, and keep the site up (ONCE=1 sto
 	@exec $(BIN)/python -m scripts.demo --port $(PORT) $(if $(filter-out 0,$(ONCE)),--once)
 
 test: setup ## run everything that must hold: lint, types, contracts, all tests
-	@# Real containers are mostly waited for: meanwhile everything else is run.
-	$(MAKE) --no-print-directory --jobs 2 test-docker test-quick
+	@# Two halves of about the same length: real containers are mostly waited for.
+	$(MAKE) --no-print-directory --jobs 2 test-containers-then-postgresql test-all-else
+
+test-containers-then-postgresql: setup
+	@for part in test-docker test-postgresql; do
+		$(MAKE) --no-print-directory --output-sync=target $$part
+	done
+
+test-all-else: setup
+	@# Whoever waits for a container goes first; nothing of this is held to a time.
+	for part in lint test-sqlite test-browser; do
+		nice -n 10 $(MAKE) --no-print-directory --output-sync=target $$part
+	done
 
 test-quick: setup ## run all that needs no container: lint, test-sqlite, test-postgresql, test-browser
-	@# Whoever waits for a container goes first; nothing of this is held to a time.
-	for part in lint test-sqlite test-postgresql test-browser; do
-		nice -n 10 $(MAKE) --no-print-directory --output-sync=target $$part
+	@for part in lint test-sqlite test-postgresql test-browser; do
+		$(MAKE) --no-print-directory --output-sync=target $$part
 	done
 
 lint: setup ## check style, types, import contracts, templates and migrations
@@ -68,8 +89,8 @@ test-docker: setup ## run the tests with real containers, one after the other
 
 test-postgresql: setup ## run the marketplace's tests and those about row locks on PostgreSQL
 	@$(if $(POSTGRESQL_TESTS),$(BIN)/python scripts/with_postgresql.py \
-		$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/marketplace/domain \
-		$(POSTGRESQL_TESTS),echo "There are no tests about row locks.")
+		$(BIN)/python -m pytest -n 2 --dist loadfile \
+		$(addprefix --ignore=,$(ANY_DATABASE)) $(POSTGRESQL_TESTS),echo "There are no tests about row locks.")
 
 test-browser: setup ## run the journeys of people in a real browser
 	@$(if $(BROWSER_TESTS),$(BIN)/python -m pytest $(BROWSER_TESTS),echo "There are no tests in a browser.")
@@ -79,3 +100,4 @@ requirements: setup ## pin requirements/*.txt anew from pyproject.toml
 
 clean: ## remove what setup and the tests made in this tree
 	@rm -rf .venv .berth .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +

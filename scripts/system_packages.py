@@ -54,6 +54,7 @@ PACKAGES = (
     SystemPackage("patchelf", "relocates the access kit", program("patchelf")),
     SystemPackage("e2fsprogs", "disks of a fixed size", program("mkfs.ext4")),
     SystemPackage("gcc", "compiles a rental's first process", program("gcc")),
+    SystemPackage("g++", "tests of the GPU proof without a GPU", program("g++")),
     SystemPackage("libc6-dev", "compiles a rental's first process", file("usr/include/stdio.h")),
     SystemPackage("musl-tools", "compiles a rental's first process", program("musl-gcc")),
     SystemPackage("chromium", "tests in a real browser", program("chromium")),

@@ -97,13 +97,13 @@ def _with_programs(place: Place, began: float, found: leftovers.Found, *, once: 
     finally:
         _ignore_signals()
         story.close()
-        found.used = leftovers.in_docker(story.agent)
+        found.used = leftovers.in_docker(story.hosting.agent)
         processes.stop()
         try:
             earlier.uninstall_agent(place, processes)
         except Ended as failed:
             found.problems.append(f"what the agent made: {failed}")
-        found.now = leftovers.in_docker(story.agent)
+        found.now = leftovers.in_docker(story.hosting.agent)
     return 0
 
 

@@ -23,6 +23,7 @@ class Processes:
         self.logs = logs
         self.environment = dict(environment)
         self._running: list[tuple[str, subprocess.Popen[bytes]]] = []
+        self._begun: list[subprocess.Popen[str]] = []
         logs.mkdir(parents=True, exist_ok=True)
 
     def start(self, name: str, command: Sequence[str]) -> None:
@@ -71,6 +72,36 @@ class Processes:
             raise Ended(f"{shown(command)} failed ({done.returncode}): {' / '.join(wrote)}")
         return done.stdout
 
+    def begin(self, *command: str) -> "subprocess.Popen[str]":
+        """Start a program that ends by itself, for :meth:`finish`."""
+        begun = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self.environment,
+            preexec_fn=_die_with_parent,
+        )
+        self._begun.append(begun)
+        return begun
+
+    def finish(
+        self, begun: "subprocess.Popen[str]", *, within_s: float = 60, well: Sequence[int] = (0,)
+    ) -> str:
+        """Return what the program has written, once it has ended.
+
+        :raises Ended: when its exit status is not one of ``well``, or it took too long.
+        """
+        name = shown(begun.args)  # type: ignore[arg-type]
+        try:
+            written, failed = begun.communicate(timeout=within_s)
+        except subprocess.TimeoutExpired as error:
+            raise Ended(f"{name} took more than {within_s:.0f} s") from error
+        if begun.returncode not in well:
+            raise Ended(f"{name} failed ({begun.returncode}): {failed.strip()[-300:]}")
+        return written
+
     def last_line(self, name: str) -> str:
         """Return the end of a program's log, for a message."""
         lines = (self.logs / f"{name}.log").read_text(errors="replace").strip().splitlines()
@@ -78,6 +109,10 @@ class Processes:
 
     def stop(self) -> None:
         """End every program, the last started first; what does not listen is killed."""
+        for begun in self._begun:
+            if begun.poll() is None:
+                begun.kill()
+            begun.wait()
         for _, process in reversed(self._running):
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)

@@ -9,11 +9,14 @@ from pathlib import Path
 import bittensor_core
 
 from scripts.demo import free, image
+from scripts.stripe_stand_in import keys
 
 TREE = Path(__file__).resolve().parents[2]
 #: well-known test keys of the in-memory chain: worth nothing anywhere
 VALIDATOR_SEED = "//Alice"
 MINER_SEED = "//Bob"
+#: what who is outbid has here; 60 on a site that does not say otherwise
+NOTICE_S = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,7 @@ class Place:
     folder: Path
     port: int
     gateway_port: int = field(default_factory=free.port)
+    stripe_port: int = field(default_factory=free.port)
 
     @property
     def url(self) -> str:
@@ -79,6 +83,14 @@ class Place:
             "BERTH_VALIDATOR_INTERVAL_S": "2",
             "BERTH_MEMORY_CHAIN": str(self.folder / "memory_chain.json"),
             "BERTH_DEFAULT_IMAGE": image.NAME,
+            "BERTH_STRIPE_API_URL": f"http://127.0.0.1:{self.stripe_port}",
+            "BERTH_STRIPE_SECRET_KEY": keys.SECRET_KEY,
+            "BERTH_STRIPE_WEBHOOK_SECRET": keys.WEBHOOK_SECRET,
+            "BERTH_STRIPE_CONNECT_WEBHOOK_SECRET": keys.CONNECT_WEBHOOK_SECRET,
+            # Nobody waits a minute for a stop, a week for a payout, or until $20 are earned.
+            "BERTH_OUTBID_NOTICE_S": str(NOTICE_S),
+            "BERTH_PAYOUT_HOLD_DAYS": "0",
+            "BERTH_PAYOUT_MICROUSD_MIN": "10000",
             "BERTH_CONFIG": str(self.cli_folder / "config.toml"),
         }
 
@@ -98,6 +110,12 @@ def web(place: Place) -> list[str]:
     listen = ("--host", "127.0.0.1", "--port", str(place.port))
     quiet = ("--no-access-log", "--timeout-graceful-shutdown", "3")
     return python("uvicorn", "marketplace.asgi:application", *listen, *quiet)
+
+
+def stripe(place: Place) -> list[str]:
+    """Return the command line of what stands in for Stripe."""
+    port = ("--port", str(place.stripe_port))
+    return python("scripts.stripe_stand_in", "--site", place.url, *port)
 
 
 def gateway(place: Place) -> list[str]:

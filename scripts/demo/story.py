@@ -3,26 +3,24 @@
 import json
 import secrets
 import time
+from collections.abc import Mapping
 from typing import Any
 
-from protocol import hotkey as hotkeys
-from scripts.demo import image, programs, tour
+from berth.units import format_usd
+from scripts.demo import auction, image, programs, purse, tour
 from scripts.demo.door import Door
+from scripts.demo.hosting import Hosting
+from scripts.demo.payday import Payday
 from scripts.demo.processes import Processes
 from scripts.demo.programs import Place
+from scripts.demo.purse import Purse
 from scripts.demo.site import Person, answers
 from scripts.step import say, step, until
 
-#: what the host asks for one CPU and one GPU, micro-USD an hour
-PRICES = {"price_cpu_hour_microusd": 36_000, "price_gpu_hour_microusd": 500_000, "listed": True}
-#: of the machine's key, in the labels of what the agent makes
-AGENT_NAME_CHARACTERS = 12
-#: what the agent's check calls the limits of disks
-DISKS = "disk-limits"
-#: what a visitor may wonder about, of all that it finds
-SHOWN = ("runc", "enrolled")
-VERIFIED_S_MAX = 120
 ACTIVE_S_MAX = 90
+ENDED_S_MAX = 90
+#: it pays for a few minutes of any machine
+RIVALS_MICROUSD = 50_000_000
 
 
 class Story:
@@ -34,11 +32,13 @@ class Story:
         self.began = began
         self.host = self._person("host")
         self.renter = self._person("renter")
+        self.rival = self._person("rival")
         self.operator = self._person("operator")
-        #: the agent's name on Docker's objects; empty before it has enrolled
-        self.agent = ""
-        #: without root they are not, and the agent says so
-        self.disks_limited = False
+        self.hosting = Hosting(host=self.host, place=place, processes=processes, until=self._until)
+        self.purse = Purse(
+            renter=self.renter, folder=place.cli_folder, berth=self._berth, until=self._until
+        )
+        self.payday = Payday(host=self.host, until=self._until)
 
     def tell_all(self) -> None:
         """Go through every step; the first that fails ends the story.
@@ -46,21 +46,28 @@ class Story:
         :raises StepFailed: naming that step.
         """
         self._start_site()
-        self._enrol_machine()
-        self._verify_machine()
+        self.hosting.enrol()
+        self.hosting.start_validator()
+        # It takes its time beside this.
+        self.payday.connect_bank()
+        self.hosting.wait_until_verified()
         self._sign_up_renter()
+        self.hosting.read_report()
+        offer_id = self.renter.call("GET", "/offers")["items"][0]["id"]
+        self.purse.ask_prices(offer_id, tour.resources())
         rental = self._rent()
         self._use(rental)
         shown = tour.Tour(renter=self.renter, berth=self._berth, door=self._door, until=self._until)
         shown.serve_a_page(rental)
         rental = shown.stop_and_start(rental)
-        shown.change_and_reset(rental)
+        self._be_outbid(rental, shown)
         shown.run_a_job(rental)
         shown.keep_an_endpoint()
-        self._end(rental)
+        shown.read_usage(rental)
+        ended = self._end(rental)
         shown.delete_volume()
-        self._show_money(rental)
-        self._show_weights()
+        self._show_money(ended)
+        self.hosting.show_weights()
 
     def invite_operator(self) -> None:
         """Make the account of somebody who may look at everything in the operator's pages.
@@ -78,7 +85,12 @@ class Story:
 
     def people(self) -> dict[str, Person]:
         """Return everybody who can log in."""
-        return {"renter": self.renter, "host": self.host, "operator": self.operator}
+        return {
+            "renter": self.renter,
+            "rival": self.rival,
+            "host": self.host,
+            "operator": self.operator,
+        }
 
     def _person(self, name: str) -> Person:
         password = secrets.token_urlsafe(12)
@@ -88,67 +100,33 @@ class Story:
         with step("Make the base image from this machine's busybox") as tell:
             tell(f"{image.NAME} {'imported' if image.make() else 'is there already'}")
         with step("Make the database"):
-            self.processes.run(*programs.manage("migrate", "--verbosity", "0"), within_s=120)
-        with step("Start the web site, the scheduler and the gateway"):
+            self.processes.run(*programs.manage("migrate", "--verbosity", "0"), within_s=600)
+        with step("Start site, scheduler, gateway and a stand-in of Stripe"):
+            self.processes.start("stripe", programs.stripe(self.place))
             self.processes.start("web", programs.web(self.place))
             self.processes.start("scheduler", programs.manage("run_scheduler"))
             self.processes.start("gateway", programs.gateway(self.place))
             self._until(lambda: answers(self.place.url), 60, "the sign-up page")
 
-    def _enrol_machine(self) -> None:
-        with step("Sign up the host and enrol this machine") as tell:
-            self.host.sign_up()
-            token = self.host.call("POST", "/host/enrolment-tokens")["token"]
-            agent = programs.python("miner_agent")
-            tell(self.processes.run(*agent, "enroll", content=token).strip())
-            checked = json.loads(self.processes.run(*agent, "check", "--json"))
-            for one in checked:
-                # How fast or lasting this machine is matters to a host, and not to a demo.
-                if not one["passed"] and (one["isolates"] or one["id"] in SHOWN):
-                    tell(one["sentence"])
-            self.disks_limited = any(one["id"] == DISKS and one["passed"] for one in checked)
-        with step("Start the agent and list the machine"):
-            self.processes.start("agent", [*agent, "run", "--ephemeral"])
-            machine = self._until(lambda: self._machine(online=True), 60, "the machine")
-            self.agent = machine["machine_key"][:AGENT_NAME_CHARACTERS]
-            path = f"/host/machines/{machine['id']}"
-            self.host.call("PATCH", f"{path}/offer", PRICES)
-            self._agree_to_earn(path, machine["machine_key"])
-
-    def _agree_to_earn(self, path: str, machine_key: str) -> None:
-        """Name the hotkey that earns the machine's emission, with its signed consent."""
-        miner = programs.keypair(programs.MINER_SEED)
-        consent = hotkeys.sign(miner, f"berth-hotkey/1\n{machine_key}".encode())
-        body = {"hotkey": str(miner.ss58_address), "signature": consent}
-        self.host.call("POST", f"{path}/hotkey", body)
-
-    def _verify_machine(self) -> None:
-        with step("Start a validator"):
-            validator = str(programs.keypair(programs.VALIDATOR_SEED).ss58_address)
-            miner = str(programs.keypair(programs.MINER_SEED).ss58_address)
-            for words in (
-                ("add_validator", validator, "--name", "demo"),
-                ("register_neuron", validator),
-                ("register_neuron", miner),
-            ):
-                self.processes.run(*programs.manage(*words))
-            self.processes.start("validator", programs.manage("run_validator"))
-        with step("Verify the machine over SSH: facts, then a proof of its CPU") as tell:
-            machine = self._until(
-                lambda: self._machine(verdict="verified"), VERIFIED_S_MAX, "a verdict"
-            )
-            tell(f"{machine['cpu_model']}, {machine['cpus']} CPUs: verified")
-
     def _sign_up_renter(self) -> None:
-        with step("Sign up the renter, with a fresh SSH key and test credit"):
+        with step("Sign up the renter, with a fresh SSH key, and a rival"):
             self.renter.sign_up()
+            self.rival.sign_up()
+            grant = ("grant_credit", self.renter.email, purse.CREDIT, "--days", "30")
+            granting = self.processes.begin(*programs.manage(*grant, "--note", "Welcome"))
             identity = self.place.cli_folder / "id_ed25519"
             words = ("-q", "-t", "ed25519", "-N", "", "-C", "demo", "-f", str(identity))
             self.processes.run("ssh-keygen", *words)
             login = ("login", "--email", self.renter.email, "--password-stdin")
             self._berth(*login, "--url", self.place.url, content=f"{self.renter.password}\n")
             self._berth("keys", "add", f"{identity}.pub")
-            self._berth("topup", "5.00")
+            key = identity.with_suffix(".pub").read_text()
+            self.rival.call("POST", "/ssh-keys", {"name": "demo", "public_key": key})
+            purse.save_card(self.rival)
+            self.rival.call("POST", "/top-ups", {"amount_microusd": RIVALS_MICROUSD})
+        self.purse.pay_in()
+        self.processes.finish(granting)
+        self.purse.see_credit()
 
     def _rent(self) -> dict[str, Any]:
         with step("Rent 1 CPU, 1 GiB of memory, 2 GiB of disk, a port, a volume") as tell:
@@ -156,69 +134,77 @@ class Story:
             asked = ("--cheapest", "--image", image.NAME, "--cpus", "1", "--lease", "1h")
             sizes = ("--ram", "1GiB", "--disk", "2GiB")
             rental: dict[str, Any] = self._berth("up", *asked, *sizes, *tour.ASKED)
-            tell(f"rental {rental['id']}, at most ${rental['worst_total_microusd'] / 1e6:.4f}")
+            worst = format_usd(rental["worst_total_microusd"])
+            tell(f"rental {rental['id']}: {worst}, the most it can cost, is set aside")
         with step("Wait for its SSH banner") as tell:
             active: dict[str, Any] = self._until(
                 lambda: self._rental(rental["id"], "active"), ACTIVE_S_MAX, "the SSH door"
             )
-            banner = self._until(self._door(active).banner, 10, "the SSH banner")
+            banner = self._until(self._door(active).banner, 60, "the SSH banner")
             tell(f"{banner}, {time.monotonic() - clicked:.1f} s after the click")
+            burn = active["burn_hour_microusd"]
+            second = f"${burn / 3600 / 1e6:.6f} a second"
+            hour = format_usd(burn)
+            tell(f"it costs {hour} an hour: {hour} / 3600 s = {second}")
         say(f"rented in {time.monotonic() - self.began:.1f} s")
         return active
 
     def _use(self, rental: dict[str, Any]) -> None:
         door = self._door(rental)
         with step("Log in with OpenSSH and look at the limits from inside") as tell:
-            for line in door.check_limits(disk=self.disks_limited):
+            for line in door.check_limits(disk=self.hosting.disks_limited):
                 tell(line)
         with step("Copy a file in and out with scp") as tell:
             tell(door.copy_in_and_out())
 
-    def _end(self, rental: dict[str, Any]) -> None:
+    def _be_outbid(self, rental: dict[str, Any], shown: tour.Tour) -> None:
+        bids = auction.Auction(
+            renter=self.renter,
+            rival=self.rival,
+            berth=self._berth,
+            door=self._door,
+            until=self._until,
+        )
+        bids.rent(rental["offer_id"])
+        bids.outbid()
+        # While its notice runs, the other one goes on.
+        shown.change_and_reset(rental)
+        self.purse.pass_a_limit(rental)
+        bids.come_back()
+        bids.end()
+
+    def _end(self, rental: dict[str, Any]) -> dict[str, Any]:
         with step("End the rental") as tell:
             self._berth("end", rental["id"])
-            ended = self._until(lambda: self._rental(rental["id"], "ended"), 60, "its end")
-            tell(f"billed {ended['billed_ms'] / 1000:.1f} s: ${ended['cost_microusd'] / 1e6:.6f}")
+            ended: dict[str, Any] = self._until(
+                lambda: self._rental(rental["id"], "ended"), ENDED_S_MAX, "its end"
+            )
+            billed_s, cost = ended["billed_ms"] / 1000, format_usd(ended["cost_microusd"])
+            tell(f"billed {billed_s:.1f} s: {cost}; what was set aside beyond it is back")
+        return ended
 
     def _show_money(self, rental: dict[str, Any]) -> None:
-        with step("Read the ledger: it sums to zero") as tell:
-            for person in (self.renter, self.host):
-                for line in self._manage("statement", person.email).splitlines():
-                    tell(line)
-            tell(self._manage("ledger_audit").strip())
+        self.purse.read_bill(rental)
         with step("Verify the machine's signed receipts without asking anyone") as tell:
             file = self.place.cli_folder / "receipts.json"
             self._berth("receipts", rental["id"], "--out", str(file))
-            proof = self._berth("verify-receipt", str(file), "--machine-key", self._machine_key())
+            proof = self._berth("verify-receipt", str(file), "--machine-key", self.hosting.key())
             if not proof["intervals"]:
                 raise ValueError("there is no signed interval")
+            cost = format_usd(proof["cost_microusd"])
             tell(
                 f"{proof['intervals']} signed intervals prove {proof['proven_ms']} ms;"
-                f" billed {proof['billed_ms']} ms"
+                f" billed {proof['billed_ms']} ms, {cost}"
             )
-
-    def _show_weights(self) -> None:
-        with step("Score the machine and show the weights it would get") as tell:
-            scored = self._until(
-                lambda: self._machine(scored=True), VERIFIED_S_MAX, "the validator's score"
-            )
-            tell(f"{scored['points_micro'] / 1e6:.6f} points from {scored['factors_ppm']}")
-            for line in self._manage("set_weights", "--dry-run").splitlines():
+        self.purse.settle()
+        self.payday.read_earnings()
+        with step("Let Friday and the month's end come: a payout, an invoice") as tell:
+            when = json.loads(self.processes.run(*programs.python("scripts.demo.later")))
+            tell(self.payday.see_payout(when))
+            for line in (*self.purse.keep_paper("invoice"), *self.purse.keep_paper("receipt")):
                 tell(line)
-
-    def _machine(
-        self, *, online: bool = False, verdict: str = "", scored: bool = False
-    ) -> dict[str, Any] | None:
-        """Return the host's machine once it is so far."""
-        for machine in self.host.call("GET", "/host/machines")["items"]:
-            fits = (not online or machine["online"]) and verdict in ("", machine["verdict"])
-            if fits and (not scored or machine["points_micro"] is not None):
-                found: dict[str, Any] = machine
-                return found
-        return None
-
-    def _machine_key(self) -> str:
-        return str(self.host.call("GET", "/host/machines")["items"][0]["machine_key"])
+        with step("Audit the books: each account against its transfers") as tell:
+            tell(self.processes.run(*programs.manage("ledger_audit")).strip())
 
     def _rental(self, rental_id: str, state: str) -> dict[str, Any] | None:
         """Return the rental once it is in ``state``.
@@ -232,7 +218,7 @@ class Story:
             raise ValueError(f"the rental {rental['state']}: {rental['reason']}")
         return None
 
-    def _door(self, rental: dict[str, Any]) -> Door:
+    def _door(self, rental: Mapping[str, Any]) -> Door:
         return Door(
             ssh=rental["ssh"],
             identity=self.place.cli_folder / "id_ed25519",
@@ -247,9 +233,6 @@ class Story:
         command = programs.python("berth", *words[:end], "--json", *words[end:])
         written = self.processes.run(*command, content=content)
         return json.loads(written) if written.strip() else None
-
-    def _manage(self, *words: str) -> str:
-        return self.processes.run(*programs.manage(*words))
 
     def _until(self, check: Any, within_s: float, waiting_for: str) -> Any:
         """Wait, and notice when one of the programs has ended instead."""

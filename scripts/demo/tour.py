@@ -69,7 +69,7 @@ class Tour:
         return started
 
     def change_and_reset(self, rental: dict[str, Any]) -> None:
-        """Give the rental another environment, see what it uses, and throw its files away."""
+        """Give the rental another environment, and throw its files away."""
         name = str(rental["id"])
         with step("Change its environment: a new container, the same files") as tell:
             self._berth("change", name, "--env", GREETING, "--wait")
@@ -81,9 +81,6 @@ class Tour:
             if said.split() != [GREETING, "data/index.html", "root/copy.bin"]:
                 raise NotAsPromised(f"inside is {said!r}")
             tell(said.replace("\n", ", "))
-        with step("Read what it uses, as its machine measured it") as tell:
-            usage = self._until(lambda: self._points(name), STEP_S_MAX, "a reading")
-            tell(f"memory {usage[-1]['memory_bytes'] >> 10} KiB, {len(usage)} readings")
         with step("Reset it: its files are gone, its volume is not") as tell:
             self._berth("reset", name)
             tell(self._until(lambda: self._fresh(rental), STEP_S_MAX, "the reset"))
@@ -100,7 +97,7 @@ class Tour:
                     "image": image.NAME,
                     "command": COMMAND,
                     "inputs": [{"path": "words.txt", "digest": digest}],
-                    "resources": _resources(),
+                    "resources": resources(),
                     "run_limit_s": 300,
                 },
             )
@@ -114,7 +111,7 @@ class Tour:
     def keep_an_endpoint(self) -> None:
         """Keep a program answering behind one address and one key, and ask it."""
         with step("Keep an endpoint beside it, and ask it through the gateway") as tell:
-            asked = ("--image", image.NAME, "--port", str(PORT_INSIDE), "--price-max", "1")
+            asked = ("--image", image.NAME, "--port", str(PORT_INSIDE), "--price-max", "5")
             command = ("--wait", "--", "sh", "-c", SERVER)
             made = self._berth("endpoints", "create", ENDPOINT, *asked, *command)
             bearer = {"authorization": f"Bearer {made['key']}"}
@@ -123,6 +120,12 @@ class Tour:
             if httpx.get(url, timeout=5).is_success:
                 raise NotAsPromised("it answers without its key")
             self._berth("endpoints", "rm", ENDPOINT)
+
+    def read_usage(self, rental: dict[str, Any]) -> None:
+        """Read what the rental used; by now its machine has measured it, which it does in turns."""
+        with step("Read what it uses, as its machine measured it") as tell:
+            usage = self._until(lambda: self._points(str(rental["id"])), STEP_S_MAX, "a reading")
+            tell(f"memory {usage[-1]['memory_bytes'] >> 10} KiB, {len(usage)} readings")
 
     def delete_volume(self) -> None:
         """Delete the volume, which has outlived its rental."""
@@ -161,7 +164,8 @@ class Tour:
         return f"http://{rental['ssh']['host']}:{outside}/index.html"
 
 
-def _resources() -> dict[str, Any]:
+def resources() -> dict[str, Any]:
+    """Return what a small rental asks for."""
     sizes = {"hard_disk": {"capacity": 1 << 30}, "ram": {"capacity": 1 << 29}}
     return {"cpu": {"count": 1}, "gpu": {"count": 0}, **sizes}
 

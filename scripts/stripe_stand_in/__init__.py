@@ -1,0 +1,1 @@
+"""This will stand in for Stripe on loopback, for tests and the demo: nobody is charged or paid."""
