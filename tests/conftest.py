@@ -1,5 +1,6 @@
 """Fixtures that every program's tests may use."""
 
+import gc
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -7,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.migrated import copy_migrated
 
 settings.register_profile(
     "berth",
@@ -17,6 +20,16 @@ settings.register_profile(
 )
 settings.load_profile("berth")
 
+# Thousands of collected tests and Django's models live as long as the process: the collector need
+# not walk over them again for every few hundred new objects.
+gc.set_threshold(50_000, 20, 100)
+
+
+def pytest_collection_finish() -> None:
+    """Keep what was imported and collected out of the garbage collector's way."""
+    gc.collect()
+    gc.freeze()
+
 
 @pytest.fixture
 def now() -> datetime:
@@ -25,19 +38,28 @@ def now() -> datetime:
 
 
 @pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """Say whether a migrated database is there already."""
+    from django.conf import settings as django_settings
+
+    return django_settings.DATABASES["default"]["ENGINE"].endswith("sqlite3")
+
+
+@pytest.fixture(scope="session")
 def django_db_modify_db_settings(
     django_db_modify_db_settings_parallel_suffix: None,
+    django_db_keepdb: bool,
 ) -> Iterator[None]:
     """Give each process a database of its own; for SQLite, in a file.
 
     In memory, threads would share one cache whose locks ignore the timeout; in a file they meet the
     locks that production meets, and two test runs at once do not share a database.
     """
-    from django.conf import settings as django_settings
     from django.db import connections
 
     with tempfile.TemporaryDirectory(prefix="berth-test-") as folder:
-        if django_settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-            name = str(Path(folder) / "test.sqlite3")
-            connections["default"].settings_dict["TEST"]["NAME"] = name
+        if django_db_keepdb:
+            path = Path(folder) / "test.sqlite3"
+            copy_migrated(path)
+            connections["default"].settings_dict["TEST"]["NAME"] = str(path)
         yield

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 TREE = Path(__file__).resolve().parents[2]
-PROGRAMS = ("berth", "marketplace", "miner_agent", "protocol", "scripts", "validator")
+PROGRAMS = ("berth", "marketplace", "miner_agent", "protocol", "prover", "scripts", "validator")
 #: made or copied by other tools: their shape is not ours
 FOREIGN = ("requirements/", "static/vendor/", "LICENSE")
 

@@ -11,13 +11,15 @@ import pytest
 
 from tests.architecture.sources import TREE
 
-PACKAGES = ("berth", "marketplace", "miner_agent", "protocol", "validator")
+PACKAGES = ("berth", "marketplace", "miner_agent", "protocol", "prover", "validator")
 #: contract, file that is planted, the line in it that must not be
 PLANTED = [
     ("programs", "validator/planted.py", "import marketplace.env"),
     ("programs", "berth/planted.py", "import miner_agent.clock"),
     ("protocol", "protocol/planted.py", "import django"),
     ("protocol", "protocol/planted.py", "import marketplace.env"),
+    ("prover", "prover/planted.py", "import protocol.message"),
+    ("verdict", "validator/planted.py", "import prover.cpu"),
     *(
         ("domain", f"{program}/domain/planted.py", f"import {module}")
         for program in ("marketplace", "miner_agent", "validator")

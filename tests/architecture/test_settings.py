@@ -35,4 +35,4 @@ def test_a_planted_variable_is_seen(text: str) -> None:
 
 
 def test_every_program_is_searched() -> None:
-    assert set(READERS) | {"protocol"} == set(PROGRAMS)
+    assert set(READERS) | {"protocol", "prover"} == set(PROGRAMS)

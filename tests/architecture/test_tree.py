@@ -12,7 +12,8 @@ TOP_LEVEL = {
     ".ci", ".github", ".gitignore", ".pre-commit-config.yaml", ".dockerignore", "CHANGELOG.md",
     "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "benchmarks", "berth", "docker",
     "docker-compose.yml", "docs", "manage.py", "marketplace", "miner_agent", "protocol",
-    "pyproject.toml", "requirements", "scripts", "static", "templates", "tests", "validator",
+    "prover", "pyproject.toml", "requirements", "scripts", "static", "templates", "tests",
+    "validator",
 }  # fmt: skip
 LINES_MAX = 400
 BANNED = {"utils", "util", "helpers", "helper", "common", "base", "misc", "manager", "service"}
@@ -50,7 +51,7 @@ def test_only_known_folders_are_at_the_top() -> None:
 def test_every_program_of_the_design_is_there() -> None:
     folders = {path.split("/")[0] for path in tracked()}
 
-    assert {"marketplace", "validator", "miner_agent", "protocol", "berth"} <= folders
+    assert {"marketplace", "validator", "miner_agent", "protocol", "prover", "berth"} <= folders
 
 
 def test_no_file_is_longer_than_400_lines() -> None:

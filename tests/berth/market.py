@@ -7,44 +7,18 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from protocol.hotkey_consent import HotkeyConsent
 from protocol.receipts import GENESIS, Interval, SignedInterval, digest, sign_interval
 from protocol.signing import openssh_public_key, public_key_of
+from tests.berth.usage import USAGE
 
 API_KEY = "brt_test_key"
 PASSWORD = "a long password"
 PAGE = 2
 #: what a rental's reply says in another shape, or never
-ASKED_ONLY = ("ports", "volumes", "registry_login")
+ASKED_ONLY = ("ports", "volumes", "registry_login", "price_type", "traffic_bytes_max")
 MACHINE = Ed25519PrivateKey.from_private_bytes(b"m" * 32)
 DOOR = Ed25519PrivateKey.from_private_bytes(b"d" * 32)
-
-
-#: what one rental of two cores does, and what its machine calls a misfortune
-USAGE: dict[str, Any] = {
-    "points": [
-        {
-            "at": "2026-03-01T12:00:00Z",
-            "cpu_milli": 1500,
-            "memory_bytes": 1 << 30,
-            "disk_used_bytes": 2 << 30,
-            "disk_bytes": 8 << 30,
-            "received_bytes_s": 2 << 20,
-            "sent_bytes_s": 1 << 10,
-            "gpus": [{"uuid": "GPU-1", "busy_percent": 93, "memory_bytes": 5 << 30}],
-        }
-    ],
-    "incidents": [
-        {
-            "at": "2026-03-01T11:59:00Z",
-            "kind": "out_of_memory",
-            "blame": "renter",
-            "placement_id": None,
-            "gpu_uuid": "",
-            "count": 2,
-            "sentence": "A process\x1b[2J was ended.",
-        }
-    ],
-}
 
 
 class Refusal(Exception):
@@ -148,8 +122,17 @@ class Market:
         self.billed_ms = 2_500
         #: by how much a CPU-hour costs more when it is rented than when it was looked at
         self.raised_by = 0
+        self.limits: dict[str, Any] = {"day_microusd": None, "month_microusd": None}
+        self.idle_refusal: Refusal | None = None
         self.volumes: list[dict[str, Any]] = []
+        #: the host's machines, and what is changed in the text that a hotkey is to sign
+        self.machines: list[dict[str, str]] = []
+        self.consent_says: dict[str, str] = {}
+        #: what a host earned, and is paid
+        self.hosting: dict[str, Any] = {}
         self.payment = {"state": "paid", "reason": ""}
+        #: what is answered, by method and path, where a test needs no more of a marketplace
+        self.told: dict[tuple[str, str], Any] = {}
 
     def answer(self, seen: Seen) -> tuple[int, Any]:
         """Return status and body of one request."""
@@ -163,6 +146,8 @@ class Market:
         refusal = self.refusals.get((seen.method, seen.path))
         if refusal:
             raise refusal
+        if (seen.method, seen.path) in self.told:
+            return 200, self.told[seen.method, seen.path]
         parts = seen.path.strip("/").split("/")
         return getattr(self, "_" + parts[0].replace("-", "_"))(seen, parts[1:])
 
@@ -171,7 +156,30 @@ class Market:
             "email": "alice@example.com",
             "balance_microusd": 9_500_000,
             "held_microusd": 1,
+            "credit": [
+                {"left_microusd": 500_000, "expires_at": "2026-04-01T00:00:00Z", "note": "Hello"}
+            ],
         }
+
+    def _host(self, seen: Seen, parts: list[str]) -> tuple[int, Any]:
+        if parts[0] in self.hosting:
+            return 200, self.hosting[parts[0]]
+        if len(parts) == 1:
+            return 200, {"items": self.machines}
+        machine = next(one for one in self.machines if one["id"] == parts[1])
+        if seen.method == "POST":
+            machine["miner_hotkey"] = seen.body["hotkey"]
+            return 204, None
+        told = {
+            "marketplace": f"http://{seen.headers['host']}",
+            "account": "alice@example.com",
+            "machine_key": machine["machine_key"],
+            "hotkey": seen.query["hotkey"],
+            "signed_at": "2026-03-01T12:00:00Z",
+            **self.consent_says,
+        }
+        text = HotkeyConsent.model_validate(told).text()
+        return 200, {"text": text, "signed_at": told["signed_at"]}
 
     def _ssh_keys(self, seen: Seen, parts: list[str]) -> tuple[int, Any]:
         if seen.method == "POST":
@@ -184,6 +192,8 @@ class Market:
         return 200, self.keys
 
     def _offers(self, seen: Seen, parts: list[str]) -> tuple[int, Any]:
+        if parts[1:] == ["quote"]:
+            return 200, self._quote(self._offer(parts[0]), seen.body)
         if parts:
             return 200, self._priced(self._offer(parts[0]), seen)
         found = [
@@ -196,6 +206,29 @@ class Market:
         more = str(start + PAGE) if start + PAGE < len(found) else None
         page = [self._priced(one, seen) for one in found[start : start + PAGE]]
         return 200, {"items": page, "next_cursor": more}
+
+    def _quote(self, one: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
+        before = price = asked["resources"]["cpu"]["count"] * one["price_cpu_hour_microusd"]
+        days = (asked["lease_s"] or 0) // 86_400 if asked["price_type"] == "reserved" else 0
+        steps = [step["discount_ppm"] for step in one.get("discounts", ()) if step["days"] <= days]
+        off = max(steps, default=0)
+        price = price * (1_000_000 - off) // 1_000_000
+        gigabytes = (asked["traffic_bytes_max"] or 10**10) // 10**9
+        traffic = gigabytes * one.get("network_price_microusd", 0)
+        totals = [
+            min(each * asked["lease_s"] // 3600 + traffic, asked["cap_microusd"] or 10**15)
+            if asked["lease_s"]
+            else asked["cap_microusd"]
+            for each in (price, before)
+        ]
+        return {
+            "price_type": asked["price_type"] or "on_demand",
+            "price_hour_microusd": asked["bid_microusd"] or price,
+            "discount_ppm": off,
+            "worst_total_microusd": totals[0],
+            "on_demand_total_microusd": totals[1],
+            "traffic_microusd_max": traffic,
+        }
 
     def _priced(self, one: dict[str, Any], seen: Seen) -> dict[str, Any]:
         cpus = seen.query.get("cpus_min")
@@ -214,6 +247,9 @@ class Market:
         rental = self.rentals.get(parts[0])
         if rental is None:
             raise Refusal(404, "not_found", "There is no such rental.")
+        if seen.method == "DELETE" and parts[1:] == ["idle-rule"]:
+            rental["idle_rule"] = None
+            return 204, None
         if seen.method == "DELETE":
             if rental["state"] not in ("ended", "failed"):
                 raise Refusal(409, "rental_live", "End it first.")
@@ -231,6 +267,13 @@ class Market:
             ids = seen.body["ssh_key_ids"]
             chosen = [key for key in self.keys if ids is None or key["id"] in ids]
             rental["ssh_keys"] = [key["fingerprint"] for key in chosen]
+        elif parts[1:] == ["bid"]:
+            rental.update(seen.body, bids_from_microusd=21_000)
+        elif parts[1:] == ["idle-rule"]:
+            if self.idle_refusal:
+                raise self.idle_refusal
+            rental["idle_rule"] = {"below_percent": 5} | seen.body
+            return 200, rental["idle_rule"]
         elif parts[1:] == ["end"]:
             rental.update(state="ending", script=["ended"])
         elif parts[1:] == ["extend"]:
@@ -312,6 +355,15 @@ class Market:
             "intervals": signed[start : start + PAGE],
             "billed_ms": self.billed_ms,
             "cost_microusd": 13,
+            "periods": [
+                {
+                    "price_hour_microusd": 20_000,
+                    "from_ms": 0,
+                    "ms": self.billed_ms,
+                    "cost_microusd": 13,
+                }
+            ],
+            "charges": [{"day": "2026-01-01", "amount_microusd": 13}],
             "next_cursor": start + PAGE if start + PAGE < len(signed) else None,
         }
 
@@ -336,6 +388,11 @@ class Market:
         if seen.query.get("cursor") == "7":
             return 200, sums | {"items": [older], "next_cursor": None}
         return 200, sums | {"items": [line], "next_cursor": "7"}
+
+    def _spend_limits(self, seen: Seen, parts: list[str]) -> tuple[int, Any]:
+        if seen.method == "PUT":
+            self.limits = seen.body
+        return 200, self.limits | {"day_counted_microusd": 2_500_000}
 
     def _top_ups(self, seen: Seen, parts: list[str]) -> tuple[int, Any]:
         return 201, {"id": "t1", **self.payment}

@@ -1,12 +1,14 @@
-"""This will run ``berth`` as a process of its own, as a person's shell does."""
+"""This will run ``berth`` in a process of its own, as a person's shell does."""
 
+import atexit
 import json
 import os
-import subprocess
-import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from tests.nursery import Nursery
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -43,15 +45,12 @@ class Terminal:
 
     def berth(self, *arguments: str, stdin: str = "") -> Ran:
         """Run the command to its end."""
-        ran = subprocess.run(
-            [sys.executable, "-m", "berth", *arguments],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            env=self.environment,
-            cwd=self.home,
-            timeout=60,
-            check=False,
+        ran = nursery().run(
+            ("-m", "berth", *arguments),
+            environment=self.environment,
+            folder=self.home,
+            told=stdin,
+            within_s=60,
         )
         return Ran(ran.returncode, ran.stdout, ran.stderr)
 
@@ -60,3 +59,13 @@ class Terminal:
         path = self.bin / name
         path.write_text(script, encoding="utf-8")
         path.chmod(0o755)
+
+
+@cache
+def nursery() -> Nursery:
+    """Return the one process that has loaded the command, for all tests."""
+    # Without the variables of whoever runs the tests: a person's shell decides about letters.
+    plain = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    made = Nursery("berth.cli.app", "httpcore", environment=plain)
+    atexit.register(made.close)
+    return made

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.berth.market import Market
+from tests.berth.market import PASSWORD, Market, Refusal
 from tests.berth.terminal import Terminal
 
 UP = ("up", "offer-a", "--image", "debian:12", "--lease", "1h", "--json")
@@ -112,3 +112,34 @@ def test_volumes_are_listed_and_deleted_by_name(terminal: Terminal, market: Mark
     assert "models is being deleted" in terminal.berth("volumes", "rm", "models").out
     assert terminal.berth("volumes", "rm", "1-id", "--json").json["state"] == "deleting"
     assert json.dumps(market.volumes).count("deleting") == 2
+
+
+def test_a_rental_is_stopped_when_idle_or_no_more(terminal: Terminal, market: Market) -> None:
+    assert terminal.berth(*UP, "--idle-below", "9").code == 2
+    rental = terminal.berth(*UP, "--idle-stop", "30m", "--idle-below", "9").json
+    assert rental["idle_rule"] == {"after_s": 1800, "below_percent": 9, "idle_since": None}
+    told = terminal.berth("idle", rental["id"][:8], "1h")
+    assert "after 1 h below 5 %" in told.out
+    assert terminal.berth("idle", rental["id"], "1h", "--off").code == 2
+    assert terminal.berth("idle", rental["id"]).code == 2
+    assert "Stops idle" not in terminal.berth("idle", rental["id"], "--off").out
+    assert market.rentals[rental["id"]]["idle_rule"] is None
+
+    market.idle_refusal = Refusal(422, "invalid", "Ten minutes at least.")
+    rented = terminal.berth(*UP, "--idle-stop", "1m")
+    assert (rented.code, rented.json["idle_rule"], len(market.rentals)) == (0, None, 2)
+    assert "without its idle rule: Ten minutes at least." in rented.err
+
+
+def test_spend_limits_are_shown_set_and_taken_off(terminal: Terminal, market: Market) -> None:
+    assert "no limit" in terminal.berth("limits").out
+    assert "$2.50 of $10.00" in terminal.berth("limits", "--day", "10").out
+    terminal.berth("limits", "--month", "100")
+    assert market.limits == {"day_microusd": 10_000_000, "month_microusd": 100_000_000}
+    assert terminal.berth("limits", "--no-day", "--json").json["day_microusd"] is None
+    assert market.limits == {"day_microusd": None, "month_microusd": 100_000_000}
+    assert terminal.berth("limits", "--day", "1", "--no-day").code == 2
+    login = ("login", "--email", "a@b.c", "--password-stdin", "--spend-limit", "25")
+    assert terminal.berth(*login, stdin=f"{PASSWORD}\n").code == 0
+    key = next(seen.body for seen in market.seen if seen.path == "/auth/key")
+    assert key["spend_limit_microusd"] == 25_000_000

@@ -1,9 +1,11 @@
 """This will run ``berth`` in processes of its own against a loopback marketplace."""
 
+import csv
 import json
 import socket
 import stat
 import uuid
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,7 @@ def test_logging_in_keeps_the_key_in_a_private_file(terminal: Terminal) -> None:
     assert API_KEY in path.read_text(encoding="utf-8")
     assert API_KEY not in ran.out + ran.err
     assert terminal.berth("balance", "--json").json["email"] == "alice@example.com"
+    assert "$0.50 until 2026-04-01 00:00:00 UTC" in terminal.berth("balance").out
 
 
 def test_a_wrong_password_keeps_nothing(terminal: Terminal) -> None:
@@ -294,6 +297,15 @@ def test_a_private_key_is_never_sent(terminal: Terminal, market: Market) -> None
     assert (ran.code, ran.problem["code"], market.seen) == (1, "ssh_key_malformed", [])
 
 
+def test_a_statement_is_written_for_spreadsheets(terminal: Terminal) -> None:
+    head, *rows = csv.reader(StringIO(terminal.berth("statement", "--csv").out))
+    assert head[3:] == ["amount_usd", "total_usd", "note"]
+    assert [row[2:5] for row in rows] == [
+        ["charge", "-0.000013", "9.500000"],
+        ["top_up", "9.500013", "9.500013"],
+    ]
+
+
 def test_what_others_wrote_cannot_drive_the_terminal(terminal: Terminal) -> None:
     ran = terminal.berth("statement")
     assert ran.code == 0
@@ -311,9 +323,17 @@ def test_money_is_added_and_a_rental_extended(terminal: Terminal, market: Market
     assert market.seen[-1].body == {"cap_microusd": 5_000_000}
 
 
+def test_a_bid_is_changed_and_says_which_bids_win(terminal: Terminal, market: Market) -> None:
+    rental = market.add_rental(bid_microusd=20_000)
+    told = terminal.berth("bid", rental["id"][:8], "0.022")
+    assert market.seen[-1].body == {"bid_microusd": 22_000}
+    assert "$0.022; bids from $0.021 win now" in told.out
+    assert terminal.berth("bid", rental["id"][:8], "much").code == 2
+
+
 def test_offers_tell_why_nobody_vouches_for_a_machine(terminal: Terminal, market: Market) -> None:
     assert "berth offers --unverified" in terminal.berth("offers", "--cpus", "4000").out
-    why = "GPUs are not proven yet, so they cannot be rented."
+    why = "No validator vouches for its GPUs now, so they cannot be rented."
     market.offers += [
         offer(name, 1, gpus=1, gpu_model="H100", verified=False, unverified_reason=why)
         for name in ("offer-g", "offer-h")

@@ -28,7 +28,7 @@ def understood(argv: list[str]) -> dict[str, str]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=20,
+        timeout=60,
     )
     return dict(line.partition(" ")[::2] for line in ran.stdout.splitlines())
 
@@ -111,7 +111,7 @@ def test_a_fingerprint_is_the_one_that_openssh_shows(tmp_path: Path) -> None:
     path = tmp_path / "key.pub"
     path.write_text(f"{HOST_KEY}\n", encoding="utf-8")
     command = ["ssh-keygen", "-l", "-f", str(path)]
-    shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert fingerprint(door()) == shown.stdout.split()[1]
     for malformed in ("", "ssh-ed25519 ====", f"ssh-ed25519 {'A' * 41}"):
         with pytest.raises(Refused):

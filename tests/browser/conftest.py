@@ -1,18 +1,25 @@
 """A real browser before a real server that shares this process's test database."""
 
 import shutil
-import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from django.test import Client
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from marketplace.accounts.models import User
 from marketplace.asgi import application
+from tests.ports import free_port
 
-START_S_MAX = 20
+#: a machine may be busy with many other things
+START_S_MAX = 60
+TIMEOUT_MS = 30_000
+#: waited for, as the button says "Copied" for a moment only
+IN_CLIPBOARD = "text => navigator.clipboard.readText().then((found) => found === text)"
+Enter = Callable[[Page, User], None]
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +29,7 @@ def chromium() -> Iterator[Browser]:
     Not for the whole session: its event loop would stay on the thread that asynchronous tests need.
     """
     system = shutil.which("chromium") or shutil.which("chromium-browser")
+    expect.set_options(timeout=TIMEOUT_MS)
     with sync_playwright() as playwright:
         # Root may not use Chromium's sandbox; it only ever sees our own pages here.
         browser = playwright.chromium.launch(executable_path=system, args=["--no-sandbox"])
@@ -34,9 +42,7 @@ def site(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[st
     """The address of the site, served by uvicorn as it is in production."""
     # Playwright keeps an event loop on this thread, which Django takes for asynchronous code.
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     config = uvicorn.Config(
         application, host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=2
     )
@@ -56,7 +62,7 @@ def site(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[st
 def page(chromium: Browser, site: str) -> Iterator[Page]:
     """A fresh window in which any script error or refused script fails the test."""
     context = chromium.new_context(base_url=site, permissions=["clipboard-read", "clipboard-write"])
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(TIMEOUT_MS)
     window = context.new_page()
     problems: list[str] = []
     window.on("pageerror", lambda error: problems.append(str(error)))
@@ -66,3 +72,16 @@ def page(chromium: Browser, site: str) -> Iterator[Page]:
     yield window
     context.close()
     assert problems == []
+
+
+@pytest.fixture
+def enter(site: str) -> Enter:
+    """Log a person in without the form: ``enter(page, alice)``."""
+
+    def _enter(page: Page, user: User) -> None:
+        client = Client()
+        client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+        session = client.cookies["sessionid"].value
+        page.context.add_cookies([{"name": "sessionid", "value": session, "url": site}])
+
+    return _enter

@@ -138,6 +138,10 @@ class Engine:
         """Write the keys."""
         self._ask()
 
+    def notify(self, placement: Placement) -> None:
+        """Write the notice."""
+        self._ask()
+
     def collect(self, placement: Placement, *, goes_on: Callable[[], None]) -> Collected:
         """Take what a job leaves."""
         self._ask()

@@ -4,6 +4,7 @@ Each bug here is the function that a plausible mistake would have left; nothing 
 """
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -105,13 +106,8 @@ def test_freeing_twice_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         Placement.objects.filter(id=placement.id).update(freed_at=now)
         placement.leases.all().delete()
         for _ in range(1 if placement.blame == "" else 2):
-            reserve.release(
-                machine_id=placement.machine_id,
-                cpus=placement.cpus,
-                memory_bytes=placement.memory_bytes,
-                disk_bytes=placement.disk_bytes,
-                gpus=len(placement.gpu_uuids),
-            )
+            held = replace(placement.held, disk_bytes=placement.disk_bytes)
+            reserve.release(machine_id=placement.machine_id, held=held)
         return True
 
     broken = found(lambda: monkeypatch.setattr(free, "free", free_unguarded))

@@ -75,7 +75,7 @@ class Books:
         )
 
     def _rows(self, query: str, *values: str) -> list[Any]:
-        connection = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=20)
+        connection = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=60)
         try:
             return connection.execute(query, values).fetchall()
         finally:
@@ -99,8 +99,8 @@ class Witness:
     def close(self) -> None:
         """Stop listening."""
         self._process.terminate()
-        self._process.wait(timeout=20)
-        self._thread.join(timeout=20)
+        self._process.wait(timeout=60)
+        self._thread.join(timeout=60)
 
     def arm(self, event: str, strike: Callable[[], None]) -> threading.Event:
         """Strike when Docker next tells of such an event; return what is set by then."""

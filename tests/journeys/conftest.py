@@ -1,7 +1,6 @@
 """One running market for all journeys, and Alice with money and a key."""
 
 import os
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from scripts.demo import image
 from tests.journeys.stack import Stack, until
+from tests.miner_agent.host import run_once_open
 
 
 @dataclass
@@ -64,16 +64,13 @@ class Renter:
         door = rental["ssh"]
         known = self.identity.with_name("known_hosts")
         known.write_text(f"[{door['host']}]:{door['port']} {door['host_key']}\n")
-        done = subprocess.run(
+        done = run_once_open(
             [
                 *("ssh", "-F", "/dev/null", "-i", str(self.identity), "-p", str(door["port"])),
                 *("-o", f"UserKnownHostsFile={known}", "-o", "StrictHostKeyChecking=yes"),
                 *("-o", "BatchMode=yes", "-o", "ConnectTimeout=10"),
                 *(f"{door['user']}@{door['host']}", command),
-            ],
-            capture_output=True,
-            text=True,
-            timeout=60,
+            ]
         )
         assert done.returncode == 0, done.stderr
         return done.stdout

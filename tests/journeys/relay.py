@@ -1,6 +1,7 @@
 """This will stand between the agent and the site, so that a kill falls on a chosen state."""
 
 import asyncio
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -9,13 +10,17 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from protocol.agent import SyncReply, SyncRequest, Want
+from protocol.agent import ObservedState, SyncReply, SyncRequest, Want
 from protocol.paths import AGENT_SYNC
 
 ANSWER_S_MAX = 60
-HEARD_S_MAX = 20
+HEARD_S_MAX = 60
+#: TCP_ESTABLISHED
+ESTABLISHED = 1
 #: what the site says of a placement that its machine has not heard of yet
 OFFERED = "offered"
+#: every state, in the order in which a placement comes to them
+ORDER = (OFFERED, *(state.value for state in ObservedState))
 
 
 class Moment(StrEnum):
@@ -29,11 +34,16 @@ class Moment(StrEnum):
 
 @dataclass(slots=True)
 class Trap:
-    """A blow that waits for the first word of a state."""
+    """A blow that waits for the first word of a state, or of a later one.
 
-    state: str
+    A busy machine may have passed a state by the time it tells what changed.
+    """
+
+    states: frozenset[str]
     moment: Moment
     strike: Callable[[], None]
+    #: the placements that had come so far before
+    spared: frozenset[UUID]
     sprung: threading.Event = field(default_factory=threading.Event)
 
 
@@ -61,11 +71,13 @@ class Relay:
     def close(self) -> None:
         """Hang up on everybody."""
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout=20)
+        self._thread.join(timeout=60)
 
     def arm(self, state: str, moment: Moment, strike: Callable[[], None]) -> threading.Event:
-        """Strike when a state is first told of from now on; return what is set by then."""
-        self._trap = Trap(state, moment, strike)
+        """Strike when this state or a later one is first told of; return what is set by then."""
+        states = frozenset(ORDER[ORDER.index(state) :])
+        spared = frozenset(one for one, told in self._told.copy() if told in states)
+        self._trap = Trap(states, moment, strike, spared)
         return self._trap.sprung
 
     def _run(self) -> None:
@@ -97,6 +109,9 @@ class Relay:
             return
         site_reader, site_writer = await asyncio.open_connection("127.0.0.1", self._site_port)
         try:
+            # What a killed agent had still sent arrives no more: its blow fell before.
+            if _has_hung_up(writer):
+                return
             sent_at = datetime.now(tz=UTC)
             site_writer.write(_closing(head) + body)
             if found is not None:
@@ -126,7 +141,8 @@ class Relay:
         news = [one for one in told if one not in self._told]
         self._told.update(news)
         for one in news:
-            if self._trap is not None and one[1] == self._trap.state:
+            trap = self._trap
+            if trap is not None and one[1] in trap.states and one[0] not in trap.spared:
                 return one
         return None
 
@@ -147,6 +163,13 @@ class Relay:
             if time.monotonic() > deadline:
                 raise TimeoutError
             time.sleep(0.005)
+
+
+def _has_hung_up(writer: asyncio.StreamWriter) -> bool:
+    """Say whether the other side has closed, also where what it sent is still to be read."""
+    # The first byte is the state. Source: tcp(7), TCP_INFO; linux/tcp.h.
+    state = writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
+    return state[0] != ESTABLISHED
 
 
 async def _answer(site: asyncio.StreamReader, agent: asyncio.StreamReader) -> bytes:

@@ -4,9 +4,7 @@ import json
 import logging
 import os
 import signal
-import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,20 +15,15 @@ import httpx
 
 from tests.journeys.books import Books, Witness, disks_left, unproven
 from tests.journeys.relay import Relay
+from tests.migrated import copy_migrated
 from tests.miner_agent.host import maps_users
+from tests.nursery import Life, Nursery
+from tests.ports import free_port, free_ports
 
 logging.getLogger("httpx").setLevel(logging.WARNING)
-ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "correct horse battery"
 VALIDATOR = "//Alice"
 WAIT_S = 60
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def until(look: Callable[[], Any], what: str, *, within_s: float = WAIT_S) -> Any:
@@ -62,7 +55,7 @@ class Stack:
         self.books = Books(folder / "berth.sqlite3")
         relay_port = free_port()
         self.relay = Relay(port=relay_port, site_port=self.port, heard_at=self.books.heard_at)
-        first = 21000 + os.getpid() % 500 * 20
+        first = free_ports(20)
         self.environment = os.environ | {
             "BERTH_DATA_DIR": str(folder),
             "BERTH_PUBLIC_URL": self.url,
@@ -78,49 +71,46 @@ class Stack:
             "BERTH_VALIDATOR_HOTKEY_SEED": VALIDATOR,
             "BERTH_VALIDATOR_SSH_KEY": str(folder / "validator_key"),
             "BERTH_VALIDATOR_ALLOW_PRIVATE": "1",
+            "BERTH_VALIDATOR_INTERVAL_S": "1",
             "BERTH_MEMORY_CHAIN": str(folder / "chain.json"),
             "DJANGO_SETTINGS_MODULE": "marketplace.settings",
         }
         self.environment.pop("BERTH_DATABASE_URL", None)
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.nursery = Nursery("tests.journeys.loaded", environment=self.environment)
+        self.processes: dict[str, Life] = {}
         self.machine_key = ""
         self.witness: Witness | None = None
-        self.client = httpx.Client(base_url=f"{self.url}/api/v1", timeout=20)
+        self.client = httpx.Client(base_url=f"{self.url}/api/v1", timeout=60)
 
     def manage(self, *arguments: str, told: str = "") -> str:
         """Run manage.py to its end, tell it a line, and return what it wrote."""
-        return self.run(sys.executable, "manage.py", *arguments, told=told)
+        return self.python("manage.py", *arguments, told=told)
 
-    def run(self, *command: str, told: str = "") -> str:
-        """Run a command in the tree and return what it wrote."""
-        done = subprocess.run(
-            command,
-            env=self.environment,
-            cwd=ROOT,
-            input=told,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+    def python(self, *words: str, told: str = "") -> str:
+        """Run one of our programs to its end, tell it a line, and return what it wrote."""
+        done = self.nursery.run(words, environment=self.environment, told=told, within_s=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def run(self, *command: str) -> str:
+        """Run a command and return what it wrote."""
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def start(self, name: str) -> None:
         """Start one of the programs."""
-        python = sys.executable
-        commands: Mapping[str, list[str]] = {
-            "web": [
-                *(python, "-m", "uvicorn", "marketplace.asgi:application"),
-                *("--port", str(self.port), "--log-level", "warning"),
-            ],
-            "scheduler": [python, "manage.py", "run_scheduler"],
-            "agent": [python, "-m", "miner_agent", "run", "--ephemeral"],
-            "validator": [python, "manage.py", "run_validator"],
-            "gateway": [python, "manage.py", "run_gateway", "--port", str(self.gateway_port)],
+        listen = ("--port", str(self.port), "--log-level", "warning")
+        programs: Mapping[str, tuple[str, ...]] = {
+            "web": ("-m", "uvicorn", "marketplace.asgi:application", *listen),
+            "scheduler": ("-m", "tests.journeys.scheduler"),
+            "agent": ("-m", "miner_agent", "run", "--ephemeral"),
+            "validator": ("manage.py", "run_validator"),
+            "gateway": ("manage.py", "run_gateway", "--port", str(self.gateway_port)),
         }
         with (self.folder / f"{name}.log").open("ab") as log:
-            self.processes[name] = subprocess.Popen(
-                commands[name], env=self.environment, cwd=ROOT, stdout=log, stderr=log
+            self.processes[name] = self.nursery.begin(
+                programs[name], environment=self.environment, writes=log, complains=log
             )
 
     def kill(self, *names: str) -> None:
@@ -129,11 +119,11 @@ class Stack:
         for process in killed:
             process.send_signal(signal.SIGKILL)
         for process in killed:
-            process.wait(timeout=20)
+            process.wait(timeout=60)
 
     def open(self) -> None:
         """Bring the market up to its first verified offer."""
-        self.manage("migrate", "-v0")
+        copy_migrated(self.folder / "berth.sqlite3")
         self.manage("create_account", "host@example.com", told=PASSWORD)
         self.manage("create_account", "alice@example.com", told=PASSWORD)
         hotkey = bittensor_core.Keypair.create_from_uri(VALIDATOR).ss58_address
@@ -144,7 +134,7 @@ class Stack:
         until(self.site_answers, "the site answers")
         host = self.log_in("host@example.com")
         token = self.call("POST", "/host/enrolment-tokens", host)["token"]
-        self.run(sys.executable, "-m", "miner_agent", "enroll", told=token)
+        self.python("-m", "miner_agent", "enroll", told=token)
         self.machine_key = self.call("GET", "/host/machines", host)["items"][0]["machine_key"]
         self.witness = Witness(self.machine_key[:12])
         self.start("agent")
@@ -159,11 +149,12 @@ class Stack:
             agent.wait(timeout=60)
         for process in self.processes.values():
             process.kill()
-            process.wait(timeout=20)
+            process.wait(timeout=60)
         if self.witness is not None:
             self.witness.close()
         self.relay.close()
         self.client.close()
+        self.nursery.close()
 
     def log_in(self, email: str) -> str:
         """Return a new API key of this person."""

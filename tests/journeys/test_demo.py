@@ -15,7 +15,25 @@ from scripts import mounts
 from scripts.demo import free, leftovers
 from tests.architecture.sources import TREE
 
-TOLD_S = 180
+TOLD_S = 600
+
+
+#: what the steps about money say once they have reckoned it up, or were refused
+MONEY = (
+    "visa 4242, 12/2030: $50.00 paid",
+    "720 h x $2.88 = $2,073.60 instead of $2,592.00",
+    "Others bid as much; bids from $",
+    "its file still says: half of the work",
+    'its program had read in /run/berth/notice: {"reason": "outbid"',
+    ": all its time",
+    "your limit of $",
+    "signed intervals prove",
+    "$0.02 of credit, the rest money",
+    "paid to the host's bank",
+    "/renter/INV-",
+    "/renter/RCT-",
+    "and sum to zero.",
+)
 
 
 @dataclass
@@ -93,13 +111,14 @@ def test_a_run_after_a_power_cut_removes_what_was_left_and_tells_the_whole_story
     assert containers() - before
     for number in (demo.agent(), cut.pid):
         os.kill(number, signal.SIGKILL)
-    cut.wait(10)
+    cut.wait(60)
 
     status, said = demo.tell("--once")
 
     assert status == 0, said
     assert "✓ Remove what a demo that was killed left behind" in said
     assert "✓ Score the machine and show the weights it would get" in said
+    assert [told for told in MONEY if told not in said] == []
     assert "Nothing is left behind" in said
     assert containers() <= before
     assert mounts.below(demo.state) == []

@@ -14,6 +14,9 @@ from marketplace.domain.ledger import TransferKind
 from marketplace.domain.money import MicroUsd
 from marketplace.ledger.actions import open_account
 from marketplace.ledger.actions.post import post
+from tests.fakestripe.fixtures import stripe, stripe_server, with_card
+
+__all__ = ["stripe", "stripe_server", "with_card"]
 
 PASSWORD = "correct horse battery"
 

@@ -98,14 +98,22 @@ def workload(*, cpus: int = 1, gpus: int = 0, ram_bytes: int = GIB) -> Workload:
     return Workload(image="debian:12", resources=resources)
 
 
-def placement(on: Machine, *, funded_s: int = 3600, now: datetime = NOW, **asked: int) -> Placement:
-    """Return a placement that was just offered to its machine."""
+def placement(
+    on: Machine,
+    *,
+    funded_s: int = 3600,
+    now: datetime = NOW,
+    bid_hour_microusd: int | None = None,
+    **asked: int,
+) -> Placement:
+    """Return a placement that was just offered to its machine, or waits for its room."""
     return place(
         placement_id=uuid4(),
         machine_id=on.id,
         workload=workload(**asked),
         authorized_keys=("ssh-ed25519 AAAAC3Nz",),
         funded_until=now + timedelta(seconds=funded_s),
+        bid_hour_microusd=bid_hour_microusd,
         now=now,
     )
 

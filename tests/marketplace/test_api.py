@@ -2,14 +2,18 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.test import Client
+from django.utils import timezone
 
 from marketplace.accounts.models import ApiKey, User
+from marketplace.domain.money import MicroUsd
 from marketplace.ledger import queries as ledger
+from marketplace.ledger.actions.grant_credit import grant_credit
 from protocol import paths
 from tests.marketplace import scene
 from tests.marketplace.conftest import PASSWORD
@@ -71,6 +75,26 @@ def test_the_key_is_shown_once_and_hashed_at_rest(api: Api) -> None:
     assert api.key.startswith("brt_")
     assert api.key not in (kept.digest, kept.prefix)
     assert api.get("/me").json()["balance_microusd"] == 10_000_000
+
+
+def test_credit_is_told_beside_the_balance_that_holds_it(api: Api, alice: User) -> None:
+    now = timezone.now()
+    grant_credit(
+        user_id=alice.pk,
+        amount_microusd=MicroUsd(5),
+        expires_at=now + timedelta(days=1),
+        cause="welcome",
+        note="Welcome",
+        now=now,
+    )
+    me = api.get("/me").json()
+    assert (me["balance_microusd"], me["credit"][0]["left_microusd"]) == (10_000_005, 5)
+
+
+def test_a_statement_comes_as_csv(api: Api) -> None:
+    reply = api.get("/statement.csv?of=funds")
+    assert reply.getvalue().decode().splitlines()[1].split(",")[1:3] == ["top_up", "10.000000"]
+    assert api.get("/statement.csv?of=others").status_code == 422
 
 
 def test_without_a_key_nothing_opens(db: None) -> None:
@@ -264,3 +288,18 @@ def test_a_body_longer_than_the_site_reads_is_refused_in_the_problem_shape(
     assert reply.status_code == 413
     assert reply.headers["Content-Type"] == "application/problem+json"
     assert reply.json()["code"] == "too_large"
+
+
+def test_an_hour_ahead_is_quoted_held_and_shown(market: Market, api: Api) -> None:
+    offer = api.get("/offers").json()["items"][0]
+    limits = {"lease_s": 86_400, "funding": "rolling"}
+    asked = {"resources": rental_of(offer)["resources"]} | limits
+    quoted = api.post(f"/offers/{offer['id']}/quote", asked).json()
+    api.post("/ssh-keys", {"name": "laptop", "public_key": ALICES_KEY})
+    body = rental_of(offer) | limits
+    rented = api.post("/rentals", body).json()
+    assert quoted["worst_total_microusd"] == rented["worst_total_microusd"]
+    assert quoted["held_microusd"] == rented["funds"]["held_microusd"] > 0
+    assert quoted["held_microusd"] * 24 == quoted["worst_total_microusd"]
+    assert rented["funds"]["funding"] == "rolling"
+    assert rented["funds"]["paid_until"] == "2026-03-01T13:00:00Z"

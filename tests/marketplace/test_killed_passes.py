@@ -9,19 +9,23 @@ import pytest
 from django.db import connection, transaction
 from django.utils.module_loading import import_string
 
-from marketplace.accounts.models import User
+from marketplace.accounts.models import SshKey, User
+from marketplace.domain.funding import Funding
 from marketplace.domain.placement import LIVE
 from marketplace.ledger import audit
+from marketplace.ledger import queries as ledger
 from marketplace.ledger.models import Account, Transfer
 from marketplace.machines.models import Machine
 from marketplace.metering.models import Meter
 from marketplace.placements.models import Lease, Placement
+from marketplace.rentals.actions.renew import renew
+from marketplace.rentals.models import Rental
 from marketplace.schedule import PASSES
 from protocol.agent import ObservedState
-from tests.marketplace.rentals.market import Market, give_key
+from tests.marketplace.rentals.market import CPU_HOUR_MICROUSD, Market, give_key
 from tests.marketplace.scene import after
+from tests.marketplace.statements import writes
 
-WRITES = ("INSERT", "UPDATE", "DELETE")
 #: "reach" and "look" ask the network, and have tests of their own
 NAMES = ("charge", "expire", "sweep", "offline", "list", "offers")
 
@@ -36,7 +40,7 @@ def killed_before(write: int) -> Iterator[list[str]]:
     done: list[str] = []
 
     def execute(run: Callable[..., Any], sql: str, *rest: Any) -> Any:
-        if sql.startswith(WRITES):
+        if writes(sql):
             if len(done) == write:
                 raise Killed
             done.append(sql)
@@ -100,15 +104,53 @@ def market(charlie: User, alice: User, give: Callable[..., None]) -> Market:
 def test_a_kill_at_any_write_changes_nothing_in_the_end(market: Market) -> None:
     due = Placement.objects.filter(state__in=LIVE).count()
     with transaction.atomic():
-        with killed_before(-1) as writes:
+        with killed_before(-1) as done:
             run_passes(now=after(4000))
         expected = outcome()
         transaction.set_rollback(True)
-    assert (due, len(writes) > 20) == (2, True)
-    for write in range(len(writes)):
+    assert (due, len(done) > 20) == (2, True)
+    for write in range(len(done)):
         with transaction.atomic():
             with pytest.raises(Killed), killed_before(write):
                 run_passes(now=after(4000))
             run_passes(now=after(4000))
-            assert outcome() == expected, writes[write]
+            assert outcome() == expected, done[write]
+            transaction.set_rollback(True)
+
+
+@pytest.fixture
+def rolling(charlie: User, alice: User, bob: User, give: Callable[..., None]) -> None:
+    """Rentals that are paid an hour ahead: one to be renewed, one to be stopped, one that waits."""
+    market = Market.open(charlie)
+    give(alice, 2 * CPU_HOUR_MICROUSD + 30_000)
+    give(bob, 2 * CPU_HOUR_MICROUSD)
+    give_key(alice)
+    asked = {"lease_s": 86_400, "funding": Funding.ROLLING}
+    stops, waits = market.rent(alice, **asked), market.rent(alice, **asked)
+    SshKey.objects.update(user=bob)
+    renewed = market.rent(bob, **asked)
+    for one, used_ms in ((stops, 3_599_000), (waits, 3_000_000), (renewed, 3_000_000)):
+        market.run(one, at=after(1))
+        Meter.objects.filter(id=one.meter_id).update(proven_ms=used_ms)
+
+
+def test_a_renewal_that_is_killed_at_any_write_is_made_once(rolling: None, bob: User) -> None:
+    def after_all() -> dict[str, object]:
+        rentals = Rental.objects.order_by("started_at", "id")
+        columns = ("files_until", "fund_due_at", "placement__paid_until", "meter__proven_ms_max")
+        return outcome() | {"rentals": sorted(rentals.values_list(*columns), key=repr)}
+
+    with transaction.atomic():
+        with killed_before(-1) as done:
+            renew(now=after(2))
+        expected = after_all()
+        assert ledger.balance(bob.pk) == 600_000
+        transaction.set_rollback(True)
+    assert len(done) > 10
+    for write in range(len(done)):
+        with transaction.atomic():
+            with pytest.raises(Killed), killed_before(write):
+                renew(now=after(2))
+            renew(now=after(2))
+            assert after_all() == expected, done[write]
             transaction.set_rollback(True)

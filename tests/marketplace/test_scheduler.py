@@ -41,8 +41,7 @@ def test_a_pass_that_waits_for_the_network_holds_up_no_other_lane(
 
     play(monkeypatch, look=look, charge=lambda now: charged.set())
     both = (Pass("look", "look", 1, 60, lane="look"), Pass("charge", "charge", 1, 60))
-    monkeypatch.setattr(scheduler, "PASSES", both)
-    scheduler.run_forever(lambda seconds: stopped.wait(30))
+    scheduler.run_forever(lambda seconds: stopped.wait(30), both)
     assert stopped.is_set()
 
 
@@ -73,6 +72,11 @@ def test_what_waits_for_the_network_has_a_lane_of_its_own() -> None:
     lanes = {entry.name: entry.lane for entry in PASSES}
     assert lanes["charge"] == lanes["expire"] == lanes["sweep"]
     assert len({lanes["look"], lanes["reach"], lanes["charge"]}) == 3
+
+
+def test_what_works_for_long_holds_up_nothing_that_costs_money() -> None:
+    lanes = {entry.name: entry.lane for entry in PASSES}
+    assert "charge" not in {name for name, lane in lanes.items() if lane == lanes["epochs"]}
 
 
 def test_a_pass_never_runs_beside_itself_in_whatever_process(
@@ -114,9 +118,12 @@ def test_a_broken_pass_lets_go_of_its_lock(monkeypatch: pytest.MonkeyPatch) -> N
 def test_each_lane_has_a_queue_and_a_worker_of_its_own() -> None:
     queues = {name: each["options"]["queue"] for name, each in app.conf.beat_schedule.items()}
     assert queues == {entry.name: entry.lane for entry in PASSES}
-    compose = (Path(scheduler.__file__).parent.parent / "docker-compose.yml").read_text()
+    site = Path(scheduler.__file__).parent.parent
+    compose = (site / "docker-compose.yml").read_text()
+    by_hand = (site / "docs/operating.md").read_text()
     for lane in set(queues.values()):
         assert f'"--queues", "{lane}"' in compose
+        assert f" --queues {lane} " in by_hand
 
 
 def test_celery_runs_passes_of_the_schedule_only() -> None:

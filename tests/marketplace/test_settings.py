@@ -77,6 +77,13 @@ def test_the_checks_pass_as_it_stands() -> None:
         ({"SECRET_KEY": "short"}, "berth.E002"),
         ({"FEE_PPM": -1}, "berth.E003"),
         ({"FEE_PPM": 1_000_001}, "berth.E003"),
+        ({"OUTBID_NOTICE_S": 0}, "berth.E013"),
+        ({"OUTBID_NOTICE_S": 91}, "berth.E013"),
+        ({"STRIPE_SECRET_KEY": "sk_live_1", "STRIPE_API_URL": "http://127.0.0.1:1"}, "berth.E005"),
+        # A restricted key takes live money too.
+        ({"STRIPE_SECRET_KEY": "rk_live_1", "STRIPE_API_URL": "http://127.0.0.1:1"}, "berth.E005"),
+        ({"STRIPE_SECRET_KEY": "sk_live_1", "TEST_PAYMENTS": True}, "berth.E006"),
+        ({"STRIPE_SECRET_KEY": "sk_live_1", "STRIPE_WEBHOOK_SECRET": ""}, "berth.W004"),
         ({"EMBEDDED": False, "TEST_PAYMENTS": True}, "berth.W001"),
         ({"BEHIND_TLS_PROXY": True, "TRUSTED_PROXIES": 0}, "berth.W002"),
     ],

@@ -1,5 +1,6 @@
 """A real Docker Engine, a busybox image and a machine with its own agent and marketplace."""
 
+import contextlib
 import os
 import subprocess
 import time
@@ -12,6 +13,7 @@ from tests.miner_agent import images
 from tests.miner_agent.finder import Finder
 from tests.miner_agent.host import Host
 from tests.miner_agent.lab import Lab, lab
+from tests.miner_agent.leftovers import ended_after
 from tests.miner_agent.market import LoopbackMarket
 from tests.miner_agent.registry import Registry
 
@@ -42,7 +44,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             time.sleep(0.2)
         yield
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=60)
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +74,15 @@ def host(
     if host.process is not None:
         host.stop()
     host.command("uninstall")
+
+
+@pytest.fixture(autouse=True)
+def _leaves_nothing(request: pytest.FixtureRequest) -> Iterator[None]:
+    """End what a test that failed left on the machine of all tests."""
+    shared = request.getfixturevalue("host") if "host" in request.fixturenames else None
+    # A test may call a parameter of its own so.
+    with ended_after(shared) if isinstance(shared, Host) else contextlib.nullcontext():
+        yield
 
 
 @pytest.fixture

@@ -279,4 +279,4 @@ def _lives(host: Host, clock: Path) -> Iterator[subprocess.Popen[str]]:
         yield lives
     finally:
         lives.stdin.close()
-        lives.wait(timeout=20)
+        lives.wait(timeout=60)

@@ -1,10 +1,13 @@
 """The agent of a test as a real process, and the system's own OpenSSH client."""
 
+import atexit
 import os
 import signal
-import socket
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -12,9 +15,14 @@ from protocol.agent import DesiredPlacement, ObservedPlacement, Want
 from protocol.hardware import Resources
 from protocol.workload import PlacementKind, Workload
 from tests.miner_agent.market import TOKEN, LoopbackMarket
+from tests.nursery import Life, Nursery
+from tests.ports import free_ports
 
 REPOSITORY = Path(__file__).parents[2]
 MIB = 1 << 20
+#: how OpenSSH ends when nobody logged in, and what it says where it was hung up on
+NO_LOG_IN, HUNG_UP = 255, "kex_exchange_identification: "
+DOOR_S = 60
 
 
 class Host:
@@ -42,12 +50,15 @@ class Host:
             # An engine that somebody else runs here may map no users.
             "BERTH_AGENT_ALLOW_UNISOLATED": "0" if maps_users() else "1",
         }
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | Life | None = None
         #: what its programs and its doors' clients are started with, to be in another network
         self.inside: list[str] = []
         make_key(self.key)
 
     def command(self, *arguments: str, told: str = "") -> subprocess.CompletedProcess[str]:
+        if self._may_fork:
+            words, environment = ("-m", "miner_agent", *arguments), self.environment
+            return nursery().run(words, environment=environment, told=told, within_s=60)
         return subprocess.run(
             [*self.inside, sys.executable, "-m", "miner_agent", *arguments],
             cwd=REPOSITORY,
@@ -59,6 +70,11 @@ class Host:
             check=False,
         )
 
+    @property
+    def _may_fork(self) -> bool:
+        """Say whether a fork would be the same: the loader reads its variables at an exec alone."""
+        return not self.inside and "LD_LIBRARY_PATH" not in self.environment
+
     def enroll(self) -> None:
         result = self.command("enroll", told=TOKEN)
         assert result.returncode == 0, result.stderr
@@ -67,6 +83,11 @@ class Host:
         """Start the agent, or what the program's text makes of it."""
         what = ["-c", program] if program else ["-m", "miner_agent", "run", *arguments]
         with (self.home / "agent.log").open("ab") as log:
+            if not program and self._may_fork:
+                self.process = nursery().begin(
+                    what, environment=self.environment, writes=log, complains=log
+                )
+                return
             self.process = subprocess.Popen(
                 [*self.inside, sys.executable, *what],
                 cwd=REPOSITORY,
@@ -78,7 +99,7 @@ class Host:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         assert self.process is not None
         self.process.send_signal(number)
-        status = self.process.wait(timeout=40)
+        status = self.process.wait(timeout=60)
         self.process = None
         return status
 
@@ -146,33 +167,34 @@ class Host:
         return [program, "-F", "/dev/null", "-i", str(self.key), *flags, port, str(seen.ssh_port)]
 
     def ssh(self, seen: ObservedPlacement, command: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*self.inside, *self.client(seen), "root@127.0.0.1", command],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        words = [*self.inside, *self.client(seen), "root@127.0.0.1", command]
+        return run_once_open(words)
+
+
+def run_once_open(client: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run an OpenSSH client to its end, anew as long as the container's door does not listen.
+
+    Docker listens as soon as a container starts, and hangs up until its door listens too.
+    """
+    deadline = time.monotonic() + DOOR_S
+    while True:
+        done = subprocess.run(client, capture_output=True, text=True, timeout=60, check=False)
+        if not (done.returncode == NO_LOG_IN and HUNG_UP in done.stderr):
+            return done
+        assert time.monotonic() < deadline, done.stderr
+        time.sleep(0.05)
+
+
+@cache
+def nursery() -> Nursery:
+    """Return the one process that has loaded an agent, for all tests."""
+    made = Nursery("miner_agent.cli")
+    atexit.register(made.close)
+    return made
 
 
 def make_key(path: Path) -> None:
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
-
-
-def free_ports(count: int) -> int:
-    """Return the first of so many neighbouring ports that nobody listens on."""
-    for first in range(21_000 + os.getpid() % 1000 * 8, 32_000, count):
-        try:
-            sockets = []
-            for port in range(first, first + count):
-                sockets.append(socket.create_server(("127.0.0.1", port)))
-            return first
-        except OSError:
-            continue
-        finally:
-            for one in sockets:
-                one.close()
-    raise AssertionError("There are no free ports.")
 
 
 def maps_users() -> bool:

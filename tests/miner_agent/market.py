@@ -105,6 +105,12 @@ class LoopbackMarket:
             self.volumes[volume.volume_id] = volume
             self._raise_revision()
 
+    def forget(self, volume_id: UUID) -> None:
+        """Ask for the volume no more."""
+        with self.changed:
+            del self.volumes[volume_id]
+            self._raise_revision()
+
     def wait_for_volume(self, volume_id: UUID, state: VolumeState | None) -> None:
         """Wait until the volume is seen in this state, None: told of no more."""
 
@@ -120,18 +126,19 @@ class LoopbackMarket:
             self.gateways = keys
             self._raise_revision()
 
-    def wait_for(self, placement_id: UUID, state: ObservedState, *, deadline_s: float = 30):
+    def wait_for(self, placement_id: UUID, state: ObservedState, *, deadline_s: float = 90):
         """Return the placement once it is seen in this state."""
         with self.changed:
-            seen = self.changed.wait_for(lambda: self._is(placement_id, state), deadline_s)
+            seen = self.changed.wait_for(lambda: self.has_seen(placement_id, state), deadline_s)
             assert seen, f"not {state} in {deadline_s} s: {self.observed.get(placement_id)}"
             return self.observed[placement_id]
 
-    def wait_until(self, condition, *, deadline_s: float = 30) -> None:
+    def wait_until(self, condition, *, deadline_s: float = 90) -> None:
         with self.changed:
             assert self.changed.wait_for(condition, deadline_s), "it did not happen in time"
 
-    def _is(self, placement_id: UUID, state: ObservedState) -> bool:
+    def has_seen(self, placement_id: UUID, state: ObservedState) -> bool:
+        """Say whether the placement was last seen in this state."""
         return placement_id in self.observed and self.observed[placement_id].state is state
 
     def _raise_revision(self) -> None:

@@ -56,14 +56,14 @@ class OwnEngine:
     def stop(self) -> None:
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(timeout=40)
+            self.process.wait(timeout=60)
             self.process = None
 
     def kill(self) -> None:
         """End it without a word; what it runs is left alone."""
         assert self.process is not None
         self.process.kill()
-        self.process.wait(timeout=40)
+        self.process.wait(timeout=60)
         self.process = None
         # It dies with its engine, but not at once, and the next engine would wait for this one.
         containerd = Path("/proc", (self.run / "exec/containerd/containerd.pid").read_text())

@@ -26,7 +26,7 @@ SMALL = 24 * MIB
 #: what OpenSSH says of a door that nobody answers at, and how long a door may take to open
 UNREACHED, DOOR_S = 255, 20
 #: within which a look and an interval of it are in the journal
-COUNTED_S = 20
+COUNTED_S = 60
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ def rules_after(*steps: str) -> str:
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -80,23 +80,29 @@ ip address add 10.9.0.1/24 dev berth-test && ip link set berth-test up
 ip link add world type veth peer name beyond
 ip address add 198.51.100.1/24 dev world && ip link set beyond up && ip link set world up
 ip neigh add 198.51.100.9 lladdr 02:00:00:00:00:09 dev world
-unshare --net sh -c 'echo ready; exec sleep 60' > "$3" & rental=$!
-until grep -q ready "$3"; do :; done
+# What an earlier call left there says nothing of this one.
+rm -f "$3"
+unshare --net sh -c 'echo ready; exec sleep 600' > "$3" 2> /dev/null & rental=$!
+trap "kill $rental" EXIT
+until grep -qs ready "$3"; do :; done
 ip link set inside netns $rental
 enter="nsenter -t $rental -n"
 $enter ip address add 10.9.0.2/24 dev inside && $enter ip link set inside up
 $enter ip route add default via 10.9.0.1
 $enter ip address add 203.0.113.5/32 dev inside
 $enter "$0" -c "$1" "$2" "$4"
-kill $rental
 cat /proc/sys/net/netfilter/nf_conntrack_count
 """
+#: a few of them again, as a busy kernel drops what comes faster than it looks: none is new then
 SEND = """
-import socket, sys
-for port in range(2000, 2000 + int(sys.argv[1])):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-        one.bind((sys.argv[2], port))
-        one.sendto(b"x", ("198.51.100.9", 9))
+import socket, sys, time
+count = int(sys.argv[1])
+for turn in range(5 if count < 2000 else 1):
+    for port in range(2000, 2000 + count):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+            one.bind((sys.argv[2], port))
+            one.sendto(b"x", ("198.51.100.9", 9))
+    time.sleep(0.1)
 """
 
 
@@ -108,7 +114,7 @@ def connections_after(count: int, tmp_path: Path, *, source: str = "10.9.0.2") -
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -117,7 +123,7 @@ def connections_after(count: int, tmp_path: Path, *, source: str = "10.9.0.2") -
 
 def test_a_rental_has_its_share_of_the_machines_connections(tmp_path: Path) -> None:
     assert 1000 <= connections_after(1000, tmp_path) < 1100
-    assert connections_after(5 * CONNECTIONS_MOST, tmp_path) <= CONNECTIONS_MOST + 100
+    assert connections_after(2 * CONNECTIONS_MOST, tmp_path) <= CONNECTIONS_MOST + 100
 
 
 def test_a_rental_sends_in_no_other_name_than_its_own(tmp_path: Path) -> None:

@@ -94,7 +94,9 @@ def test_a_rental_cannot_reach_services_of_the_host(running_host: Host) -> None:
     host, market = running_host, running_host.market
     desired = host.desire()
     seen = market.wait_for(desired.placement_id, ObservedState.RUNNING)
-    gateway = host.ssh(seen, "route -n | awk '$1 == \"0.0.0.0\" {print $2}'").stdout.strip()
+    asked = host.ssh(seen, "route -n | awk '$1 == \"0.0.0.0\" {print $2}'")
+    gateway = asked.stdout.strip()
+    assert gateway, asked
     with socket.create_server((gateway, 0)) as service:
         port = service.getsockname()[1]
         socket.create_connection((gateway, port), timeout=5).close()

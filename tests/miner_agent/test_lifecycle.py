@@ -85,7 +85,7 @@ def test_a_stop_keeps_files_and_ports_and_gives_the_rest_to_others(life: Life) -
     assert "No space left" in full.stderr
     life.run("httpd -p 8000 -h /root")
     (published,) = life.seen.ports
-    with urlopen(f"http://127.0.0.1:{published.outside}/file", timeout=5) as page:
+    with urlopen(f"http://127.0.0.1:{published.outside}/file", timeout=60) as page:
         assert page.read() == b"kept\n"
     life.market.end(other.placement_id)
     life.market.wait_for(other.placement_id, GONE)

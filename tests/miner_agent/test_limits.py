@@ -8,6 +8,7 @@ import pytest
 from protocol.agent import ObservedState
 from tests.miner_agent import images
 from tests.miner_agent.host import MIB, Host, docker
+from tests.miner_agent.leftovers import ended_after
 from tests.miner_agent.test_rental import Rental
 
 #: what is memory, or shows the kernel's own state; everything else would be somebody's disk
@@ -29,12 +30,10 @@ def greedy(host: Host) -> Iterator[Rental]:
     if host.process is None:
         host.start()
     images.make("berth-test-greedy:1", *WISHES, inside="from the image")
-    desired = host.desire(image="berth-test-greedy:1", environment=VARIABLES)
-    seen = host.market.wait_for(desired.placement_id, ObservedState.RUNNING)
-    yield Rental(host, desired, seen)
-    host.market.end(desired.placement_id)
-    host.market.wait_for(desired.placement_id, ObservedState.GONE)
-    host.market.drop(desired.placement_id)
+    with ended_after(host):
+        desired = host.desire(image="berth-test-greedy:1", environment=VARIABLES)
+        seen = host.market.wait_for(desired.placement_id, ObservedState.RUNNING)
+        yield Rental(host, desired, seen)
 
 
 def container(rental: Rental, what: str) -> str:

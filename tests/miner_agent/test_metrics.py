@@ -31,7 +31,7 @@ def shown(metrics: Metrics) -> list[str]:
     endpoint = Endpoint(metrics, host="127.0.0.1", port=0)
     try:
         url = f"http://127.0.0.1:{endpoint.port}/metrics"
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=60) as answer:
             return answer.read().decode().splitlines()
     finally:
         endpoint.close()

@@ -6,8 +6,9 @@ import pytest
 
 from protocol.agent import ObservedState
 from tests.miner_agent import images
-from tests.miner_agent.host import Host, docker, free_ports, is_left
+from tests.miner_agent.host import Host, docker, is_left
 from tests.miner_agent.registry import Registry
+from tests.ports import free_port
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def test_a_private_image_of_the_host(running_host: Host, registry: Registry) -> 
 
 
 def test_a_registry_that_is_not_there(running_host: Host) -> None:
-    image = f"127.0.0.1:{free_ports(1)}/open/image"
+    image = f"127.0.0.1:{free_port()}/open/image"
     code, message = refused(running_host, image=image)
     assert code == "image_pull_failed"
     assert image in message

@@ -10,6 +10,7 @@ import pytest
 from protocol.agent import DesiredPlacement, ObservedPlacement, ObservedState
 from protocol.receipts import check_chain
 from tests.miner_agent.host import MIB, Host, docker, is_left, make_key
+from tests.miner_agent.leftovers import ended_after
 
 
 @dataclass
@@ -28,12 +29,10 @@ class Rental:
 def rental(host: Host) -> Iterator[Rental]:
     if host.process is None:
         host.start()
-    desired = host.desire()
-    seen = host.market.wait_for(desired.placement_id, ObservedState.RUNNING)
-    yield Rental(host, desired, seen)
-    host.market.end(desired.placement_id)
-    host.market.wait_for(desired.placement_id, ObservedState.GONE)
-    host.market.drop(desired.placement_id)
+    with ended_after(host):
+        desired = host.desire()
+        seen = host.market.wait_for(desired.placement_id, ObservedState.RUNNING)
+        yield Rental(host, desired, seen)
 
 
 def test_a_rental_has_exactly_the_cpus_that_were_asked_for(rental: Rental) -> None:
@@ -106,7 +105,7 @@ def logs_in(rental: Rental, key: Path) -> bool:
 
 def test_the_door_comes_back_when_the_renter_kills_everything(rental: Rental) -> None:
     rental.host.ssh(rental.seen, "kill -9 -1")
-    retry = "for i in 1 2 3 4 5 6 7 8 9 10; do {} && exit 0; sleep 0.3; done; exit 1"
+    retry = "for i in $(seq 100); do {} && exit 0; sleep 0.3; done; exit 1"
     client = subprocess.list2cmdline([*rental.host.client(rental.seen), "root@127.0.0.1", "true"])
     result = subprocess.run(["sh", "-c", retry.format(client)], check=False, timeout=60)
     assert result.returncode == 0

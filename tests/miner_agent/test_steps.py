@@ -13,7 +13,7 @@ from miner_agent.domain.reply import Heard
 from miner_agent.engine import EngineUnavailable
 from miner_agent.hearing import StaleReply
 from miner_agent.journal import ClaimTaken
-from protocol.agent import ObservedState, RegistryLogin, SyncReply, Want
+from protocol.agent import Notice, ObservedState, RegistryLogin, SyncReply, Want
 from protocol.receipts import check_chain
 from tests.miner_agent.world import Killed, World, resources
 
@@ -281,3 +281,53 @@ def test_a_log_in_that_is_not_sent_any_more_is_not_waited_for(world: World) -> N
     world.sync()
     world.work()
     assert world.state(private) is ObservedState.RUNNING
+
+
+NOTICE = Notice(reason="outbid", stops_at_ms=90_000)
+
+
+def noticed(world: World, notice: Notice | None, placement_id: UUID) -> list[Notice | None]:
+    """Return what was said inside since the last time."""
+    world.runtime.notices.clear()
+    world.ask(placement_id, notice=notice)
+    world.settle()
+    return world.runtime.notices
+
+
+def test_a_notice_is_said_inside_once_and_taken_back(world: World) -> None:
+    placement_id = world.want()
+    world.settle()
+    assert world.runtime.notices == []
+    assert noticed(world, NOTICE, placement_id) == [NOTICE]
+    assert noticed(world, NOTICE, placement_id) == []
+    assert noticed(world, None, placement_id) == [None]
+
+
+def test_what_stops_by_a_notice_starts_without_it(world: World) -> None:
+    placement_id = world.want()
+    world.settle()
+    noticed(world, NOTICE, placement_id)
+    world.ask(placement_id, want=Want.STOP, notice=None)
+    world.settle()
+    assert world.runtime.notices == [NOTICE, None]
+    world.run(placement_id)
+    world.settle()
+    assert world.runtime.notices == [NOTICE, None]
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_an_agent_that_is_killed_while_it_says_a_notice_says_it_again(
+    world: World, late: bool
+) -> None:
+    placement_id = world.want()
+    world.settle()
+    world.ask(placement_id, notice=NOTICE)
+    world.sync()
+    world.runtime.fault, world.runtime.fault_is_late = Killed(), late
+    with pytest.raises(Killed):
+        world.work()
+    world.restart()
+    world.runtime.fault = None
+    world.settle()
+    assert world.runtime.notices == [NOTICE] * (2 if late else 1)
+    assert world.journal.get(placement_id).written_notice == NOTICE

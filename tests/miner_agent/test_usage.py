@@ -8,6 +8,7 @@ import pytest
 from protocol.agent import ObservedState
 from protocol.usage import IncidentBlame, IncidentKind, PlacementUsage
 from tests.miner_agent.host import MIB, Host
+from tests.miner_agent.leftovers import ended_after
 from tests.miner_agent.test_rental import Rental
 
 #: far more than a rental needs that only started, far less than the work that this one does
@@ -19,17 +20,15 @@ def busy(host: Host) -> Iterator[Rental]:
     """A rental that holds memory and disk, computes, and once took more memory than it has."""
     if host.process is None:
         host.start()
-    desired = host.desire()
-    seen = host.market.wait_for(desired.placement_id, ObservedState.RUNNING)
-    rental = Rental(host, desired, seen)
-    rental.run("dd if=/dev/zero of=/big bs=1M count=20; sync")
-    # So much work, however long it takes here: some 400 ms of CPU.
-    rental.run("i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done")
-    host.ssh(seen, "tail /dev/zero")
-    yield rental
-    host.market.end(desired.placement_id)
-    host.market.wait_for(desired.placement_id, ObservedState.GONE)
-    host.market.drop(desired.placement_id)
+    with ended_after(host):
+        desired = host.desire()
+        seen = host.market.wait_for(desired.placement_id, ObservedState.RUNNING)
+        rental = Rental(host, desired, seen)
+        rental.run("dd if=/dev/zero of=/big bs=1M count=20; sync")
+        # So much work, however long it takes here: some 400 ms of CPU.
+        rental.run("i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done")
+        host.ssh(seen, "tail /dev/zero")
+        yield rental
 
 
 def newest(rental: Rental) -> PlacementUsage | None:
@@ -70,7 +69,7 @@ def test_a_process_that_took_too_much_memory_is_told_as_the_renters_doing(busy: 
 
 def test_prometheus_is_answered_on_the_loopback(busy: Rental) -> None:
     url = f"http://127.0.0.1:{busy.host.metrics_port}/metrics"
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         lines = answer.read().decode().splitlines()
     shown = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
     name = f'{{placement="{busy.desired.placement_id}"}}'

@@ -15,7 +15,7 @@ from miner_agent.volumes import VolumeInUse, Volumes, VolumeUnknown
 from protocol.workload import DesiredVolume, VolumeState
 
 SIZE = 8 << 20
-DEADLINE_S = 5
+DEADLINE_S = 60
 ONE, OTHER = uuid4(), uuid4()
 ALICE, BOB = uuid4(), uuid4()
 

@@ -21,6 +21,7 @@ from miner_agent.reserve import ROOM_BYTES_LEAST
 from miner_agent.runtime import CannotRun, Collected, Running
 from protocol.agent import (
     DesiredPlacement,
+    Notice,
     ObservedPlacement,
     ObservedState,
     RegistryLogin,
@@ -76,6 +77,8 @@ class MemoryRuntime:
         self.lived_ms: dict[UUID, int] = {}
         #: with what each placement's container was started last
         self.ran: dict[UUID, Generation] = {}
+        #: what was said inside, by turns
+        self.notices: list[Notice | None] = []
         self.fault: BaseException | None = None
         self.fault_is_late = False
         #: what each of these calls raises until further notice, and how often it did
@@ -158,6 +161,11 @@ class MemoryRuntime:
 
     def rekey(self, placement: Placement) -> None:
         self._fail(late=False)
+
+    def notify(self, placement: Placement) -> None:
+        self._fail(late=False)
+        self.notices.append(placement.notice)
+        self._fail(late=True)
 
     def collect(self, placement: Placement, *, goes_on: Callable[[], None]) -> Collected:
         self._break("collect")

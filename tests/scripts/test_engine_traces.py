@@ -86,7 +86,7 @@ def test_the_engine_of_a_killed_run_is_ended(tmp_path: Path) -> None:
 
         engine_traces.stop_engine(tmp_path)
 
-        assert engine.wait(10) != 0
+        assert engine.wait(60) != 0
 
 
 def test_its_sockets_have_a_short_path() -> None:

@@ -110,10 +110,10 @@ def test_a_second_set_up_waits_and_finds_everything_done(
     ended: list[int] = []
     second = threading.Thread(target=lambda: ended.append(setup.main([])))
     second.start()
-    assert told.wait(10)
+    assert told.wait(60)
     monkeypatch.setattr(setup, "is_stamped", lambda: True)
     os.close(first)
-    second.join(10)
+    second.join(60)
 
     assert ended == [0]
     assert said == ["Another set-up runs in this tree; waiting for its end."]

@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import asyncssh
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -14,12 +15,18 @@ from protocol.hardware import Hardware
 from protocol.signing import openssh_public_key, public_key_of
 from tests.validator import builders
 from tests.validator.prover import Prover
+from validator.ssh.credential import Credential, maker
 
 Reply = Callable[[bytes], bytes | None]
 
 
 def private_key_text(key: Ed25519PrivateKey) -> str:
     return key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+
+
+def credentials_of(machine: "Machine") -> Callable[[str], Credential]:
+    """Return what logs in where the machine's validator is known."""
+    return maker(private_key_text(machine.validator_key), now_s=lambda: int(time.time()))
 
 
 @dataclass
@@ -34,6 +41,9 @@ class Machine:
     facts: bytes | None = None
     #: what ``proof`` answers to each line instead of a prover's answer; None: nothing, ever
     reply: Reply | None = None
+    #: a program that answers ``proof`` instead, and its environment
+    program: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
     port: int = 0
     sessions: int = 0
 
@@ -44,8 +54,7 @@ class Machine:
     def facts_line(self) -> bytes:
         if self.facts is not None:
             return self.facts
-        told = self.hardware or builders.hardware()
-        return told.model_dump_json().encode() + b"\n"
+        return builders.facts(self.hardware).model_dump_json().encode() + b"\n"
 
 
 def new_machine(**behaviour: object) -> Machine:
@@ -64,7 +73,8 @@ async def opened(machine: Machine) -> AsyncIterator[Machine]:
         except (OSError, asyncssh.Error, asyncio.IncompleteReadError):
             process.close()
 
-    line = openssh_public_key(public_key_of(machine.validator_key))
+    signing = openssh_public_key(public_key_of(machine.validator_key))
+    line = f'cert-authority,principals="{machine.machine_key}" {signing}'
     server = await asyncssh.listen(
         "127.0.0.1",
         0,
@@ -86,6 +96,9 @@ async def _serve(machine: Machine, process: "asyncssh.SSHServerProcess[bytes]") 
         await process.stdout.drain()
         process.exit(0)
         return
+    if machine.program:
+        await _run(machine, process)
+        return
     prover = machine.prover()
     while line := await process.stdin.readline():
         demand = json.loads(line)
@@ -104,3 +117,32 @@ def _answer(
     if machine.reply is not None:
         return machine.reply(line)
     return json.dumps(prover.answer(demand)).encode() + b"\n"
+
+
+async def _run(machine: Machine, process: "asyncssh.SSHServerProcess[bytes]") -> None:
+    child = await asyncio.create_subprocess_exec(
+        *machine.program,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env=machine.environment,
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    feeding = asyncio.create_task(_feed(process, child.stdin))
+    try:
+        while chunk := await child.stdout.read(65_536):
+            process.stdout.write(chunk)
+            await process.stdout.drain()
+        process.exit(await child.wait())
+    finally:
+        feeding.cancel()
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+
+
+async def _feed(process: "asyncssh.SSHServerProcess[bytes]", program: asyncio.StreamWriter) -> None:
+    while line := await process.stdin.readline():
+        program.write(line)
+        await program.drain()
+    program.close()

@@ -1,5 +1,6 @@
 """This will be a marketplace on the loopback: it serves fixed records and keeps what it is told."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,8 +27,10 @@ def serving(stub: Stub) -> Iterator[Stub]:
             self._send(200 if path in stub.answers else 404, stub.answers.get(path, b""))
 
         def do_POST(self) -> None:
-            stub.told.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
-            self._send(201, b"{}")
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            stub.told.append((self.path, body))
+            taken = {"recorded": len(json.loads(body).get("verdicts", ())), "refused": []}
+            self._send(201, json.dumps(taken).encode())
 
         def log_message(self, format: str, *args: object) -> None:
             """Keep the test's output clean."""

@@ -44,11 +44,14 @@ class Prover:
 
     def answer(self, demand: Mapping[str, object]) -> dict[str, object]:
         op = str(demand["op"])
-        return {"op": op, **getattr(self, op)(demand)}
+        return {"op": op, **getattr(self, op, self.unknown)(demand)}
+
+    def unknown(self, demand: Mapping[str, object]) -> dict[str, object]:
+        return {"op": "error", "message": "BadRequest: This operation is not known."}
 
     def hello(self, demand: Mapping[str, object]) -> dict[str, object]:
         self.bind = bytes.fromhex(str(demand["bind"]))
-        return {"cpus": 2, "affinity": 2}
+        return {"version": 1, "cpus": 2, "affinity": 2, "gpus": []}
 
     def nonce(self, demand: Mapping[str, object]) -> bytes:
         return bytes.fromhex(str(demand["nonce"]))

@@ -32,6 +32,53 @@ def test_a_line_is_measured_before_it_is_parsed() -> None:
         parse_object(b'{"a":1}', bytes_max=6)
 
 
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (b'{"a":' * 9 + b"1" + b"}" * 9, "deep"),
+        (b'{"a":' + b"[" * 60_000 + b"]" * 60_000 + b"}", "deep"),
+        (b'{"a":[[[[[[[[0]]]]]]]]}', "deep"),
+        (b'{"a":' + b"1" * 21 + b"}", "digits"),
+        (b'{"a":-' + b"9" * 5_000 + b"}", "digits"),
+        (b'{"a":1e5}', "integer"),
+        (b'{"a":-0.0}', "integer"),
+        (b'{"a":NaN}', "integer"),
+        (b'{"a":-Infinity}', "integer"),
+        (b'{"a":1,"a":1}', "repeats"),
+        (b'{"b":{"a":1,"\\u0061":2}}', "repeats"),
+        (b'{"a":1,"a\\u0000":2}', "printable"),
+        (b'{"\\u202ea":1}', "printable"),
+        (b'{"a":"\\ud800"}\n{"b":1}', "not JSON"),
+        (b'\xef\xbb\xbf{"a":1}', "not JSON"),
+        (b"", "not JSON"),
+        (b'"a"', "object"),
+    ],
+)
+def test_a_hostile_line_is_refused_with_the_reason(line: bytes, why: str) -> None:
+    with pytest.raises(LineRefused, match=why):
+        parse_object(line, bytes_max=1_000_000)
+
+
+def test_a_line_may_nest_as_deep_as_the_protocol_and_hold_any_64_bits() -> None:
+    line = b'{"a":' * 8 + b"-18446744073709551615"[1:] + b"}" * 8
+    assert parse_object(line, bytes_max=1_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("a\x1b[31mb\x1b]8;;x\x07", "a[31mb]8;;x"),
+        ("a\u202e\u2066\u200fb", "ab"),
+        ("<b onload=x>&amp;", "b onload=x&amp;"),
+        ("\r\nlog line\x85\x9b", "log line"),
+        ("\ud800\U0001f600\x00\x7f~ ", "~ "),
+    ],
+)
+def test_a_text_is_left_without_what_acts_on_whoever_shows_it(text: str, left: str) -> None:
+    line = json.dumps({"a": text, "b": [{"c": text}]}).encode()
+    assert parse_object(line, bytes_max=1_000) == {"a": left, "b": [{"c": left}]}
+
+
 def test_texts_are_cut_at_every_depth() -> None:
     line = json.dumps({"a": {"b": ["x" * 500, True, None]}}).encode()
     assert parse_object(line, bytes_max=1_000) == {"a": {"b": ["x" * 128, True, None]}}
@@ -59,7 +106,9 @@ def test_only_printable_text_is_left_of_any_object(content: dict[str, object]) -
         "fe80::1",
         "fd00::1",
         "::ffff:127.0.0.1",
+        "::ffff:169.254.169.254",
         "2002:7f00:1::1",
+        "2001:0:7f00:1::1",
         "fec0::1",
     ],
 )
@@ -69,7 +118,13 @@ def test_private_addresses_are_visited_only_when_allowed(address: str) -> None:
     assert check(address, allow_private=True)
 
 
-@pytest.mark.parametrize("address", ["224.0.0.1", "0.0.0.0", "240.0.0.1", "ff02::1", "::", "x"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("224.0.0.1", "0.0.0.0", "240.0.0.1", "ff02::1", "::", "x", "127.1", "0x7f000001"),
+        *("64:ff9b::7f00:1", "64:ff9b:1::a00:1", "::127.0.0.1", "fe80::1%eth0", "2600::1%1"),
+    ],
+)
 def test_what_can_be_no_machine_is_never_visited(address: str) -> None:
     with pytest.raises(AddressRefused):
         check(address, allow_private=True)
@@ -94,12 +149,15 @@ def test_every_variable_is_read() -> None:
             "BERTH_VALIDATOR_ALLOW_PRIVATE": "1",
             "BERTH_VALIDATOR_PROOF_MEMORY_BYTES": "7",
             "BERTH_VALIDATOR_MACHINES_AT_ONCE": "3",
+            "BERTH_VALIDATOR_LOOK_PROCESSES": "4",
             "BERTH_VALIDATOR_INTERVAL_S": "9",
             "BERTH_VALIDATOR_NETWORK": "finney",
             "BERTH_VALIDATOR_NETUID": "51",
             "BERTH_MEMORY_CHAIN": "/c",
-            "BERTH_VALIDATOR_BURN_UID": "4",
+            "BERTH_VALIDATOR_BURN_TO": "4",
             "BERTH_VALIDATOR_BURN_SHARE_PPM": "800000",
+            "BERTH_VALIDATOR_BURN_WHEN_NOBODY": "1",
+            "BERTH_VALIDATOR_VERSION_KEY": "12",
         }
     )
     assert found == Configuration(
@@ -110,11 +168,13 @@ def test_every_variable_is_read() -> None:
         allow_private=True,
         proof_memory_bytes_max=7,
         machines_at_once=3,
+        look_processes=4,
         list_interval_s=9,
         network="finney",
         netuid=51,
         memory_chain_file=Path("/c"),
-        burn=Burn(4, 800_000),
+        burn=Burn("4", 800_000, when_nobody=True),
+        version_key=12,
     )
 
 

@@ -9,11 +9,11 @@ import bittensor_core
 import pytest
 
 from tests.validator.builders import ALICE, BOB, NOW_MS
-from validator.chain.interface import Outcome, Submission
+from validator.chain.interface import Sent
 from validator.chain.memory import BLOCK_MS, RATE_LIMIT_BLOCKS, MemoryChain
 from validator.chain.open import open_chain
 from validator.chain.subtensor import SubtensorChain
-from validator.domain.weights import Burn
+from validator.domain.submission import Outcome
 from validator.env import Configuration
 
 KEYPAIR = bittensor_core.Keypair.create_from_uri("//Alice")
@@ -38,57 +38,35 @@ def chain(tmp_path: Path, clock: Clock) -> MemoryChain:
     return made
 
 
-def submission(*, dry_run: bool = False, burn: Burn | None = None) -> Submission:
-    shares = {BOB: Fraction(3, 4), "gone": Fraction(1, 4)}
-    return Submission(shares, KEYPAIR, burn=burn or Burn(), dry_run=dry_run)
+def send(chain: MemoryChain, keypair: bittensor_core.Keypair = KEYPAIR) -> Sent:
+    share_by_uid = {0: Fraction(1, 4), 2: Fraction(3, 4)}
+    with chain.session() as session:
+        return session.send(keypair=keypair, share_by_uid=share_by_uid, version_key=0)
 
 
 def test_registering_twice_keeps_the_uid(chain: MemoryChain) -> None:
     assert chain.register(ALICE) == 1
 
 
-def test_weights_are_set_by_uid_and_the_missing_are_named(chain: MemoryChain) -> None:
-    report = chain.submit(submission())
-    assert report.outcome is Outcome.SET
-    assert report.plan is not None
-    assert report.plan.missing == ("gone",)
-    assert chain.read().weights == {ALICE: {2: 65_535}}
-
-
-def test_another_process_sees_what_was_set(
-    chain: MemoryChain, tmp_path: Path, clock: Clock
-) -> None:
-    chain.submit(submission(burn=Burn(0, 500_000)))
-    other = MemoryChain(tmp_path / "chain.json", now_ms=clock)
-    assert other.read().weights == {ALICE: {0: 65_535, 2: 65_535}}
+def test_weights_are_set_and_seen_again(chain: MemoryChain, tmp_path: Path, clock: Clock) -> None:
+    assert chain.look(ALICE).last_update == 0
+    assert send(chain).outcome is Outcome.SET
+    standing = MemoryChain(tmp_path / "chain.json", now_ms=clock).look(ALICE)
+    assert standing.weights == {0: 21_845, 2: 65_535}
+    assert (standing.uid, standing.last_update, standing.owner_hotkey) == (1, 1, "owner")
 
 
 def test_setting_again_within_the_rate_limit_is_too_soon(chain: MemoryChain, clock: Clock) -> None:
-    chain.submit(submission())
+    send(chain)
     clock.now_ms += (RATE_LIMIT_BLOCKS - 1) * BLOCK_MS
-    assert chain.submit(submission()).outcome is Outcome.TOO_SOON
+    assert send(chain).outcome is Outcome.TOO_SOON
     clock.now_ms += BLOCK_MS
-    assert chain.submit(submission()).outcome is Outcome.SET
+    assert send(chain).outcome is Outcome.SET
 
 
-def test_a_dry_run_sets_nothing(chain: MemoryChain) -> None:
-    report = chain.submit(submission(dry_run=True))
-    assert report.outcome is Outcome.DRY_RUN
-    assert report.plan is not None
-    assert report.plan.weight_by_uid == {2: 65_535}
-    assert chain.read().weights == {}
-
-
-def test_an_unregistered_validator_is_not_ready(tmp_path: Path, clock: Clock) -> None:
-    chain = MemoryChain(tmp_path / "chain.json", now_ms=clock)
-    chain.register(BOB)
-    assert chain.submit(submission()).outcome is Outcome.NOT_READY
-
-
-def test_nothing_to_set_is_rejected_not_all_zero(tmp_path: Path, clock: Clock) -> None:
-    chain = MemoryChain(tmp_path / "chain.json", now_ms=clock)
-    chain.register(ALICE)
-    assert chain.submit(submission()).outcome is Outcome.REJECTED
+def test_an_unregistered_validator_is_not_ready(chain: MemoryChain) -> None:
+    stranger = bittensor_core.Keypair.create_from_uri("//Stranger")
+    assert send(chain, stranger).outcome is Outcome.NOT_READY
     assert chain.read().weights == {}
 
 
@@ -112,19 +90,36 @@ def test_the_network_named_memory_is_in_memory_and_any_other_is_bittensors() -> 
     configuration = Configuration()
 
     def kind(network: str) -> type:
-        return type(open_chain(configuration, network=network, netuid=27, now_ms=lambda: 0))
+        return type(
+            open_chain(configuration, network=network, netuid=27, timeout_s=1, now_ms=lambda: 0)
+        )
 
     assert kind("memory") is MemoryChain
     assert kind("finney") is SubtensorChain
 
 
-def test_the_whole_validator_loads_without_the_bittensor_sdk() -> None:
-    """It costs 2 s and 60 MB, and must never be in a web worker."""
-    script = (
-        "import sys, django; from django.conf import settings; django.setup();"
-        "import validator.management.commands.set_weights, validator.management.commands"
-        ".run_validator; sys.exit('bittensor' in sys.modules)"
-    )
-    environment = {"DJANGO_SETTINGS_MODULE": "validator.settings", "PATH": "/usr/bin:/bin"}
+@pytest.mark.parametrize(
+    ("settings", "loaded", "absent"),
+    [
+        (
+            "validator.settings",
+            "validator.management.commands.set_weights, validator.round, validator.market",
+            "bittensor",
+        ),
+        (
+            "marketplace.settings",
+            "marketplace.asgi, marketplace.celery_app, marketplace.gathering",
+            "bittensor",
+        ),
+        ("", "miner_agent.cli, berth.cli.app", "bittensor_core"),
+    ],
+)
+def test_nothing_but_setting_weights_loads_the_bittensor_sdk(
+    settings: str, loaded: str, absent: str
+) -> None:
+    """It costs 2 s and 60 MB, and must never be in a web worker; a machine needs no hotkey."""
+    setup = "import django; django.setup()" if settings else "pass"
+    script = f"import sys; {setup}; import {loaded}; sys.exit({absent!r} in sys.modules)"
+    environment = {"DJANGO_SETTINGS_MODULE": settings, "PATH": "/usr/bin:/bin"}
     done = subprocess.run([sys.executable, "-c", script], env=environment, timeout=60)
     assert done.returncode == 0

@@ -19,7 +19,7 @@ from protocol.validator import (
     EpochRecord,
     ScoreReport,
     SignedScoreReport,
-    SignedVerdict,
+    SignedVerdicts,
     VerdictState,
 )
 from tests.validator import builders
@@ -27,6 +27,7 @@ from tests.validator.builders import ALICE, BOB, cpu_record, record
 from tests.validator.machine_door import Machine, new_machine, opened, private_key_text
 from tests.validator.marketplace_stub import Stub, serving
 from validator.domain.scoring import score
+from validator.models import WeightSubmission
 
 EPOCH = builders.epoch(record(1), cpu_record(2, miner_hotkey=BOB))
 
@@ -46,6 +47,7 @@ def environment(folder: Path, url: str) -> dict[str, str]:
         "BERTH_VALIDATOR_HOTKEY_SEED": "//Alice",
         "BERTH_VALIDATOR_SSH_KEY": str(folder / "ssh_key"),
         "BERTH_MEMORY_CHAIN": str(folder / "chain.json"),
+        "BERTH_VALIDATOR_DATABASE": str(folder / "validator.sqlite3"),
         "BERTH_VALIDATOR_ALLOW_PRIVATE": "1",
         "BERTH_VALIDATOR_PROOF_MEMORY_BYTES": str(4 * 1024 * 1024),
     }
@@ -95,6 +97,7 @@ async def typed(*words: str, folder: Path, url: str, **changes: str) -> tuple[in
     return process.returncode, out.decode(), err.decode()
 
 
+@pytest.mark.django_db
 def test_set_weights_shows_then_sets_then_waits(operator: Operator) -> None:
     assert operator.types("register_neuron", ALICE) == (0, "0\n")
     assert operator.types("register_neuron", BOB) == (0, "1\n")
@@ -104,25 +107,55 @@ def test_set_weights_shows_then_sets_then_waits(operator: Operator) -> None:
     assert shown["weights"]["0"] == 65_535
     assert set(shown["shares_ppm"]) == {"0", "1"}
     assert "Dry run: nothing was sent.\n" in operator.types("set_weights", "--dry-run")[1]
-    assert operator.types("set_weights")[0] == 0
+    assert not WeightSubmission.objects.exists()
+    code, out = operator.types("set_weights")
+    assert code == 0
+    assert "uid    0" in out
     code, out = operator.types("set_weights")
     assert code == 0
     assert "Too soon" in out
-    assert "uid    0" in out
+    rows = WeightSubmission.objects.order_by("pk").values_list("outcome", "epoch", "settled_at")
+    assert [row[:2] for row in rows] == [("set", EPOCH.epoch), ("too_soon", EPOCH.epoch)]
+    assert None not in [row[2] for row in rows]
 
 
+@pytest.mark.django_db
 def test_set_weights_fails_loudly_when_nothing_can_be_set(operator: Operator) -> None:
     code, out = operator.types("set_weights")
-    assert code == 1
-    assert "Rejected: " in out
+    assert code == 3
+    assert "Not ready: " in out
     assert f"scored: {ALICE}" in out
 
 
+@pytest.mark.django_db
+def test_set_weights_sets_nothing_when_the_fleet_failed_at_once(
+    operator: Operator, stub: Stub
+) -> None:
+    lost = record(1, has_valid_verdict=False, verified_until_ms=builders.NOW_MS)
+    failed = builders.epoch(lost, cpu_record(2))
+    stub.answers[paths.VALIDATOR_EPOCH] = failed.model_dump_json().encode()
+    code, out = operator.types("set_weights")
+    assert code != 0
+    assert "Most machines that were verified within a day are not now. Nothing was set." in out
+
+
+@pytest.mark.django_db
+def test_weights_follow_from_the_newest_closed_record(operator: Operator, stub: Stub) -> None:
+    closed = builders.epoch(record(1, miner_hotkey=BOB))
+    stub.answers[paths.SCORES.format(epoch="newest")] = b'{"epoch": 7}'
+    stub.answers[paths.SCORES_RECORD.format(epoch=7)] = closed.model_dump_json().encode()
+    operator.types("register_neuron", BOB)
+    out = operator.types("set_weights", "--dry-run", "--json")[1]
+    assert json.loads(out)["shares_ppm_by_hotkey"] == {BOB: 1_000_000}
+
+
+@pytest.mark.django_db
 def test_set_weights_without_marketplace_sets_nothing(operator: Operator) -> None:
     operator.url = "http://127.0.0.1:9"
     code, out = operator.types("set_weights")
-    assert code == 1
+    assert code == 5
     assert "Nothing was set." in out
+    assert WeightSubmission.objects.get().outcome == "unreachable"
 
 
 def test_set_weights_without_hotkey_says_what_to_do(operator: Operator) -> None:
@@ -153,13 +186,6 @@ def test_a_command_writes_no_line_about_each_call(stub: Stub, tmp_path: Path, co
     assert "HTTP" not in done.stderr
 
 
-def test_the_bittensor_network_without_sdk_or_node_says_so(operator: Operator) -> None:
-    code, out = operator.types("set_weights", "--network", "ws://127.0.0.1:9")
-    assert code == 1
-    assert "berth[chain]" not in out
-    assert "pip install '.[chain]'" in out or "Unreachable: " in out
-
-
 def test_recompute_scores_equals_the_published_report_or_fails(operator: Operator) -> None:
     record_file, report_file = operator.folder / "record.json", operator.folder / "report.json"
     record_file.write_text(EPOCH.model_dump_json())
@@ -177,6 +203,14 @@ def test_recompute_scores_equals_the_published_report_or_fails(operator: Operato
     code, out = operator.types(*words)
     assert code == 1
     assert "differs" in out
+    report_file.write_text("[")
+    code, out = operator.types(*words)
+    assert (code, out) == (1, f"{report_file} holds no score report.")
+    record_file.unlink()
+    assert operator.types(*words) == (
+        1,
+        f"{record_file} cannot be read: No such file or directory.",
+    )
 
 
 def test_recompute_scores_of_the_current_epoch_needs_no_file(operator: Operator) -> None:
@@ -203,29 +237,11 @@ async def test_one_pass_registers_looks_judges_and_scores(stub: Stub, tmp_path: 
     assert code == 0, err
     told = dict(stub.told)
     assert next(iter(told)) == f"{paths.API}/validator/register"
-    verdict = SignedVerdict.model_validate_json(told[paths.VALIDATOR_VERDICTS]).verdict
+    (signed,) = SignedVerdicts.model_validate_json(told[paths.VALIDATOR_VERDICTS]).verdicts
+    verdict = signed.verdict
     assert verdict.state is VerdictState.VERIFIED, verdict.reasons
     report = SignedScoreReport.model_validate_json(told[paths.VALIDATOR_SCORES]).report
     assert report.scores == score(EPOCH)
-
-
-async def test_inspect_machine_prints_the_verdict(tmp_path: Path) -> None:
-    async with opened(new_machine()) as machine:
-        _key_file(machine, tmp_path)
-        where = ("inspect_machine", "127.0.0.1", str(machine.port), machine.machine_key)
-        code, out, err = await typed(
-            *where, "--memory-bytes", str(4 * 1024 * 1024), folder=tmp_path, url=""
-        )
-    assert code == 0, err
-    assert json.loads(out)["state"] == "verified"
-    assert json.loads(out)["hardware"] == builders.hardware().model_dump(mode="json")
-
-
-async def test_inspect_machine_of_nothing_exits_1_with_the_reason(tmp_path: Path) -> None:
-    where = ("inspect_machine", "127.0.0.1", "9", "ab" * 32)
-    code, out, _ = await typed(*where, folder=tmp_path, url="")
-    assert code == 1
-    assert json.loads(out)["reasons"][0]["code"] == "machine_silent"
 
 
 async def test_the_validator_waits_for_the_marketplace_and_stops_when_told(tmp_path: Path) -> None:

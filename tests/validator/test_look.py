@@ -4,20 +4,25 @@ import asyncio
 import json
 import logging
 import random
+import socket
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
 from protocol.hardware import Hardware
 from protocol.validator import Target, VerdictState
 from tests.validator import builders, prover
-from tests.validator.machine_door import Machine, new_machine, opened, private_key_text
+from tests.validator.machine_door import Machine, credentials_of, new_machine, opened
 from validator.domain import proof
 from validator.domain.verdict import Look, Outcome, decide
+from validator.inspection import lag
 from validator.inspection import machine as machine_inspection
+from validator.inspection import speeds as speed_inspection
 from validator.inspection.machine import MachineInspector
-from validator.proof.session import ProofUnfinished, Randomness, prove
+from validator.proof.conversation import ProofUnfinished, Randomness
+from validator.proof.session import Work, prove
 from validator.ssh import command as commands
 from validator.ssh.command import Lines
 from validator.ssh.connection import Door, connect
@@ -33,12 +38,16 @@ def _light_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proof, "WALKS_PER_CPU", 33)
     monkeypatch.setattr(proof, "WALK_STEPS", 16)
     monkeypatch.setattr(proof, "HASH_TASKS_PER_CPU", 37)
+    # Disk and line are measured where a test has them measured, and nowhere by chance.
+    monkeypatch.setattr(speed_inspection, "PROOFS_A_MEASUREMENT", 1 << 60)
+    # A busy computer must not add proofs to those that a test counts.
+    monkeypatch.setattr(lag, "LAG_S_MAX", 60.0)
     logging.getLogger("asyncssh").setLevel(logging.WARNING)
 
 
 def inspector_of(machine: Machine, *, allow_private: bool = True) -> MachineInspector:
     return MachineInspector(
-        ssh_key=private_key_text(machine.validator_key),
+        log_in=credentials_of(machine),
         allow_private=allow_private,
         proof_memory_bytes_max=1024 * 1024 * 2,
         randomness=RANDOMNESS,
@@ -46,7 +55,11 @@ def inspector_of(machine: Machine, *, allow_private: bool = True) -> MachineInsp
 
 
 def target_of(machine: Machine, **changes: object) -> Target:
-    place = {"machine_key": machine.machine_key, "control_port": machine.port}
+    place = {
+        "machine_key": machine.machine_key,
+        "control_port": machine.port,
+        "proven_at_ms": builders.NOW_MS,
+    }
     return builders.target(**{**place, **changes})
 
 
@@ -59,6 +72,7 @@ async def test_an_honest_machine_is_seen_with_its_facts_and_a_measurement() -> N
     seen = await look(new_machine())
     assert seen.outcome is Outcome.SEEN, seen
     assert seen.hardware == builders.hardware()
+    assert seen.facts == builders.facts()
     assert seen.measurement is not None
     assert seen.measurement.memory_bytes_proven == 2 * 1024 * 1024
     assert seen.measurement.cpu_hash_rate > 0
@@ -129,6 +143,24 @@ async def test_a_busy_prover_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> N
     assert machine.sessions == 4
 
 
+class _HoldsUpTheLoop(prover.Prover):
+    """Runs on the validator's own loop, which cannot turn meanwhile."""
+
+    def cpu_hash(self, demand: Mapping[str, object]) -> dict[str, object]:
+        time.sleep(0.03)
+        return super().cpu_hash(demand)
+
+
+async def test_a_proof_timed_by_a_late_loop_is_made_again_without_blame(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lag, "LAG_S_MAX", 0.02)
+    monkeypatch.setattr(machine_inspection, "LATE_PROOFS_MAX", 1)
+    machine = new_machine(prover=_HoldsUpTheLoop)
+    assert (await look(machine)).outcome is Outcome.SEEN
+    assert machine.sessions == 3, "facts, a proof that counts for nothing, and another"
+
+
 async def test_a_prover_that_stays_busy_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine_inspection, "BUSY_PAUSE_S", 0.01)
     seen = await look(new_machine(prover=prover.Busy))
@@ -164,13 +196,22 @@ async def test_a_prover_that_never_answers_is_late() -> None:
 
     async with opened(machine):
         door = Door("127.0.0.1", machine.port, machine.machine_key)
-        key = private_key_text(machine.validator_key)
-        async with connect(door, key=key, allow_private=True) as connection:
+        credential = credentials_of(machine)(machine.machine_key)
+        async with connect(door, credential=credential, allow_private=True) as connection:
             lines = Lines(await connection.start("proof"))
             with pytest.raises(ProofUnfinished):
                 await prove(
-                    lines, work=work, machine=b"m", randomness=RANDOMNESS, rtt_s=connection.rtt_s
+                    lines,
+                    work=Work(cpu=work),
+                    machine=b"m",
+                    randomness=RANDOMNESS,
+                    rtt_s=connection.rtt_s,
                 )
+
+
+TOLD = builders.facts().model_dump(mode="json")
+GPU = builders.gpu(1).model_dump(mode="json")
+MOUNT = {"path": "/proc/cpuinfo", "kind": "tmpfs"}
 
 
 @pytest.mark.parametrize(
@@ -178,13 +219,10 @@ async def test_a_prover_that_never_answers_is_late() -> None:
     [
         b"not json\n",
         b"{}\n",
-        json.dumps({**builders.hardware().model_dump(mode="json"), "extra": 1}).encode() + b"\n",
-        json.dumps({**builders.hardware().model_dump(mode="json"), "cpus": -1}).encode() + b"\n",
-        json.dumps(
-            builders.hardware(gpus=(builders.gpu(1),)).model_dump(mode="json")
-            | {"gpus": [builders.gpu(1).model_dump(mode="json")] * 2}
-        ).encode()
-        + b"\n",
+        json.dumps({**TOLD, "extra": 1}).encode() + b"\n",
+        json.dumps({**TOLD, "hardware": {**TOLD["hardware"], "cpus": -1}}).encode() + b"\n",
+        json.dumps({**TOLD, "hardware": {**TOLD["hardware"], "gpus": [GPU, GPU]}}).encode() + b"\n",
+        json.dumps({**TOLD, "mounts": [MOUNT] * 33}).encode() + b"\n",
         b"x" * 1_000_000,
         b'{"hostname":' + b"[" * 20_000 + b"\n",
     ],
@@ -257,6 +295,41 @@ async def test_facts_that_never_come_are_silence(monkeypatch: pytest.MonkeyPatch
     assert seen.outcome is Outcome.SILENT
 
 
+def _answer_names(patch: pytest.MonkeyPatch, *answers: Sequence[str]) -> list[str]:
+    """Let every look-up of a name take the next of ``answers``; return the names asked for."""
+    asked: list[str] = []
+
+    def look_up(name: str, port: int, **how: object) -> list[tuple[object, ...]]:
+        asked.append(name)
+        found = answers[len(asked) - 1]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, port)) for each in found]
+
+    patch.setattr(socket, "getaddrinfo", look_up)
+    return asked
+
+
+async def test_a_name_is_looked_up_once_and_that_address_visited(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machine = new_machine()
+    async with opened(machine):
+        # The second time it would be another: nobody listens there.
+        asked = _answer_names(monkeypatch, ["127.0.0.1"], ["127.9.9.9"])
+        seen = await inspector_of(machine).look(target_of(machine, address="rebound.example"))
+    assert (seen.outcome, asked) == (Outcome.SEEN, ["rebound.example"])
+
+
+async def test_a_name_of_which_one_address_is_inside_is_not_visited(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _answer_names(monkeypatch, ["8.8.8.8", "169.254.169.254"])
+    machine = new_machine(port=22)
+    inspector = inspector_of(machine, allow_private=False)
+    seen = await inspector.look(target_of(machine, address="both.example"))
+    assert seen.outcome is Outcome.ADDRESS_REFUSED
+    assert "169.254.169.254" in seen.detail
+
+
 async def test_a_private_address_is_not_visited_unless_allowed() -> None:
     machine = new_machine()
     async with opened(machine):
@@ -273,6 +346,10 @@ class _Pipe:
         assert process.stdout is not None
         self._stdin, self._stdout = process.stdin, process.stdout
 
+    @property
+    def heard_at(self) -> float:
+        return asyncio.get_running_loop().time()
+
     def write(self, content: bytes) -> None:
         self._stdin.write(content)
 
@@ -285,14 +362,14 @@ class _Pipe:
 
 async def test_the_agents_own_prover_satisfies_this_validator() -> None:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "miner_agent.proof_cpu", str(1 << 30), "60", "0", ""),
+        *(sys.executable, "-m", "prover.main", "--cores=0"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
     work = proof.plan(cpus_free=1, memory_bytes_free=1 << 24, memory_bytes_max=1 << 23)
     assert work is not None
     measured = await prove(
-        Lines(_Pipe(process)), work=work, machine=b"m", randomness=RANDOMNESS, rtt_s=0.0
+        Lines(_Pipe(process)), work=Work(cpu=work), machine=b"m", randomness=RANDOMNESS, rtt_s=0.0
     )
     assert await asyncio.wait_for(process.wait(), 10) == 0
-    assert measured.memory_bytes_proven == 1 << 23
+    assert measured.measurement.memory_bytes_proven == 1 << 23

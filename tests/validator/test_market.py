@@ -10,7 +10,7 @@ import pytest
 
 from protocol import hotkey, paths
 from protocol.message import canonical_bytes
-from protocol.validator import ScoreReport, SignedScoreReport, SignedVerdict
+from protocol.validator import ScoreReport, SignedScoreReport, SignedVerdicts
 from tests.validator import builders
 from tests.validator.builders import ALICE, NOW_MS, cpu_record, target
 from validator import btauth, market
@@ -75,7 +75,7 @@ async def test_verdicts_and_scores_are_signed_by_the_hotkey() -> None:
 
     def answer(request: httpx.Request) -> httpx.Response:
         bodies[request.url.path] = request.content
-        return httpx.Response(201, json={"recorded": 1})
+        return httpx.Response(201, json={"recorded": 1, "refused": []})
 
     verdict = decide(
         hotkey=ALICE, target=target(), look=Look(Outcome.SILENT, "Quiet."), now_ms=NOW_MS
@@ -85,7 +85,7 @@ async def test_verdicts_and_scores_are_signed_by_the_hotkey() -> None:
         await client.post_verdict(verdict)
         await client.post_scores(report)
         await client.register("ssh-ed25519 AAAA")
-    sent = SignedVerdict.model_validate_json(bodies[paths.VALIDATOR_VERDICTS])
+    (sent,) = SignedVerdicts.model_validate_json(bodies[paths.VALIDATOR_VERDICTS]).verdicts
     assert hotkey.verify(ALICE, canonical_bytes(sent.verdict), sent.signature)
     scores = SignedScoreReport.model_validate_json(bodies[paths.VALIDATOR_SCORES])
     assert hotkey.verify(ALICE, canonical_bytes(scores.report), scores.signature)

@@ -1,7 +1,7 @@
 """A pass on virtual time: due machines, failures kept apart, silence, scores."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -11,21 +11,18 @@ from protocol.validator import EpochRecord, ScoreReport, Target, Verdict, Verdic
 from tests.validator import builders
 from tests.validator.builders import ALICE, NOW_MS, cpu_record, hardware, target
 from tests.validator.test_verdict import GOOD
-from validator.domain.verdict import Look, Outcome
-from validator.market import MarketRefused, MarketUnreachable
-from validator.round import (
+from validator import closed_epochs
+from validator.domain.schedule import (
     BAD_AGAIN_MS_MAX,
     BAD_AGAIN_MS_MIN,
-    FAILED_AGAIN_MS,
-    GOOD_AGAIN_MS,
-    SCORES_AGAIN_MS,
+    LIGHT_AGAIN_MS,
     SILENT_GRACE_MS,
-    Memory,
-    Ports,
-    Report,
-    run_pass,
-    step,
 )
+from validator.domain.verdict import Look, Outcome
+from validator.looking import DUE_AGAIN_MS, FAILED_AGAIN_MS
+from validator.market import MarketRefused, MarketUnreachable
+from validator.memory import Memory, Ports
+from validator.round import SCORES_AGAIN_MS, Report, run_pass, step
 
 SEEN = Look(Outcome.SEEN, hardware=hardware(), measurement=GOOD)
 SILENT = Look(Outcome.SILENT, "Nothing answers at port 2222.")
@@ -41,6 +38,7 @@ class World:
     now_ms: int = NOW_MS
     refuse_verdicts_of: frozenset[UUID] = frozenset()
     has_epoch: bool = True
+    closed_epoch: EpochRecord | None = None
     memory: Memory = field(default_factory=Memory)
     verdicts: list[Verdict] = field(default_factory=list)
     reports: list[ScoreReport] = field(default_factory=list)
@@ -52,7 +50,7 @@ class World:
     async def target(self, machine_id: UUID) -> Target | None:
         return next((each for each in self.listed if each.machine_id == machine_id), None)
 
-    async def look(self, target: Target) -> Look:
+    async def look(self, target: Target, **how: object) -> Look:
         self.looked.append(target.machine_id.int)
         return self.looks(target)
 
@@ -65,6 +63,13 @@ class World:
         if not self.has_epoch:
             raise MarketUnreachable("The marketplace does not answer.")
         return builders.epoch(cpu_record())
+
+    async def newest_closed(self) -> int | None:
+        return None if self.closed_epoch is None else self.closed_epoch.epoch
+
+    async def closed(self, epoch: int) -> EpochRecord:
+        assert self.closed_epoch is not None
+        return self.closed_epoch
 
     async def post_scores(self, report: ScoreReport) -> None:
         self.reports.append(report)
@@ -92,7 +97,7 @@ async def test_a_pass_hands_in_a_verdict_and_the_scores() -> None:
 async def test_a_good_machine_is_left_in_peace_until_its_random_time() -> None:
     world = World()
     await world.run()
-    report = await world.run(after_ms=GOOD_AGAIN_MS[0] - 1)
+    report = await world.run(after_ms=LIGHT_AGAIN_MS[0] - 1)
     assert (world.looked, report.verdicts) == ([1], ())
     await world.run(after_ms=1)
     assert world.looked == [1, 1]
@@ -148,6 +153,24 @@ async def test_a_first_refused_log_in_is_told_only_when_the_next_is_refused_too(
     assert world.verdicts[-1].state is VerdictState.VERIFIED
 
 
+async def test_a_proof_that_ends_before_it_is_done_is_told_of_when_it_goes_on() -> None:
+    world = World(
+        looks=lambda _: Look(Outcome.PROOF_UNFINISHED, "It ended.", hardware()),
+        listed=(target(proven_at_ms=NOW_MS),),
+    )
+    for _ in range(3):
+        await world.run(after_ms=8_000)
+    assert world.verdicts == [], "a renter who came, or an agent that starts anew"
+    await world.run(after_ms=8_000)
+    assert [verdict.state for verdict in world.verdicts] == [VerdictState.DEGRADED]
+
+
+async def test_a_machine_never_proven_is_told_at_once_that_its_proof_did_not_finish() -> None:
+    world = World(looks=lambda _: Look(Outcome.PROOF_UNFINISHED, "It ended.", hardware()))
+    await world.run()
+    assert [verdict.state for verdict in world.verdicts] == [VerdictState.DEGRADED]
+
+
 @SILENCES
 async def test_a_machine_never_seen_is_told_of_its_silence_at_once(outcome: Outcome) -> None:
     world = World(looks=lambda _: Look(outcome, "It does not answer."))
@@ -162,7 +185,7 @@ async def test_silence_of_a_known_machine_is_unknown_until_the_grace_ends(
     world = World()
     await world.run()
     world.looks = lambda _: Look(outcome, "It does not answer.")
-    await world.run(after_ms=GOOD_AGAIN_MS[0])
+    await world.run(after_ms=LIGHT_AGAIN_MS[0])
     await world.run(after_ms=SILENT_GRACE_MS - 1)
     assert [verdict.state for verdict in world.verdicts] == [VerdictState.VERIFIED]
     await world.run(after_ms=BAD_AGAIN_MS_MAX)
@@ -173,11 +196,11 @@ async def test_an_answer_ends_the_silence() -> None:
     world = World()
     await world.run()
     world.looks = lambda _: SILENT
-    await world.run(after_ms=GOOD_AGAIN_MS[0])
+    await world.run(after_ms=LIGHT_AGAIN_MS[0])
     world.looks = lambda _: SEEN
     await world.run(after_ms=SILENT_GRACE_MS * 2)
     world.looks = lambda _: SILENT
-    await world.run(after_ms=GOOD_AGAIN_MS[0])
+    await world.run(after_ms=LIGHT_AGAIN_MS[0])
     assert {verdict.state for verdict in world.verdicts} == {VerdictState.VERIFIED}
 
 
@@ -202,7 +225,7 @@ async def test_at_most_so_many_machines_are_looked_at_at_once() -> None:
 
     @dataclass
     class Counting(World):
-        async def look(self, target: Target) -> Look:
+        async def look(self, target: Target, **how: object) -> Look:
             nonlocal inside, most
             inside += 1
             most = max(most, inside)
@@ -227,7 +250,7 @@ class Slow(World):
 
     ends: dict[int, asyncio.Event] = field(default_factory=dict)
 
-    async def look(self, target: Target) -> Look:
+    async def look(self, target: Target, **how: object) -> Look:
         number = target.machine_id.int
         self.looked.append(number)
         await self.ends.setdefault(number, asyncio.Event()).wait()
@@ -296,3 +319,53 @@ async def test_a_machine_is_read_anew_before_its_look() -> None:
         await asyncio.wait(world.memory.looks.values())
         await step(world.ports(), world.memory)
     assert seen == [True]
+
+
+async def test_a_closed_epoch_is_scored_once_and_its_record_is_named() -> None:
+    world = World(closed_epoch=builders.epoch(cpu_record(7)))
+    await world.run()
+    await world.run(after_ms=SCORES_AGAIN_MS)
+    closed = [report for report in world.reports if report.record_sha256]
+    assert [report.epoch for report in closed] == [7]
+    assert closed[0].record_sha256 == closed_epochs.sha256(builders.epoch(cpu_record(7)))
+    assert [score.machine_id.int for score in closed[0].scores] == [7]
+    assert len(world.reports) > len(closed)
+
+
+async def test_machines_are_not_all_gone_through_again_for_each_look_that_ends() -> None:
+    class Listed(tuple[Target, ...]):
+        walks = 0
+
+        def __iter__(self) -> Iterator[Target]:
+            Listed.walks += 1
+            return super().__iter__()
+
+    class Many(World):
+        async def targets(self) -> tuple[Target, ...]:
+            return Listed(self.listed)
+
+    async def walks(count: int) -> int:
+        world = Many(listed=tuple(target(each, proven_at_ms=NOW_MS) for each in range(count)))
+        Listed.walks = 0
+        await step(world.ports(), world.memory)
+        while world.memory.looks:
+            await asyncio.wait(world.memory.looks.values(), return_when=asyncio.FIRST_COMPLETED)
+            await step(world.ports(), world.memory)
+        assert len(world.verdicts) == count
+        return Listed.walks
+
+    assert await walks(40) == await walks(10)
+
+
+async def test_a_machine_that_is_due_between_two_lists_is_looked_at_within_a_second() -> None:
+    world = Slow(looks=lambda _: Look(Outcome.LOGIN_REFUSED, "It does not know us."))
+    world.end(1)
+    for _ in range(2):
+        await world.step()
+    world.memory.list_again_ms = 1 << 60
+    world.now_ms += BAD_AGAIN_MS_MIN - 1
+    await world.step()
+    assert world.looked == [1]
+    world.now_ms += DUE_AGAIN_MS
+    await world.step()
+    assert world.looked == [1, 1]

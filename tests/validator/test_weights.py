@@ -9,9 +9,17 @@ from hypothesis import strategies as st
 
 from protocol.validator import MachineScore
 from tests.validator.builders import ALICE, BOB
-from validator.domain.weights import U16_MAX, Burn, NothingToSet, plan, share_by_hotkey
+from validator.domain.weights import (
+    U16_MAX,
+    Burn,
+    BurnTargetUnknown,
+    NothingToSet,
+    plan,
+    share_by_hotkey,
+)
 
-UIDS = {ALICE: 3, BOB: 5}
+OWNER = "owner-hotkey"
+UIDS = {OWNER: 0, ALICE: 3, BOB: 5}
 HALVES = {ALICE: Fraction(1, 2), BOB: Fraction(1, 2)}
 
 
@@ -39,24 +47,44 @@ def test_shares_go_to_the_uids_of_now_and_the_missing_are_named() -> None:
     assert planned.missing == (ALICE,)
 
 
-def test_the_burn_share_goes_to_its_uid() -> None:
-    planned = plan(share_by_hotkey=HALVES, uid_by_hotkey=UIDS, burn=Burn(0, 800_000))
+@pytest.mark.parametrize("to", ["owner", "0", OWNER])
+def test_the_burn_share_goes_to_the_owner_a_uid_or_a_hotkey(to: str) -> None:
+    planned = plan(
+        share_by_hotkey=HALVES, uid_by_hotkey=UIDS, burn=Burn(to, 800_000), owner_hotkey=OWNER
+    )
     assert planned.share_by_uid == {0: Fraction(4, 5), 3: Fraction(1, 10), 5: Fraction(1, 10)}
     assert planned.weight_by_uid == {0: 65_535, 3: 8_192, 5: 8_192}
 
 
+@pytest.mark.parametrize("to", ["owner", "7", "5Gone", ""])
+def test_nothing_is_burned_to_somebody_who_is_not_there(to: str) -> None:
+    uids = {ALICE: 3}
+    with pytest.raises(BurnTargetUnknown, match="BERTH_VALIDATOR_BURN_TO"):
+        plan(share_by_hotkey=HALVES, uid_by_hotkey=uids, burn=Burn(to, 1), owner_hotkey=OWNER)
+
+
+def test_who_would_get_the_burn_share_need_not_exist_without_one() -> None:
+    planned = plan(share_by_hotkey=HALVES, uid_by_hotkey={ALICE: 3}, burn=Burn())
+    assert planned.share_by_uid == {3: 1}
+
+
 def test_a_burn_uid_that_also_earns_gets_both() -> None:
-    planned = plan(share_by_hotkey=HALVES, uid_by_hotkey=UIDS, burn=Burn(3, 500_000))
+    planned = plan(share_by_hotkey=HALVES, uid_by_hotkey=UIDS, burn=Burn("3", 500_000))
     assert planned.share_by_uid == {3: Fraction(3, 4), 5: Fraction(1, 4)}
 
 
-def test_when_nobody_scored_all_is_burned() -> None:
-    planned = plan(share_by_hotkey={}, uid_by_hotkey=UIDS, burn=Burn(0, 100_000))
-    assert planned.weight_by_uid == {0: U16_MAX}
+def test_when_nobody_scored_all_is_burned_on_request() -> None:
+    burn = Burn("0", 100_000, when_nobody=True)
+    assert plan(share_by_hotkey={}, uid_by_hotkey=UIDS, burn=burn).weight_by_uid == {0: U16_MAX}
+
+
+def test_when_nobody_scored_nothing_is_set_otherwise() -> None:
+    with pytest.raises(NothingToSet, match="older weights stand"):
+        plan(share_by_hotkey={}, uid_by_hotkey=UIDS, burn=Burn("0", 100_000))
 
 
 def test_a_full_burn_leaves_no_zero_weights() -> None:
-    planned = plan(share_by_hotkey=HALVES, uid_by_hotkey=UIDS, burn=Burn(0, 1_000_000))
+    planned = plan(share_by_hotkey=HALVES, uid_by_hotkey=UIDS, burn=Burn("0", 1_000_000))
     assert planned.weight_by_uid == {0: U16_MAX}
 
 
@@ -68,14 +96,15 @@ def test_all_zero_weights_are_never_planned() -> None:
 @given(
     st.dictionaries(st.sampled_from("ABCDEFGH"), st.integers(1, 10**12), min_size=1),
     st.integers(0, 1_000_000),
-    st.none() | st.integers(0, 9),
+    st.integers(0, 9),
 )
 def test_shares_always_sum_to_one_and_weights_keep_their_order(
-    points: dict[str, int], share_ppm: int, burn_uid: int | None
+    points: dict[str, int], share_ppm: int, burn_uid: int
 ) -> None:
     shares = share_by_hotkey([scored(hotkey, micro) for hotkey, micro in points.items()])
-    uids = {hotkey: uid for uid, hotkey in enumerate("ABCDEFGH")}
-    planned = plan(share_by_hotkey=shares, uid_by_hotkey=uids, burn=Burn(burn_uid, share_ppm))
+    uids = {hotkey: uid for uid, hotkey in enumerate("ABCDEFGHIJ")}
+    burn = Burn(str(burn_uid), share_ppm)
+    planned = plan(share_by_hotkey=shares, uid_by_hotkey=uids, burn=burn)
     assert sum(planned.share_by_uid.values()) == 1
     weights = planned.weight_by_uid
     assert max(weights.values()) == U16_MAX

@@ -1,6 +1,7 @@
 """One machine whose agent is killed again and again, and the judgement of what is left."""
 
 import contextlib
+import math
 import os
 import random
 import shutil
@@ -31,6 +32,8 @@ LONG, SECOND = 0.25, 0.05
 #: how often a job's process exits meanwhile
 EXITS = 0.5
 HOLD_S = 0.05
+#: of a hard life, for each round that the agent shall have done; and how much longer it may take
+ROUND_S, BUSIEST_S = 0.06, 3.0
 SLOW_REMOVAL_TAKES_S, SLOW_LONGEST_S = (0.3, 0.6), 0.6
 SETTLES_S = 30.0
 #: of the machine's milliseconds, for each start: a container may end between look and count
@@ -73,7 +76,7 @@ class Lives:
             self.kill()
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait(timeout=10)
+        self._process.wait(timeout=60)
 
     def _read(self) -> int:
         assert self._process.stdout is not None
@@ -129,6 +132,7 @@ class Field:
         #: files, folders and mounts that are not the agent's
         self.foreign: set[Path] = set()
         self.long, self.longest_s, self.second = LONG, LONGEST_S, SECOND
+        self.round_s = math.inf
 
     def close(self) -> None:
         for part in (self.lives, self.seconds, *self.lines):
@@ -138,18 +142,22 @@ class Field:
         """Let an agent live for a moment among wishes, then kill it."""
         self.lives.begin()
         longest_s = self.longest_s if self.chance.random() < self.long else SHORT_S
-        until = time.monotonic() + self.chance.uniform(SHORTEST_S, longest_s)
+        lives_s = self.chance.uniform(SHORTEST_S, longest_s)
+        until = time.monotonic() + lives_s
+        # A busy machine gives an agent less of each second: the life is longer there instead.
+        rounds, latest = self.market.syncs + int(lives_s / self.round_s), until + BUSIEST_S
         lives = [self.lives]
         if self.chance.random() < self.second:
             # Whichever comes first is the agent, and the other one has to leave.
             self.seconds.begin()
             lives.append(self.seconds)
         # An instant that no event announces: only time can choose it.
-        while (left := until - time.monotonic()) > 0:
+        while (now := time.monotonic()) < until or (self.market.syncs < rounds and now < latest):
             self.market.wish()
             if self.chance.random() < EXITS:
                 self.market.let_a_job_exit(self.engine.die)
-            time.sleep(min(left, self.chance.uniform(0.01, 0.1)))
+            pause_s = self.chance.uniform(0.01, 0.1)
+            time.sleep(min(until - now, pause_s) if now < until else SHORT_S)
         self.outcome.refused += [life.kill() for life in lives].count(REFUSED)
         self.outcome.kills += 1
 
@@ -259,6 +267,7 @@ def fight(*, kills: int, seed: int, hard: bool = False, faults: tuple[str, ...] 
     field = Field(root, seed, faults)
     if hard:
         field.long, field.longest_s, field.second = 1.0, SLOW_LONGEST_S, 0.4
+        field.round_s = ROUND_S
         field.engine.removal_takes_s = SLOW_REMOVAL_TAKES_S
     try:
         for _ in range(QUIET):

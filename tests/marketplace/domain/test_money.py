@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketplace.domain.money import MS_PER_HOUR, AmountMalformed, charge, format_usd, usd
+from marketplace.domain.money import (
+    MS_PER_HOUR,
+    AmountMalformed,
+    charge,
+    field_usd,
+    format_usd,
+    usd,
+)
 
 AMOUNTS = st.integers(-(10**15), 10**15)
 
@@ -41,7 +48,8 @@ def test_anything_else_is_refused(text: str) -> None:
         (0, "$0.00"),
         (4_500, "$0.0045"),
         (-1, "-$0.000001"),
-        (10**9, "$1000.00"),
+        (10**9, "$1,000.00"),
+        (-12_345_678_900_001, "-$12,345,678.900001"),
     ],
 )
 def test_an_amount_is_shown_exactly(microusd: int, text: str) -> None:
@@ -49,8 +57,8 @@ def test_an_amount_is_shown_exactly(microusd: int, text: str) -> None:
 
 
 @given(AMOUNTS)
-def test_what_is_shown_is_read_back_as_the_same_amount(microusd: int) -> None:
-    assert usd(format_usd(microusd)) == microusd
+def test_what_stands_in_a_form_is_read_back_as_the_same_amount(microusd: int) -> None:
+    assert usd(field_usd(microusd)) == microusd
 
 
 def test_an_hour_costs_the_hourly_price() -> None:

@@ -25,33 +25,37 @@ S = PlacementState
 
 #: written out a second time, by hand: one row a state, its columns in the order of Event
 EXPECTED = {
+    S.WAITING: (
+        *(None, None, None, S.COLLECTING, S.RELEASED, S.FAILED),
+        *(S.COLLECTING, S.STOPPED, None, S.OFFERED, None, S.FAILED),
+    ),
     S.OFFERED: (
         *(S.ACCEPTED, S.PREPARING, S.RUNNING, S.COLLECTING, S.RELEASED, S.REFUSED),
-        *(S.COLLECTING, S.STOPPING, None, None, S.FAILED),
+        *(S.COLLECTING, S.STOPPING, None, None, None, S.FAILED),
     ),
     S.ACCEPTED: (
         *(None, S.PREPARING, S.RUNNING, S.COLLECTING, S.RELEASED, S.FAILED),
-        *(S.COLLECTING, S.STOPPING, None, None, S.FAILED),
+        *(S.COLLECTING, S.STOPPING, None, None, None, S.FAILED),
     ),
     S.PREPARING: (
         *(None, None, S.RUNNING, S.COLLECTING, S.RELEASED, S.FAILED),
-        *(S.COLLECTING, S.STOPPING, None, None, S.FAILED),
+        *(S.COLLECTING, S.STOPPING, None, None, None, S.FAILED),
     ),
     S.RUNNING: (
         *(None, None, None, S.COLLECTING, S.RELEASED, S.FAILED),
-        *(S.COLLECTING, S.STOPPING, None, None, S.COLLECTING),
+        *(S.COLLECTING, S.STOPPING, None, None, None, S.COLLECTING),
     ),
     S.STOPPING: (
         *(None, None, None, S.COLLECTING, S.RELEASED, S.FAILED),
-        *(S.COLLECTING, None, S.STOPPED, None, S.COLLECTING),
+        *(S.COLLECTING, None, S.STOPPED, None, None, S.COLLECTING),
     ),
     S.STOPPED: (
         *(None, None, None, S.COLLECTING, S.RELEASED, S.FAILED),
-        *(S.COLLECTING, None, None, S.OFFERED, S.COLLECTING),
+        *(S.COLLECTING, None, None, S.OFFERED, S.WAITING, S.COLLECTING),
     ),
     S.COLLECTING: (
         *(None, None, None, None, S.RELEASED, S.FAILED),
-        *(None, None, None, None, S.FAILED),
+        *(None, None, None, None, None, S.FAILED),
     ),
     S.RELEASED: (None,) * len(Event),
     S.REFUSED: (None,) * len(Event),
@@ -80,7 +84,7 @@ def test_no_placement_ever_goes_back_but_by_a_start_of_what_has_stopped() -> Non
     back = {
         (old, event) for (old, event), new in TABLE.items() if order.index(new) <= order.index(old)
     }
-    assert back == {(S.STOPPED, Event.START)}
+    assert back == {(S.STOPPED, Event.START), (S.STOPPED, Event.WAIT)}
 
 
 @pytest.mark.parametrize("state", LIVE)

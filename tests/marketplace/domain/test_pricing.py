@@ -1,10 +1,13 @@
 from dataclasses import astuple
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from marketplace.domain import terms
 from marketplace.domain.matching import Slice
+from marketplace.domain.metered import Priced
 from marketplace.domain.money import charge
 from marketplace.domain.pricing import (
     BidBelowFloor,
@@ -23,7 +26,6 @@ from marketplace.domain.pricing import (
     raised,
     term_ms,
     value,
-    worst_total,
 )
 
 GIB = 1 << 30
@@ -130,6 +132,12 @@ def test_a_price_above_the_agreed_one_is_refused_with_both() -> None:
     check_price(40_000, at_most_microusd=40_000)
     with pytest.raises(PriceRaised, match=r"\$0\.04 an hour now, more than the \$0\.03 "):
         check_price(40_000, at_most_microusd=30_000)
+
+
+def worst_total(price_hour_microusd: int, **limits: Any) -> int:
+    """Return the most that a rental within these limits costs."""
+    term = term_ms(price_hour_microusd=price_hour_microusd, **limits)
+    return terms.worst_total(Priced(price_hour_microusd), term)
 
 
 def test_a_rental_without_an_end_is_refused() -> None:

@@ -29,6 +29,7 @@ from tests.marketplace.endpoints.conftest import (
     present,
     process_of,
 )
+from tests.marketplace.statements import updated
 
 
 def test_a_new_endpoint_has_a_replica_at_once_and_is_ready_when_a_gateway_saw_it(
@@ -281,7 +282,7 @@ def test_time_is_paid_ahead_and_what_cannot_be_paid_ends(site: Site) -> None:
     assert newest().worst_total_microusd == PRICE
     with CaptureQueriesContext(connection) as done:
         tend(now=scene.after(1801))
-    tables = [each["sql"].split('"')[1] for each in done if each["sql"].startswith("UPDATE")]
+    tables = updated(done)
     # The placement before the money, as everybody locks them.
     assert tables.index("placements_placement") < tables.index("ledger_account")
     replica.placement.refresh_from_db()

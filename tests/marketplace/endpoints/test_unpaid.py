@@ -7,8 +7,9 @@ import pytest
 from django.test.utils import CaptureQueriesContext
 
 from marketplace.accounts.actions.count_attempt import count
-from marketplace.accounts.models import User
+from marketplace.accounts.models import ApiKey, SpendLimit, User
 from marketplace.domain.endpoint import FIRST_ANSWER_S_MAX
+from marketplace.domain.spending import Period
 from marketplace.endpoints import unanswered
 from marketplace.endpoints.actions.create import CREATIONS
 from marketplace.endpoints.actions.tend import tend
@@ -17,6 +18,8 @@ from marketplace.ledger import queries as ledger
 from marketplace.metering.actions.charge import charge_all
 from marketplace.metering.models import Meter
 from marketplace.metering.unseen import unseen_s
+from marketplace.notices.actions.tell_money import burning, tell_money
+from marketplace.notices.models import Notice
 from protocol.agent import ObservedState
 from protocol.workload import PlacementKind
 from tests.marketplace import scene
@@ -167,3 +170,29 @@ def test_a_closed_account_has_no_replicas(site: Site) -> None:
     User.objects.filter(id=site.renter.pk).update(is_active=True)
     tend(now=scene.after(4))
     assert going_on() == 1
+
+
+def test_its_renter_is_warned_when_the_balance_lasts_for_hours_only(site: Site) -> None:
+    site.created(replicas=1)
+    price = newest().meter.price_hour_microusd
+    held = newest().worst_total_microusd
+    assert burning() == {site.renter.pk: (price, held)}
+    tell_money(now=scene.after(1))
+    assert 1 < (ledger.balance(site.renter.pk) + held) / price < 4
+    assert "less than 4 hours" in Notice.objects.get(user=site.renter, kind="balance_low").title
+    Replica.objects.update(over_at=scene.after(2))
+    assert burning() == {}
+
+
+def test_a_replica_counts_against_the_limit_of_the_key_that_made_its_endpoint(site: Site) -> None:
+    key = ApiKey.objects.get(user=site.renter)
+    bound = SpendLimit.objects.create(
+        user=site.renter, api_key=key, period=Period.TOTAL, limit_microusd=PRICE // 2
+    )
+    made = site.created(replicas=1)
+    assert site.see(made)["problem_code"] == "spend_limit_reached"
+    assert (going_on(), ledger.held(site.renter.pk)) == (0, 0)
+    SpendLimit.objects.update(limit_microusd=10 * PRICE)
+    site.call("PATCH", f"/endpoints/{made['id']}", {"replicas": 1}, at=1)
+    bound.refresh_from_db()
+    assert (going_on(), bound.counted_microusd) == (1, newest().worst_total_microusd)

@@ -170,7 +170,7 @@ async def open_way(folder: Path) -> AsyncIterator[Way]:
     task = asyncio.create_task(server.serve())
     await until(lambda: server.started)
     port = server.servers[0].sockets[0].getsockname()[1]
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
         way = Way(folder, gateway_key, pool, client, port)
         way.follow()
         yield way

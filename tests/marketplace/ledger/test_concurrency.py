@@ -10,7 +10,7 @@ from marketplace.domain.ledger import TransferKind
 from marketplace.domain.money import MicroUsd
 from marketplace.ledger import queries
 from marketplace.ledger.actions import hold, open_account
-from marketplace.ledger.actions.post import InsufficientFunds, post
+from marketplace.ledger.actions.post import Entry, InsufficientFunds, post, post_together
 from marketplace.ledger.audit import audit
 from marketplace.ledger.models import Hold, Transfer
 
@@ -76,6 +76,36 @@ def test_one_cause_moves_money_once_and_everyone_hears_the_same(
     outcomes = at_once([pay] * THREADS)
     assert set(outcomes) == {Transfer.objects.get(cause="rent").pk}
     assert queries.earned(charlie.pk) == 3
+    assert audit() == []
+
+
+def test_sets_that_share_causes_post_each_cause_once(
+    transactional_db: None,
+    alice: User,
+    charlie: User,
+    give: Give,
+    at_once: AtOnce,
+    now: datetime,
+) -> None:
+    # Of each set one half is in the set before it, and the other in the one after it.
+    give(alice, THREADS + 1)
+    wallet = open_account.wallet(user_id=alice.pk)
+    host = open_account.earnings(user_id=charlie.pk)
+
+    def pay(first: int) -> Callable[[], object]:
+        entries = [
+            Entry(wallet, host, MicroUsd(1), TransferKind.CHARGE, f"part:{part}")
+            for part in (first, first + 1)
+        ]
+        return lambda: [(row.cause, row.pk) for row in post_together(entries=entries, now=now)]
+
+    outcomes = at_once([pay(number) for number in range(THREADS)])
+    numbers = dict(Transfer.objects.filter(credit=host).values_list("cause", "pk"))
+    assert outcomes == [
+        [(cause, numbers[cause]) for cause in (f"part:{first}", f"part:{first + 1}")]
+        for first in range(THREADS)
+    ]
+    assert (queries.balance(alice.pk), queries.earned(charlie.pk)) == (0, THREADS + 1)
     assert audit() == []
 
 

@@ -7,6 +7,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.db.models import F
 
 from marketplace.accounts.models import User
@@ -16,6 +17,14 @@ from marketplace.ledger.actions import hold, open_account
 from marketplace.ledger.models import Account, Transfer
 
 Give = Callable[[User, int], None]
+#: 109,999 more charges like the one of the second 0
+COPY_LONG = """
+WITH RECURSIVE second(number) AS
+    (SELECT 1 UNION ALL SELECT number + 1 FROM second WHERE number < 109999)
+INSERT INTO ledger_transfer (debit_id, credit_id, amount_microusd, kind, cause, note, at)
+SELECT debit_id, credit_id, amount_microusd, kind, 'long:' || number, note, at
+FROM ledger_transfer, second WHERE cause = 'long:0'
+"""
 
 
 @pytest.fixture
@@ -45,6 +54,32 @@ def test_a_renter_sees_what_they_paid_in_and_what_it_cost(alice: User, rented: N
         ("top_up", 6_000_000, 6_000_000),
     ]
     assert queries.balance(alice.pk) + queries.held(alice.pk) == lines[0].total_microusd
+
+
+@pytest.mark.parametrize(
+    ("notes", "told"),
+    [
+        (("debian:12 at $9 an hour", "debian:12 at $9 an hour"), "debian:12 at $9 an hour"),
+        (("debian:12 at $9 an hour", "debian:12 at $10 an hour"), "debian:12 at several prices"),
+        (("debian:12 at $9 an hour", "alpine:3 at $9 an hour"), "Several images"),
+    ],
+)
+def test_a_line_names_a_price_only_where_all_of_it_cost_that(
+    alice: User, charlie: User, give: Give, now: datetime, notes: tuple[str, str], told: str
+) -> None:
+    give(alice, 1_000_000)
+    placed = hold.place(user_id=alice.pk, amount_microusd=MicroUsd(1_000_000), cause="r1", now=now)
+    for note in notes:
+        hold.capture(
+            hold_id=placed.pk,
+            amount_microusd=MicroUsd(100_000),
+            host_user_id=charlie.pk,
+            fee_microusd=MicroUsd(10_000),
+            cause=f"r1:{note}:{len(Transfer.objects.all())}",
+            note=note,
+            now=now,
+        )
+    assert queries.statement(alice.pk)[0].note == told
 
 
 def test_what_can_be_spent_and_what_is_set_aside_are_the_newest_total(
@@ -126,17 +161,11 @@ def test_six_days_of_a_rental_hide_no_top_up(
     """As many charges as six days make, posted at once."""
     held = hold.place(user_id=alice.pk, amount_microusd=MicroUsd(900_000), cause="long", now=now)
     earnings = open_account.earnings(user_id=charlie.pk)
-    Transfer.objects.bulk_create(
-        Transfer(
-            debit=held.account,
-            credit=earnings,
-            amount_microusd=1,
-            kind="charge",
-            cause=f"long:{second}",
-            at=now,
-        )
-        for second in range(110_000)
-    )
+    first = {"debit": held.account, "credit": earnings, "amount_microusd": 1, "at": now}
+    Transfer.objects.create(kind="charge", cause="long:0", **first)
+    with connection.cursor() as cursor:
+        cursor.execute(COPY_LONG)
+    assert Transfer.objects.filter(cause__startswith="long:").count() == 110_000
     for account, column in ((held.account, "debits_posted"), (earnings, "credits_posted")):
         Account.objects.filter(pk=account.pk).update(**{column: F(column) + 110_000})
     lines = queries.statement(alice.pk)

@@ -1,7 +1,9 @@
 """What a machine signed is paid though it comes late, and nothing else counts as delivered."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -16,9 +18,8 @@ from marketplace.placements import queries as placement_queries
 from marketplace.placements.models import Placement
 from marketplace.rentals.actions import end
 from marketplace.rentals.models import Rental
-from marketplace.verification.epochs import Delivered
 from protocol.agent import ObservedState
-from protocol.receipts import GENESIS, check_chain, digest
+from protocol.receipts import GENESIS, SignedInterval, check_chain, digest
 from tests.marketplace.rentals.market import CPU_HOUR_MICROUSD, Market, give_key
 from tests.marketplace.scene import NOW, after
 
@@ -134,6 +135,11 @@ def test_a_number_that_no_time_was_for_moves_nothing_after_the_settlement(
     market.agent.sync(after(502), placements=[gone])
 
 
+def delivered(start: datetime, end: datetime) -> dict[UUID, tuple[int, int]]:
+    found = metering.delivered(start, end)
+    return {machine: (done.paid_ms, done.fees_microusd) for machine, done in found.items()}
+
+
 def test_delivered_is_what_was_charged_for_inside_the_stretch(
     market: Market, rental: Rental, alice: User
 ) -> None:
@@ -152,12 +158,17 @@ def test_delivered_is_what_was_charged_for_inside_the_stretch(
     )
     machine_id = market.machine.id
     fee = SECOND_MICROUSD // 20
-    assert metering.delivered(NOW, after(1000)) == {machine_id: Delivered(47_000, 47 * fee)}
+    assert delivered(NOW, after(1000)) == {machine_id: (47_000, 47 * fee)}
     charge_all(now=after(102))
     assert Meter.objects.get().charged_ms == 87_000
-    assert metering.delivered(NOW, after(1000)) == {machine_id: Delivered(87_000, 87 * fee)}
+    assert delivered(NOW, after(1000)) == {machine_id: (87_000, 87 * fee)}
+    (work,) = metering.delivered(NOW, after(1000))[machine_id].work
+    newest = SignedIntervalRow.objects.get(sequence=1)
+    assert (work.placement_id, work.kind, work.gpus) == (rental.placement_id, "rental", 0)
+    assert (work.worked_ms, work.fees_microusd, work.sequence) == (87_000, 87 * fee, 1)
+    assert work.interval_sha256 == digest(SignedInterval.model_validate(newest.signed).interval)
     # The second interval alone ends in this stretch.
-    assert metering.delivered(after(51), after(1000)) == {machine_id: Delivered(40_000, 40 * fee)}
+    assert delivered(after(51), after(1000)) == {machine_id: (40_000, 40 * fee)}
     assert metering.delivered(after(91), after(1000)) == {}
 
 
@@ -229,6 +240,23 @@ def test_no_more_time_is_kept_than_has_passed(market: Market, rental: Rental) ->
     assert (SignedIntervalRow.objects.count(), Meter.objects.get().signed_ms) == (3, 180_000)
     market.agent.sync(after(240), intervals=minutes)
     assert (SignedIntervalRow.objects.count(), Meter.objects.get().signed_ms) == (5, 300_000)
+
+
+def test_a_clock_of_ours_that_steps_forward_bills_nothing_that_nobody_signed(
+    market: Market, rental: Rental
+) -> None:
+    first = signed(market, rental, until_s=100)
+    running = told(market, rental, ObservedState.RUNNING, second=100)
+    market.agent.sync(after(100), placements=[running], intervals=[first])
+    # Ten seconds go by, and here four hundred do.
+    market.look(at=after(499))
+    market.agent.sync(after(499))
+    second = market.agent.count(rental.placement_id, 98_000, 108_000)
+    running["age_ms"] = 108_000
+    market.agent.sync(after(500), placements=[running], intervals=[second])
+    meter = Meter.objects.get()
+    assert (meter.signed_ms, meter.proven_ms) == (108_000, 108_000)
+    assert audit.audit() == []
 
 
 def test_the_machine_learns_which_interval_was_refused_and_how_to_go_on(

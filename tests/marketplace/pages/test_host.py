@@ -88,8 +88,8 @@ def test_the_page_takes_the_same_queries_however_many_machines(
 ) -> None:
     more_offers(market, 5)
     # session, user; machines, standings, newest scores, earnings by machine; incidents; earned;
-    # balance; guests
-    with django_assert_num_queries(10):
+    # balance, unread notices; guests; newest appeals; what changed
+    with django_assert_num_queries(13):
         page = host.get("/host/")
     assert len(page.context["machines"]) == 6
 
@@ -100,10 +100,11 @@ def test_a_machine_that_claims_more_than_was_looked_at_is_not_shown_as_verified(
     looked_at = Hardware.model_validate(market.machine.hardware)
     signed = scene.Judge().verdict(market.machine, hardware=looked_at)
     VerdictRecord.objects.update(signed=signed.model_dump(mode="json"))
-    assert "Verified" in host.get("/host/").content.decode()
+    badge = '<span class="badge badge-good">Verified</span>'
+    assert badge in host.get("/host/").content.decode()
     describe(machine_id=market.machine.id, hardware=looked_at.model_copy(update={"cpus": 64}))
     page = host.get("/host/").content.decode()
-    assert "Verified" not in page
+    assert badge not in page
     assert "claims other hardware" in page
 
 
@@ -119,7 +120,7 @@ def test_terms_are_set_by_a_plain_form(host: Client, market: Market) -> None:
 
 def test_bids_are_taken_only_while_the_host_names_a_floor(host: Client, market: Market) -> None:
     assert Offer.objects.get().bid_floor_microusd is None
-    assert b"No bid is interrupted yet" in host.get("/host/").content
+    assert b"Who bids is outbid by higher bids" in host.get("/host/").content
     url = f"/host/machines/{market.machine.id}/terms"
     host.post(url, {"price_cpu_hour": "0.02", "bid_floor": "0.01"})
     assert Offer.objects.get().bid_floor_microusd == 10_000

@@ -1,13 +1,17 @@
 """Balance, top-up and statement."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from marketplace.accounts.models import User
+from marketplace.domain.money import MicroUsd
 from marketplace.ledger import queries
+from marketplace.ledger.actions.grant_credit import grant_credit
 
 Browser = Callable[[User], Client]
 
@@ -24,8 +28,24 @@ def test_money_comes_in_and_shows_on_the_statement(alice: User, browser_of: Brow
     key = page.context["form"]["request_key"].value()
     reply = browser.post("/money/", {"amount": "12.50", "request_key": key}, follow=True)
     assert queries.balance(alice.pk) == 12_500_000
-    assert '<dd id="balance">$12.50</dd>' in reply.content.decode()
+    assert '<span id="balance">$12.50</span>' in reply.content.decode()
     assert [line.amount for line in reply.context["lines"]] == ["+$12.50"]
+
+
+def test_credit_is_shown_with_its_end(alice: User, browser_of: Browser) -> None:
+    now = timezone.now()
+    grant_credit(
+        user_id=alice.pk,
+        amount_microusd=MicroUsd(5_000_000),
+        expires_at=now + timedelta(days=30),
+        cause="welcome",
+        note="Welcome",
+        now=now,
+    )
+    page = browser_of(alice).get("/money/").content.decode()
+    assert '<span id="balance">$5.00</span>' in page
+    assert "of it $5.00 of credit until <time" in page
+    assert "Welcome" in page
 
 
 def test_an_open_page_asks_for_the_balance_alone(

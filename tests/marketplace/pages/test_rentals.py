@@ -48,8 +48,8 @@ def test_the_list_takes_the_same_queries_however_long(
 ) -> None:
     for _ in range(2):
         market.rent(alice)
-    # session, user, running, ended, balance of the header
-    with django_assert_num_queries(5):
+    # session, user, running, ended, balance and unread notices of the header
+    with django_assert_num_queries(7):
         page = renter.get("/rentals/").content.decode()
     assert page.count('<td class="title">') == 2
 

@@ -62,13 +62,13 @@ class Flood:
 def flood(request: pytest.FixtureRequest) -> Iterator[Flood]:
     flood = Flood(request.param)
     yield flood
-    flood.thread.join(timeout=10)
+    flood.thread.join(timeout=60)
     flood.listener.close()
 
 
 def test_a_look_takes_a_bounded_number_of_bytes(flood: Flood) -> None:
     assert SshProbe().look([flood.door()]) == {}
-    flood.thread.join(timeout=10)
+    flood.thread.join(timeout=60)
     assert flood.sent < BUFFERED_BYTES_MAX
 
 
@@ -88,7 +88,7 @@ def test_a_socket_gives_no_more_than_its_bound(asked: int) -> None:
             drain(bounded, asked)
         assert bounded.taken == TAKEN_BYTES_MAX
     theirs.close()
-    sender.join(timeout=10)
+    sender.join(timeout=60)
 
 
 def drain(bounded: socket.socket, asked: int) -> None:

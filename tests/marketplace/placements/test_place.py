@@ -56,6 +56,7 @@ def test_more_than_is_left_is_taken_and_takes_nothing() -> None:
 
 def test_a_machine_has_no_more_than_one_reply_tells() -> None:
     on = machine()
+    on.__class__.objects.update(ports_total=DESIRED_MOST)
     first = placement(on)
     others = Placement.objects.filter(id=first.id).values()[0] | {"state": "failed"}
     others |= {"deadline_at": None, "ended_at": NOW}

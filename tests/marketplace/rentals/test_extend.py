@@ -16,6 +16,7 @@ from marketplace.rentals.actions import end, extend
 from marketplace.rentals.models import Extension, Rental
 from tests.marketplace.rentals.market import CPU_HOUR_MICROUSD, Market, give_key
 from tests.marketplace.scene import NOW, after
+from tests.marketplace.statements import updated
 
 SECOND_MICROUSD = CPU_HOUR_MICROUSD // 3600
 HOUR_S = 3600
@@ -74,7 +75,7 @@ def test_the_placement_is_taken_before_the_money_as_everybody_does(
     rental = market.rent(renter, lease_s=HOUR_S)
     with CaptureQueriesContext(connection) as done:
         longer(rental, lease_s=2 * HOUR_S)
-    tables = [each["sql"].split('"')[1] for each in done if each["sql"].startswith("UPDATE")]
+    tables = updated(done)
     assert tables.index("placements_placement") < tables.index("ledger_account")
 
 

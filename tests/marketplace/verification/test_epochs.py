@@ -1,4 +1,4 @@
-from datetime import datetime
+import hashlib
 from uuid import UUID
 
 import pytest
@@ -13,9 +13,8 @@ from marketplace.verification.actions.record_scores import (
 from marketplace.verification.actions.record_verdict import record
 from marketplace.verification.epochs import (
     EPOCH_S,
-    REFERENCE_HASH_RATE_PER_CPU,
     Delivered,
-    efficiency_ppm,
+    Doings,
     epoch_at,
     epoch_record,
     epoch_times,
@@ -24,14 +23,35 @@ from marketplace.verification.models import EpochScore
 from marketplace.verification.queries import newest_scores
 from protocol import hotkey as hotkeys
 from protocol.message import canonical_bytes
-from protocol.validator import MachineScore, ScoreReport, SignedScoreReport
-from tests.marketplace.scene import NOW, Judge, after, hardware, machine
+from protocol.validator import (
+    CardFigures,
+    CountedWord,
+    GpuMeasurement,
+    MachineScore,
+    Measurement,
+    ScoreReport,
+    SignedScoreReport,
+    VerdictState,
+)
+from tests.marketplace.scene import GIB, NOW, Judge, after, hardware, machine
 
 NOW_EPOCH = epoch_at(NOW)
 
 
-def half_paid(machine_id: UUID, start: datetime, end: datetime) -> Delivered:
-    return Delivered(paid_ms=int((end - start).total_seconds() * 500), fees_microusd=7)
+def ms(seconds: int) -> int:
+    return int(after(seconds).timestamp()) * 1000
+
+
+def measured_gpu(index: int, **changed: int) -> GpuMeasurement:
+    figures = {"bandwidth_mb_s": 1_000_000, "int8_gops": 300_000, **changed}
+    return GpuMeasurement(
+        index=index,
+        uuid=f"GPU-{index}",
+        name="H100",
+        vram_bytes=25 * GIB,
+        vram_bytes_proven=24 * GIB,
+        **figures,
+    )
 
 
 def report(
@@ -53,24 +73,78 @@ def test_an_epoch_holds_the_moments_between_its_start_and_end() -> None:
     assert epoch_at(end) == NOW_EPOCH + 1
 
 
-def test_efficiency_is_a_moving_average_over_the_reference() -> None:
-    reference = REFERENCE_HASH_RATE_PER_CPU
-    assert efficiency_ppm([]) is None
-    assert efficiency_ppm([reference]) == 1_000_000
-    assert efficiency_ppm([reference, 2 * reference]) == 1_300_000
-
-
 @pytest.mark.django_db
 def test_the_record_holds_every_public_input_of_a_score() -> None:
     on, judge = machine(of=hardware(cpus=4)), Judge().admitted()
-    record(signed=judge.verdict(on), now=NOW)
-    told = epoch_record(after(60), delivered=half_paid)
+    signed = judge.verdict(on)
+    record(signed=signed, now=NOW)
+    done = Delivered(paid_ms=30_000, fees_microusd=7)
+    doings = Doings(delivered={on.id: done}, refusals={on.id: (after(20),)})
+    told = epoch_record(NOW_EPOCH, now=after(60), doings=doings)
     (one,) = told.machines
-    assert told.epoch == NOW_EPOCH
-    assert (one.machine_id, one.gpus, one.has_valid_verdict) == (on.id, 0, True)
-    assert one.efficiency_ppm == 2_000_000 * 1_000_000 // REFERENCE_HASH_RATE_PER_CPU
-    assert (one.verified_for_ms, one.fees_microusd) == (60_000, 7)
-    assert abs(one.paid_ms * 2 - one.epoch_ms) <= 2
+    assert (told.epoch, told.as_of_ms) == (NOW_EPOCH, ms(60))
+    assert (one.machine_id, one.machine_key, one.gpus) == (on.id, on.machine_key, 0)
+    assert (one.has_valid_verdict, one.is_unknown) == (True, False)
+    assert (one.verified_for_ms, one.verified_until_ms) == (60_000, ms(3600))
+    assert one.epoch_ms == told.as_of_ms - told.starts_at_ms
+    assert (one.paid_ms, one.fees_microusd, one.refused_at_ms) == (30_000, 7, (ms(20),))
+    (look,) = one.looks
+    assert (look.hash_rate_per_cpu, look.card) == (2_000_000, None)
+    named = hashlib.sha256(canonical_bytes(signed)).hexdigest()
+    word = CountedWord(verdict_sha256=named, stake=1, state=VerdictState.VERIFIED)
+    assert (one.words, one.first_verdict_sha256) == ((word,), named)
+    assert look.verdict_sha256 == named
+
+
+@pytest.mark.django_db
+def test_of_several_gpus_the_record_holds_the_least_of_each_figure() -> None:
+    on, judge = machine(), Judge().admitted()
+    gpus = (measured_gpu(0, bandwidth_mb_s=900_000), measured_gpu(1, int8_gops=200_000))
+    record(signed=judge.verdict(on, measurement=Measurement(gpus=gpus)), now=NOW)
+    (one,) = epoch_record(NOW_EPOCH, now=after(1), doings=Doings()).machines
+    (look,) = one.looks
+    assert look.card == CardFigures(vram_bytes=24 * GIB, bandwidth_mb_s=900_000, int8_gops=200_000)
+
+
+@pytest.mark.django_db
+def test_a_measurement_older_than_the_newest_ten_enters_no_score() -> None:
+    on, judge = machine(), Judge().admitted()
+    for number in range(12):
+        rate = Measurement(cpus=1, cpu_hash_rate=1000 + number)
+        verdict = judge.verdict(on, measurement=rate, checked_at_ms=ms(number))
+        record(signed=verdict, now=after(20))
+    (one,) = epoch_record(NOW_EPOCH, now=after(60), doings=Doings()).machines
+    assert [look.hash_rate_per_cpu for look in one.looks] == [*range(1002, 1012)]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("state", "seconds", "is_unknown"),
+    [
+        (VerdictState.VERIFIED, 3599, False),
+        (VerdictState.VERIFIED, 3601, True),
+        (VerdictState.VERIFIED, 3600 + 90_000, False),
+        (VerdictState.SUSPENDED, 3601, False),
+    ],
+)
+def test_a_machine_is_unknown_when_its_last_good_verdict_just_ended(
+    state: VerdictState, seconds: int, is_unknown: bool
+) -> None:
+    on, judge = machine(), Judge().admitted()
+    record(signed=judge.verdict(on), now=NOW)
+    record(signed=judge.verdict(on, state=state, checked_at_ms=ms(1)), now=after(1))
+    (one,) = epoch_record(epoch_at(after(seconds)), now=after(seconds), doings=Doings()).machines
+    assert one.is_unknown is is_unknown
+    assert one.verified_until_ms == ms(3600)
+
+
+@pytest.mark.django_db
+def test_a_machine_that_grew_since_it_was_looked_at_is_not_unknown() -> None:
+    on, judge = machine(of=hardware(cpus=4)), Judge().admitted()
+    record(signed=judge.verdict(on, hardware=hardware(cpus=4)), now=NOW)
+    Machine.objects.update(hardware=hardware(cpus=8).model_dump(mode="json"))
+    (one,) = epoch_record(NOW_EPOCH, now=after(3601), doings=Doings()).machines
+    assert not one.is_unknown
 
 
 @pytest.mark.django_db

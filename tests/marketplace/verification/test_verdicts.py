@@ -1,14 +1,14 @@
-from importlib import import_module
-
 import bittensor_core
 import pytest
-from django.apps import apps
 from django.core.management import CommandError, call_command
 
+from marketplace.domain.standing import StandingState
 from marketplace.machines.actions.describe import describe
 from marketplace.machines.models import Machine
 from marketplace.machines.queries import revision
 from marketplace.metering.hosting import hosted_machines
+from marketplace.placements import queries as placements
+from marketplace.placements.models import Placement
 from marketplace.verification import queries
 from marketplace.verification.actions.admit_validator import expel
 from marketplace.verification.actions.record_verdict import (
@@ -44,7 +44,7 @@ def test_the_newest_verdict_decides() -> None:
     record(signed=bad, now=after(1))
     assert not queries.is_verified(on.id, after(2))
     standing = queries.standings(Machine.objects.all(), after(2))[on.id]
-    assert standing.state is VerdictState.SUSPENDED
+    assert standing.state is StandingState.SUSPENDED
 
 
 def test_the_same_verdict_twice_is_kept_once() -> None:
@@ -121,7 +121,7 @@ def test_a_target_says_what_no_placement_holds() -> None:
 
 def test_one_target_is_read_by_its_machine() -> None:
     one, _ = machine(), machine()
-    assert [each.machine_id for each in queries.targets(NOW, machine_id=one.id)] == [one.id]
+    assert [each.machine_id for each in queries.targets(NOW, machine_ids=[one.id])] == [one.id]
 
 
 def test_an_offline_machine_is_no_target() -> None:
@@ -202,12 +202,15 @@ def test_what_an_expelled_validator_measured_and_first_verified_counts_no_more()
     assert standing.rates_per_cpu == ()
 
 
-def test_the_migration_reads_rates_out_of_the_signed_verdicts() -> None:
-    on, judge = machine(), Judge().admitted()
-    record(signed=judge.verdict(on), now=NOW)
-    busy_looks(judge, on, 1)
-    VerdictRecord.objects.update(hash_rate_per_cpu=None)
-    migration = import_module("marketplace.verification.migrations.0002_measured_rates")
-    migration.read_from_the_signed_verdicts(apps, None)
-    rates = VerdictRecord.objects.order_by("checked_at").values_list("hash_rate_per_cpu", flat=True)
-    assert list(rates) == [2_000_000, None]
+def test_a_target_says_when_the_newest_rental_on_it_began() -> None:
+    on, idle = machine(), machine()
+    for second in (5, 9):
+        rented = placement(on)
+        Placement.objects.filter(id=rented.id).update(running_at=after(second))
+    job = placement(on)
+    Placement.objects.filter(id=job.id).update(running_at=after(20), kind="job")
+    began = placements.rented_at()
+    assert began == placements.rented_at([on.id]) == {on.id: after(9)}
+    found = {each.machine_id: each for each in queries.targets(after(10), rented_at=began)}
+    assert found[on.id].rented_at_ms == NOW_MS + 9000
+    assert found[idle.id].rented_at_ms is None

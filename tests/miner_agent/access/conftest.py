@@ -8,6 +8,7 @@ from protocol.agent import ObservedState
 from tests.miner_agent.access.places import PLACES, Place
 from tests.miner_agent.access.renter import Echo, Renter
 from tests.miner_agent.host import Host
+from tests.miner_agent.leftovers import ended_after
 
 #: what the renter asks for beside the image
 VARIABLES = {
@@ -30,14 +31,14 @@ def renter(
     place: Place = request.param
     if host.process is None or host.process.poll() is not None:
         host.start()
-    desired = host.desire(image=place.make(), environment=VARIABLES)
-    seen = host.market.wait_for(desired.placement_id, ObservedState.RUNNING)
-    renter = Renter(tmp_path_factory.mktemp("renter"), host, place, desired, seen)
-    with renter.connected():
-        yield renter
-    host.market.end(desired.placement_id)
-    host.market.wait_for(desired.placement_id, ObservedState.GONE)
-    host.market.drop(desired.placement_id)
+    with ended_after(host):
+        desired = host.desire(image=place.make(), environment=VARIABLES)
+        seen = host.market.wait_for(desired.placement_id, ObservedState.RUNNING)
+        renter = Renter(tmp_path_factory.mktemp("renter"), host, place, desired, seen)
+        with renter.connected():
+            # The door and the image's command start beside each other.
+            renter.wait_for_command()
+            yield renter
 
 
 @pytest.fixture

@@ -5,16 +5,17 @@ import random
 import socketserver
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from protocol.agent import DesiredPlacement, ObservedPlacement
-from tests.miner_agent.access.places import Place
-from tests.miner_agent.host import Host
+from tests.miner_agent.access.places import PORT, SOCKET, Place
+from tests.miner_agent.host import Host, run_once_open
 
 #: nobody waits longer for an answer; a test that meets it fails
-PATIENCE_S = 30
+PATIENCE_S = 60
 SETTINGS = """\
 IdentityFile {key}
 IdentitiesOnly yes
@@ -83,6 +84,14 @@ class Renter:
         assert finished.returncode == 0, finished
         return finished.stdout.decode().strip()
 
+    def wait_for_command(self) -> None:
+        """Return once the image's own command answers: the door opens beside it."""
+        shared = self.ssh("-S", str(self.control), "door")
+        deadline = time.monotonic() + PATIENCE_S
+        for to in (f"tcp {PORT}", f"unix {SOCKET}"):
+            while (done := self.do([*shared, f"/probe call-{to}"])).returncode != 0:
+                assert time.monotonic() < deadline, done
+
     def forward(self, *words: str) -> str:
         """Add a forwarding to the kept connection and return what ssh printed."""
         finished = self.do(self.ssh("-S", str(self.control), "-O", "forward", *words, "door"))
@@ -92,7 +101,7 @@ class Renter:
     @contextmanager
     def connected(self) -> Iterator[None]:
         """Keep one connection open meanwhile."""
-        opened = self.do(self.ssh("-f", "-N", "-M", "-S", str(self.control), "door"))
+        opened = run_once_open(self.ssh("-f", "-N", "-M", "-S", str(self.control), "door"))
         assert opened.returncode == 0, opened
         try:
             yield

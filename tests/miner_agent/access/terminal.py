@@ -10,7 +10,7 @@ import termios
 import time
 from collections.abc import Sequence
 
-PATIENCE_S = 30
+PATIENCE_S = 60
 
 
 class Terminal:

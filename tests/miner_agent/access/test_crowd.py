@@ -14,9 +14,10 @@ from miner_agent.access.door import Answers, open_door
 from miner_agent.access.gateway import Gateways
 from miner_agent.domain.crowd import VISITS_MOST, WAITING_MOST
 from miner_agent.keys import make_private_key
-from protocol.signing import openssh_public_key, public_key_of
+from protocol.signing import machine_key_of, openssh_public_key, public_key_of
 from protocol.validator import SSH_USER
-from tests.miner_agent.host import free_ports
+from tests.miner_agent.access.visitors import certified
+from tests.ports import free_port
 
 #: how long a test waits for the door to close a connection
 CLOSED_S = 30
@@ -35,7 +36,7 @@ class Site:
             self.port,
             local_addr=(address, 0),
             username=SSH_USER,
-            client_keys=[self.keys[number]],
+            client_keys=[certified(self.keys[number], machine_key_of(self.host_key))],
             known_hosts=known,
             config=None,
             agent_path=None,
@@ -43,7 +44,7 @@ class Site:
 
     async def ping(self, number: int = 0) -> str:
         async with self.connect(number) as connection:
-            return str((await connection.run("ping", timeout=10)).stdout)
+            return str((await connection.run("ping", timeout=60)).stdout)
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
         return None
 
     key = make_private_key(tmp_path / "key")
-    port = free_ports(1)
+    port = free_port()
     answers = Answers(keys=lambda: lines, facts=facts, proof=nothing)
     opened = await open_door(
         host="127.0.0.1",

@@ -10,7 +10,7 @@ import pytest
 
 from tests.miner_agent.access.places import PORT, SOCKET
 from tests.miner_agent.access.renter import PATIENCE_S, Echo, Renter
-from tests.miner_agent.host import free_ports
+from tests.ports import free_port
 
 MANY = 20
 
@@ -43,7 +43,7 @@ def test_a_local_tunnel_reaches_what_listens_inside(
     here = tmp_path / "here"
     renter.forward("-L", f"{here}:{to}")
     assert asked(str(here)) == b"hello"
-    port = free_ports(1)
+    port = free_port()
     renter.forward("-L", f"{port}:{to}")
     assert asked(("127.0.0.1", port)) == b"hello"
 
@@ -79,7 +79,7 @@ def test_the_machines_own_loopback_is_not_reached(renter: Renter, echo: Echo) ->
     direct = renter.do(renter.ssh("-W", place, "door"), b"hello")
     assert direct.returncode == 255
     assert b"forwarding failed" in direct.stderr
-    port = free_ports(1)
+    port = free_port()
     renter.forward("-L", f"{port}:{place}")
     with contextlib.suppress(ConnectionError):
         assert asked(("127.0.0.1", port)) == b""
@@ -87,7 +87,7 @@ def test_the_machines_own_loopback_is_not_reached(renter: Renter, echo: Echo) ->
 
 
 def test_an_editor_bootstraps_on_stdin_and_talks_through_the_proxy(renter: Renter) -> None:
-    proxy = free_ports(1)
+    proxy = free_port()
     editor = subprocess.Popen(
         renter.ssh("-T", "-D", str(proxy), "door", "sh"),
         stdin=subprocess.PIPE,

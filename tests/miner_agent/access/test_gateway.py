@@ -16,7 +16,9 @@ from miner_agent.access.gateway import Gateways
 from miner_agent.domain import crowd
 from miner_agent.keys import make_private_key
 from protocol.agent import GATEWAY_USER
+from protocol.signing import public_key_of
 from protocol.validator import SSH_USER
+from tests.miner_agent.access.visitors import certified
 
 REPLICA, HTTP_PORT = "5f0c4b7e-3f54-4f0e-9f1c-3c1f6a0c9d11", 8080
 
@@ -28,6 +30,7 @@ class House:
     validator: asyncssh.SSHKey
     gateway: asyncssh.SSHKey
     port: int = 0
+    machine_key: str = ""
     #: what the replica does with each connection
     replica: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]] | None = None
     keys: dict[str, list[str]] = field(default_factory=dict)
@@ -37,16 +40,21 @@ class House:
     slow: asyncio.Event | None = None
     hall: Hall = field(default_factory=Hall)
 
-    def connect(self, *, user: str = GATEWAY_USER, key: asyncssh.SSHKey | None = None):
+    def connect(self, *, user: str = GATEWAY_USER, key: object = None):
+        if key is None:
+            key = self.certificate() if user == SSH_USER else self.gateway
         return asyncssh.connect(
             "127.0.0.1",
             self.port,
             username=user,
-            client_keys=[key or self.gateway],
+            client_keys=[key],
             known_hosts=None,
             config=None,
             agent_path=None,
         )
+
+    def certificate(self, signing: asyncssh.SSHKey | None = None) -> object:
+        return certified(signing or self.validator, self.machine_key)
 
     async def look_up(self, placement: str, port: int) -> tuple[str, int] | None:
         if self.slow is not None:
@@ -86,7 +94,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     listening = await asyncio.start_server(serve, "127.0.0.1", 0)
     house.running[(REPLICA, HTTP_PORT)] = listening.sockets[0].getsockname()
     house.gateways = Gateways(keys=lambda: house.keys[GATEWAY_USER], replica=house.look_up)
-    make_private_key(tmp_path / "key")
+    house.machine_key = public_key_of(make_private_key(tmp_path / "key"))
     answers = Answers(keys=lambda: house.keys[SSH_USER], facts=facts, proof=proof)
     door = await open_door(
         host="127.0.0.1",
@@ -123,7 +131,7 @@ async def refused(
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.01)
 
@@ -183,7 +191,7 @@ async def test_a_gateway_gets_no_word_no_terminal_no_files_and_no_other_forwardi
 ) -> None:
     async with house.connect() as connection:
         for word in ("ping", "facts", "proof", "sh", ""):
-            result = await connection.run(word, timeout=10)
+            result = await connection.run(word, timeout=60)
             assert (result.exit_status, result.stdout) == (126, "")
         with pytest.raises(asyncssh.ChannelOpenError):
             await connection.create_process("sh", term_type="xterm", request_pty="force")
@@ -198,10 +206,14 @@ async def test_a_gateway_gets_no_word_no_terminal_no_files_and_no_other_forwardi
 
 
 async def test_validators_and_gateways_do_not_pass_for_each_other(house: House) -> None:
-    for user, key in ((GATEWAY_USER, house.validator), (SSH_USER, house.gateway)):
+    passes = (house.certificate(house.gateway), house.certificate())
+    for user, key in (
+        *((GATEWAY_USER, one) for one in (house.validator, *passes)),
+        *((SSH_USER, one) for one in (house.gateway, house.validator, passes[0])),
+    ):
         with pytest.raises(asyncssh.PermissionDenied):
             await house.connect(user=user, key=key)
-    async with house.connect(user=SSH_USER, key=house.validator) as connection:
+    async with house.connect(user=SSH_USER) as connection:
         assert await refused(connection) == "Connection refused"
         assert (await connection.run("ping")).stdout == "pong\n"
 
@@ -210,7 +222,7 @@ async def test_a_gateway_that_is_dismissed_is_shown_out(house: House) -> None:
     async with house.connect() as connection, stream(connection):
         house.keys[GATEWAY_USER] = []
         await refused(connection)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await connection.wait_closed()
     with pytest.raises(asyncssh.PermissionDenied):
         await house.connect()
@@ -219,7 +231,7 @@ async def test_a_gateway_that_is_dismissed_is_shown_out(house: House) -> None:
 async def test_a_gateway_that_is_dismissed_keeps_no_stream_and_others_keep_theirs(
     house: House,
 ) -> None:
-    async with house.connect(user=SSH_USER, key=house.validator) as validator:
+    async with house.connect(user=SSH_USER) as validator:
         async with house.connect() as connection, stream(connection) as (reader, _):
             assert await reader.readline() == b"hello\n"
             house.hall.show_out()
@@ -227,7 +239,7 @@ async def test_a_gateway_that_is_dismissed_keeps_no_stream_and_others_keep_their
                 assert await other.readline() == b"hello\n"
             house.keys[GATEWAY_USER] = house.keys[GATEWAY_USER][:1]
             house.hall.show_out()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await connection.wait_closed()
         assert (await validator.run("ping")).stdout == "pong\n"
     assert house.gateways is not None
@@ -253,7 +265,7 @@ async def test_a_gateway_has_so_many_connections_and_streams(
     monkeypatch.setattr(gateway_module, "STREAMS_MOST", 3)
     connections = [await house.connect() for _ in range(crowd.VISITS_MOST)]
     extra = await house.connect()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await extra.wait_closed()
     streams = [await connections[number].open_connection(REPLICA, HTTP_PORT) for number in range(3)]
     assert await refused(connections[0]) == "This gateway has too many streams open."
@@ -270,8 +282,8 @@ async def test_a_gateway_may_stay_longer_than_a_validator(
 ) -> None:
     monkeypatch.setattr(door_module, "CONNECTION_S", 0.5)
     async with house.connect() as gateway, stream(gateway) as (reader, writer):
-        async with house.connect(user=SSH_USER, key=house.validator) as validator:
-            async with asyncio.timeout(10):
+        async with house.connect(user=SSH_USER) as validator:
+            async with asyncio.timeout(60):
                 await validator.wait_closed()
         writer.write_eof()
         assert await reader.read() == b"hello\n"
@@ -293,6 +305,6 @@ async def test_a_gateway_that_hangs_up_while_it_is_connected_leaves_nothing(hous
     await connection.wait_closed()
     await asyncio.gather(opening, return_exceptions=True)
     house.slow.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await ended.wait()
     await until(lambda: not house.gateways.streams)

@@ -11,7 +11,7 @@ from miner_agent.domain.generation import Generation
 from miner_agent.domain.image import Image
 from miner_agent.domain.placement import Placement, Run, is_as_desired, keeps_disk
 from miner_agent.domain.reconcile import Action, Container, Step, current_container, reconcile
-from protocol.agent import ObservedState, Want
+from protocol.agent import Notice, ObservedState, Want
 from protocol.hardware import Resources
 from protocol.workload import PlacementKind, Workload
 
@@ -42,6 +42,9 @@ def generation(
     )
 
 
+NOTICE = Notice(reason="outbid", stops_at_ms=1)
+
+
 def placement(
     placement_id: UUID,
     *,
@@ -50,6 +53,7 @@ def placement(
     token: str | None = "first",
     open_run: bool = True,
     rekey: bool = False,
+    notice: Notice | None = None,
     kind: PlacementKind = PlacementKind.RENTAL,
     edition: int = 0,
     restarts: int = 0,
@@ -70,6 +74,7 @@ def placement(
         slot=0 if cores else None,
         run=run if token is not None else None,
         authorized_keys=("new",) if rekey else (),
+        notice=notice,
         # What runs, or ran, was made; of what is gone nothing is kept.
         current=None if ended or token is None else current or generation(),
         coming=None if ended else coming,
@@ -307,6 +312,7 @@ RELEASED = generation(cores=())
         ),
         (placement(ONE, state=ObservedState.PREPARING), container(ONE), [Step.BRING_UP]),
         (placement(ONE, rekey=True), container(ONE), [Step.REKEY]),
+        (placement(ONE, notice=NOTICE), container(ONE), [Step.NOTIFY]),
         (placement(ONE, restarts=1), container(ONE), [Step.RESTART]),
         (placement(ONE, restarts=1, kind=JOB), container(ONE), []),
         (placement(ONE, edition=1), container(ONE), [Step.FETCH]),

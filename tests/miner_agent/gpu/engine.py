@@ -48,7 +48,7 @@ def gpu_engine(folder: Path) -> Iterator[str]:
             yield address
         finally:
             process.terminate()
-            process.wait(timeout=30)
+            process.wait(timeout=60)
     finally:
         ip("link", "delete", bridge)
 
@@ -65,4 +65,4 @@ def wait(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def ip(*arguments: str) -> None:
-    subprocess.run(["ip", *arguments], check=True, timeout=10)
+    subprocess.run(["ip", *arguments], check=True, timeout=60)

@@ -1,16 +1,21 @@
 """A rental gets the cards it was given, no others, and hears why where the machine has none."""
 
+import asyncio
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncssh
 import pytest
 
 from protocol.agent import DesiredPlacement, ObservedPlacement, ObservedState
+from protocol.validator import SSH_USER
 from tests.miner_agent import images
+from tests.miner_agent.access.visitors import certified
 from tests.miner_agent.gpu import driver
 from tests.miner_agent.gpu.engine import gpu_engine
-from tests.miner_agent.host import Host
+from tests.miner_agent.host import Host, docker
 from tests.miner_agent.market import LoopbackMarket
 
 IMAGE = "berth-test-gpu:one"
@@ -81,6 +86,45 @@ def test_a_rental_sees_its_own_cards_only_whatever_its_variables_say(gpu_host: H
     again = ask(gpu_host, "GPU-3")
     assert gpu_host.ssh(running(gpu_host, again), NODES).stdout.split() == ["nvidia3", "nvidiactl"]
     end(gpu_host, again)
+
+
+def test_a_proof_has_the_free_cards_alone_until_a_rental_wants_one(gpu_host: Host) -> None:
+    validator = asyncssh.generate_private_key("ssh-ed25519")
+    gpu_host.market.admit(validator.export_public_key().decode().strip())
+    rented = ask(gpu_host, "GPU-1")
+    running(gpu_host, rented)
+    asyncio.run(prove_while_another_comes(gpu_host, validator))
+    end(gpu_host, rented)
+
+
+async def prove_while_another_comes(host: Host, validator: asyncssh.SSHKey) -> None:
+    name = f"berth-proof-{host.market.machine_key[:12]}"
+    engine = ("-H", host.environment["DOCKER_HOST"])
+    async with (
+        asyncssh.connect(
+            "127.0.0.1",
+            host.control_port,
+            username=SSH_USER,
+            client_keys=[certified(validator, host.market.machine_key)],
+            known_hosts=None,
+            config=None,
+            agent_path=None,
+        ) as connection,
+        connection.create_process("proof") as prover,
+    ):
+        prover.stdin.write('{"op":"hello","bind":"00"}\n')
+        said = json.loads(await asyncio.wait_for(prover.stdout.readline(), 30))
+        assert said["gpus_missing"]
+        found = json.loads(docker(*engine, "inspect", name))[0]
+        (request,) = found["HostConfig"]["DeviceRequests"]
+        assert (request["Driver"], request["DeviceIDs"]) == ("nvidia", ["GPU-0", "GPU-2", "GPU-3"])
+        nodes = Path("/proc", str(found["State"]["Pid"]), "root/dev").glob("nvidia*")
+        assert sorted(node.name for node in nodes) == ["nvidia0", "nvidia2", "nvidia3", "nvidiactl"]
+        other = ask(host, "GPU-0")
+        # No word of the validator's ends it.
+        await asyncio.wait_for(prover.wait(), 30)
+        await asyncio.to_thread(running, host, other)
+        await asyncio.to_thread(end, host, other)
 
 
 def test_a_rental_without_gpus_gets_none_though_it_asks(gpu_host: Host) -> None:

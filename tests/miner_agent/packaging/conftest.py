@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.miner_agent.host import free_ports, make_key
+from tests.miner_agent.host import make_key
+from tests.ports import free_port
 
 SSHD = "/usr/sbin/sshd"
 
@@ -26,7 +27,7 @@ class Server:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("sshd")
-    port, host_key, identity = free_ports(1), folder / "host_key", folder / "identity"
+    port, host_key, identity = free_port(), folder / "host_key", folder / "identity"
     make_key(host_key)
     make_key(identity)
     (folder / "authorized_keys").write_text(identity.with_suffix(".pub").read_text())
@@ -47,7 +48,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     public = " ".join(host_key.with_suffix(".pub").read_text().split()[:2])
     yield Server(port, identity, shown.stdout.split()[1], public)
     process.terminate()
-    process.wait(timeout=10)
+    process.wait(timeout=60)
 
 
 @pytest.fixture

@@ -21,7 +21,6 @@ from miner_agent.packaging.upgrade import (
     Service,
     UpgradeFailed,
     first,
-    install,
     root_of,
     upgrade,
 )
@@ -29,7 +28,6 @@ from miner_agent.packaging.versions import named
 from protocol.agent import ObservedState
 from tests.miner_agent.host import REPOSITORY, Host, docker
 from tests.miner_agent.market import LoopbackMarket
-from tests.miner_agent.packaging.conftest import wheel as package_of
 
 #: what stands for systemctl: it ends the agent that runs and starts the one that is current
 RESTART = """\
@@ -127,7 +125,7 @@ def packages(root: Path) -> Path:
 
 
 def test_an_upgrade_is_noticed_by_no_rental_and_a_bad_one_is_taken_back(
-    installed: Installed,
+    installed: Installed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host, market, root = installed.host, installed.host.market, installed.root
     desired = host.desire()
@@ -157,8 +155,17 @@ def test_an_upgrade_is_noticed_by_no_rental_and_a_bad_one_is_taken_back(
     assert run([program, "--version"]).startswith("9.")
 
     pid = installed.pid()
+    unfit, fit = installed.wheels["unfit"], installed.wheels["new"].read_bytes()
+
+    def swapping(command: Sequence[str], **more: Any) -> str:
+        # After the first look at the wheel, and before pip's: what was read is what is installed.
+        unfit.write_bytes(fit)
+        return run(command, **more)
+
+    monkeypatch.setattr(steps, "run", swapping)
     with pytest.raises(UpgradeFailed, match="does not fit here"):
-        upgrade(root, installed.wheels["unfit"], installed.service)
+        upgrade(root, unfit, installed.service)
+    monkeypatch.undo()
     with pytest.raises(UpgradeFailed, match="runs already"):
         upgrade(root, installed.wheels["new"], installed.service)
     with pytest.raises(UpgradeFailed, match="cannot be read"):
@@ -175,7 +182,7 @@ def test_an_upgrade_is_noticed_by_no_rental_and_a_bad_one_is_taken_back(
     after = market.wait_for(desired.placement_id, ObservedState.RUNNING)
     assert docker("ps", "-q", "--no-trunc", "--filter", name) == container
     assert (after.run, after.ssh_port) == (before.run, before.ssh_port)
-    said, _ = session.communicate("still here\n", timeout=30)
+    said, _ = session.communicate("still here\n", timeout=60)
     assert said == "still here\n"
     market.end(desired.placement_id)
     market.wait_for(desired.placement_id, ObservedState.GONE)
@@ -200,22 +207,6 @@ def test_an_old_version_that_cannot_read_the_journal_any_more_does_not_come_back
         upgrade(tmp_path, tmp_path / "wheel", service)
     assert named(tmp_path) == tmp_path / "versions" / digest
     assert restarts == ["restart"]
-
-
-def test_a_wheel_that_is_changed_after_it_was_read_is_not_what_is_installed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    named = package_of(tmp_path / "named", program="print('named')")
-    other = package_of(tmp_path / "other", program="print('other')")
-
-    def swapping(command: Sequence[str], **more: Any) -> str:
-        # After the first look at the wheel, and before pip's.
-        named.write_bytes(other.read_bytes())
-        return run(command, **more)
-
-    monkeypatch.setattr(steps, "run", swapping)
-    version = install(tmp_path, named)
-    assert run([str(version / "bin" / "berth-agent")]) == "named\n"
 
 
 def test_a_program_that_is_no_version_of_many_is_not_upgraded() -> None:

@@ -1,0 +1,30 @@
+"""This will hold what the fake market tells of a rental's use."""
+
+from typing import Any
+
+#: what one rental of two cores does, and what its machine calls a misfortune
+USAGE: dict[str, Any] = {
+    "points": [
+        {
+            "at": "2026-03-01T12:00:00Z",
+            "cpu_milli": 1500,
+            "memory_bytes": 1 << 30,
+            "disk_used_bytes": 2 << 30,
+            "disk_bytes": 8 << 30,
+            "received_bytes_s": 2 << 20,
+            "sent_bytes_s": 1 << 10,
+            "gpus": [{"uuid": "GPU-1", "busy_percent": 93, "memory_bytes": 5 << 30}],
+        }
+    ],
+    "incidents": [
+        {
+            "at": "2026-03-01T11:59:00Z",
+            "kind": "out_of_memory",
+            "blame": "renter",
+            "placement_id": None,
+            "gpu_uuid": "",
+            "count": 2,
+            "sentence": "A process\x1b[2J was ended.",
+        }
+    ],
+}

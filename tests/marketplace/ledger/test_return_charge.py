@@ -1,0 +1,173 @@
+"""What is given back of a charge is what it was: money as money, credit as credit."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from marketplace.accounts.models import User
+from marketplace.domain.ledger import TransferKind
+from marketplace.domain.money import MicroUsd
+from marketplace.ledger import queries
+from marketplace.ledger.actions import hold, open_account
+from marketplace.ledger.actions.grant_credit import expire_credit, grant_credit
+from marketplace.ledger.actions.post import AmountRefused, CauseReused, post
+from marketplace.ledger.actions.return_charge import Returned, return_charge
+from marketplace.ledger.audit import audit
+from marketplace.ledger.models import Account, Hold, Transfer
+
+Give = Callable[[User, int], None]
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def placed(alice: User, give: Give, now: datetime) -> Hold:
+    """90 held: 20 of credit for a week, 30 for a month, 40 of money."""
+    give(alice, 100)
+    for amount, days in ((20, 7), (30, 30)):
+        grant_credit(
+            user_id=alice.pk,
+            amount_microusd=MicroUsd(amount),
+            expires_at=now + days * DAY,
+            cause=str(amount),
+            now=now,
+        )
+    return hold.place(user_id=alice.pk, amount_microusd=MicroUsd(90), cause="r", now=now)
+
+
+def charge(placed: Hold, host: User, amount: int, *, now: datetime, cause: str = "c") -> None:
+    hold.capture(
+        hold_id=placed.pk,
+        amount_microusd=MicroUsd(amount),
+        host_user_id=host.pk,
+        fee_microusd=MicroUsd(amount // 10),
+        cause=cause,
+        now=now,
+    )
+
+
+def back(placed: Hold, host: User, amount: int, *, now: datetime, cause: str = "b") -> Returned:
+    return return_charge(
+        hold_id=placed.pk,
+        amount_microusd=MicroUsd(amount),
+        fee_microusd=MicroUsd(amount // 10),
+        host_user_id=host.pk,
+        cause=cause,
+        note="why",
+        now=now,
+    )
+
+
+def wallet(user: User) -> int:
+    return Account.objects.get(user=user, kind="wallet").balance_microusd
+
+
+def left(user: User, now: datetime) -> list[int]:
+    return [one.left_microusd for one in queries.credit(user.pk, now=now)]
+
+
+def fees() -> int:
+    return Account.objects.get(kind="fees").balance_microusd
+
+
+def test_money_comes_back_first_and_then_the_credit_that_ends_last(
+    placed: Hold, alice: User, charlie: User, now: datetime
+) -> None:
+    charge(placed, charlie, 60, now=now)
+    assert back(placed, charlie, 50, now=now) == Returned(MicroUsd(45), MicroUsd(5))
+    # 10 of money was spent, and then 30 of what ends in a month, 10 of what ends in a week.
+    assert (wallet(alice), left(alice, now)) == (60 + 10, [10, 30])
+    assert (queries.earned(charlie.pk), fees()) == (54 - 45, 6 - 5)
+    # Nothing went into the hold.
+    assert queries.held(alice.pk) == 30
+    hold.release(hold_id=placed.pk, cause="end", now=now)
+    assert (wallet(alice), left(alice, now)) == (60 + 10 + 30, [10, 30])
+    assert audit() == []
+
+
+def test_what_was_given_back_is_not_given_back_again(
+    placed: Hold, alice: User, charlie: User, now: datetime
+) -> None:
+    charge(placed, charlie, 60, now=now)
+    back(placed, charlie, 50, now=now)
+    with pytest.raises(CauseReused):
+        back(placed, charlie, 50, now=now)
+    for amount in (11, 0):
+        with pytest.raises(AmountRefused):
+            back(placed, charlie, amount, now=now, cause="b2")
+    assert (wallet(alice), left(alice, now)) == (70, [10, 30])
+    hold.release(hold_id=placed.pk, cause="end", now=now)
+    back(placed, charlie, 10, now=now, cause="b3")
+    assert (wallet(alice), left(alice, now)) == (100, [20, 30])
+    with pytest.raises(AmountRefused):
+        back(placed, charlie, 1, now=now, cause="b4")
+    assert audit() == []
+
+
+def test_credit_that_has_ended_goes_to_the_site(
+    placed: Hold, alice: User, charlie: User, now: datetime
+) -> None:
+    charge(placed, charlie, 20, now=now)
+    later = now + 8 * DAY
+    back(placed, charlie, 10, now=later)
+    assert (wallet(alice), left(alice, later)) == (60, [])
+    expire_credit(now=later)
+    assert [one.kind for one in Transfer.objects.filter(note="why")] == ["expiry", "expiry"]
+    assert audit() == []
+
+
+def test_what_earnings_do_not_have_the_site_bears(
+    placed: Hold, alice: User, charlie: User, now: datetime
+) -> None:
+    charge(placed, charlie, 60, now=now)
+    post(
+        debit=open_account.earnings(user_id=charlie.pk),
+        credit=open_account.outside(),
+        amount_microusd=MicroUsd(50),
+        kind=TransferKind.PAYOUT,
+        cause="p",
+        now=now,
+    )
+    assert back(placed, charlie, 50, now=now) == Returned(MicroUsd(4), MicroUsd(46))
+    assert (queries.earned(charlie.pk), fees()) == (0, 6 - 46)
+    assert audit() == []
+
+
+steps = st.tuples(st.sampled_from(["charge", "back", "more"]), st.integers(1, 40))
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(steps, min_size=1, max_size=10))
+def test_nobody_gets_back_more_than_was_spent_of_each(
+    alice: User, charlie: User, give: Give, now: datetime, history: list[tuple[str, int]]
+) -> None:
+    with transaction.atomic():
+        give(alice, 1000)
+        grant_credit(
+            user_id=alice.pk, amount_microusd=MicroUsd(25), expires_at=now + DAY, cause="a", now=now
+        )
+        placed = hold.place(user_id=alice.pk, amount_microusd=MicroUsd(60), cause="r", now=now)
+        charged = given = 0
+        for number, (what, amount) in enumerate(history):
+            cause = str(number)
+            if what == "more":
+                hold.increase(
+                    hold_id=placed.pk, amount_microusd=MicroUsd(amount), cause=cause, now=now
+                )
+            elif what == "charge":
+                amount = min(amount, queries.held(alice.pk))
+                if amount:
+                    charge(placed, charlie, amount, now=now, cause=cause)
+                charged += amount
+            elif given < charged:
+                amount = min(amount, charged - given)
+                back(placed, charlie, amount, now=now, cause=cause)
+                given += amount
+        assert queries.balance(alice.pk) + queries.held(alice.pk) == 1025 - charged + given
+        hold.release(hold_id=placed.pk, cause="end", now=now)
+        assert sum(left(alice, now)) <= 25
+        assert audit() == []
+        transaction.set_rollback(True)

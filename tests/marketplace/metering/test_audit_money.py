@@ -1,0 +1,135 @@
+"""The daily audit reads meters too, is kept, and wakes somebody."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from django.core import mail
+from django.db.models import F
+from pytest_django.fixtures import Settings
+
+from marketplace.accounts.models import User
+from marketplace.domain.ledger import TransferKind
+from marketplace.domain.money import MicroUsd
+from marketplace.domain.upkeep import GB, MONTH_MS
+from marketplace.ledger.actions import hold, open_account
+from marketplace.ledger.models import Account, AuditRun, Hold
+from marketplace.metering.actions.audit_money import audit_daily, audit_money
+from marketplace.metering.actions.charge import charge_all
+from marketplace.metering.models import Meter, SideMeter, SignedIntervalRow
+from tests.marketplace.rentals.market import Market, give_key
+from tests.marketplace.scene import after
+
+
+@pytest.fixture
+def meter(charlie: User, alice: User, give: Callable[..., None]) -> Meter:
+    """One that was charged ten seconds."""
+    market = Market.open(charlie)
+    give(alice, 100_000_000)
+    give_key(alice)
+    rental = market.rent(alice)
+    market.run(rental, at=after(1))
+    Meter.objects.update(proven_ms=10_000)
+    sign(Meter.objects.get(), 0, after(2), after(11.9999))
+    sign(Meter.objects.get(), 1, after(12), after(12.001))
+    charge_all(now=after(20))
+    return Meter.objects.get()
+
+
+def sign(meter: Meter, sequence: int, since: datetime, until: datetime) -> None:
+    SignedIntervalRow.objects.create(
+        placement_id=meter.placement_id,
+        sequence=sequence,
+        signed={},
+        unbroken_from_age_ms=0,
+        received_at=until,
+        billable_from=since,
+        billable_to=until,
+    )
+
+
+@pytest.mark.parametrize("more", [-1, 1])
+def test_a_meter_that_counts_other_time_than_was_signed_is_found(
+    meter: Meter, now: datetime, more: int
+) -> None:
+    Meter.objects.update(proven_ms=F("proven_ms") + more, charged_ms=0)
+    (problem,) = audit_money(now=now).problems
+    assert f"counts {10_000 + more} ms, its machine's signed intervals 10000 ms." in problem
+    Meter.objects.update(closed_at=now)
+    Hold.objects.update(released_at=now, state="posted")
+    assert any("signed intervals" in one for one in audit_money(now=now).problems)
+    week = audit_money(now=now + timedelta(days=7)).problems
+    assert not any("signed intervals" in one for one in week)
+
+
+def test_a_meter_that_counts_other_than_its_transfers_is_found(meter: Meter, now: datetime) -> None:
+    assert audit_money(now=now).problems == []
+    Meter.objects.update(charged_microusd=F("charged_microusd") + 1)
+    (problem,) = audit_money(now=now).problems
+    assert "charged 10001 with 500 of fees, its transfers 10000 with 500." in problem
+
+
+def test_a_meter_that_goes_on_without_its_hold_is_found(meter: Meter, now: datetime) -> None:
+    Hold.objects.update(released_at=now, state="posted")
+    assert any("not over together" in one for one in audit_money(now=now).problems)
+
+
+def test_a_disk_that_was_kept_is_a_part_of_what_its_meter_took(meter: Meter, now: datetime) -> None:
+    SideMeter.objects.create(
+        meter=meter,
+        storage_price_microusd=700,
+        disk_bytes=GB,
+        stored_ms=MONTH_MS,
+        network_price_microusd=0,
+        traffic_microusd_max=0,
+        storage_microusd=700,
+        fee_microusd=35,
+    )
+    hold.capture(
+        hold_id=meter.hold_id,
+        amount_microusd=MicroUsd(700),
+        host_user_id=meter.host_id,
+        fee_microusd=MicroUsd(35),
+        cause=f"meter:{meter.id}:storage:700",
+        kind=TransferKind.STORAGE,
+        now=now,
+    )
+    assert audit_money(now=now).problems == []
+    SideMeter.objects.update(fee_microusd=36)
+    assert len(audit_money(now=now).problems) == 1
+    for wrong in ({"stored_ms": MONTH_MS - 1}, {"storage_microusd": 0, "traffic_microusd": 0}):
+        SideMeter.objects.update(**{"fee_microusd": 35, "stored_ms": MONTH_MS, **wrong})
+        assert any("for its disk" in one for one in audit_money(now=now).problems)
+
+
+def break_books(user: User) -> None:
+    wallet = open_account.wallet(user_id=user.pk)
+    Account.objects.filter(pk=wallet.pk).update(credits_posted=5)
+
+
+def test_the_audit_runs_once_a_day_and_is_kept(alice: User, now: datetime) -> None:
+    for hours in (0, 1, 12, 24, 25, 48):
+        assert audit_daily(now=now + timedelta(hours=hours)) == 0
+    ran = AuditRun.objects.order_by("at").values_list("at", flat=True)
+    assert [at - now for at in ran] == [timedelta(days=days) for days in (0, 1, 2)]
+
+
+def test_books_that_do_not_add_up_wake_somebody(
+    alice: User, now: datetime, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.OPERATOR_EMAILS = ["operator@example.org"]
+    break_books(alice)
+    assert audit_daily(now=now) == 2
+    assert [one.levelname for one in caplog.records] == ["CRITICAL"]
+    (letter,) = mail.outbox
+    assert letter.to == ["operator@example.org"]
+    assert "counts 5 in, not 0." in letter.body
+    assert AuditRun.objects.get().problems[0] in letter.body
+
+
+def test_without_an_address_the_log_says_it(
+    alice: User, now: datetime, caplog: pytest.LogCaptureFixture
+) -> None:
+    break_books(alice)
+    audit_daily(now=now)
+    assert (mail.outbox, caplog.messages) == ([], ["Ledger does not add up"])

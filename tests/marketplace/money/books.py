@@ -1,0 +1,139 @@
+"""This will add up all money anew from its rows, by statements that share nothing with the code.
+
+Each statement selects what is wrong, so an empty answer is a right one. ``balances`` are added up
+from transfers and never from an account's own counters.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import connection
+
+#: what each account has by its transfers alone
+BALANCES = """
+  balances AS MATERIALIZED (
+    SELECT account.id, account.kind, account.user_id,
+      coalesce((SELECT sum(amount_microusd) FROM ledger_transfer
+        WHERE credit_id = account.id), 0) AS came,
+      coalesce((SELECT sum(amount_microusd) FROM ledger_transfer
+        WHERE debit_id = account.id), 0) AS went
+    FROM ledger_account AS account
+  )
+"""
+#: of each person, by what only the products' own rows say: paid in, given, sent back, lost, used
+PEOPLE = """
+  people AS MATERIALIZED (
+    SELECT person.id,
+      coalesce((SELECT sum(amount_microusd) FROM payments_topup
+        WHERE user_id = person.id AND state = 'paid'), 0) AS paid_in,
+      coalesce((SELECT sum(amount_microusd - expired_microusd) FROM ledger_creditgrant
+        WHERE user_id = person.id), 0) AS given,
+      coalesce((SELECT sum(refund.amount_microusd) FROM payments_refund AS refund
+        JOIN payments_topup AS paid ON paid.id = refund.top_up_id
+        WHERE paid.user_id = person.id AND refund.state <> 'failed'), 0) AS sent_back,
+      coalesce((SELECT sum(dispute.amount_microusd - dispute.borne_microusd)
+        FROM payments_dispute AS dispute JOIN payments_topup AS paid ON paid.id = dispute.top_up_id
+        WHERE paid.user_id = person.id AND dispute.state = 'lost'), 0) AS lost,
+      coalesce((SELECT sum(meter.charged_microusd
+          + coalesce(side.storage_microusd + side.traffic_microusd, 0))
+        FROM metering_meter AS meter JOIN ledger_hold AS hold ON hold.id = meter.hold_id
+        LEFT JOIN metering_sidemeter AS side ON side.meter_id = meter.id
+        WHERE hold.user_id = person.id), 0)
+      - coalesce((SELECT sum(returned_microusd) FROM ledger_hold
+        WHERE user_id = person.id), 0) AS used,
+      coalesce((SELECT sum(dispute.frozen_microusd)
+        FROM payments_dispute AS dispute JOIN payments_topup AS paid ON paid.id = dispute.top_up_id
+        WHERE paid.user_id = person.id), 0) AS frozen,
+      coalesce((SELECT sum(meter.charged_microusd - meter.fee_microusd
+          + coalesce(side.storage_microusd + side.traffic_microusd - side.fee_microusd, 0))
+        FROM metering_meter AS meter LEFT JOIN metering_sidemeter AS side
+          ON side.meter_id = meter.id WHERE meter.host_id = person.id), 0) AS earned,
+      coalesce((SELECT sum(amount_microusd) FROM payouts_payout
+        WHERE host_id = person.id AND state <> 'failed'), 0) AS paid_out
+    FROM accounts_user AS person
+  ),
+  have AS MATERIALIZED (
+    SELECT person.id,
+      coalesce((SELECT sum(came - went) FROM balances
+        WHERE user_id = person.id AND kind IN ('wallet', 'credit', 'hold', 'frozen')), 0) AS funds,
+      coalesce((SELECT sum(came - went) FROM balances
+        WHERE user_id = person.id AND kind = 'hold'), 0) AS held,
+      coalesce((SELECT sum(came - went) FROM balances
+        WHERE user_id = person.id AND kind = 'frozen'), 0) AS frozen,
+      coalesce((SELECT sum(came - went) FROM balances
+        WHERE user_id = person.id AND kind = 'earnings'), 0) AS earnings
+    FROM accounts_user AS person
+  )
+"""
+WRONG = {
+    "The ledger does not sum to zero": """
+        SELECT sum(came - went) FROM balances HAVING sum(came - went) <> 0""",
+    "An account counts what no row moved": """
+        SELECT account.kind, account.credits_posted, came, account.debits_posted, went
+        FROM balances JOIN ledger_account AS account ON account.id = balances.id
+        WHERE account.credits_posted <> came OR account.debits_posted <> went""",
+    "Somebody owes": """
+        SELECT kind, user_id, came - went FROM balances
+        WHERE came < went AND kind IN ('wallet', 'credit', 'hold', 'frozen', 'earnings')""",
+    "A released hold has money": """
+        SELECT hold.cause, came - went FROM balances JOIN ledger_hold AS hold
+          ON hold.account_id = balances.id WHERE hold.released_at IS NOT NULL AND came <> went""",
+    "A person has what nobody paid in, or lacks what they did": """
+        SELECT people.id, funds, paid_in, given, sent_back, lost, used
+        FROM people JOIN have ON have.id = people.id
+        WHERE funds <> paid_in + given - sent_back - lost - used""",
+    "More is held than was there": """
+        SELECT people.id, held, paid_in, given FROM people JOIN have ON have.id = people.id
+        WHERE held > paid_in + given - sent_back - lost - used - people.frozen""",
+    "More or less is frozen than is disputed": """
+        SELECT people.id, people.frozen, have.frozen
+        FROM people JOIN have ON have.id = people.id WHERE people.frozen <> have.frozen""",
+    "A host has other earnings than was charged and not paid out": """
+        SELECT people.id, earnings, earned, paid_out
+        FROM people JOIN have ON have.id = people.id WHERE earnings <> earned - paid_out""",
+    "Credit is not what its grants have left": """
+        SELECT balances.user_id, came - went FROM balances WHERE kind = 'credit' AND came - went
+          <> coalesce((SELECT sum(left_microusd) FROM ledger_creditgrant
+            WHERE user_id = balances.user_id), 0)""",
+    "A meter was charged what no transfer moved": """
+        SELECT meter.id, meter.charged_microusd, meter.fee_microusd, side.storage_microusd
+        FROM metering_meter AS meter JOIN ledger_hold AS hold ON hold.id = meter.hold_id
+        LEFT JOIN metering_sidemeter AS side ON side.meter_id = meter.id
+        WHERE meter.charged_microusd + coalesce(side.storage_microusd + side.traffic_microusd, 0)
+          <> coalesce((SELECT sum(amount_microusd) FROM ledger_transfer
+            WHERE debit_id = hold.account_id
+              AND kind IN ('charge', 'storage', 'network', 'fee')), 0)
+          OR meter.fee_microusd + coalesce(side.fee_microusd, 0)
+          <> coalesce((SELECT sum(amount_microusd) FROM ledger_transfer
+            WHERE debit_id = hold.account_id AND kind = 'fee'), 0)""",
+    "A rental costs more than was agreed": """
+        SELECT rental.id, meter.charged_microusd, side.storage_microusd, worst_total_microusd
+        FROM rentals_rental AS rental JOIN metering_meter AS meter ON meter.id = rental.meter_id
+        LEFT JOIN metering_sidemeter AS side ON side.meter_id = meter.id
+        WHERE meter.charged_microusd + coalesce(side.storage_microusd + side.traffic_microusd, 0)
+          > worst_total_microusd""",
+    "A closed meter's hold is open, or the other way round": """
+        SELECT meter.id FROM metering_meter AS meter JOIN ledger_hold AS hold
+          ON hold.id = meter.hold_id
+        WHERE (meter.closed_at IS NULL) <> (hold.released_at IS NULL)""",
+    "Two intervals of a placement are billed for the same time": """
+        SELECT one.placement_id, one.sequence, other.sequence
+        FROM metering_signedintervalrow AS one JOIN metering_signedintervalrow AS other
+          ON other.placement_id = one.placement_id AND other.id > one.id
+        WHERE one.billable_from < other.billable_to AND other.billable_from < one.billable_to""",
+}
+
+
+def problems() -> Iterator[str]:
+    """Yield a sentence, with the rows, for everything that does not add up."""
+    for sentence, statement in WRONG.items():
+        found = rows(f"WITH {BALANCES}, {PEOPLE} {statement}")
+        if found:
+            yield f"{sentence}: {found}"
+
+
+def rows(statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    """Return what a statement selects."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return list(cursor.fetchall())
