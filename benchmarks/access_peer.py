@@ -12,7 +12,8 @@ from uuid import UUID
 import docker
 
 from tests.miner_agent import debian_slice, images
-from tests.miner_agent.host import free_ports, make_key
+from tests.miner_agent.host import make_key
+from tests.ports import free_port
 
 IMAGE = "berth-test-sshd:benchmark"
 PACKAGES = ("bash", "dash", "coreutils", "base-files", "libc-bin", "openssh-server")
@@ -60,7 +61,7 @@ class Peer:
         public = key.with_suffix(".pub").read_text()
         (folder / "authorized_keys").write_text(public)
         self.host_key = (folder / "host_key.pub").read_text().strip()
-        self.port = free_ports(1)
+        self.port = free_port()
         self._api = docker.APIClient(timeout=60)
         (found,) = self._api.containers(filters={"label": f"berth.placement={like}"})
         self._rental = str(found["Id"])

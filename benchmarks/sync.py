@@ -25,7 +25,8 @@ import psycopg
 
 from benchmarks.processor_time import used_s
 from scripts.with_postgresql import server
-from tests.journeys.stack import free_port, until
+from tests.journeys.stack import until
+from tests.ports import free_port
 
 KINDS = {
     "quiet": "a machine that tells nothing but that it is there",

@@ -1,0 +1,1 @@
+"""This will play thirty days of miners that behave well and badly, on the real rules."""
