@@ -2,7 +2,7 @@
 
 import gc
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +19,10 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("berth")
+#: of each log, shown beside a failure
+LOG_BYTES_SHOWN = 6000
+#: of the engine that the tests with containers were lent
+ENGINE_LOG = Path(__file__).resolve().parents[1] / ".berth" / "docker" / "dockerd.log"
 
 # Thousands of collected tests and Django's models live as long as the process: the collector need
 # not walk over them again for every few hundred new objects.
@@ -29,6 +33,22 @@ def pytest_collection_finish() -> None:
     """Keep what was imported and collected out of the garbage collector's way."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show beside a failure what the processes that the test drove wrote last."""
+    report = yield
+    if report.failed:
+        driven = getattr(item, "funcargs", {}).values()
+        logs = {path for one in driven for path in getattr(one, "logs", ())}
+        for path in sorted(logs | {ENGINE_LOG} if logs else ()):
+            if path.exists():
+                end = path.read_bytes()[-LOG_BYTES_SHOWN:].decode(errors="replace")
+                report.sections.append((f"end of {path.name}", end))
+    return report
 
 
 @pytest.fixture

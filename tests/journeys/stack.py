@@ -23,7 +23,8 @@ from tests.ports import free_port, free_ports
 logging.getLogger("httpx").setLevel(logging.WARNING)
 PASSWORD = "correct horse battery"
 VALIDATOR = "//Alice"
-WAIT_S = 60
+#: longer than a call of Docker that is given up and made again
+WAIT_S = 180
 
 
 def until(look: Callable[[], Any], what: str, *, within_s: float = WAIT_S) -> Any:
@@ -80,7 +81,7 @@ class Stack:
         self.processes: dict[str, Life] = {}
         self.machine_key = ""
         self.witness: Witness | None = None
-        self.client = httpx.Client(base_url=f"{self.url}/api/v1", timeout=60)
+        self.client = httpx.Client(base_url=f"{self.url}/api/v1", timeout=WAIT_S)
 
     def manage(self, *arguments: str, told: str = "") -> str:
         """Run manage.py to its end, tell it a line, and return what it wrote."""
@@ -91,6 +92,11 @@ class Stack:
         done = self.nursery.run(words, environment=self.environment, told=told, within_s=120)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+    @property
+    def logs(self) -> list[Path]:
+        """What the programs wrote."""
+        return list(self.folder.glob("*.log"))
 
     def run(self, *command: str) -> str:
         """Run a command and return what it wrote."""

@@ -8,12 +8,10 @@ import pytest
 
 from tests.journeys.conftest import Renter
 from tests.journeys.relay import OFFERED, Moment
-from tests.journeys.stack import Stack, until
+from tests.journeys.stack import WAIT_S, Stack, until
 
 pytestmark = pytest.mark.xdist_group("kills")
 
-#: how long a trap may take to spring
-TRAP_S = 60
 WAY_UP = [OFFERED, "accepted", "preparing", "running"]
 WAY_DOWN = ["collecting", "gone"]
 POWER_CUT = ("agent", "web", "scheduler")
@@ -36,7 +34,7 @@ def kill_at(
     # A web process may die before it answered; what it was asked for stands in the books.
     with contextlib.suppress(httpx.TransportError):
         act()
-    assert sprung.wait(TRAP_S), f"it never came to {state}"
+    assert sprung.wait(WAIT_S), f"it never came to {state}"
 
 
 def start_again(stack: Stack, victims: tuple[str, ...]) -> None:
@@ -69,7 +67,7 @@ def kill_agent_amid(stack: Stack, event: str, act: Callable[[], object]) -> obje
     assert stack.witness is not None
     sprung = stack.witness.arm(event, lambda: stack.kill("agent"))
     done = act()
-    assert sprung.wait(TRAP_S), f"Docker never told of {event}"
+    assert sprung.wait(WAIT_S), f"Docker never told of {event}"
     start_again(stack, ("agent",))
     return done
 

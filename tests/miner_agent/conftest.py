@@ -18,7 +18,7 @@ from tests.miner_agent.market import LoopbackMarket
 from tests.miner_agent.registry import Registry
 
 IMAGE = "berth-test-busybox:agent"
-ENGINE_START_S = 30
+ENGINE_START_S = 90
 
 
 def engine_answers() -> bool:

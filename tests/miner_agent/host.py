@@ -55,6 +55,10 @@ class Host:
         self.inside: list[str] = []
         make_key(self.key)
 
+    @property
+    def logs(self) -> list[Path]:
+        return [self.home / "agent.log"]
+
     def command(self, *arguments: str, told: str = "") -> subprocess.CompletedProcess[str]:
         if self._may_fork:
             words, environment = ("-m", "miner_agent", *arguments), self.environment

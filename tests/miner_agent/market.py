@@ -126,14 +126,14 @@ class LoopbackMarket:
             self.gateways = keys
             self._raise_revision()
 
-    def wait_for(self, placement_id: UUID, state: ObservedState, *, deadline_s: float = 90):
+    def wait_for(self, placement_id: UUID, state: ObservedState, *, deadline_s: float = 180):
         """Return the placement once it is seen in this state."""
         with self.changed:
             seen = self.changed.wait_for(lambda: self.has_seen(placement_id, state), deadline_s)
             assert seen, f"not {state} in {deadline_s} s: {self.observed.get(placement_id)}"
             return self.observed[placement_id]
 
-    def wait_until(self, condition, *, deadline_s: float = 90) -> None:
+    def wait_until(self, condition, *, deadline_s: float = 180) -> None:
         with self.changed:
             assert self.changed.wait_for(condition, deadline_s), "it did not happen in time"
 

@@ -173,7 +173,7 @@ def idle_container(host: Host) -> dict[str, object] | None:
 
 
 def wait_for_idle(host: Host) -> dict[str, object]:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while (found := idle_container(host)) is None:
         assert time.monotonic() < deadline, (host.home / "agent.log").read_text()[-2000:]
         time.sleep(0.1)

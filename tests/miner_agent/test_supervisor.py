@@ -17,7 +17,7 @@ from protocol.agent import ObservedState, SyncRequest
 from protocol.usage import Incident, IncidentBlame, IncidentKind
 from tests.miner_agent.world import MemoryRuntime, World
 
-DEADLINE_S = 30
+DEADLINE_S = 90
 #: starts that wait for their images
 SLOW = 20
 

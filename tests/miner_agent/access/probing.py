@@ -24,7 +24,7 @@ for asked in sys.stdin:
 
 def ask(line: socket.socket, expression: str) -> object:
     """Return what the expression is inside."""
-    line.settimeout(30)
+    line.settimeout(90)
     line.sendall(json.dumps(expression).encode() + b"\n")
     return hear(line)
 

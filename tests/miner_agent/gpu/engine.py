@@ -11,7 +11,7 @@ from pathlib import Path
 HOOK = Path(__file__).with_name("hook.py")
 #: the name that Docker looks for when it starts
 NAME = "nvidia-container-runtime-hook"
-START_S = 30
+START_S = 90
 
 
 @contextmanager
