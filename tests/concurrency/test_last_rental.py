@@ -3,13 +3,16 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
+from django.db import connection, transaction
 
 from marketplace.accounts.models import User
 from marketplace.domain.ledger import TransferKind
+from marketplace.domain.matching import OfferTaken
 from marketplace.domain.money import MicroUsd
 from marketplace.ledger import audit, queries
 from marketplace.ledger.actions import open_account
 from marketplace.ledger.actions.post import post
+from marketplace.machines.actions import lock
 from marketplace.machines.models import Machine
 from marketplace.placements.models import Placement
 from marketplace.rentals.actions import end, extend
@@ -57,6 +60,24 @@ def test_fifty_renters_of_the_last_machine_get_one_rental_and_one_hold(
     assert sum(queries.held(one.pk) for one in renters) == worst
     assert sum(queries.balance(one.pk) for one in renters) == RENTERS * GIFT_MICROUSD - worst
     assert audit.audit() == []
+
+
+def test_who_comes_too_late_hears_so_while_somebody_else_holds_the_machine(
+    market: Market, race: Race
+) -> None:
+    first, late = renter(1), renter(2)
+    rental = market.rent(first, resources=WHOLE)
+
+    def ask() -> object:
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '1s'")
+        return market.rent(late, resources=WHOLE)
+
+    with transaction.atomic():
+        lock.lock(machine_id=rental.placement.machine_id)
+        (outcome,) = race([ask])
+    assert isinstance(outcome, OfferTaken)
+    assert queries.held(late.pk) == 0
 
 
 def test_one_click_sent_twenty_times_is_one_rental(market: Market, race: Race) -> None:
