@@ -1,6 +1,7 @@
 """Fixtures that every program's tests may use."""
 
 import gc
+import os
 import tempfile
 from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.migrated import copy_migrated
+from tests.emptied import empty_by_rows
+from tests.migrated import copy_migrated, name_migrated
 
 settings.register_profile(
     "berth",
@@ -77,9 +79,14 @@ def django_db_modify_db_settings(
     """
     from django.db import connections
 
+    connection = connections["default"]
+    asked = connection.settings_dict["TEST"]
     with tempfile.TemporaryDirectory(prefix="berth-test-") as folder:
         if django_db_keepdb:
             path = Path(folder) / "test.sqlite3"
             copy_migrated(path)
-            connections["default"].settings_dict["TEST"]["NAME"] = str(path)
+            asked["NAME"] = str(path)
+        else:
+            asked["TEMPLATE"] = name_migrated(os.environ["BERTH_DATABASE_URL"])
+            empty_by_rows(connection)
         yield

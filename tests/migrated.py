@@ -1,4 +1,7 @@
-"""This will migrate an empty database once for all tests of a tree: each of them takes a copy."""
+"""This will migrate an empty database once for all tests of a tree: each of them takes a copy.
+
+A SQLite database is kept in the tree, a PostgreSQL database on its server.
+"""
 
 import fcntl
 import hashlib
@@ -8,6 +11,10 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg.sql import SQL, Identifier
 
 TREE = Path(__file__).resolve().parents[1]
 KEPT = TREE / ".pytest_cache" / "migrated"
@@ -15,6 +22,8 @@ KEPT = TREE / ".pytest_cache" / "migrated"
 SOURCES = ("marketplace/*/migrations/*.py", "marketplace/settings.py", "requirements/*.txt")
 #: of one migration, on a machine that has much else to do
 MIGRATES_S = 600
+#: whoever holds this advisory lock migrates
+LOCK = 0x6D696772617465
 
 
 def copy_migrated(target: Path) -> None:
@@ -27,13 +36,30 @@ def copy_migrated(target: Path) -> None:
             for old in KEPT.glob("*.sqlite3"):
                 old.unlink()
             with tempfile.TemporaryDirectory(dir=KEPT) as folder:
-                _migrate(Path(folder)).rename(ready)
+                _migrate(Path(folder))
+                (Path(folder) / "berth.sqlite3").rename(ready)
         shutil.copyfile(ready, target)
 
 
-def _migrate(folder: Path) -> Path:
-    environment = os.environ | {"BERTH_DATA_DIR": str(folder)}
-    environment.pop("BERTH_DATABASE_URL", None)
+def name_migrated(url: str) -> str:
+    """Return a PostgreSQL database on this server that can be another one's template."""
+    ready = f"berth_migrated_{_digest()}"
+    with psycopg.connect(url, autocommit=True) as session:
+        session.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+        if not session.execute("SELECT FROM pg_database WHERE datname = %s", [ready]).fetchall():
+            # Under another name, as whoever migrates may be ended before it is whole.
+            new = f"{ready}_new"
+            session.execute(SQL("DROP DATABASE IF EXISTS {}").format(Identifier(new)))
+            session.execute(SQL("CREATE DATABASE {}").format(Identifier(new)))
+            with tempfile.TemporaryDirectory() as folder:
+                _migrate(Path(folder), url=urlsplit(url)._replace(path=new).geturl())
+            renames = SQL("ALTER DATABASE {} RENAME TO {}")
+            session.execute(renames.format(Identifier(new), Identifier(ready)))
+    return ready
+
+
+def _migrate(folder: Path, *, url: str = "") -> None:
+    environment = os.environ | {"BERTH_DATA_DIR": str(folder), "BERTH_DATABASE_URL": url}
     subprocess.run(
         [sys.executable, "manage.py", "migrate", "-v0"],
         cwd=TREE,
@@ -41,7 +67,6 @@ def _migrate(folder: Path) -> Path:
         check=True,
         timeout=MIGRATES_S,
     )
-    return folder / "berth.sqlite3"
 
 
 def _digest() -> str:

@@ -1,0 +1,32 @@
+"""What a test has committed is gone before the next one begins."""
+
+from collections.abc import Callable
+
+import pytest
+from django.apps import apps
+from django.core.management import call_command
+
+from marketplace.accounts.models import User
+from marketplace.ledger.models import Transfer
+
+#: what Django writes anew by itself
+REMADE = {"auth.permission", "contenttypes.contenttype"}
+
+
+def filled() -> set[str]:
+    """Return the models that have rows."""
+    return {model._meta.label_lower for model in apps.get_models() if model.objects.exists()}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_left_not_even_what_never_changes(
+    alice: User, give: Callable[..., None]
+) -> None:
+    give(alice, 5_000_000)
+    assert Transfer.objects.exists()
+    for _ in range(2):
+        assert filled() - REMADE == {"accounts.user", "ledger.account", "ledger.transfer"}
+        call_command("flush", verbosity=0, interactive=False)
+        assert filled() == REMADE
+        alice.save(force_insert=True)
+        give(alice, 1)
