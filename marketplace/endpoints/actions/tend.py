@@ -15,6 +15,7 @@ from marketplace.endpoints import queries
 from marketplace.endpoints.actions.begin import begin_replica
 from marketplace.endpoints.actions.pay_longer import pay_longer
 from marketplace.endpoints.models import Endpoint, Replica
+from marketplace.one_by_one import one_by_one
 from marketplace.placements.actions.request_end import request_end
 from marketplace.placements.models import Placement
 
@@ -37,12 +38,12 @@ def tend(*, now: datetime, endpoint_id: UUID | None = None) -> int:
         due = due.filter(id=endpoint_id)
     found = list(due.defer("workload").select_related("renter").order_by("created_at", "id"))
     blind_at = queries.blind_at(now)
-    for endpoint in found:
-        try:
-            _tend(endpoint, going_on.get(endpoint.id, ()), blind_at, now)
-        except Exception:
-            # One broken endpoint must not keep the others; the next pass tries it again.
-            logger.exception("Endpoint not tended", extra={"endpoint_id": endpoint.id})
+    one_by_one(
+        found,
+        lambda endpoint: _tend(endpoint, going_on.get(endpoint.id, ()), blind_at, now),
+        failed="Endpoint not tended",
+        most=len(found),
+    )
     return len(found)
 
 

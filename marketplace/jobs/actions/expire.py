@@ -1,15 +1,14 @@
 """This will end jobs that ran as long as they may."""
 
-import logging
 from datetime import datetime
 
 from django.db.models import DateTimeField, ExpressionWrapper, F
 
 from marketplace.domain.placement import PlacementState
 from marketplace.jobs.models import Job
+from marketplace.one_by_one import one_by_one
 from marketplace.placements.actions.request_end import request_end
 
-logger = logging.getLogger(__name__)
 JOBS_MAX = 500
 RUN_LIMIT = "run_limit"
 
@@ -25,18 +24,15 @@ def expire(*, now: datetime) -> int:
         .filter(ends_at__lte=now)
         .order_by("ends_at", "id")
     )
-    done = 0
-    for placement_id in over.values_list("placement_id", flat=True)[:JOBS_MAX]:
-        try:
-            request_end(
-                placement_id=placement_id,
-                reason_code=RUN_LIMIT,
-                reason="It ran as long as it may.",
-                now=now,
-            )
-        except Exception:
-            # One broken job must not keep the others running; the next pass tries it again.
-            logger.exception("Job not expired", extra={"placement_id": placement_id})
-        else:
-            done += 1
-    return done
+    done = one_by_one(
+        list(over.values_list("placement_id", flat=True)[: 2 * JOBS_MAX]),
+        lambda placement_id: request_end(
+            placement_id=placement_id,
+            reason_code=RUN_LIMIT,
+            reason="It ran as long as it may.",
+            now=now,
+        ),
+        failed="Job not expired",
+        most=JOBS_MAX,
+    )
+    return len(done)

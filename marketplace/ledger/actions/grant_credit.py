@@ -1,6 +1,5 @@
 """This will give people credit that ends some day, and take back what is left of it then."""
 
-import logging
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
@@ -11,8 +10,8 @@ from marketplace.domain.problem import Refused
 from marketplace.ledger.actions import open_account
 from marketplace.ledger.actions.post import CauseReused, post
 from marketplace.ledger.models import CreditGrant
+from marketplace.one_by_one import one_by_one
 
-logger = logging.getLogger(__name__)
 #: grants that one pass takes back; the next pass goes on
 GRANTS_MAX = 1000
 
@@ -63,10 +62,14 @@ def expire_credit(*, now: datetime) -> int:
     What holds took of it stays theirs until they are released (hold.py).
     """
     ended = CreditGrant.objects.filter(left_microusd__gt=0, expires_at__lte=now)
-    found = list(ended.order_by("expires_at", "id").values_list("id", flat=True)[:GRANTS_MAX])
-    for grant_id in found:
-        _expire(grant_id, now)
-    return len(found)
+    found = ended.order_by("expires_at", "id").values_list("id", flat=True)[: 2 * GRANTS_MAX]
+    expired = one_by_one(
+        list(found),
+        lambda grant_id: _expire(grant_id, now),
+        failed="Credit not taken back",
+        most=GRANTS_MAX,
+    )
+    return len(expired)
 
 
 def _grant(
@@ -98,25 +101,21 @@ def _grant(
 
 
 def _expire(grant_id: int, now: datetime) -> None:
-    try:
-        with transaction.atomic():
-            grant = CreditGrant.objects.select_for_update().get(pk=grant_id)
-            if not grant.left_microusd:
-                return
-            left = MicroUsd(grant.left_microusd)
-            grant.left_microusd = 0
-            grant.expired_microusd += left
-            grant.save(update_fields=["left_microusd", "expired_microusd"])
-            post(
-                debit=open_account.credit(user_id=grant.user_id),
-                credit=open_account.promo(),
-                amount_microusd=left,
-                kind=TransferKind.EXPIRY,
-                # What ended in all: were some to come back later, that would end by itself.
-                cause=f"credit:{grant.cause}:expired:{grant.expired_microusd}",
-                note=grant.note,
-                now=now,
-            )
-    except Exception:
-        # The others must not wait for who mends this one; the next pass tries it again.
-        logger.exception("Credit not taken back", extra={"grant": grant_id})
+    with transaction.atomic():
+        grant = CreditGrant.objects.select_for_update().get(pk=grant_id)
+        if not grant.left_microusd:
+            return
+        left = MicroUsd(grant.left_microusd)
+        grant.left_microusd = 0
+        grant.expired_microusd += left
+        grant.save(update_fields=["left_microusd", "expired_microusd"])
+        post(
+            debit=open_account.credit(user_id=grant.user_id),
+            credit=open_account.promo(),
+            amount_microusd=left,
+            kind=TransferKind.EXPIRY,
+            # What ended in all: were some to come back later, that would end by itself.
+            cause=f"credit:{grant.cause}:expired:{grant.expired_microusd}",
+            note=grant.note,
+            now=now,
+        )

@@ -15,6 +15,7 @@ from marketplace.ledger.actions.capture_many import capture_many
 from marketplace.metering.actions.charge_side import charge_side
 from marketplace.metering.charge_sql import ANY, CHARGES, COUNT, LOCK, NOT_A_JOB, WORDS
 from marketplace.metering.models import Meter
+from marketplace.one_by_one import one_by_one
 from marketplace.placements.models import Placement
 from protocol.workload import PlacementKind
 
@@ -66,11 +67,14 @@ def _charge_running(now: datetime) -> int:
 
 def _settle_ended(now: datetime) -> int:
     ended = Meter.objects.filter(closed_at=None).exclude(placement__state__in=LIVE)
-    found = ended.order_by("opened_at", "id").values_list("id", flat=True)[:ENDED_MAX]
-    meter_ids = list(found)
-    for meter_id in meter_ids:
-        _charge_alone(meter_id, now)
-    return len(meter_ids)
+    found = ended.order_by("opened_at", "id").values_list("id", flat=True)[: 2 * ENDED_MAX]
+    charged = one_by_one(
+        list(found),
+        lambda meter_id: charge(meter_id=meter_id, now=now),
+        failed="Meter not charged",
+        most=ENDED_MAX,
+    )
+    return len(charged)
 
 
 def _is_due() -> Q:
@@ -109,14 +113,6 @@ def _charge_some(meter_ids: Sequence[UUID], now: datetime) -> None:
         half = len(meter_ids) // 2
         _charge_some(meter_ids[:half], now)
         _charge_some(meter_ids[half:], now)
-
-
-def _charge_alone(meter_id: UUID, now: datetime) -> None:
-    try:
-        charge(meter_id=meter_id, now=now)
-    except Exception:
-        # The others must not wait for who mends this one; the next pass tries it again.
-        logger.exception("Meter not charged", extra={"meter": meter_id})
 
 
 def _charge_between(first: UUID, last: UUID, now: datetime, *, which: str) -> None:

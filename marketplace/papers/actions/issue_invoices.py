@@ -1,14 +1,14 @@
 """This will write each person's invoice of each month that is over."""
 
-import logging
 from datetime import datetime, timedelta
 
-from django.db import OperationalError, transaction
+from django.db import transaction
 from django.db.models import F, Min, Q
 
 from marketplace.accounts.models import User
 from marketplace.domain.invoice import month_after, month_of
 from marketplace.ledger.models import Hold
+from marketplace.one_by_one import one_by_one
 from marketplace.papers.actions.issue import issue
 from marketplace.papers.content import made_out
 from marketplace.papers.models import BillingDetails, PaperKind
@@ -18,8 +18,6 @@ from marketplace.papers.usage import charged, usage
 PEOPLE_MAX = 20
 #: A tick that began before midnight posts under its time: no pass may take longer than this.
 SETTLED_AFTER = timedelta(hours=2)
-
-log = logging.getLogger(__name__)
 
 
 class LinesWrong(RuntimeError):
@@ -35,25 +33,18 @@ def issue_invoices(*, now: datetime) -> int:
         .order_by(F("billing__next_month").asc(nulls_first=True), "pk")
         .distinct()
     )
-    found = list(people.values_list("pk", flat=True)[:PEOPLE_MAX])
-    return sum(_try(user_id, due, now) for user_id in found)
+    looked = one_by_one(
+        list(people.values_list("pk", flat=True)[: 10 * PEOPLE_MAX]),
+        lambda user_id: _invoice(user_id, due, now),
+        failed="Invoice not issued",
+        most=PEOPLE_MAX,
+    )
+    return sum(looked)
 
 
 def about(month: datetime) -> str:
     """Return what an invoice is about."""
     return f"Usage of {month:%Y-%m} (UTC)"
-
-
-def _try(user_id: int, due: datetime, now: datetime) -> bool:
-    try:
-        return _invoice(user_id, due, now)
-    except OperationalError:
-        # It is the database that fails, not a person's month: the next pass goes on.
-        raise
-    except Exception:
-        # The others must not wait for who mends this one; the next pass tries it again.
-        log.exception("Invoice not issued", extra={"user": user_id})
-        return False
 
 
 @transaction.atomic

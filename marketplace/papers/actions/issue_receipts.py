@@ -1,14 +1,14 @@
 """This will write a receipt for each payment that arrived."""
 
-import logging
 from datetime import datetime
 from uuid import UUID
 
-from django.db import OperationalError, transaction
+from django.db import transaction
 
 from marketplace.domain.invoice import Line
 from marketplace.domain.money import MicroUsd
 from marketplace.domain.vat import Vat
+from marketplace.one_by_one import one_by_one
 from marketplace.papers.actions.issue import issue
 from marketplace.papers.content import Content, buyer_now, seller_now
 from marketplace.papers.models import PaperKind
@@ -20,26 +20,18 @@ NO_TAX = "Money added to a balance is no service yet: what it pays for is on the
 TEST_GATEWAY = "test"
 TEST = "Test money: nobody paid anything."
 
-log = logging.getLogger(__name__)
-
 
 def issue_receipts(*, now: datetime) -> int:
     """Return how many receipts were written."""
     paid = TopUp.objects.filter(state=TopUpState.PAID, receipt=None)
     found = paid.order_by("settled_at", "id").values_list("id", flat=True)
-    return sum(_try(top_up_id, now) for top_up_id in list(found[:PAYMENTS_MAX]))
-
-
-def _try(top_up_id: UUID, now: datetime) -> bool:
-    try:
-        return _receipt(top_up_id, now)
-    except OperationalError:
-        # It is the database that fails, not a payment: the next pass goes on.
-        raise
-    except Exception:
-        # The others must not wait for who mends this one; the next pass tries it again.
-        log.exception("Receipt not issued", extra={"top_up_id": top_up_id})
-        return False
+    issued = one_by_one(
+        list(found[: 2 * PAYMENTS_MAX]),
+        lambda top_up_id: _receipt(top_up_id, now),
+        failed="Receipt not issued",
+        most=PAYMENTS_MAX,
+    )
+    return sum(issued)
 
 
 @transaction.atomic

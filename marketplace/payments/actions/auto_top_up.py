@@ -12,6 +12,7 @@ from marketplace.domain.money import MicroUsd
 from marketplace.domain.paying_in import AUTO_TOP_UP_EVERY, AutoTopUpRule, top_up_is_due
 from marketplace.ledger import queries as ledger
 from marketplace.ledger.models import Account
+from marketplace.one_by_one import one_by_one
 from marketplace.payments import configured_gateway, queries
 from marketplace.payments.actions.top_up import CardNeeded, CardsBarred, ask, begin
 from marketplace.payments.card_processor import CardProcessor
@@ -19,33 +20,35 @@ from marketplace.payments.gateway import GatewayUnreachable
 from marketplace.payments.models import AutoTopUp, TopUp, TopUpState
 
 RULES_MAX = 200
-SILENCES_MAX = 3
 
 log = logging.getLogger(__name__)
 
 
 def auto_top_up(*, now: datetime) -> int:
-    """Return how many cards this pass asked; one is asked once an hour at most.
+    """Return of how many cards this pass heard an answer; one is asked once an hour at most.
 
     Call it outside a transaction: the processor is a remote call.
     """
     if not configured_gateway.takes_cards():
         return 0
     processor = configured_gateway.cards()
-    asked = silences = 0
-    for rule in _low(now)[:RULES_MAX]:
-        attempt = _begun(rule.pk, processor, now)
-        if attempt is None:
-            continue
-        asked += 1
-        try:
-            ask(attempt, gateway=processor, now=now)
-        except GatewayUnreachable:
-            # The payment is a row now: the pass for pending ones goes on with it.
-            silences += 1
-            if silences == SILENCES_MAX:
-                break
-    return asked
+    asked = one_by_one(
+        _low(now),
+        lambda rule: _ask(rule, processor, now),
+        failed="Automatic payment not asked for",
+        most=RULES_MAX,
+        silence=GatewayUnreachable,
+    )
+    return sum(asked)
+
+
+def _ask(rule: AutoTopUp, processor: CardProcessor, now: datetime) -> bool:
+    attempt = _begun(rule.pk, processor, now)
+    if attempt is None:
+        return False
+    # Where no answer comes, the payment is a row by now: the pass for pending ones goes on with it.
+    ask(attempt, gateway=processor, now=now)
+    return True
 
 
 def _low(now: datetime) -> list[AutoTopUp]:

@@ -14,6 +14,7 @@ from marketplace.ledger.actions import open_account
 from marketplace.ledger.actions.post import CauseReused, post
 from marketplace.ledger.models import Account
 from marketplace.notices.actions.notify import notify
+from marketplace.one_by_one import one_by_one
 from marketplace.payments import configured_gateway, queries
 from marketplace.payments.actions import note_difference
 from marketplace.payments.card_processor import RefundAnswer, RefundAsked, RefundOutcome
@@ -21,7 +22,6 @@ from marketplace.payments.gateway import AnswerDoesNotFit, GatewayUnreachable
 from marketplace.payments.models import Refund, RefundState, TopUp, TopUpState
 
 REFUNDS_MAX = 100
-SILENCES_MAX = 3
 
 log = logging.getLogger(__name__)
 
@@ -54,18 +54,14 @@ def refund(
 def settle_refunds(*, now: datetime) -> int:
     """Return how many refunds this pass brought to an end."""
     waiting = Refund.objects.filter(state=RefundState.PENDING, ask_at__lt=now)
-    settled = silences = 0
-    for row in waiting.order_by("ask_at", "id")[:REFUNDS_MAX]:
-        try:
-            settled += ask(row, now=now).state != RefundState.PENDING
-        except GatewayUnreachable:
-            silences += 1
-            if silences == SILENCES_MAX:
-                break
-        except Exception:
-            # The others must not wait for who mends this one; a later pass tries it again.
-            log.exception("refund not settled", extra={"refund_id": row.pk})
-    return settled
+    settled = one_by_one(
+        waiting.order_by("ask_at", "id")[:REFUNDS_MAX],
+        lambda row: ask(row, now=now).state != RefundState.PENDING,
+        failed="Refund not settled",
+        most=REFUNDS_MAX,
+        silence=GatewayUnreachable,
+    )
+    return sum(settled)
 
 
 def ask(row: Refund, *, now: datetime) -> Refund:

@@ -12,6 +12,7 @@ from marketplace.ledger.actions import open_account
 from marketplace.ledger.actions.post import Entry, post, post_together
 from marketplace.ledger.models import Account
 from marketplace.notices.actions.notify import notify
+from marketplace.one_by_one import one_by_one
 from marketplace.payments import configured_gateway
 from marketplace.payments.actions import note_difference
 from marketplace.payments.actions.bring_in import bring_in
@@ -20,7 +21,6 @@ from marketplace.payments.gateway import GatewayUnreachable
 from marketplace.payments.models import Dispute, DisputeState, Payer, TopUp, TopUpState
 
 DISPUTES_MAX = 100
-SILENCES_MAX = 3
 NOTE = "Payment of {at:%-d %b %Y} disputed"
 
 log = logging.getLogger(__name__)
@@ -51,20 +51,20 @@ def look(dispute_id: str, *, now: datetime) -> Dispute | None:
 
 def tend_disputes(*, now: datetime) -> int:
     """Return how many open disputes this pass looked at; each freezes what came in meanwhile."""
-    silences = looked = 0
     waiting = Dispute.objects.filter(state=DisputeState.OPEN, ask_at__lt=now)
-    for row in waiting.order_by("ask_at", "pk")[:DISPUTES_MAX]:
-        Dispute.objects.filter(pk=row.pk).update(ask_at=next_ask(began_at=row.opened_at, now=now))
-        try:
-            looked += look(row.pk, now=now) is not None
-        except GatewayUnreachable:
-            silences += 1
-            if silences == SILENCES_MAX:
-                break
-        except Exception:
-            # The others must not wait for who mends this one; a later pass tries it again.
-            log.exception("dispute not settled", extra={"dispute_id": row.pk})
-    return looked
+    looked = one_by_one(
+        waiting.order_by("ask_at", "pk")[:DISPUTES_MAX],
+        lambda row: _tend(row, now),
+        failed="Dispute not settled",
+        most=DISPUTES_MAX,
+        silence=GatewayUnreachable,
+    )
+    return sum(looked)
+
+
+def _tend(row: Dispute, now: datetime) -> bool:
+    Dispute.objects.filter(pk=row.pk).update(ask_at=next_ask(began_at=row.opened_at, now=now))
+    return look(row.pk, now=now) is not None
 
 
 def freeze_more(*, now: datetime) -> int:

@@ -20,6 +20,7 @@ from marketplace.domain.placement import (
 )
 from marketplace.domain.report import late_fault
 from marketplace.machines.actions.attend import attend, hears
+from marketplace.one_by_one import one_by_one
 from marketplace.placements.actions import free
 from marketplace.placements.actions.transition import Overtaken, apply
 from marketplace.placements.models import Placement, PlacementEvent
@@ -59,19 +60,23 @@ def _put_off(away: timedelta) -> None:
 
 def _end_late(now: datetime) -> int:
     late = Placement.objects.filter(deadline_at__lt=now).order_by("deadline_at", "id")
-    moved = 0
-    for placement in late[:BATCH_ROWS]:
-        try:
-            event, why = _late(placement, now)
-            apply(placement=placement, event=event, now=now, changes=why)
-        except (NoTransition, Overtaken):
-            logger.info("Sweep overtaken", extra={"placement_id": placement.id})
-        except Exception:
-            # The others must not wait for who mends this one; the next pass tries it again.
-            logger.exception("Placement not swept", extra={"placement_id": placement.id})
-        else:
-            moved += 1
-    return moved
+    moved = one_by_one(
+        list(late[: 2 * BATCH_ROWS]),
+        lambda placement: _end(placement, now),
+        failed="Placement not swept",
+        most=BATCH_ROWS,
+    )
+    return sum(moved)
+
+
+def _end(placement: Placement, now: datetime) -> bool:
+    try:
+        event, why = _late(placement, now)
+        apply(placement=placement, event=event, now=now, changes=why)
+    except (NoTransition, Overtaken):
+        logger.info("Sweep overtaken", extra={"placement_id": placement.id})
+        return False
+    return True
 
 
 def _late(placement: Placement, now: datetime) -> tuple[Event, dict[str, object]]:

@@ -21,6 +21,7 @@ from marketplace.ledger.models import Transfer
 from marketplace.metering.actions.charge import charge
 from marketplace.metering.actions.scale_price import scale_price
 from marketplace.metering.models import Meter, PriceChange
+from marketplace.one_by_one import one_by_one
 from marketplace.placements.actions.request_stop import request_stop
 from marketplace.rentals import bills
 from marketplace.rentals.actions.fund import locked
@@ -45,20 +46,19 @@ def count_proofs(*, now: datetime) -> int:
     """Return how many proofs were looked at, and how many lowered prices are whole again."""
     passed = RentalProof.objects.filter(state=ProofState.PASSED, counted_at=None)
     over = Rental.objects.filter(delivered_until__lte=now).order_by("delivered_until", "id")
-    proofs = list(passed.order_by("ended_at", "id").values_list("id", flat=True)[:PROOFS_MAX])
-    rentals = list(over.values_list("id", flat=True)[:PROOFS_MAX])
-    for proof_id in proofs:
-        try:
-            count_proof(proof_id=proof_id, now=now)
-        except Exception:
-            # The others must not wait for who mends this one; the next pass tries it again.
-            logger.exception("Proof not counted", extra={"proof_id": proof_id})
-    for rental_id in rentals:
-        try:
-            _end_lowered(rental_id, now)
-        except Exception:
-            logger.exception("Price not whole again", extra={"rental_id": rental_id})
-    return len(proofs) + len(rentals)
+    counted = one_by_one(
+        list(passed.order_by("ended_at", "id").values_list("id", flat=True)),
+        lambda proof_id: count_proof(proof_id=proof_id, now=now),
+        failed="Proof not counted",
+        most=PROOFS_MAX,
+    )
+    whole = one_by_one(
+        list(over.values_list("id", flat=True)),
+        lambda rental_id: _end_lowered(rental_id, now),
+        failed="Price not whole again",
+        most=PROOFS_MAX,
+    )
+    return len(counted) + len(whole)
 
 
 def count_proof(*, proof_id: UUID, now: datetime) -> None:

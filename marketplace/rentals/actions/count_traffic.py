@@ -1,7 +1,7 @@
 """This will count rentals' traffic where their hosts charge for it, and stop what used it up."""
 
-import logging
 from datetime import datetime
+from functools import partial
 
 from django.db.models import F
 
@@ -9,11 +9,11 @@ from marketplace.domain.placement import PlacementState
 from marketplace.domain.upkeep import traffic_bytes
 from marketplace.metering.actions.charge_side import charge_side, is_due
 from marketplace.metering.models import SideMeter
+from marketplace.one_by_one import one_by_one
 from marketplace.placements.actions import request_stop
 from marketplace.placements.models import Placement
 from marketplace.telemetry.queries import TrafficReading, traffic
 
-logger = logging.getLogger(__name__)
 #: that one pass looks at, the longest not looked at first; the next pass goes on
 ROWS_MAX = 1000
 USED_UP = "traffic_used_up"
@@ -34,17 +34,17 @@ def count_traffic(*, now: datetime) -> int:
         meter__closed_at=None,
         meter__placement__state__in=(PlacementState.RUNNING, PlacementState.STOPPING),
     ).select_related("meter__placement")
-    rows = list(metered.order_by(F("read_at").asc(nulls_first=True), "id")[:ROWS_MAX])
-    for side in rows:
-        try:
-            _count(side, now)
-        except Exception:
-            # The others must not wait for who mends this one; the next pass tries it again.
-            logger.exception("Traffic not counted", extra={"meter": side.meter_id})
-    return len(rows)
+    rows = metered.order_by(F("read_at").asc(nulls_first=True), "id")
+    counted = one_by_one(
+        list(rows[: 2 * ROWS_MAX]),
+        partial(_count, now=now),
+        failed="Traffic not counted",
+        most=ROWS_MAX,
+    )
+    return len(counted)
 
 
-def _count(side: SideMeter, now: datetime) -> None:
+def _count(side: SideMeter, *, now: datetime) -> None:
     placement = side.meter.placement
     read_at = side.read_at
     since = read_at or side.meter.opened_at

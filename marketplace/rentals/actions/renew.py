@@ -7,6 +7,7 @@ docs/decisions/0041-an-hour-ahead.md.
 
 import logging
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from django.db import transaction
@@ -19,6 +20,7 @@ from marketplace.domain.problem import Refused
 from marketplace.domain.spending import SpendLimitReached
 from marketplace.ledger import queries as ledger
 from marketplace.ledger.actions.hold import InsufficientFunds
+from marketplace.one_by_one import one_by_one
 from marketplace.placements.actions import start
 from marketplace.placements.actions.request_end import request_end
 from marketplace.placements.actions.request_stop import request_stop
@@ -53,17 +55,14 @@ def renew(*, now: datetime) -> int:
     due = Rental.objects.filter(fund_due_at__lte=now).order_by(
         F("placement__paid_until").asc(nulls_first=True), "started_at", "id"
     )
-    rental_ids = list(due.values_list("id", flat=True)[:RENTALS_MAX])
-    for rental_id in rental_ids:
-        try:
-            _renew(rental_id, now)
-        except Exception:
-            # The others must not wait for who mends this one; the next pass tries it again.
-            logger.exception("Rental not renewed", extra={"rental_id": rental_id})
-    return len(rental_ids)
+    rental_ids = list(due.values_list("id", flat=True))
+    renewed = one_by_one(
+        rental_ids, partial(_renew, now=now), failed="Rental not renewed", most=RENTALS_MAX
+    )
+    return len(renewed)
 
 
-def _renew(rental_id: UUID, now: datetime) -> None:
+def _renew(rental_id: UUID, *, now: datetime) -> None:
     with transaction.atomic():
         rental = funds.locked(rental_id)
         placement = rental.placement

@@ -1,12 +1,13 @@
 """This will stop rentals that were idle for as long as their renters said."""
 
-import logging
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db.models import F, Q
 
 from marketplace.domain.idle import idle_since
 from marketplace.domain.placement import PlacementState
+from marketplace.one_by_one import one_by_one
 from marketplace.placements.actions.request_stop import request_stop
 from marketplace.rentals.models import IdleRule
 from marketplace.telemetry import queries as telemetry
@@ -14,8 +15,6 @@ from marketplace.telemetry import queries as telemetry
 RULES_MAX = 200
 CHECKED_EVERY = timedelta(seconds=30)
 CODE = "idle"
-
-logger = logging.getLogger(__name__)
 
 
 def stop_idle(*, now: datetime) -> int:
@@ -25,20 +24,17 @@ def stop_idle(*, now: datetime) -> int:
         rental__placement__state=PlacementState.RUNNING,
         rental__placement__reachable_at__isnull=False,
     ).select_related("rental__placement")
-    stopped = 0
     # Those looked at longest ago first, so that no number of rules keeps one from its turn: not
     # even of such that cannot be checked.
-    for rule in due.order_by(F("checked_at").asc(nulls_first=True), "id")[:RULES_MAX]:
-        IdleRule.objects.filter(pk=rule.pk).update(checked_at=now)
-        try:
-            stopped += _check(rule, now)
-        except Exception:
-            # The others must not wait for who mends this one; the next pass tries it again.
-            logger.exception("Idle rule not checked", extra={"rental_id": rule.rental_id})
-    return stopped
+    rules = list(due.order_by(F("checked_at").asc(nulls_first=True), "id")[:RULES_MAX])
+    IdleRule.objects.filter(pk__in=[rule.pk for rule in rules]).update(checked_at=now)
+    checked = one_by_one(
+        rules, partial(_check, now=now), failed="Idle rule not checked", most=RULES_MAX
+    )
+    return sum(checked)
 
 
-def _check(rule: IdleRule, now: datetime) -> bool:
+def _check(rule: IdleRule, *, now: datetime) -> bool:
     placement = rule.rental.placement
     begins = max(rule.set_at, placement.reachable_at or now)
     points = telemetry.usage(machine_id=placement.machine_id, placement_id=placement.id, now=now)

@@ -115,7 +115,8 @@ def test_a_silent_processor_is_one_payment_and_not_one_an_hour(
     with_card(alice)
     set_auto_top_up(user_id=alice.pk, rule=rule())
     stripe.is_down = True
-    assert [auto_top_up(now=now + HOUR * hours) for hours in range(3)] == [1, 0, 0]
+    assert [auto_top_up(now=now + HOUR * hours) for hours in range(3)] == [0, 0, 0]
+    assert TopUp.objects.count() == 1
     stripe.is_down = False
     settle_pending(now=now + HOUR * 3)
     assert ledger.balance(alice.pk) == 20_000_000

@@ -208,7 +208,7 @@ def test_a_payment_that_cannot_be_settled_holds_up_no_other(
     break_row(broken)
     assert settle_pending(now=now + timedelta(minutes=2), gateway=gateway) == 1
     assert (ledger.balance(alice.pk), ledger.balance(bob.pk)) == (0, FIVE)
-    assert "top-up not settled" in caplog.messages
+    assert "Top-up not settled" in caplog.messages
 
 
 def test_the_test_gateway_finishes_what_a_crash_left(alice: User, now: datetime) -> None:
