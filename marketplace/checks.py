@@ -81,6 +81,14 @@ def configuration(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Chec
                 id="berth.W004",
             )
         )
+    if settings.STRIPE_SECRET_KEY.startswith(("sk_test_", "rk_test_")) and not settings.EMBEDDED:
+        found.append(
+            Warning(
+                "Anyone can add money by a card number of Stripe's for tests.",
+                hint="Set BERTH_STRIPE_SECRET_KEY to a live key on a site with real money.",
+                id="berth.W005",
+            )
+        )
     if settings.STRIPE_SECRET_KEY.startswith(("sk_live_", "rk_live_")) and settings.STRIPE_API_URL:
         found.append(
             Error(

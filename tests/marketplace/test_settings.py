@@ -85,6 +85,8 @@ def test_the_checks_pass_as_it_stands() -> None:
         ({"STRIPE_SECRET_KEY": "sk_live_1", "TEST_PAYMENTS": True}, "berth.E006"),
         ({"STRIPE_SECRET_KEY": "sk_live_1", "STRIPE_WEBHOOK_SECRET": ""}, "berth.W004"),
         ({"EMBEDDED": False, "TEST_PAYMENTS": True}, "berth.W001"),
+        ({"EMBEDDED": False, "STRIPE_SECRET_KEY": "sk_test_1"}, "berth.W005"),
+        ({"EMBEDDED": False, "STRIPE_SECRET_KEY": "rk_test_1"}, "berth.W005"),
         ({"BEHIND_TLS_PROXY": True, "TRUSTED_PROXIES": 0}, "berth.W002"),
     ],
 )
