@@ -1,5 +1,6 @@
 """This will be everybody's banks: what pays in, what pays out, and what the site hears of it."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -28,6 +29,11 @@ from tests.marketplace.payments.test_card_events import signed
 from tests.marketplace.payouts.conftest import BACK, write_details
 
 CENT = 10_000
+PASSES: Sequence[Callable[..., object]] = (
+    *(process_events, settle_pending, settle_refunds),
+    *(tend_disputes, freeze_more, auto_top_up),
+)
+PAYOUT_PASSES: Sequence[Callable[..., object]] = (open_payouts, send_payouts)
 
 
 @dataclass(slots=True)
@@ -36,6 +42,8 @@ class Banks:
 
     cards: Stripe
     hosts: connect.Connect
+    #: what is done after each pass
+    after: Callable[[], object] = lambda: None
 
     @property
     def gateway(self) -> StripeConnect:
@@ -71,14 +79,12 @@ class Banks:
 
     def run_passes(self, now: datetime) -> None:
         """Run what settles cards, refunds, disputes and payouts."""
-        process_events(now=now)
-        settle_pending(now=now)
-        settle_refunds(now=now)
-        tend_disputes(now=now)
-        freeze_more(now=now)
-        auto_top_up(now=now)
-        open_payouts(now=now, gateway=self.gateway)
-        send_payouts(now=now, gateway=self.gateway)
+        for one in PASSES:
+            one(now=now)
+            self.after()
+        for other in PAYOUT_PASSES:
+            other(now=now, gateway=self.gateway)
+            self.after()
 
     def settle(self, now: datetime) -> datetime:
         """Have everything told and decided; return when that was."""

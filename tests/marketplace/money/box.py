@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from protocol.agent import DesiredPlacement, ObservedPlacement, ObservedState, SyncReply, Want
 from protocol.receipts import (
     GENESIS,
@@ -57,6 +59,7 @@ class Box:
     over: dict[UUID, Container] = field(default_factory=dict)
     #: signatures of all that it ever signed
     signed: set[str] = field(default_factory=set)
+    boots: int = 1
 
     def of(self, placement_id: UUID) -> Container:
         """Return what the machine has, or had, of a placement."""
@@ -84,8 +87,7 @@ class Box:
 
         :raises Refused: when the marketplace does not take it.
         """
-        for placement_id in self.containers:
-            self._sign(placement_id, self.elapsed_ms)
+        self.sign()
         told = [self._observed(one).model_dump(mode="json") for one in self.containers]
         unsent = [
             signed.model_dump(mode="json")
@@ -93,8 +95,44 @@ class Box:
             for signed in one.chain[one.stored :][lost : lost + SENT_MAX]
         ]
         for _ in range(1 + twice):
-            reply = self.agent.sync(now, placements=told, intervals=unsent)
+            boot_id = f"boot-{self.boots}"
+            reply = self.agent.sync(now, boot_id=boot_id, placements=told, intervals=unsent)
         self._follow(reply)
+
+    def reboot(self) -> None:
+        """Start anew what runs; what it signed before is sent yet."""
+        self.boots += 1
+        for placement_id, one in self.containers.items():
+            if one.state is ObservedState.RUNNING:
+                self._sign(placement_id, self.elapsed_ms)
+                one.run, one.began_ms, one.signed_ms = one.run + 1, self.elapsed_ms, 0
+
+    def forge(self, now: datetime, private: Ed25519PrivateKey) -> int:
+        """Send in its name ten minutes of whatever runs, signed by this key; return how many."""
+        forged = [
+            sign_interval(
+                private,
+                Interval(
+                    machine_key=public_key_of(self.agent.private),
+                    placement_id=placement_id,
+                    sequence=one.stored,
+                    previous=digest(one.chain[one.stored - 1].interval) if one.stored else GENESIS,
+                    run=one.run,
+                    from_age_ms=0,
+                    to_age_ms=INTERVAL_MS_MAX,
+                    nonce=self.agent.nonce,
+                ),
+            ).model_dump(mode="json")
+            for placement_id, one in self.containers.items()
+            if one.state is ObservedState.RUNNING
+        ]
+        self._follow(self.agent.sync(now, intervals=forged))
+        return len(forged)
+
+    def sign(self) -> None:
+        """Sign what ran until now."""
+        for placement_id in self.containers:
+            self._sign(placement_id, self.elapsed_ms)
 
     def _sign(self, placement_id: UUID, at_ms: int) -> None:
         """Sign up to a moment, in intervals that are not too long."""

@@ -1,7 +1,7 @@
 """This will count anew, from intervals and agreed prices, what each rental may be charged."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,28 +31,47 @@ class Agreed:
     #: of a GB and 30 days, and how many bytes
     storage: int = 0
     disk_bytes: int = 0
+    #: of a GB of traffic, and the bytes that its machine told in all
+    network: int = 0
+    told_bytes: int = 0
+    #: in millionths of its prices: what a proof showed less of than was listed costs as much less
+    shares: set[int] = field(default_factory=lambda: {PPM})
+
+    def allows(self, price_hour_microusd: int) -> bool:
+        """Say whether an hour may cost this; a share of a price is rounded down, and again back."""
+        agreed = {self.first, *self.prices}
+        lowest = (price * share // PPM for price in agreed for share in self.shares)
+        return any(0 <= most - price_hour_microusd <= 1 for most in lowest)
 
 
 def problems(
-    box: Box, agreed: Mapping[UUID, Agreed], fee_ppm: int, *, slack_ms: int = 0
+    box: Box,
+    agreed: Mapping[UUID, Agreed],
+    fee_ppm: int,
+    *,
+    slack_ms: int = 0,
+    but: Collection[UUID] = (),
 ) -> Iterator[str]:
     """Yield a sentence for each meter whose charges are not what its machine signed and proved.
 
     ``agreed``: by placement. ``slack_ms``: how far the site's clock, which alone tells how long a
-    disk was kept, stepped forward.
+    disk was kept, stepped forward. ``but``: meters that are left out.
     """
+    meters = Meter.objects.select_related("rental", "hold", "side").exclude(id__in=but)
+    found_meters = list(meters.prefetch_related("price_changes").order_by("opened_at", "id"))
     moved = _moved()
     intervals: dict[UUID, list[SignedIntervalRow]] = {}
-    for row in SignedIntervalRow.objects.order_by("id"):
+    ids = [meter.placement_id for meter in found_meters]
+    for row in SignedIntervalRow.objects.filter(placement_id__in=ids).order_by("id"):
         intervals.setdefault(row.placement_id, []).append(row)
-    meters = Meter.objects.select_related("rental", "hold", "side")
-    for meter in meters.prefetch_related("price_changes").order_by("opened_at", "id"):
+    for meter in found_meters:
         found = intervals.get(meter.placement_id, [])
         yes = agreed[meter.placement_id]
         for wrong in (
             *_unsigned(box, meter, found),
             *_mispriced(meter, found, yes, moved.get(meter.hold.account_id.hex, {}), fee_ppm),
             *_unkept(box, meter, yes, slack_ms),
+            *_uncarried(meter, yes),
         ):
             yield f"Meter {meter.id}: {wrong}"
 
@@ -100,7 +119,7 @@ def _mispriced(
         cost = min(yes.on_demand * meter.charged_ms // HOUR_MS, yes.term_microusd)
     else:
         for change in changes:
-            if change.price_hour_microusd not in yes.prices:
+            if not yes.allows(change.price_hour_microusd):
                 yield f"nobody agreed to {change.price_hour_microusd} an hour"
         prices = [(change.at, change.price_hour_microusd) for change in changes]
         cost = _cost(_first_of(_stretches(found), meter.charged_ms), yes.first, prices)
@@ -118,6 +137,13 @@ def _unkept(box: Box, meter: Meter, yes: Agreed, slack_ms: int) -> Iterator[str]
     most = yes.storage * yes.disk_bytes * kept_ms // (GB * MONTH_MS)
     if side.storage_microusd > most:
         yield f"{side.storage_microusd} was charged for a disk kept {kept_ms} ms, which cost {most}"
+
+
+def _uncarried(meter: Meter, yes: Agreed) -> Iterator[str]:
+    side = getattr(meter, "side", None)
+    most = yes.network * yes.told_bytes // GB
+    if side is not None and side.traffic_microusd > most:
+        yield f"{side.traffic_microusd} was charged for traffic that cost {most}"
 
 
 def _stretches(found: Sequence[SignedIntervalRow]) -> list[tuple[datetime, datetime]]:

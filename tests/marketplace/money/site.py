@@ -46,8 +46,8 @@ OFTEN: Sequence[Callable[..., object]] = (charge_all, expire, settle_all)
 SELDOM: Sequence[Callable[..., object]] = (
     *(expire_credit, hold.release_expired, count_storage, sweep),
 )
-#: a verdict holds for a day
-VERIFIED_FOR = timedelta(hours=23)
+#: a verdict holds for an hour at first, and then for a day
+VERIFIED_AT_FIRST, VERIFIED_FOR = timedelta(hours=1), timedelta(hours=23)
 
 
 class Killed(BaseException):
@@ -113,7 +113,7 @@ class Site:
             give_key(renter)
         self.market = Market.open(host)
         self.judge = scene.Judge()
-        self.verified_until = NOW
+        self.verified_until = NOW + VERIFIED_AT_FIRST
         self.box = Box(self.market.agent)
         self.terms(price_cpu_hour_microusd=CPU_HOUR_MICROUSD)
         self.terms(
@@ -130,17 +130,25 @@ class Site:
         self.shut: set[UUID] = set()
         #: the next thing that is done dies before this write
         self.dies_at: int | None = None
+        #: how often that was so
+        self.died = 0
         self.tally: Counter[str] = Counter()
+        #: what is done after each thing that anybody does
+        self.after: Callable[[], object] = lambda: None
 
     def do(self, act: Callable[[], Any]) -> Any:
         """Return what it returns; None where it was refused, or died as ``dies_at`` says."""
         dies_at, self.dies_at = self.dies_at, None
+        found = None
+        self.died += 1
         with dying(dies_at):
             try:
-                return act()
+                found = act()
             except Refused as refused:
                 self.tally[f"refused: {refused.code}"] += 1
-        return None
+            self.died -= 1
+        self.after()
+        return found
 
     def terms(self, **terms: Any) -> None:
         """Have the host set terms."""
@@ -151,12 +159,16 @@ class Site:
         if self.now >= self.verified_until:
             self.verify()
         resources = Resources.of(cpus=cpus, ram_bytes=GIB, disk_bytes=DISK_BYTES)
-        rental = self.do(
-            partial(self.market.rent, self.renters[who], now=self.now, resources=resources, **asked)
-        )
-        if rental is not None:
+        asked |= {"now": self.now, "resources": resources}
+
+        def act() -> Rental:
+            rental = self.market.rent(self.renters[who], **asked)
             self.agreed.setdefault(rental.placement_id, agreed)
-        return rental
+            return rental
+
+        found = self.do(act)
+        assert found is None or isinstance(found, Rental)
+        return found
 
     def verify(self) -> None:
         """Have a validator vouch for the machine for a day."""
@@ -188,6 +200,7 @@ class Site:
         Placement.objects.filter(state="running").update(look_due_at=self.now)
         prove_reachable(now=self.now, probe=self)
         look_again(now=self.now, probe=self, chance=Random(1))
+        self.after()
 
     def hear(self, **faults: Any) -> None:
         """Hear the machine."""
@@ -209,8 +222,11 @@ class Site:
     ) -> None:
         """Run what runs by itself; the clock of who runs it may be behind."""
         for one in passes:
+            self.died += 1
             with dying(dies_at):
                 one(now=self.now - timedelta(seconds=back_s))
+                self.died -= 1
+            self.after()
 
     def rental(self, number: int) -> Rental | None:
         """Return one of those that were rented, the newest being 0."""
