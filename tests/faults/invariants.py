@@ -1,7 +1,7 @@
 """This will say, once for every simulation, what must hold after every step."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -142,14 +142,20 @@ class Invariants:
         :raises InvariantBroken: with one sentence about what is left.
         """
         self.check_all()
+        for sentence in self.left_over():
+            raise InvariantBroken(sentence)
+
+    def left_over(self) -> Iterator[str]:
+        """Yield one sentence about each thing that is left, of what all leases' ends take away."""
         live = Placement.objects.filter(Q(state__in=LIVE) | Q(freed_at=None) | Q(gone_at=None))
-        self._require(not live.exists(), f"placements are left over: {list(live)}")
-        left = Account.objects.filter(kind="hold")
-        for account in left:
-            self._require(account.balance_microusd == 0, f"a hold is left over: {account}")
+        for placement in live.order_by("created_at", "id"):
+            yield f"a placement is left over: {placement}"
+        for account in Account.objects.filter(kind="hold").order_by("id"):
+            if account.balance_microusd != 0:
+                yield f"a hold is left over: {account}"
         for machine in self._machines:
-            here = machine.engine.here()
-            self._require(not here, f"{machine.name} keeps {here}")
+            if here := machine.engine.here():
+                yield f"{machine.name} keeps {here}"
 
     def _ended_stays_ended(self) -> None:
         events = PlacementEvent.objects.filter(id__gt=self._last_event).order_by("id")

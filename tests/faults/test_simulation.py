@@ -4,7 +4,7 @@ import pytest
 
 from tests.faults.simulation import play
 
-#: seeds x hours: a simulated day together with the six hours of the test that settles
+#: seeds x hours: with the test that settles, most of a simulated day
 SEEDS, HOURS = range(4), 4.5
 
 
