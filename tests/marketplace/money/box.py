@@ -10,7 +10,15 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from protocol.agent import DesiredPlacement, ObservedPlacement, ObservedState, SyncReply, Want
+from protocol.agent import (
+    PAID_OUT,
+    DesiredPlacement,
+    ObservedPlacement,
+    ObservedState,
+    Problem,
+    SyncReply,
+    Want,
+)
 from protocol.receipts import (
     GENESIS,
     INTERVAL_MS_MAX,
@@ -25,6 +33,7 @@ from tests.marketplace.scene import HOST_KEY
 
 #: intervals of a placement that one sync takes along
 SENT_MAX = 200
+NOT_PAID = Problem(code=PAID_OUT, message="What was paid for ahead is used up.")
 
 
 @dataclass(slots=True)
@@ -39,6 +48,9 @@ class Container:
     signed_ms: int = 0
     #: it ends by itself then, by the machine's clock. None: nobody said when
     ends_ms: int | None = None
+    #: it stops by itself then, as it is paid for no longer. None: it is
+    stops_ms: int | None = None
+    is_paid_out: bool = False
     #: what it truly ran, over all runs
     ran_ms: int = 0
     #: how long its files were truly kept while it was stopped
@@ -70,7 +82,7 @@ class Box:
         for placement_id, one in self.containers.items():
             left_ms = ms if one.ends_ms is None else min(ms, one.ends_ms - self.elapsed_ms)
             if one.state is ObservedState.RUNNING:
-                one.ran_ms += left_ms
+                self._run(placement_id, left_ms)
             elif one.state is ObservedState.STOPPED:
                 one.stopped_ms += left_ms
             if left_ms < ms and one.state is not ObservedState.GONE:
@@ -78,6 +90,16 @@ class Box:
                 self._sign(placement_id, self.elapsed_ms + left_ms)
                 one.state = ObservedState.GONE
         self.elapsed_ms += ms
+
+    def _run(self, placement_id: UUID, ms: int) -> None:
+        """Let it run for so long, or for as long as it is paid for."""
+        one = self.containers[placement_id]
+        ran_ms = ms if one.stops_ms is None else min(ms, max(0, one.stops_ms - self.elapsed_ms))
+        one.ran_ms += ran_ms
+        if ran_ms < ms:
+            self._sign(placement_id, self.elapsed_ms + ran_ms)
+            one.state, one.is_paid_out = ObservedState.STOPPED, True
+            one.stopped_ms += ms - ran_ms
 
     def sync(self, now: datetime, *, twice: bool = False, lost: int = 0) -> None:
         """Sign what ran, tell it, and do what comes back.
@@ -165,6 +187,7 @@ class Box:
             age_ms=self.elapsed_ms - one.began_ms if one.run else None,
             ssh_port=20000 + one.run,
             ssh_host_key=HOST_KEY,
+            problem=NOT_PAID if one.is_paid_out else None,
         )
 
     def _follow(self, reply: SyncReply) -> None:
@@ -176,6 +199,9 @@ class Box:
             one.stored = wanted.next_sequence
             if wanted.run_for_ms is not None:
                 one.ends_ms = self.elapsed_ms + wanted.run_for_ms
+            paid_ms = wanted.stop_after_ms
+            one.stops_ms = None if paid_ms is None else self.elapsed_ms + paid_ms
+            one.is_paid_out = wanted.want is Want.RUN and paid_ms == 0
             if wanted.refused is not None:
                 self._go_on(one, wanted)
             self._become(one, wanted)
@@ -190,7 +216,9 @@ class Box:
         runs = one.state is ObservedState.RUNNING
         if one.state is ObservedState.GONE:
             return
-        if wanted.want is Want.RUN and not runs:
+        if one.is_paid_out:
+            one.state = ObservedState.STOPPED
+        elif wanted.want is Want.RUN and not runs:
             one.state, one.run = ObservedState.RUNNING, one.run + 1
             one.began_ms, one.signed_ms = self.elapsed_ms, 0
         elif wanted.want is Want.STOP:

@@ -155,7 +155,7 @@ class Renters(RuleBasedStateMachine):
 
     @rule(pick=PICK, hours=HOURS, times=st.integers(1, 2))
     def extends(self, pick: int, hours: int, times: int) -> None:
-        found = self.world.running(pick, price_type=PriceType.ON_DEMAND)
+        found = self.world.running(pick, price_type=PriceType.ON_DEMAND, cap_microusd=None)
         if found is None:
             return
         self.world.fund(

@@ -53,6 +53,8 @@ SEEN = {
     "a rental was reserved": _RENTED.format("price_type = 'reserved'"),
     "a reservation lost its discount": _RENTED.format("discount_lost_at IS NOT NULL"),
     "a rental was paid an hour ahead": _RENTED.format("funding = 'rolling'"),
+    "a machine stopped what nobody paid for": "SELECT count(*) FROM placements_placementevent"
+    " WHERE reason_code = 'paid_out'",
     "a rental ran on what it bid": "SELECT count(*) FROM rentals_rental AS rental"
     " JOIN metering_meter AS meter ON meter.id = rental.meter_id"
     " WHERE price_type = 'interruptible' AND charged_microusd > 0",

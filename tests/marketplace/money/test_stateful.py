@@ -81,8 +81,7 @@ class Money(Renters, Hosts, Payers):
         self.is_silent(30)
         self.what_comes_next_dies(3)
         self.rents(1, 1, 1)
-        for before_write in (0, 2, 4):
-            self.a_charge_dies(0, before_write)
+        self.a_charge_dies(0)
         self.is_proven(0, 70)
         self.is_proven(0, 100)
         self.extends(0, 1, 2)
@@ -103,7 +102,11 @@ class Money(Renters, Hosts, Payers):
         self.world.run()
         self.works(200)
         self.ends_a_reservation(0)
-        self.rents_an_hour_ahead(1, 3)
+        self.rents_an_hour_ahead(1, 6)
+        self.world.run()
+        self.is_silent(80)
+        self.everything_runs()
+        self.works(60)
         self.runs_out_of_money(1)
         self.reaches_a_limit(0, Period.DAY)
         for bounces in (True, False):
