@@ -31,8 +31,9 @@ POSTGRESQL_TESTS := $(wildcard tests/concurrency tests/marketplace)
 #: the rule: what asks or locks rows is tested on both databases, and what shows, parses or passes on
 #: the answers on SQLite alone
 ANY_DATABASE := $(wildcard $(addprefix tests/marketplace/,domain pages accounts/test_admin.py \
-	accounts/test_client_address.py accounts/test_ssh_key.py $(addprefix endpoints/test_,client.py \
+	accounts/test_client_address.py accounts/test_read_only.py accounts/test_ssh_key.py $(addprefix endpoints/test_,client.py \
 	exchange.py gateway.py looks.py machines.py serving.py) jobs/test_client.py \
+	notices/test_client.py \
 	$(addsuffix .py,$(addprefix test_,bodies celery_app described_api env gathering log_lines \
 	security settings sync_limits watch))))
 
