@@ -152,9 +152,11 @@ def _choices(endpoint: Endpoint, workload: Workload, now: datetime) -> Sequence[
 
 def _begin_on(offer_id: UUID, endpoint: Endpoint, workload: Workload, now: datetime) -> Replica:
     with transaction.atomic():
-        lock.lock(machine_id=offers.machine_of(offer_id))
+        is_open = lock.lock_where_open(
+            machine_id=offers.machine_of(offer_id), asked=Slice.of(workload.resources)
+        )
         offer = offers.rentable(offer_id, now=now, renter_id=endpoint.renter_id)
-        check_room(offer, workload.resources)
+        check_room(offer, workload.resources, is_open=is_open)
         longest_s = offer.opening.longest_s(offer.longest_term_s, begins_at=now, now=now)
         limits = Limits(
             lease_s=min(domain.TERM_S, longest_s),

@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Value
 from django.db.models.functions import Greatest
 
+from marketplace.domain.matching import Slice
 from marketplace.domain.placement import DEADLINES
 from marketplace.domain.problem import Refused
 from marketplace.domain.report import PREPARING_S_MAX
@@ -125,11 +126,13 @@ def _run_once(
 ) -> Job:
     with transaction.atomic():
         # Everybody locks the machine, then its placements, their meters and the money.
-        lock.lock(machine_id=offers.machine_of(asked.offer_id))
+        is_open = lock.lock_where_open(
+            machine_id=offers.machine_of(asked.offer_id), asked=Slice.of(workload.resources)
+        )
         if (known := _known(renter_id, *idempotency)) is not None:
             return known
         offer = offers.rentable(asked.offer_id, now=now, renter_id=renter_id)
-        check_room(offer, workload.resources)
+        check_room(offer, workload.resources, is_open=is_open)
         # The run limit is what it costs at most; what comes before the start costs nothing.
         terms = terms_of(offer, workload.resources, asked.limits, now)
         job_id, term_ms = uuid4(), terms.term_ms + BESIDE_RUN // timedelta(milliseconds=1)

@@ -2,6 +2,9 @@
 
 from uuid import UUID
 
+from django.db.models import F
+
+from marketplace.domain.matching import Slice
 from marketplace.machines.models import Machine
 
 
@@ -12,3 +15,26 @@ def lock(*, machine_id: UUID) -> None:
     (tests/concurrency/test_sync_races.py). SQLite has one writer, so nothing happens there.
     """
     Machine.objects.select_for_update().filter(id=machine_id).order_by("id").values("id").first()
+
+
+def lock_where_open(*, machine_id: UUID, asked: Slice) -> bool:
+    """Lock the machine's row if it may have room for so much, whoever is outbid; say whether so.
+
+    Where many want one machine, who is late neither waits for its row nor holds it: what it has
+    left is looked at before the wait and, by PostgreSQL, again after it.
+    """
+    needed = {
+        "cpus": asked.cpus,
+        "memory_bytes": asked.memory_bytes,
+        "gpus": asked.gpus,
+    }
+    # Of what is not asked for there may be less than nothing.
+    fits = {
+        f"{name}_free__gte": amount - F(f"{name}_interruptible")
+        for name, amount in needed.items()
+        if amount
+    }
+    rows = Machine.objects.select_for_update().filter(
+        id=machine_id, disk_bytes_free__gte=asked.disk_bytes, **fits
+    )
+    return rows.order_by("id").values("id").first() is not None

@@ -1,10 +1,11 @@
 """This will take a slice of a machine, and give it back, each by one conditional UPDATE."""
 
+from typing import NoReturn
 from uuid import UUID
 
 from django.db.models import F
 
-from marketplace.domain.matching import MachineOffline, OfferTaken, Slice, check_fits
+from marketplace.domain.matching import TRY_AGAIN, MachineOffline, OfferTaken, Slice, check_fits
 from marketplace.machines.models import Machine
 
 
@@ -35,12 +36,20 @@ def reserve(
     )
     if taken:
         return
+    refuse(machine_id=machine_id, asked=asked, promised=promised)
+
+
+def refuse(*, machine_id: UUID, asked: Slice, promised: bool) -> NoReturn:
+    """Say why so much cannot be had of the machine. ``promised``: whoever is outbid.
+
+    :raises Refused: always, as ``reserve`` does.
+    """
     machine = Machine.objects.filter(id=machine_id, online=True).first()
     if machine is None:
         raise MachineOffline("This machine does not answer now; choose another offer.")
     check_fits(asked, total=machine.total, free=machine.open if promised else machine.free)
-    # Something was given back between the UPDATE and the look at why it failed.
-    raise OfferTaken("Somebody else was faster; try again.")
+    # Something was given back between the statement that failed and this look.
+    raise OfferTaken(TRY_AGAIN)
 
 
 def release(*, machine_id: UUID, held: Slice, interruptible: bool = False) -> None:

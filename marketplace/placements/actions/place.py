@@ -9,7 +9,7 @@ from django.db import transaction
 
 from marketplace.domain.matching import OfferTaken, Slice
 from marketplace.domain.placement import PlacementState, deadline
-from marketplace.machines.actions import desire, lock
+from marketplace.machines.actions import desire, lock, reserve
 from marketplace.machines.models import Machine
 from marketplace.placements import ports
 from marketplace.placements.actions import room, settle
@@ -46,7 +46,8 @@ def place(
     """
     asked = Slice.of(workload.resources)
     with transaction.atomic():
-        lock.lock(machine_id=machine_id)
+        if not lock.lock_where_open(machine_id=machine_id, asked=asked):
+            reserve.refuse(machine_id=machine_id, asked=asked, promised=True)
         is_free = room.take(machine_id=machine_id, asked=asked, bid_hour_microusd=bid_hour_microusd)
         # Behind the reservation, which lets nobody else place anything here.
         _check_told(machine_id)

@@ -9,7 +9,6 @@ from django.db import transaction
 from marketplace.domain.matching import OfferTaken, Slice
 from marketplace.domain.placement import Event
 from marketplace.machines.actions import reserve
-from marketplace.machines.models import Machine
 from marketplace.placements import bidding
 from marketplace.placements.actions.lease import free_gpus, lease
 from marketplace.placements.actions.transition import apply
@@ -30,16 +29,6 @@ UNSEEN: Mapping[str, object] = {
     "reason": "",
     "progress": "",
 }
-
-
-def is_left(*, machine_id: UUID, asked: Slice) -> bool:
-    """Say whether the machine may have room now, whoever is outbid, without waiting for its lock.
-
-    Where many want one machine, who is late need not wait to hear so; ``take`` decides among the
-    others.
-    """
-    machine = Machine.objects.filter(id=machine_id).first()
-    return machine is not None and not asked.exceeds(machine.open)
 
 
 def take(

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from django.db import IntegrityError, transaction
 
 from marketplace.domain.funding import Funding
-from marketplace.domain.matching import OfferTaken, Slice
+from marketplace.domain.matching import Slice
 from marketplace.domain.pricing import PriceType
 from marketplace.domain.terms import Limits, Terms
 from marketplace.domain.upkeep import TRAFFIC_BYTES_DEFAULT
@@ -24,7 +24,6 @@ from marketplace.metering.actions.open_side_meter import open_side_meter
 from marketplace.offers import queries as offers
 from marketplace.offers.models import Offer
 from marketplace.placements import workload as workloads
-from marketplace.placements.actions import room
 from marketplace.rentals import keys
 from marketplace.rentals.doors import check_doors
 from marketplace.rentals.models import Rental
@@ -129,43 +128,31 @@ def rent(
     if (known := _known(renter_id, *idempotency)) is not None:
         return known
     try:
-        machine_id = offers.machine_of(asked.offer_id)
-        if not room.is_left(machine_id=machine_id, asked=Slice.of(resources)):
-            _offer(renter_id, asked, now)
-        return _rent_once(renter_id, machine_id, asked, idempotency, now)
-    except (IntegrityError, OfferTaken):
-        # The same key came at once: for another machine, whose lock is not the one we held, or for
-        # this one, whose room it has by now.
+        return _rent_once(renter_id, asked, idempotency, now)
+    except IntegrityError:
+        # The same key came at once for another machine, whose lock is not the one we held.
         if (known := _known(renter_id, *idempotency)) is None:
             raise
         return known
 
 
-def _rent_once(
-    renter_id: int, machine_id: UUID, asked: Asked, idempotency: tuple[str, str], now: datetime
-) -> Rental:
+def _rent_once(renter_id: int, asked: Asked, idempotency: tuple[str, str], now: datetime) -> Rental:
     with transaction.atomic():
         # Everybody locks the machine, then its placements, their meters and the money: start holds
         # the wallet while it waits for a machine that a sync holds otherwise.
-        lock.lock(machine_id=machine_id)
+        is_open = lock.lock_where_open(
+            machine_id=offers.machine_of(asked.offer_id),
+            asked=Slice.of(asked.workload.resources),
+        )
         # The same request may have come twice at once: while this one waited, the other one took
         # the room and the money, and its rental is the answer (tests/concurrency).
         if (known := _known(renter_id, *idempotency)) is not None:
             return known
-        offer = _offer(renter_id, asked, now)
+        check_doors(renter_id, now)
+        offer = offers.rentable(asked.offer_id, now=now, renter_id=renter_id)
+        check_room(offer, asked.workload.resources, is_open=is_open)
         terms = terms_of(offer, asked.workload.resources, asked.limits, now)
         return _rent(renter_id, asked, offer, terms, idempotency, now)
-
-
-def _offer(renter_id: int, asked: Asked, now: datetime) -> Offer:
-    """Return what is asked for, where it may be had now.
-
-    :raises Refused: when it may not.
-    """
-    check_doors(renter_id, now)
-    offer = offers.rentable(asked.offer_id, now=now, renter_id=renter_id)
-    check_room(offer, asked.workload.resources)
-    return offer
 
 
 def _known(renter_id: int, idempotency_key: str, digest: str) -> Rental | None:
