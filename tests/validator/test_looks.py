@@ -116,7 +116,7 @@ async def test_a_look_lost_with_its_process_is_made_again() -> None:
 
 
 async def test_a_process_that_stands_still_is_ended_and_its_look_made_again() -> None:
-    seen = await look_interrupted(times=1, act=stop, quiet_s_max=7.0)
+    seen = await look_interrupted(times=1, act=stop, quiet_s_max=25.0)
     assert seen.outcome is Outcome.SEEN
 
 
