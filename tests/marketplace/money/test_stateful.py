@@ -113,8 +113,12 @@ class Money(Renters, Hosts, Payers):
             self.gets_money_back(0, 30, bounces)
         for won, is_decided in ((True, True), (False, True), (True, False)):
             self.disputes(1, won, is_decided)
-        for seconds in (300, -40):
+        self.rents(0, 1, 2)
+        self.world.run()
+        self.works(100)
+        for seconds in (100, -40):
             self.clock_steps(seconds)
+            self.works(100)
             self.works(100)
         self.everything_runs()
         for fault in ("", "refused", "down", "lost", "returned"):
