@@ -104,26 +104,36 @@ class Counting:
                 self._close(placement, run, looked_ms - run.started_ms)
         return bool(due)
 
-    def end_lost_run(self, placement: Placement, container: Container | None) -> Placement:
+    def end_lost_run(
+        self, placement: Placement, container: Container | None, *, looked_ms: int
+    ) -> Placement:
         """Close a run whose container is not running any more and return the placement."""
         run = placement.run
         if run is None or not run.open:
             return placement
         if container is not None and container.running and container.token == run.token:
             return placement
-        return self.end_run(placement, container, failed=True)
+        return self.end_run(placement, container, looked_ms=looked_ms, failed=True)
 
     def end_run(
-        self, placement: Placement, container: Container | None, *, failed: bool = False
+        self,
+        placement: Placement,
+        container: Container | None,
+        *,
+        looked_ms: int,
+        failed: bool = False,
     ) -> Placement:
-        """Close the open run, counting up to now or to the moment at which its container died."""
+        """Close the open run, counting up to the look or to the moment at which its container died.
+
+        ``looked_ms``: on the clock since boot, before ``container`` was looked at.
+        """
         with self._lock:
             placement = self._journal.get(placement.placement_id)
             run = placement.run
             if run is None or not run.open:
                 return placement
             same_start = container is not None and container.token == run.token
-            age_ms = self._end_age(run, container if same_start else None)
+            age_ms = self._end_age(run, container if same_start else None, looked_ms)
             wall_ms = self._clock.wall_ms()
             # In one write: whoever comes after a kill asks a run that is over nothing more.
             ended = self._close(
@@ -140,13 +150,14 @@ class Counting:
             self._seen.pop(placement.placement_id, None)
             return ended
 
-    def _end_age(self, run: Run, container: Container | None) -> int:
+    def _end_age(self, run: Run, container: Container | None, looked_ms: int) -> int:
         """Return the age at which this run ended; ``container`` is None where it is not there."""
         if run.boot_id != self._clock.boot_id():
             return run.counted_ms
-        age_ms = self._clock.boot_ms() - run.started_ms
         if container is not None and container.running:
-            return age_ms
+            # No further: it may have ended since.
+            return looked_ms - run.started_ms
+        age_ms = self._clock.boot_ms() - run.started_ms
         lasted_ms = None if container is None else container.lasted_ms
         return ended_age(counted_ms=run.counted_ms, age_ms=age_ms, lasted_ms=lasted_ms)
 

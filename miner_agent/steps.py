@@ -204,6 +204,7 @@ class Steps:
         if current is None:
             return
         # The plan may be older than a start that has just succeeded: look again.
+        looked_ms = self._clock.boot_ms()
         container = self._runtime.find(placement_id, current.number)
         same_run = is_same_run(placement, container)
         if same_run and placement.state is ObservedState.RUNNING:
@@ -211,7 +212,7 @@ class Steps:
         if placement.kind is PlacementKind.JOB and placement.run is not None and not same_run:
             # It has exited since: it is finished next, and never started again.
             return
-        placement = self._counting.end_lost_run(placement, container)
+        placement = self._counting.end_lost_run(placement, container, looked_ms=looked_ms)
         if dies_too_often(placement, wall_ms=self._clock.wall_ms()):
             self.give_up(placement, "start_failed", "The container ended again and again.")
             return
@@ -269,11 +270,12 @@ class Steps:
 
     def _finish(self, placement: Placement) -> None:
         """Note how a job ended and take what it leaves; it never starts again."""
+        looked_ms = self._clock.boot_ms()
         container = self._find_current(placement)
         if is_same_run(placement, container):
             # The look that asked for this is older than its start.
             return
-        ended = self._counting.end_run(placement, container)
+        ended = self._counting.end_run(placement, container, looked_ms=looked_ms)
         changes: dict[str, object] = {"state": ObservedState.COLLECTING, "progress": ""}
         run = ended.run
         if ended.problem is None and (
@@ -313,8 +315,9 @@ class Steps:
     def _remove(self, placement_id: UUID, placement: Placement | None) -> None:
         is_known = placement is not None and placement.state is not ObservedState.GONE
         if placement is not None and is_known:
+            looked_ms = self._clock.boot_ms()
             container = self._find_current(placement)
-            self._counting.end_run(placement, container)
+            self._counting.end_run(placement, container, looked_ms=looked_ms)
             self._journal.change(placement_id, state=ObservedState.COLLECTING, progress="")
             self._changed()
         self._runtime.remove(placement_id)
@@ -331,8 +334,9 @@ class Steps:
             return
         self._find_current(placement)
         self._runtime.halt(placement.placement_id, current.number)
+        looked_ms = self._clock.boot_ms()
         container = self._runtime.find(placement.placement_id, current.number)
-        self._counting.end_run(placement, container)
+        self._counting.end_run(placement, container, looked_ms=looked_ms)
 
     def _find_current(self, placement: Placement) -> Container | None:
         """Return the container of what ran last, noting under which nonce it was seen."""

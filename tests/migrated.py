@@ -49,7 +49,7 @@ def name_migrated(url: str) -> str:
         if not session.execute("SELECT FROM pg_database WHERE datname = %s", [ready]).fetchall():
             # Under another name, as whoever migrates may be ended before it is whole.
             new = f"{ready}_new"
-            session.execute(SQL("DROP DATABASE IF EXISTS {}").format(Identifier(new)))
+            session.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(new)))
             session.execute(SQL("CREATE DATABASE {}").format(Identifier(new)))
             with tempfile.TemporaryDirectory() as folder:
                 _migrate(Path(folder), url=urlsplit(url)._replace(path=new).geturl())

@@ -35,7 +35,6 @@ class BelowMinimum(Refused):
 
 
 #: what is said of a machine with GPUs while it is not verified
-TRY_AGAIN = "Somebody else was faster; try again."
 GPUS_UNPROVEN = "No validator vouches for its GPUs now, so they cannot be rented."
 
 

@@ -1,6 +1,6 @@
 """This will count the ports of machines: whoever gets one too few is refused by the machine."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from marketplace.domain.matching import check_ports
@@ -9,8 +9,28 @@ from marketplace.placements.models import Placement
 from protocol.workload import PlacementKind, Workload
 
 
-def check(machine_id: UUID, workload: Workload, *, of: Placement | None = None) -> None:
-    """Accept what the machine has ports for. Call it in a transaction that locked the machine.
+def held(machine_id: UUID) -> Mapping[UUID, int]:
+    """Return how many ports each placement has that its machine still has.
+
+    Call it in a transaction that locked the machine.
+    """
+    # What is not gone may have its ports still, also where all else of it was given back.
+    live = Placement.objects.filter(machine_id=machine_id, gone_at=None).order_by("id")
+    rows = live.values_list("id", "kind", "workload__ports", "former_workload__ports")
+    return {
+        placement_id: _count(now or (), before or ()) if kind == PlacementKind.RENTAL else 0
+        for placement_id, kind, now, before in rows
+    }
+
+
+def check(
+    workload: Workload,
+    *,
+    machine: Machine,
+    held: Mapping[UUID, int],
+    of: Placement | None = None,
+) -> None:
+    """Accept what the machine has ports for beside those that are held.
 
     ``of``: which has the ports that it publishes now until it runs ``workload``. None: a new one.
     :raises ExceedsMachine: when it never has that many.
@@ -18,17 +38,10 @@ def check(machine_id: UUID, workload: Workload, *, of: Placement | None = None) 
     """
     if workload.kind is not PlacementKind.RENTAL:
         return
-    # What is not gone may have its ports still, also where all else of it was given back.
-    others = Placement.objects.filter(
-        machine_id=machine_id, kind=PlacementKind.RENTAL, gone_at=None
-    )
-    if of is not None:
-        others = others.exclude(id=of.id)
-    declared = others.order_by("id").values_list("workload__ports", "former_workload__ports")
     check_ports(
         _count(workload.ports, of.workload.get("ports", ()) if of else ()),
-        total=Machine.objects.values_list("ports_total", flat=True).get(id=machine_id),
-        held=sum(_count(now or (), before or ()) for now, before in declared),
+        total=machine.ports_total,
+        held=sum(count for one, count in held.items() if of is None or one != of.id),
     )
 
 

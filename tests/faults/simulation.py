@@ -38,7 +38,7 @@ class Outcome:
 
 
 def play(seed: int, *, hours: float, settle: bool = False) -> Outcome:
-    """Return what became of ``hours`` of faults; ``settle``: and after them."""
+    """Return what became of ``hours`` of faults; ``settle``: and of the calm after them."""
     world = World(seed)
     # Every id that the marketplace makes comes from here, so that the same seed makes the same ids.
     with mock.patch.object(os, "urandom", world.random_bytes), transaction.atomic():

@@ -11,8 +11,9 @@ from tests.faults.kills.field import fight
 
 KILLS = int(os.environ.get("BERTH_TEST_KILLS", "1000"))
 SEED = int(os.environ.get("BERTH_TEST_SEED", "1"))
-#: within which a planted mistake is found
-KILLS_TO_FIND, SEEDS_TO_FIND = 80, range(1, 7)
+#: within which a planted mistake is found; nearly always by the first, but a busy machine gives an
+#: agent little time to make it
+KILLS_TO_FIND, SEEDS_TO_FIND = 80, range(1, 31)
 
 
 def test_a_thousand_kills_break_no_promise() -> None:

@@ -15,7 +15,8 @@ REMADE = {"auth.permission", "contenttypes.contenttype"}
 
 def filled() -> set[str]:
     """Return the models that have rows."""
-    return {model._meta.label_lower for model in apps.get_models() if model.objects.exists()}
+    models = apps.get_models(include_auto_created=True)
+    return {model._meta.label_lower for model in models if model._default_manager.exists()}
 
 
 @pytest.mark.django_db(transaction=True)

@@ -5,7 +5,7 @@ import logging
 import pytest
 from django.db import OperationalError
 
-from marketplace.one_by_one import SILENCES_MAX, one_by_one
+from marketplace.one_by_one import FAILURES_MAX, LOSSES_MAX, SILENCES_MAX, one_by_one
 
 
 class Silent(Exception):
@@ -46,13 +46,28 @@ def test_who_does_not_answer_is_asked_a_few_times_and_no_more() -> None:
             raise Silent
         return number
 
-    assert one_by_one(range(10), ask, failed="", most=10, silence=Silent) == [0, 1]
+    assert one_by_one(range(10), ask, failed="", most=10, silence=(Silent,)) == [0, 1]
     assert asked == list(range(2 + SILENCES_MAX))
 
 
-def test_a_database_that_fails_ends_the_pass() -> None:
-    def lose(number: int) -> int:
-        raise OperationalError
+def test_so_many_that_fail_are_no_rows_fault() -> None:
+    half = Half()
+    odd = range(1, 1001, 2)
+    assert one_by_one(odd, half, failed="", most=7) == []
+    assert len(half.asked) == 7 + FAILURES_MAX
 
+
+def test_a_moment_of_the_database_is_one_rows_and_more_of_them_end_the_pass(db: None) -> None:
+    asked: list[int] = []
+
+    def lose(number: int) -> int:
+        asked.append(number)
+        if number:
+            raise OperationalError
+        return number
+
+    assert one_by_one([1, 0, 1, 0], lose, failed="", most=4) == [0, 0]
+    asked.clear()
     with pytest.raises(OperationalError):
-        one_by_one([1, 2], lose, failed="", most=2)
+        one_by_one([0, *range(1, 100)], lose, failed="", most=100)
+    assert asked == list(range(1 + LOSSES_MAX))

@@ -152,11 +152,9 @@ def _choices(endpoint: Endpoint, workload: Workload, now: datetime) -> Sequence[
 
 def _begin_on(offer_id: UUID, endpoint: Endpoint, workload: Workload, now: datetime) -> Replica:
     with transaction.atomic():
-        is_open = lock.lock_where_open(
-            machine_id=offers.machine_of(offer_id), asked=Slice.of(workload.resources)
-        )
+        lock.lock(machine_id=offers.machine_of(offer_id))
         offer = offers.rentable(offer_id, now=now, renter_id=endpoint.renter_id)
-        check_room(offer, workload.resources, is_open=is_open)
+        check_room(offer, workload.resources)
         longest_s = offer.opening.longest_s(offer.longest_term_s, begins_at=now, now=now)
         limits = Limits(
             lease_s=min(domain.TERM_S, longest_s),

@@ -25,7 +25,7 @@ def expire(*, now: datetime) -> int:
         .order_by("ends_at", "id")
     )
     done = one_by_one(
-        list(over.values_list("placement_id", flat=True)[: 2 * JOBS_MAX]),
+        over.values_list("placement_id", flat=True),
         lambda placement_id: request_end(
             placement_id=placement_id,
             reason_code=RUN_LIMIT,

@@ -126,15 +126,18 @@ def _run_once(
 ) -> Job:
     with transaction.atomic():
         # Everybody locks the machine, then its placements, their meters and the money.
-        is_open = lock.lock_where_open(
-            machine_id=offers.machine_of(asked.offer_id), asked=Slice.of(workload.resources)
-        )
+        machine_id, resources = offers.machine_of(asked.offer_id), workload.resources
+        machine = lock.lock_where_open(machine_id=machine_id, asked=Slice.of(resources))
         if (known := _known(renter_id, *idempotency)) is not None:
             return known
+        if machine is None:
+            # Refused here and not locked, unless something was given back just now.
+            check_room(offers.rentable(asked.offer_id, now=now, renter_id=renter_id), resources)
+            lock.lock(machine_id=machine_id)
         offer = offers.rentable(asked.offer_id, now=now, renter_id=renter_id)
-        check_room(offer, workload.resources, is_open=is_open)
+        check_room(offer, resources)
         # The run limit is what it costs at most; what comes before the start costs nothing.
-        terms = terms_of(offer, workload.resources, asked.limits, now)
+        terms = terms_of(offer, resources, asked.limits, now)
         job_id, term_ms = uuid4(), terms.term_ms + BESIDE_RUN // timedelta(milliseconds=1)
         funded_until = now + timedelta(milliseconds=term_ms)
         meter = begin(

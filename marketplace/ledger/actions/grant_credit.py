@@ -62,9 +62,8 @@ def expire_credit(*, now: datetime) -> int:
     What holds took of it stays theirs until they are released (hold.py).
     """
     ended = CreditGrant.objects.filter(left_microusd__gt=0, expires_at__lte=now)
-    found = ended.order_by("expires_at", "id").values_list("id", flat=True)[: 2 * GRANTS_MAX]
     expired = one_by_one(
-        list(found),
+        ended.order_by("expires_at", "id").values_list("id", flat=True),
         lambda grant_id: _expire(grant_id, now),
         failed="Credit not taken back",
         most=GRANTS_MAX,

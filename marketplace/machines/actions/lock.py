@@ -17,11 +17,11 @@ def lock(*, machine_id: UUID) -> None:
     Machine.objects.select_for_update().filter(id=machine_id).order_by("id").values("id").first()
 
 
-def lock_where_open(*, machine_id: UUID, asked: Slice) -> bool:
-    """Lock the machine's row if it may have room for so much, whoever is outbid; say whether so.
+def lock_where_open(*, machine_id: UUID, asked: Slice) -> Machine | None:
+    """Lock and return a machine that may have room for so much, whoever is outbid, or None.
 
-    Where many want one machine, who is late neither waits for its row nor holds it: what it has
-    left is looked at before the wait and, by PostgreSQL, again after it.
+    Where many want one machine, who comes once it is taken does not wait for its row. Who waited
+    already and is returned None may hold the row until the transaction ends, and may not.
     """
     needed = {
         "cpus": asked.cpus,
@@ -37,4 +37,4 @@ def lock_where_open(*, machine_id: UUID, asked: Slice) -> bool:
     rows = Machine.objects.select_for_update().filter(
         id=machine_id, disk_bytes_free__gte=asked.disk_bytes, **fits
     )
-    return rows.order_by("id").values("id").first() is not None
+    return rows.only("address", "ports_total").order_by("id").first()

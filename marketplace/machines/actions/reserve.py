@@ -5,18 +5,25 @@ from uuid import UUID
 
 from django.db.models import F
 
-from marketplace.domain.matching import TRY_AGAIN, MachineOffline, OfferTaken, Slice, check_fits
+from marketplace.domain.matching import MachineOffline, OfferTaken, Slice, check_fits
+from marketplace.machines.actions.desire import RAISED
 from marketplace.machines.models import Machine
 
 
 def reserve(
-    *, machine_id: UUID, asked: Slice, interruptible: bool = False, promised: bool = False
+    *,
+    machine_id: UUID,
+    asked: Slice,
+    interruptible: bool = False,
+    promised: bool = False,
+    desired: bool = False,
 ) -> None:
     """Take so much of an online machine. Call it in the transaction that needs it.
 
     The UPDATE also locks the machine's row, so that what follows in the same transaction sees no
     other placement being made on this machine.
     ``promised``: only its disk has to be free; whoever has the rest was outbid.
+    ``desired``: the machine is told in the same statement that something is desired of it.
 
     :raises MachineOffline: when it is silent or unknown.
     :raises ExceedsMachine: when it never has that much.
@@ -31,9 +38,10 @@ def reserve(
         }
     # Of what is not asked for there may be less than nothing.
     fits = {f"{name}__gte": amount for name, amount in needed.items() if amount}
-    taken = Machine.objects.filter(id=machine_id, online=True, **fits).update(
-        **_moved(asked, interruptible=interruptible, sign=-1)
-    )
+    moved = _moved(asked, interruptible=interruptible, sign=-1)
+    if desired:
+        moved |= RAISED
+    taken = Machine.objects.filter(id=machine_id, online=True, **fits).update(**moved)
     if taken:
         return
     refuse(machine_id=machine_id, asked=asked, promised=promised)
@@ -49,7 +57,7 @@ def refuse(*, machine_id: UUID, asked: Slice, promised: bool) -> NoReturn:
         raise MachineOffline("This machine does not answer now; choose another offer.")
     check_fits(asked, total=machine.total, free=machine.open if promised else machine.free)
     # Something was given back between the statement that failed and this look.
-    raise OfferTaken(TRY_AGAIN)
+    raise OfferTaken("It changed just now; try again.")
 
 
 def release(*, machine_id: UUID, held: Slice, interruptible: bool = False) -> None:

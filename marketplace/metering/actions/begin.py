@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from django.conf import settings
 
-from marketplace.domain.matching import TRY_AGAIN, OfferTaken, Slice, check_fits, check_minimum
+from marketplace.domain.matching import Slice, check_fits, check_minimum
 from marketplace.domain.problem import Refused
 from marketplace.domain.terms import Limits, Terms, agree
 from marketplace.ledger import queries as ledger
@@ -109,10 +109,8 @@ def _hold(renter_id: int, offer: Offer, terms: Terms, cause: str, now: datetime)
         raise
 
 
-def check_room(offer: Offer, resources: Resources, *, is_open: bool) -> None:
+def check_room(offer: Offer, resources: Resources) -> None:
     """Accept what a container needs and the machine has left.
-
-    ``is_open``: whether the machine was locked as it may have room.
 
     :raises RequestTooSmall: when no container starts with so little.
     :raises BelowMinimum: when the host rents out no slice that small.
@@ -128,9 +126,6 @@ def check_room(offer: Offer, resources: Resources, *, is_open: bool) -> None:
         raise RequestTooSmall
     check_minimum(asked, cpus_min=offer.cpus_min, gpus_min=offer.gpus_min)
     check_fits(asked, total=offer.machine.total, free=offer.machine.open)
-    if not is_open:
-        # Something was given back since: others may be at it, as nobody holds its lock.
-        raise OfferTaken(TRY_AGAIN)
 
 
 def terms_of(offer: Offer, resources: Resources, limits: Limits, now: datetime) -> Terms:

@@ -67,9 +67,8 @@ def _charge_running(now: datetime) -> int:
 
 def _settle_ended(now: datetime) -> int:
     ended = Meter.objects.filter(closed_at=None).exclude(placement__state__in=LIVE)
-    found = ended.order_by("opened_at", "id").values_list("id", flat=True)[: 2 * ENDED_MAX]
     charged = one_by_one(
-        list(found),
+        ended.order_by("opened_at", "id").values_list("id", flat=True),
         lambda meter_id: charge(meter_id=meter_id, now=now),
         failed="Meter not charged",
         most=ENDED_MAX,

@@ -34,7 +34,7 @@ def issue_invoices(*, now: datetime) -> int:
         .distinct()
     )
     looked = one_by_one(
-        list(people.values_list("pk", flat=True)[: 10 * PEOPLE_MAX]),
+        people.values_list("pk", flat=True),
         lambda user_id: _invoice(user_id, due, now),
         failed="Invoice not issued",
         most=PEOPLE_MAX,

@@ -26,7 +26,7 @@ def issue_receipts(*, now: datetime) -> int:
     paid = TopUp.objects.filter(state=TopUpState.PAID, receipt=None)
     found = paid.order_by("settled_at", "id").values_list("id", flat=True)
     issued = one_by_one(
-        list(found[: 2 * PAYMENTS_MAX]),
+        found,
         lambda top_up_id: _receipt(top_up_id, now),
         failed="Receipt not issued",
         most=PAYMENTS_MAX,

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 def auto_top_up(*, now: datetime) -> int:
-    """Return of how many cards this pass heard an answer; one is asked once an hour at most.
+    """Return how many cards answered; one is asked once an hour at most.
 
     Call it outside a transaction: the processor is a remote call.
     """
@@ -37,7 +37,7 @@ def auto_top_up(*, now: datetime) -> int:
         lambda rule: _ask(rule, processor, now),
         failed="Automatic payment not asked for",
         most=RULES_MAX,
-        silence=GatewayUnreachable,
+        silence=(GatewayUnreachable,),
     )
     return sum(asked)
 

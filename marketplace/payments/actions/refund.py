@@ -55,11 +55,11 @@ def settle_refunds(*, now: datetime) -> int:
     """Return how many refunds this pass brought to an end."""
     waiting = Refund.objects.filter(state=RefundState.PENDING, ask_at__lt=now)
     settled = one_by_one(
-        waiting.order_by("ask_at", "id")[:REFUNDS_MAX],
+        waiting.order_by("ask_at", "id"),
         lambda row: ask(row, now=now).state != RefundState.PENDING,
         failed="Refund not settled",
         most=REFUNDS_MAX,
-        silence=GatewayUnreachable,
+        silence=(GatewayUnreachable,),
     )
     return sum(settled)
 

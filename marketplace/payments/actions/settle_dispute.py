@@ -53,11 +53,11 @@ def tend_disputes(*, now: datetime) -> int:
     """Return how many open disputes this pass looked at; each freezes what came in meanwhile."""
     waiting = Dispute.objects.filter(state=DisputeState.OPEN, ask_at__lt=now)
     looked = one_by_one(
-        waiting.order_by("ask_at", "pk")[:DISPUTES_MAX],
+        waiting.order_by("ask_at", "pk"),
         lambda row: _tend(row, now),
         failed="Dispute not settled",
         most=DISPUTES_MAX,
-        silence=GatewayUnreachable,
+        silence=(GatewayUnreachable,),
     )
     return sum(looked)
 

@@ -25,11 +25,11 @@ def settle_pending(*, now: datetime, gateway: Gateway | None = None) -> int:
         return 0
     chosen = gateway or configured_gateway.get()
     settled = one_by_one(
-        waiting.filter(gateway=chosen.name)[:TOP_UPS_MAX],
+        waiting.filter(gateway=chosen.name),
         lambda attempt: _settle(attempt, chosen, now),
         failed="Top-up not settled",
         most=TOP_UPS_MAX,
-        silence=GatewayUnreachable,
+        silence=(GatewayUnreachable,),
     )
     return sum(settled)
 

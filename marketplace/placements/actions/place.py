@@ -9,8 +9,7 @@ from django.db import transaction
 
 from marketplace.domain.matching import OfferTaken, Slice
 from marketplace.domain.placement import PlacementState, deadline
-from marketplace.machines.actions import desire, lock, reserve
-from marketplace.machines.models import Machine
+from marketplace.machines.actions import lock, reserve
 from marketplace.placements import ports
 from marketplace.placements.actions import room, settle
 from marketplace.placements.actions.lease import free_gpus, lease
@@ -20,6 +19,7 @@ from protocol.agent import DESIRED_MOST, RegistryLogin, Want
 from protocol.workload import Workload
 
 logger = logging.getLogger(__name__)
+FULL = "This machine has as many rentals as it can have; choose another offer."
 
 
 def place(
@@ -46,12 +46,17 @@ def place(
     """
     asked = Slice.of(workload.resources)
     with transaction.atomic():
-        if not lock.lock_where_open(machine_id=machine_id, asked=asked):
+        machine = lock.lock_where_open(machine_id=machine_id, asked=asked)
+        if machine is None:
             reserve.refuse(machine_id=machine_id, asked=asked, promised=True)
-        is_free = room.take(machine_id=machine_id, asked=asked, bid_hour_microusd=bid_hour_microusd)
-        # Behind the reservation, which lets nobody else place anything here.
-        _check_told(machine_id)
-        ports.check(machine_id, workload)
+        is_free = room.take(
+            machine_id=machine_id, asked=asked, bid_hour_microusd=bid_hour_microusd, desired=True
+        )
+        held = ports.held(machine_id)
+        if len(held) >= DESIRED_MOST:
+            # Its reply has no room for one more.
+            raise OfferTaken(FULL)
+        ports.check(workload, machine=machine, held=held)
         gpu_uuids = free_gpus(machine_id, asked.gpus) if is_free else []
         state = PlacementState.OFFERED if is_free else PlacementState.WAITING
         placement = Placement.objects.create(
@@ -73,19 +78,11 @@ def place(
             paid_until=paid_until,
             deadline_at=deadline(state, now=now, funded_until=funded_until),
             created_at=now,
-            ssh_host=Machine.objects.values_list("address", flat=True).get(id=machine_id),
+            ssh_host=machine.address,
         )
         lease(machine_id=machine_id, placement_id=placement_id, gpu_uuids=gpu_uuids)
         PlacementEvent.objects.create(placement=placement, at=now, event="place", new_state=state)
-        if is_free:
-            desire.bump(machine_id=machine_id)
-        else:
+        if not is_free:
             settle.settle(machine_id=machine_id, now=now)
     logger.info("Placement made", extra={"placement_id": placement_id, "machine": machine_id})
     return placement
-
-
-def _check_told(machine_id: UUID) -> None:
-    """Accept a machine whose reply has room for one more placement."""
-    if Placement.objects.filter(machine_id=machine_id, gone_at=None).count() >= DESIRED_MOST:
-        raise OfferTaken("This machine has as many rentals as it can have; choose another offer.")

@@ -32,11 +32,17 @@ UNSEEN: Mapping[str, object] = {
 
 
 def take(
-    *, machine_id: UUID, asked: Slice, bid_hour_microusd: int | None, of: UUID | None = None
+    *,
+    machine_id: UUID,
+    asked: Slice,
+    bid_hour_microusd: int | None,
+    of: UUID | None = None,
+    desired: bool = False,
 ) -> bool:
     """Return whether it is free now; where not, it is promised and has to be waited for.
 
     ``of``: the stopped placement that asks. None: a new one.
+    ``desired``: where it is free, its machine is told in the same statement that it is.
     Call it behind the machine's lock, and settle the auction in the same transaction.
 
     :raises MachineOffline: when the machine is silent.
@@ -46,7 +52,7 @@ def take(
     """
     bids = bid_hour_microusd is not None
     try:
-        reserve.reserve(machine_id=machine_id, asked=asked, interruptible=bids)
+        reserve.reserve(machine_id=machine_id, asked=asked, interruptible=bids, desired=desired)
     except OfferTaken:
         bidding.check_wins(
             machine_id=machine_id, asked=asked, bid_hour_microusd=bid_hour_microusd, but=of

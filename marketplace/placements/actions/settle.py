@@ -19,6 +19,7 @@ from marketplace.domain.auction import winners
 from marketplace.domain.placement import OUTBID, RUNS, Event, NoTransition, PlacementState
 from marketplace.domain.problem import Refused
 from marketplace.machines.actions import desire, lock
+from marketplace.one_by_one import one_by_one
 from marketplace.placements import bidding
 from marketplace.placements.actions import room
 from marketplace.placements.actions.transition import Overtaken, apply
@@ -43,16 +44,13 @@ def settle_all(*, now: datetime) -> int:
         | Q(resume_due_at__lte=now, machine__online=True)
     )
     machine_ids = due.order_by("machine_id").values_list("machine_id", flat=True).distinct()
-    settled = 0
-    for machine_id in machine_ids[:MACHINES_MAX]:
-        try:
-            settle(machine_id=machine_id, now=now)
-        except Exception:
-            # One broken machine must not keep the others waiting; the next pass tries it again.
-            logger.exception("Auction not settled", extra={"machine_id": machine_id})
-        else:
-            settled += 1
-    return settled
+    settled = one_by_one(
+        machine_ids,
+        lambda machine_id: settle(machine_id=machine_id, now=now),
+        failed="Auction not settled",
+        most=MACHINES_MAX,
+    )
+    return len(settled)
 
 
 def settle(*, machine_id: UUID, now: datetime) -> None:

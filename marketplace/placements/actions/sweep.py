@@ -61,7 +61,7 @@ def _put_off(away: timedelta) -> None:
 def _end_late(now: datetime) -> int:
     late = Placement.objects.filter(deadline_at__lt=now).order_by("deadline_at", "id")
     moved = one_by_one(
-        list(late[: 2 * BATCH_ROWS]),
+        late,
         lambda placement: _end(placement, now),
         failed="Placement not swept",
         most=BATCH_ROWS,
@@ -145,16 +145,21 @@ def _free_quarantined(now: datetime) -> int:
         return 0
     # Its funded time bounds how long a machine that hears nothing keeps it running.
     silent = held.filter(machine__last_seen_at__lt=over, funded_until__lt=now)
-    freed = 0
-    for placement in silent.order_by("ended_at", "id")[:BATCH_ROWS]:
-        try:
-            if free.free(placement=placement, now=now, silent_since=over):
-                logger.warning("Freed after quarantine", extra={"placement_id": placement.id})
-                freed += 1
-        except Exception:
-            logger.exception("Placement not freed", extra={"placement_id": placement.id})
+    freed = one_by_one(
+        silent.order_by("ended_at", "id"),
+        lambda placement: _free(placement, over, now),
+        failed="Placement not freed",
+        most=BATCH_ROWS,
+    )
     _warn_of_stuck(held.filter(machine__last_seen_at__gte=over), now)
-    return freed
+    return sum(freed)
+
+
+def _free(placement: Placement, over: datetime, now: datetime) -> bool:
+    is_free = free.free(placement=placement, now=now, silent_since=over)
+    if is_free:
+        logger.warning("Freed after quarantine", extra={"placement_id": placement.id})
+    return is_free
 
 
 def _warn_of_stuck(held: QuerySet[Placement], now: datetime) -> None:

@@ -49,7 +49,8 @@ def change(
             return {}
         if placement.former_workload is not None:
             raise ChangePending
-        ports.check(placement.machine_id, wanted, of=placement)
+        held = ports.held(placement.machine_id)
+        ports.check(wanted, machine=placement.machine, held=held, of=placement)
         edition = placement.newest_edition + 1
         return {
             "workload": wanted.model_dump(mode="json"),

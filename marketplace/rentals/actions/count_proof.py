@@ -47,13 +47,13 @@ def count_proofs(*, now: datetime) -> int:
     passed = RentalProof.objects.filter(state=ProofState.PASSED, counted_at=None)
     over = Rental.objects.filter(delivered_until__lte=now).order_by("delivered_until", "id")
     counted = one_by_one(
-        list(passed.order_by("ended_at", "id").values_list("id", flat=True)),
+        passed.order_by("ended_at", "id").values_list("id", flat=True),
         lambda proof_id: count_proof(proof_id=proof_id, now=now),
         failed="Proof not counted",
         most=PROOFS_MAX,
     )
     whole = one_by_one(
-        list(over.values_list("id", flat=True)),
+        over.values_list("id", flat=True),
         lambda rental_id: _end_lowered(rental_id, now),
         failed="Price not whole again",
         most=PROOFS_MAX,

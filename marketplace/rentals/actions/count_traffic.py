@@ -36,7 +36,7 @@ def count_traffic(*, now: datetime) -> int:
     ).select_related("meter__placement")
     rows = metered.order_by(F("read_at").asc(nulls_first=True), "id")
     counted = one_by_one(
-        list(rows[: 2 * ROWS_MAX]),
+        rows,
         partial(_count, now=now),
         failed="Traffic not counted",
         most=ROWS_MAX,

@@ -1,16 +1,14 @@
 """This will stop rentals whose lease or money is over."""
 
-import logging
 from datetime import datetime, timedelta
 
 from marketplace.domain import pricing
 from marketplace.domain.placement import FUNDED
+from marketplace.one_by_one import one_by_one
 from marketplace.placements.actions import request_end
 from marketplace.rentals.models import Rental
 
 RENTALS_MAX = 500
-
-logger = logging.getLogger(__name__)
 
 
 def expire(*, now: datetime) -> int:
@@ -19,16 +17,13 @@ def expire(*, now: datetime) -> int:
         placement__state__in=FUNDED,
         placement__funded_until__lte=now,
     ).order_by("placement__funded_until", "id")
-    done = 0
-    for rental in over.select_related("placement")[:RENTALS_MAX]:
-        try:
-            _expire(rental, now)
-        except Exception:
-            # One broken rental must not keep the others running; the next pass tries it again.
-            logger.exception("rental not expired", extra={"rental_id": rental.id})
-        else:
-            done += 1
-    return done
+    ended = one_by_one(
+        over.select_related("placement"),
+        lambda rental: _expire(rental, now),
+        failed="Rental not expired",
+        most=RENTALS_MAX,
+    )
+    return len(ended)
 
 
 def _expire(rental: Rental, now: datetime) -> None:

@@ -55,9 +55,11 @@ def renew(*, now: datetime) -> int:
     due = Rental.objects.filter(fund_due_at__lte=now).order_by(
         F("placement__paid_until").asc(nulls_first=True), "started_at", "id"
     )
-    rental_ids = list(due.values_list("id", flat=True))
     renewed = one_by_one(
-        rental_ids, partial(_renew, now=now), failed="Rental not renewed", most=RENTALS_MAX
+        due.values_list("id", flat=True),
+        partial(_renew, now=now),
+        failed="Rental not renewed",
+        most=RENTALS_MAX,
     )
     return len(renewed)
 

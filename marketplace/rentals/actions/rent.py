@@ -140,18 +140,20 @@ def _rent_once(renter_id: int, asked: Asked, idempotency: tuple[str, str], now: 
     with transaction.atomic():
         # Everybody locks the machine, then its placements, their meters and the money: start holds
         # the wallet while it waits for a machine that a sync holds otherwise.
-        is_open = lock.lock_where_open(
-            machine_id=offers.machine_of(asked.offer_id),
-            asked=Slice.of(asked.workload.resources),
-        )
+        machine_id, resources = offers.machine_of(asked.offer_id), asked.workload.resources
+        machine = lock.lock_where_open(machine_id=machine_id, asked=Slice.of(resources))
         # The same request may have come twice at once: while this one waited, the other one took
         # the room and the money, and its rental is the answer (tests/concurrency).
         if (known := _known(renter_id, *idempotency)) is not None:
             return known
         check_doors(renter_id, now)
+        if machine is None:
+            # Refused here and not locked, unless something was given back just now.
+            check_room(offers.rentable(asked.offer_id, now=now, renter_id=renter_id), resources)
+            lock.lock(machine_id=machine_id)
         offer = offers.rentable(asked.offer_id, now=now, renter_id=renter_id)
-        check_room(offer, asked.workload.resources, is_open=is_open)
-        terms = terms_of(offer, asked.workload.resources, asked.limits, now)
+        check_room(offer, resources)
+        terms = terms_of(offer, resources, asked.limits, now)
         return _rent(renter_id, asked, offer, terms, idempotency, now)
 
 

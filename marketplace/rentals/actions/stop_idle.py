@@ -26,15 +26,17 @@ def stop_idle(*, now: datetime) -> int:
     ).select_related("rental__placement")
     # Those looked at longest ago first, so that no number of rules keeps one from its turn: not
     # even of such that cannot be checked.
-    rules = list(due.order_by(F("checked_at").asc(nulls_first=True), "id")[:RULES_MAX])
-    IdleRule.objects.filter(pk__in=[rule.pk for rule in rules]).update(checked_at=now)
     checked = one_by_one(
-        rules, partial(_check, now=now), failed="Idle rule not checked", most=RULES_MAX
+        due.order_by(F("checked_at").asc(nulls_first=True), "id"),
+        partial(_check, now=now),
+        failed="Idle rule not checked",
+        most=RULES_MAX,
     )
     return sum(checked)
 
 
 def _check(rule: IdleRule, *, now: datetime) -> bool:
+    IdleRule.objects.filter(pk=rule.pk).update(checked_at=now)
     placement = rule.rental.placement
     begins = max(rule.set_at, placement.reachable_at or now)
     points = telemetry.usage(machine_id=placement.machine_id, placement_id=placement.id, now=now)

@@ -32,7 +32,9 @@ def frees_first() -> None:
 
     def remove(self: Any, placement_id: UUID, placement: Any) -> None:
         if placement is not None and placement.state is not ObservedState.GONE:
-            self._counting.end_run(placement, self._find_current(placement))
+            looked_ms = self._clock.boot_ms()
+            container = self._find_current(placement)
+            self._counting.end_run(placement, container, looked_ms=looked_ms)
             self._journal.release(placement_id)
             self._changed()
         self._runtime.remove(placement_id)

@@ -35,7 +35,9 @@ from tests.marketplace.money.metered import Agreed
 from tests.marketplace.rentals.market import CPU_HOUR_MICROUSD, Market, give_key
 from tests.marketplace.scene import GIB, NOW
 
-WRITES = ("INSERT", "UPDATE", "DELETE")
+#: what adds transfers on PostgreSQL, and counts them in their accounts
+POSTS = "WITH entry"
+WRITES = ("INSERT", "UPDATE", "DELETE", POSTS)
 DISK_BYTES = 2 * GIB
 #: of a GB and 30 days
 STORAGE = 7_000_000

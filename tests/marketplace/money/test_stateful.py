@@ -1,11 +1,12 @@
 """Whatever renters, hosts, clocks and banks do, in whatever order: after each step all adds up.
 
-Thousands of steps; ``BERTH_MONEY_RUNS`` and ``BERTH_MONEY_STEPS`` make it longer.
+Each rule is several steps; ``BERTH_MONEY_RUNS`` and ``BERTH_MONEY_STEPS`` make it longer.
 """
 
 import os
 from collections import Counter
 from collections.abc import Sequence
+from random import Random
 
 import pytest
 from django.db import transaction
@@ -35,9 +36,12 @@ class Money(Renters, Hosts, Payers):
     complaints: Complaints
     #: of all runs
     done: Counter[str]
+    #: where every id of a run comes from, as what is done goes by their order
+    chance: Random
 
     def __init__(self) -> None:
         super().__init__()
+        Money.chance = Random(1)
         self.before = transaction.savepoint()
         self.world = World(self.banks, self.people, self.complaints)
         self.watching = self.world.watched()
@@ -132,10 +136,16 @@ class Money(Renters, Hosts, Payers):
 
 @pytest.fixture
 def money(
-    banks: Banks, alice: User, bob: User, charlie: User, complaints: Complaints
+    banks: Banks,
+    alice: User,
+    bob: User,
+    charlie: User,
+    complaints: Complaints,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> type[Money]:
     Money.banks, Money.people, Money.complaints = banks, (alice, bob, charlie), complaints
-    Money.done = Counter()
+    Money.done, Money.chance = Counter(), Random(0)
+    monkeypatch.setattr(os, "urandom", lambda count: Money.chance.randbytes(count))
     return Money
 
 

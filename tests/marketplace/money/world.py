@@ -41,6 +41,7 @@ from tests.marketplace.money.metered import Agreed
 from tests.marketplace.money.site import (
     DISK_BYTES,
     OFTEN,
+    POSTS,
     SELDOM,
     STORAGE,
     WRITES,
@@ -111,7 +112,7 @@ class World:
 
         def execute(run: Callable[..., Any], sql: str, *rest: Any) -> Any:
             is_write = sql.startswith(WRITES) and any(name in sql[:60] for name in LOOKED_AT)
-            self._written |= is_write or sql.startswith("ROLLBACK")
+            self._written |= is_write or sql.startswith((POSTS, "ROLLBACK"))
             return run(sql, *rest)
 
         with connection.execute_wrapper(execute):

@@ -102,8 +102,8 @@ def test_no_number_of_rules_keeps_one_from_its_turn(
     for one, second in ((rental, 500), (next_one, 550)):
         IdleRule.objects.filter(rental=one).update(checked_at=scene.after(second))
     break_row(rental.placement)
-    # First who was never looked at; whoever cannot be looked at has had its turn as well.
-    assert [stop_idle(now=scene.after(second)) for second in (650, 651, 652)] == [1, 0, 1]
+    # First who was never looked at; whoever cannot be looked at takes nobody's turn.
+    assert [stop_idle(now=scene.after(second)) for second in (650, 651, 652)] == [1, 1, 0]
     assert [state(one) for one in (rental, new, next_one)] == ["running", "stopping", "stopping"]
 
 

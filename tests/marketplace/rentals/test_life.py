@@ -180,7 +180,7 @@ def test_a_rental_that_cannot_be_ended_keeps_no_other_running(
     assert expire.expire(now=after(100)) == 1
     sound.placement.refresh_from_db()
     assert sound.placement.stop_requested_at == after(100)
-    assert "rental not expired" in caplog.text
+    assert "Rental not expired" in caplog.text
 
 
 def test_bob_cannot_see_stop_or_extend_what_is_alices(
