@@ -18,8 +18,9 @@ TABLES = (
     "metering_signedintervalrow",
     "metering_meter",
 )
-#: how statements begin that only say that a machine was there
+#: how statements begin that only say that a machine was there, or is to hear something
 HEARTBEATS = (
+    'UPDATE "machines_machine" SET "desired_revision"',
     'UPDATE "machines_machine" SET "agent_version"',
     'UPDATE "machines_machine" SET "uptime_counted_at"',
 )
@@ -52,10 +53,10 @@ class Writes:
         many: bool,
         context: Mapping[str, Any],
     ) -> Any:
+        if '"desired_revision" = ' in sql:
+            self.on_bump()
         if sql.startswith("ROLLBACK"):
             self._written.update(TABLES)
-        elif '"desired_revision" = ' in sql:
-            self.on_bump()
         elif sql.startswith(HEARTBEATS):
             # A heartbeat moves nothing that an invariant looks at, and most writes are heartbeats.
             pass
