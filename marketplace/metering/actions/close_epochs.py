@@ -1,6 +1,5 @@
 """This will close epochs that are over into records that nobody changes any more."""
 
-import logging
 from datetime import datetime, timedelta
 
 from marketplace.machines.models import Machine
@@ -8,7 +7,6 @@ from marketplace.metering import queries
 from marketplace.verification import published
 from marketplace.verification.epochs import epoch_at, epoch_record, epoch_times
 
-logger = logging.getLogger(__name__)
 #: Intervals of the epoch's last minutes are signed, sent, looked at from outside and charged by
 #: then, and validators have a full epoch less this to score the record.
 CLOSED_AFTER = timedelta(minutes=5)

@@ -4,7 +4,7 @@ import logging
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import BigIntegerField, Exists, F, OuterRef, Q, Subquery, Sum
+from django.db.models import BigIntegerField, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from marketplace.domain.ledger import AccountKind
@@ -51,7 +51,7 @@ def _ask(rule: AutoTopUp, processor: CardProcessor, now: datetime) -> bool:
     return True
 
 
-def _low(now: datetime) -> list[AutoTopUp]:
+def _low(now: datetime) -> QuerySet[AutoTopUp]:
     """Return the rules whose person has less than they want and may be asked now.
 
     Who may not, as their month is used up, must not stand before the others for the rest of it.
@@ -62,7 +62,7 @@ def _low(now: datetime) -> list[AutoTopUp]:
     asked = mine.order_by().values("user").annotate(sum=Sum("amount_microusd")).values("sum")
     pending = TopUp.objects.filter(user_id=OuterRef("user_id"), state=TopUpState.PENDING)
     rested = Q(asked_at=None) | Q(asked_at__lte=now - AUTO_TOP_UP_EVERY)
-    return list(
+    return (
         AutoTopUp.objects.filter(rested, is_on=True)
         .annotate(
             to_spend=Coalesce(Subquery(balance, output_field=BigIntegerField()), 0),
@@ -73,7 +73,7 @@ def _low(now: datetime) -> list[AutoTopUp]:
             to_spend__lt=F("threshold_microusd"),
             asked_of_month__lte=F("month_microusd_max") - F("amount_microusd"),
         )
-        .order_by(F("asked_at").asc(nulls_first=True), "pk")[:RULES_MAX]
+        .order_by(F("asked_at").asc(nulls_first=True), "pk")
     )
 
 
