@@ -37,8 +37,11 @@ def database() -> Iterator[str]:
             connections["default"].close_pool()  # type: ignore[attr-defined]
 
 
-def clone(row: object, count: int, **changed: str) -> None:
-    """Add ``count`` rows like this one; ``changed`` are SQL, in which ``i`` counts from 1."""
+def clone(row: object, count: int = 0, *, of: str = "", **changed: str) -> None:
+    """Add ``count`` rows like this one; ``changed`` are SQL, in which ``i`` counts from 1.
+
+    ``of``: a table with a column ``i``, which gets a row for each of its own instead.
+    """
     from django.db import connection, models
 
     assert isinstance(row, models.Model)
@@ -51,7 +54,7 @@ def clone(row: object, count: int, **changed: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             f'INSERT INTO "{table}" ({names}) SELECT {values} FROM "{table}" AS it,'
-            f" generate_series(1, {count}) AS i WHERE it.id = %s",
+            f" {of or f'generate_series(1, {count}) AS i'} WHERE it.id = %s",
             [row.pk],
         )
 

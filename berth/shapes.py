@@ -86,6 +86,13 @@ class Offer(Shape):
     cpu_hash_rate: int | None = None
     #: price per measured performance; None: never measured
     value_microusd: int | None = None
+    #: of its least GPU as measured, 10^9 int8 operations and 10^6 bytes a second; None: never
+    int8_gops: int | None = None
+    bandwidth_mb_s: int | None = None
+    #: the share of the last 30 days that it was there, in millionths; None: not told
+    reliability_ppm: int | None = None
+    #: half of the rentals that began lately answered within it; None: there were none
+    start_p50_ms: int | None = None
 
 
 class OfferPage(Shape):
@@ -392,5 +399,5 @@ class OfferFilter(Shape):
     price_hour_microusd_max: int | None = None
     #: False: unverified machines too
     verified: bool | None = None
-    sort: Literal["price", "value"] | None = None
+    sort: Literal["price", "value", "reliability", "start"] | None = None
     cursor: str | None = None

@@ -125,4 +125,5 @@ PASSES = (
     Pass("nonces", "marketplace.verification.authenticate.forget_nonces", 60, 60),
     Pass("attempts", "marketplace.accounts.actions.count_attempt.forget_attempts", 60, 60),
     Pass("offers", "marketplace.offers.actions.refresh.refresh_all", 60, 120),
+    Pass("starts", "marketplace.placements.actions.count_starts.count_starts", 600, 120),
 )

@@ -10,7 +10,13 @@ from berth.cli.options import AsJson, size, usd
 from berth.shapes import Offer, OfferFilter
 from berth.units import format_size, format_usd
 
-Query = Annotated[str | None, typer.Argument(metavar="[QUERY]", help="Words to search for.")]
+Query = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[QUERY]",
+        help="A search as on the page: 'gpu_name=RTX_4090 num_gpus>=2 dph<0.5', or words.",
+    ),
+]
 GpuModel = Annotated[str | None, typer.Option("--gpu-model", help="For example H100.")]
 VramMin = Annotated[
     int | None, typer.Option("--vram", parser=size, metavar="SIZE", help="GPU memory at least.")
@@ -35,8 +41,8 @@ def offers(
         bool, typer.Option("--unverified", help="Also machines that no validator vouches for.")
     ] = False,
     sort: Annotated[
-        Literal["price", "value"],
-        typer.Option(help="Cheapest first: by the hour, or by measured work."),
+        Literal["price", "value", "reliability", "start"],
+        typer.Option(help="Best first: cheapest by the hour or by measured work, or surest."),
     ] = "price",
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Offers at most.")] = 50,
     as_json: AsJson = False,
@@ -59,7 +65,18 @@ def offers(
         output.write_json({"items": found})
         return
     output.table(
-        ("OFFER", "~MACHINE", ">FREE", ">VRAM", ">CPUS", ">RAM", ">DISK", ">PRICE/H", "STATE"),
+        (
+            "OFFER",
+            "~MACHINE",
+            ">FREE",
+            ">VRAM",
+            ">CPUS",
+            ">RAM",
+            ">DISK",
+            ">PRICE/H",
+            ">STARTS",
+            "STATE",
+        ),
         [_row(offer) for offer in found],
         empty="Nothing is for rent that matches."
         if unverified
@@ -82,6 +99,7 @@ def _row(offer: Offer) -> tuple[str, ...]:
         format_size(offer.ram_bytes_free),
         format_size(offer.disk_bytes_free),
         f"{format_usd(price)} {'GPU' if has_gpu else 'CPU'}",
+        "-" if offer.start_p50_ms is None else f"{offer.start_p50_ms / 1000:.1f} s",
         _state(offer),
     )
 
@@ -89,4 +107,6 @@ def _row(offer: Offer) -> tuple[str, ...]:
 def _state(offer: Offer) -> str:
     if not offer.online:
         return "offline"
-    return "verified" if offer.verified else "unverified"
+    state = "verified" if offer.verified else "unverified"
+    there = offer.reliability_ppm
+    return state if there is None else f"{state} {there / 10_000:.2f} %"

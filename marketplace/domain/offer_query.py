@@ -1,8 +1,9 @@
-"""This will describe a search for offers: filters, order, and the cursor of the next page."""
+"""This will describe a search for offers: conditions, order, and the cursor of the next page."""
 
 import base64
 import binascii
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
@@ -17,6 +18,76 @@ class OfferSort(StrEnum):
     PRICE = "price"
     #: price per measured performance; what was never measured comes last
     VALUE = "value"
+    #: the most reliable first
+    RELIABILITY = "reliability"
+    #: the quickest to start first; what nobody ever started comes last
+    START = "start"
+
+
+class Field(StrEnum):
+    """What a condition may speak of, by its name in the query language."""
+
+    GPU_NAME = "gpu_name"
+    CPU_NAME = "cpu_name"
+    #: how much can be rented at once; bytes where it is memory or disk
+    NUM_GPUS = "num_gpus"
+    CPU_CORES = "cpu_cores"
+    CPU_RAM = "cpu_ram"
+    DISK_SPACE = "disk_space"
+    #: of one GPU, bytes
+    GPU_RAM = "gpu_ram"
+    #: an hour of all that is asked for, micro-USD
+    DPH = "dph"
+    #: an hour of one GPU, or of one CPU where there is no GPU, micro-USD
+    UNIT_PRICE = "unit_price"
+    #: of an hour of one GPU or CPU, micro-USD
+    MIN_BID = "min_bid"
+    #: of a GB and 30 days while it is stopped, micro-USD
+    STORAGE_COST = "storage_cost"
+    #: of a GB, micro-USD
+    INET_COST = "inet_cost"
+    #: the share of the last 30 days that it was there, millionths
+    RELIABILITY = "reliability"
+    #: the longest that a rental may run, seconds
+    DURATION = "duration"
+    #: the newest CUDA that its driver runs, as 1000 x major + minor
+    CUDA_VERS = "cuda_vers"
+    #: measured, of one GPU: 10^9 int8 operations and 10^6 bytes a second
+    TOPS = "tops"
+    GPU_MEM_BW = "gpu_mem_bw"
+    #: half of the rentals that began there answered within it, milliseconds
+    START_TIME = "start_time"
+    #: 1 or 0
+    VERIFIED = "verified"
+
+
+class Relation(StrEnum):
+    EQ = "="
+    NE = "!="
+    LT = "<"
+    LE = "<="
+    GT = ">"
+    GE = ">="
+    IN = "in"
+    NOT_IN = "notin"
+    #: a part of the name
+    CONTAINS = "~"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    field: Field
+    relation: Relation
+    #: one; for "in" and "notin" one or more
+    values: tuple[int, ...] | tuple[str, ...]
+
+    @property
+    def least(self) -> int | None:
+        """Return the smallest amount that fulfils it. None: it asks for none in particular."""
+        numbers = [value for value in self.values if isinstance(value, int)]
+        if not numbers or self.relation not in (Relation.EQ, Relation.GE, Relation.GT, Relation.IN):
+            return None
+        return min(numbers) + (self.relation is Relation.GT)
 
 
 class CursorInvalid(Refused):
@@ -56,17 +127,12 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class OfferQuery:
-    """What a renter looks for. None and "": any."""
+    """What a renter looks for."""
 
     #: words that must each stand in the GPU's or the CPU's name
     words: tuple[str, ...] = ()
-    gpu_model: str = ""
-    gpus_min: int | None = None
-    vram_bytes_min: int | None = None
-    cpus_min: int | None = None
-    memory_bytes_min: int | None = None
-    disk_bytes_min: int | None = None
-    price_hour_microusd_max: int | None = None
+    #: all of them hold
+    conditions: tuple[Condition, ...] = ()
     #: False: show unverified machines too
     verified: bool = True
     sort: OfferSort = OfferSort.PRICE
@@ -76,11 +142,49 @@ class OfferQuery:
     @property
     def asked(self) -> Slice | None:
         """Return the slice that is looked for; None: no amount was named."""
-        amounts = (self.cpus_min, self.memory_bytes_min, self.disk_bytes_min, self.gpus_min)
-        if amounts == (None, None, None, None):
+        amounts = [
+            self._most(field)
+            for field in (Field.CPU_CORES, Field.CPU_RAM, Field.DISK_SPACE, Field.NUM_GPUS)
+        ]
+        if amounts == [None] * len(amounts):
             return None
         return Slice(*(amount or 0 for amount in amounts))
+
+    def _most(self, field: Field) -> int | None:
+        named = [one.least for one in self.conditions if one.field is field]
+        return max((amount for amount in named if amount is not None), default=None)
 
     def __post_init__(self) -> None:
         """Hold the page to its limit."""
         object.__setattr__(self, "rows_max", max(1, min(self.rows_max, PAGE_ROWS_MAX)))
+
+
+def wanted(
+    *,
+    gpu_model: str = "",
+    gpus_min: int | None = None,
+    vram_bytes_min: int | None = None,
+    cpus_min: int | None = None,
+    memory_bytes_min: int | None = None,
+    disk_bytes_min: int | None = None,
+    price_hour_microusd_max: int | None = None,
+) -> tuple[Condition, ...]:
+    """Return the conditions of a form's filters. None and "": any. The price is of one unit."""
+
+    def named() -> Iterator[Condition]:
+        if gpu_model.strip():
+            yield Condition(Field.GPU_NAME, Relation.CONTAINS, (gpu_model,))
+        least = {
+            Field.NUM_GPUS: gpus_min,
+            Field.GPU_RAM: vram_bytes_min,
+            Field.CPU_CORES: cpus_min,
+            Field.CPU_RAM: memory_bytes_min,
+            Field.DISK_SPACE: disk_bytes_min,
+        }
+        for field, amount in least.items():
+            if amount is not None:
+                yield Condition(field, Relation.GE, (amount,))
+        if price_hour_microusd_max is not None:
+            yield Condition(Field.UNIT_PRICE, Relation.LE, (price_hour_microusd_max,))
+
+    return tuple(named())

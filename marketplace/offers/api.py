@@ -10,7 +10,8 @@ from ninja import Query, Router, Schema
 from pydantic import AwareDatetime, Field
 
 from marketplace.accounts.bearer import ApiKeyBearer, caller, viewer_id
-from marketplace.domain.offer_query import Cursor, OfferQuery, OfferSort
+from marketplace.domain import query_language
+from marketplace.domain.offer_query import Cursor, OfferQuery, OfferSort, wanted
 from marketplace.offers import queries
 from marketplace.offers.actions import set_terms
 from marketplace.offers.models import Offer
@@ -29,8 +30,9 @@ class Asked(Schema):
 
 
 class Filters(Asked):
-    #: words that must each stand in the GPU's or CPU's name
-    q: Annotated[str, Field(max_length=200)] = ""
+    #: a search such as ``gpu_name=RTX_4090 num_gpus>=2 dph<0.5``; a word alone must stand in the
+    #: GPU's or CPU's name
+    q: Annotated[str, Field(max_length=query_language.TEXT_MAX)] = ""
     gpu_model: Annotated[str, Field(max_length=200)] = ""
     vram_bytes_min: Whole | None = None
     price_hour_microusd_max: Whole | None = None
@@ -92,8 +94,24 @@ class OfferReply(Schema):
     online: bool
     #: PBKDF2-SHA256 iterations per second over all cores; null: not measured
     cpu_hash_rate: int | None
-    #: micro-USD per hour and million iterations per second; null: not measured
+    #: micro-USD per hour for what was measured: of GPUs for 10^15 int8 operations a second, of CPUs
+    #: for 10^6 iterations a second; null: not measured
     value_microusd: int | None
+    #: the newest CUDA that its driver runs, such as "12.4"; empty: none is known
+    cuda: str
+    #: of its least GPU as validators measured it, 10^9 int8 operations and 10^6 bytes a second;
+    #: null: not measured
+    int8_gops: int | None
+    bandwidth_mb_s: int | None
+    #: the share of the last 30 days that it was there, in millionths
+    reliability_ppm: int
+    #: how long rentals that began in the last 30 days took until SSH answered from outside, half of
+    #: them and 95 of 100; null: there were none
+    start_p50_ms: int | None
+    start_p95_ms: int | None
+    #: how many came up, and how many did not by the machine's fault
+    starts: int
+    starts_failed: int
 
 
 class OfferPage(Schema):
@@ -167,16 +185,20 @@ class HostOfferReply(OfferReply):
 @router.get("/offers", response=OfferPage)
 def search(request: HttpRequest, filters: Query[Filters]) -> OfferPage:
     """Find what is for rent; anyone may look, and with an API key sees private offers too."""
+    written = query_language.parse(filters.q)
     page = queries.search(
         OfferQuery(
-            words=tuple(filters.q.split()[:20]),
-            gpu_model=filters.gpu_model,
-            gpus_min=filters.gpus_min,
-            vram_bytes_min=filters.vram_bytes_min,
-            cpus_min=filters.cpus_min,
-            memory_bytes_min=filters.ram_bytes_min,
-            disk_bytes_min=filters.disk_bytes_min,
-            price_hour_microusd_max=filters.price_hour_microusd_max,
+            words=written.words,
+            conditions=written.conditions
+            + wanted(
+                gpu_model=filters.gpu_model,
+                gpus_min=filters.gpus_min,
+                vram_bytes_min=filters.vram_bytes_min,
+                cpus_min=filters.cpus_min,
+                memory_bytes_min=filters.ram_bytes_min,
+                disk_bytes_min=filters.disk_bytes_min,
+                price_hour_microusd_max=filters.price_hour_microusd_max,
+            ),
             verified=filters.verified,
             sort=filters.sort,
             cursor=Cursor.decode(filters.cursor) if filters.cursor else None,
@@ -194,14 +216,16 @@ def search(request: HttpRequest, filters: Query[Filters]) -> OfferPage:
 @router.get("/offers/{offer_id}", response=OfferReply)
 def show(request: HttpRequest, offer_id: UUID, asked: Query[Asked]) -> OfferReply:
     """Show one offer, with the price of what is asked for."""
-    wanted = OfferQuery(
-        gpus_min=asked.gpus_min,
-        cpus_min=asked.cpus_min,
-        memory_bytes_min=asked.ram_bytes_min,
-        disk_bytes_min=asked.disk_bytes_min,
+    amounts = OfferQuery(
+        conditions=wanted(
+            gpus_min=asked.gpus_min,
+            cpus_min=asked.cpus_min,
+            memory_bytes_min=asked.ram_bytes_min,
+            disk_bytes_min=asked.disk_bytes_min,
+        )
     )
     found = queries.row(
-        offer_id, now=timezone.now(), asked=wanted.asked, viewer_id=viewer_id(request)
+        offer_id, now=timezone.now(), asked=amounts.asked, viewer_id=viewer_id(request)
     )
     return OfferReply.from_orm(found)
 

@@ -51,6 +51,25 @@ class Offer(models.Model):
     cpu_hash_rate = models.BigIntegerField(null=True, blank=True)
     #: a validator vouches for the machine until then; None: nobody does
     verified_until = models.DateTimeField(null=True, blank=True)
+    #: as the machine's
+    gpu_model = models.CharField(max_length=200, blank=True, default="")
+    vram_bytes = models.BigIntegerField(default=0)
+    #: the newest CUDA that all its GPUs' drivers run, as 1000 x major + minor; 0: not known
+    cuda = models.PositiveIntegerField(default=0)
+    #: of its least GPU as validators measured it, 10^9 operations and 10^6 bytes a second; None:
+    #: not measured
+    int8_gops = models.BigIntegerField(null=True, blank=True)
+    bandwidth_mb_s = models.BigIntegerField(null=True, blank=True)
+    #: the share of the last days that the machine was away, in millionths
+    away_ppm = models.PositiveIntegerField(default=1_000_000)
+    # What follows is derived by actions/note_starts.py, of the rentals that began lately.
+    #: how long they took until their door was seen from outside, half of them and 95 of 100;
+    #: UNMEASURED sorts last
+    start_p50_ms = models.BigIntegerField(default=UNMEASURED)
+    start_p95_ms = models.BigIntegerField(default=UNMEASURED)
+    #: how many came up, and how many did not by the machine's fault
+    starts = models.PositiveIntegerField(default=0)
+    starts_failed = models.PositiveIntegerField(default=0)
 
     class Meta:
         constraints = [
@@ -78,6 +97,21 @@ class Offer(models.Model):
             ),
             models.Index(
                 name="offer_by_value", fields=["value_microusd", "id"], condition=Q(listed=True)
+            ),
+            models.Index(name="offer_by_away", fields=["away_ppm", "id"], condition=Q(listed=True)),
+            models.Index(
+                name="offer_by_start", fields=["start_p50_ms", "id"], condition=Q(listed=True)
+            ),
+            # The cheapest offers are of small GPUs: whoever wants a large one would read them all.
+            models.Index(
+                name="offer_of_gpu_by_price",
+                fields=["gpu_model", "vram_bytes", "price_hour_microusd", "id"],
+                condition=Q(listed=True),
+            ),
+            models.Index(
+                name="offer_of_gpu_by_value",
+                fields=["gpu_model", "vram_bytes", "value_microusd", "id"],
+                condition=Q(listed=True),
             ),
         ]
 

@@ -4,17 +4,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet, Value
-from django.db.models.expressions import CombinedExpression
+from django.db.models import QuerySet
 
-from marketplace.accounts import queries as accounts
+from marketplace.domain.cuda import written
 from marketplace.domain.matching import GPUS_UNPROVEN, Slice, check_rentable
-from marketplace.domain.offer_query import Cursor, OfferQuery, OfferSort
+from marketplace.domain.money import PPM
+from marketplace.domain.offer_query import Cursor, OfferQuery
 from marketplace.domain.pricing import price_hour
 from marketplace.domain.problem import Refused
 from marketplace.domain.reserved import Discount
 from marketplace.domain.terms import Limits, Tariff, Terms, agree
-from marketplace.offers.models import UNMEASURED, Guest, Offer
+from marketplace.offers.models import UNMEASURED, Offer
+from marketplace.offers.search import COLUMNS, find, seen_by
 from marketplace.verification import queries as verification
 
 
@@ -75,6 +76,20 @@ class OfferRow:
     cpu_hash_rate: int | None
     #: micro-USD per hour and million measured operations per second; None: not measured
     value_microusd: int | None
+    #: the newest CUDA that its driver runs, such as "12.4"; empty: none is known
+    cuda: str
+    #: of its least GPU as measured, 10^9 int8 operations and 10^6 bytes a second; None: unmeasured
+    int8_gops: int | None
+    bandwidth_mb_s: int | None
+    #: the share of the last 30 days that it was there, in millionths
+    reliability_ppm: int
+    #: how long rentals that began lately took until SSH answered, half of them and 95 of 100; None:
+    #: there were none
+    start_p50_ms: int | None
+    start_p95_ms: int | None
+    #: how many came up, and how many did not by the machine's fault
+    starts: int
+    starts_failed: int
 
     def terms(self, asked: Slice, limits: Limits) -> Terms:
         """Return what a slice costs that is rented now within the limits.
@@ -92,25 +107,20 @@ class OfferPage:
     next_cursor: Cursor | None
 
 
-_SORT_COLUMN = {OfferSort.PRICE: "price_hour_microusd", OfferSort.VALUE: "value_microusd"}
-
-
 def search(query: OfferQuery, *, now: datetime, viewer_id: int | None = None) -> OfferPage:
-    """Return one page of the listed offers of online machines that match, in one query.
+    """Return one page of the listed offers of online machines that match.
 
     ``viewer_id``: who looks, and so sees the private ones that they may rent. None: nobody known.
+
+    :raises SearchTooSlow: when too many offers would have to be looked through.
     """
-    column = _SORT_COLUMN[query.sort]
-    found = _matching(query, now).filter(_open(now), _seen_by(viewer_id))
-    if query.cursor is not None:
-        key, last_id = query.cursor.key, query.cursor.offer_id
-        found = found.filter(Q(**{f"{column}__gt": key}) | Q(**{column: key, "id__gt": last_id}))
-    offers = list(found.order_by(column, "id")[: query.rows_max + 1])
+    offers = find(query, now=now, viewer_id=viewer_id)
     page = offers[: query.rows_max]
     more = len(offers) > len(page)
+    key = getattr(page[-1], COLUMNS[query.sort]) if more else 0
     return OfferPage(
         items=tuple(row_of(offer, now=now, asked=query.asked) for offer in page),
-        next_cursor=Cursor(key=getattr(page[-1], column), offer_id=page[-1].id) if more else None,
+        next_cursor=Cursor(key=key, offer_id=page[-1].id) if more else None,
     )
 
 
@@ -209,50 +219,22 @@ def row_of(offer: Offer, *, now: datetime, asked: Slice | None = None) -> OfferR
         unverified_reason=GPUS_UNPROVEN if machine.gpus_total and not verified else "",
         online=machine.online,
         cpu_hash_rate=offer.cpu_hash_rate,
-        value_microusd=None if offer.value_microusd == UNMEASURED else offer.value_microusd,
+        value_microusd=_measured(offer.value_microusd),
+        cuda=written(offer.cuda) if offer.cuda else "",
+        int8_gops=offer.int8_gops,
+        bandwidth_mb_s=offer.bandwidth_mb_s,
+        reliability_ppm=PPM - offer.away_ppm,
+        start_p50_ms=_measured(offer.start_p50_ms),
+        start_p95_ms=_measured(offer.start_p95_ms),
+        starts=offer.starts,
+        starts_failed=offer.starts_failed,
     )
+
+
+def _measured(kept: int) -> int | None:
+    return None if kept == UNMEASURED else kept
 
 
 def _listed(offer_id: UUID, viewer_id: int | None) -> Offer | None:
     listed = Offer.objects.select_related("machine").filter(id=offer_id, listed=True)
-    return listed.filter(_seen_by(viewer_id)).first()
-
-
-def _seen_by(viewer_id: int | None) -> Q:
-    everybody = Q(private=False)
-    if viewer_id is None:
-        return everybody
-    emails = accounts.proven_emails(viewer_id)
-    invited = Guest.objects.filter(email__in=emails).values("offer_id")
-    return everybody | Q(machine__host_id=viewer_id) | Q(id__in=invited)
-
-
-def _open(now: datetime) -> Q:
-    worked_on = Q(maintenance_from__lte=now, maintenance_until__gt=now)
-    return (Q(ends_at=None) | Q(ends_at__gt=now)) & (Q(maintenance_from=None) | ~worked_on)
-
-
-def _matching(query: OfferQuery, now: datetime) -> QuerySet[Offer]:
-    found = Offer.objects.select_related("machine").filter(listed=True, machine__online=True)
-    if query.verified:
-        found = found.filter(verified_until__gt=now)
-    for word in query.words:
-        found = found.filter(
-            Q(machine__gpu_model__icontains=word) | Q(machine__cpu_model__icontains=word)
-        )
-    if query.gpu_model:
-        found = found.filter(machine__gpu_model__icontains=query.gpu_model)
-    bounds = {
-        "machine__gpus_free__gte": _besides("gpus", query.gpus_min),
-        "machine__vram_bytes__gte": query.vram_bytes_min,
-        "machine__cpus_free__gte": _besides("cpus", query.cpus_min),
-        "machine__memory_bytes_free__gte": _besides("memory_bytes", query.memory_bytes_min),
-        "machine__disk_bytes_free__gte": query.disk_bytes_min,
-        "price_hour_microusd__lte": query.price_hour_microusd_max,
-    }
-    return found.filter(**{name: bound for name, bound in bounds.items() if bound is not None})
-
-
-def _besides(name: str, least: int | None) -> CombinedExpression | None:
-    """Return how much has to be free for ``least``, as who bids goes for whoever does not."""
-    return None if least is None else Value(least) - F(f"machine__{name}_interruptible")
+    return listed.filter(seen_by(viewer_id)).first()

@@ -36,6 +36,13 @@ def duration(milliseconds: int) -> str:
     return " ".join(part for part in whole if not part.startswith("0 ")) or "0 s"
 
 
+def seconds(milliseconds: int) -> str:
+    """Return ``0.4 s``, ``12 s`` or, from two minutes on, ``3 min 20 s``."""
+    if milliseconds < 9_950:
+        return f"{milliseconds / 1000:.1f} s"
+    return f"{round(milliseconds / 1000)} s" if milliseconds < 120_000 else duration(milliseconds)
+
+
 def balance_in_brief(balance_microusd: int) -> str:
     """Return ``$9.99`` of $9.999841: whole cents, never more than is there."""
     return format_usd(balance_microusd // CENT_MICROUSD * CENT_MICROUSD)

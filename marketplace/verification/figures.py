@@ -3,7 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import OuterRef, QuerySet, Subquery
+
 from marketplace.domain.delivered import Figures, listed
+from marketplace.machines.models import Machine
 from marketplace.verification import relied_on
 from marketplace.verification.models import VerdictRecord
 from protocol.validator import MeasuredLook
@@ -14,8 +17,18 @@ LOOKS_MOST = 9
 
 def figures(machine_id: UUID, *, now: datetime) -> Figures:
     """Return the machine's figures of now, by validators whose single word is relied on."""
+    return figures_of(Machine.objects.filter(id=machine_id), now=now).get(machine_id, Figures())
+
+
+def figures_of(machines: QuerySet[Machine], *, now: datetime) -> dict[UUID, Figures]:
+    """Return the figures of those machines that were measured, in one query."""
     measuring = VerdictRecord.objects.filter(
-        relied_on.verdicts(now), machine_id=machine_id, measured__isnull=False
+        relied_on.verdicts(now), machine=OuterRef("pk"), measured__isnull=False
     )
-    newest = measuring.order_by("-checked_at", "-id").values_list("measured", flat=True)
-    return listed([MeasuredLook.model_validate(one) for one in newest[:LOOKS_MOST]])
+    newest = measuring.order_by("-checked_at", "-id").values("measured")
+    looks = (Subquery(newest[number : number + 1]) for number in range(LOOKS_MOST))
+    return {
+        machine_id: listed([MeasuredLook.model_validate(one) for one in measured if one])
+        for machine_id, *measured in machines.order_by("id").values_list("id", *looks)
+        if any(measured)
+    }

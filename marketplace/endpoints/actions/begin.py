@@ -9,7 +9,7 @@ from django.db import transaction
 
 from marketplace.domain import endpoint as domain
 from marketplace.domain.matching import Slice
-from marketplace.domain.offer_query import PAGE_ROWS_MAX, OfferQuery
+from marketplace.domain.offer_query import PAGE_ROWS_MAX, OfferQuery, wanted
 from marketplace.domain.problem import Refused
 from marketplace.domain.spending import SpendLimitReached
 from marketplace.domain.terms import Limits
@@ -114,11 +114,13 @@ def _choices(endpoint: Endpoint, workload: Workload, now: datetime) -> Sequence[
     """Return offers, best first: spread over machines, then the cheapest."""
     asked = Slice.of(workload.resources)
     query = OfferQuery(
-        gpu_model=endpoint.gpu_model,
-        gpus_min=asked.gpus or None,
-        cpus_min=asked.cpus,
-        memory_bytes_min=asked.memory_bytes,
-        disk_bytes_min=asked.disk_bytes,
+        conditions=wanted(
+            gpu_model=endpoint.gpu_model,
+            gpus_min=asked.gpus or None,
+            cpus_min=asked.cpus,
+            memory_bytes_min=asked.memory_bytes,
+            disk_bytes_min=asked.disk_bytes,
+        ),
         rows_max=PAGE_ROWS_MAX,
     )
     rows = offers.search(query, now=now, viewer_id=endpoint.renter_id).items

@@ -7,13 +7,21 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
+from marketplace.domain.cuda import newest_cuda
+from marketplace.domain.delivered import Figures
+from marketplace.domain.money import PPM
 from marketplace.domain.pricing import price_hour, value
+from marketplace.machines import queries as machines_queries
 from marketplace.machines.models import Machine
 from marketplace.offers.models import UNMEASURED, Offer
 from marketplace.verification import queries as verification
 from marketplace.verification.actions import note
+from marketplace.verification.figures import figures_of
+from protocol.hardware import Hardware
 
 OFFERS_AT_ONCE = 500
+#: an uptime is written down anew once it changed by so much, as it does all the time
+AWAY_STEP_PPM = 100
 
 
 def refresh(*, machine_id: UUID, now: datetime) -> None:
@@ -43,22 +51,42 @@ def _refresh_some(offers: Sequence[Offer], now: datetime) -> int:
     machines = Machine.objects.filter(id__in=[offer.machine_id for offer in offers])
     standings = verification.standings(machines, now, rates_max=1)
     note.note(standings, now=now)
-    return sum(_refresh(offer, standings[offer.machine_id]) for offer in offers)
+    measured = figures_of(machines, now=now)
+    uptimes = machines_queries.uptimes_ppm(machines, now=now)
+    return sum(
+        _refresh(
+            offer,
+            standings[offer.machine_id],
+            figures=measured.get(offer.machine_id, Figures()),
+            away_ppm=PPM - uptimes[offer.machine_id],
+        )
+        for offer in offers
+    )
 
 
-def _refresh(offer: Offer, standing: verification.Standing) -> bool:
+def _refresh(
+    offer: Offer, standing: verification.Standing, *, figures: Figures, away_ppm: int
+) -> bool:
     machine = offer.machine
     rates = standing.rates_per_cpu
     rate = rates[-1] * machine.cpus_total if rates else None
     unit = offer.price_unit_microusd
     whole_hour = price_hour(machine.total, total=machine.total, price_unit_microusd=unit)
-    # A GPU's price says nothing about the CPUs beside it, and no GPU rate is measured yet.
-    measured = None if machine.gpus_total else value(price_hour_microusd=whole_hour, rate=rate)
+    # Of a GPU what counts is what it computes, of a machine without one what its CPUs do.
+    work = figures.int8_gops * machine.gpus_total if machine.gpus_total else rate
+    measured = value(price_hour_microusd=whole_hour, rate=work)
+    gpus = Hardware.model_validate(machine.hardware).gpus
     columns = {
         "price_hour_microusd": unit,
         "value_microusd": UNMEASURED if measured is None else measured,
         "cpu_hash_rate": rate,
         "verified_until": standing.expires_at if standing.is_verified else None,
+        "gpu_model": machine.gpu_model,
+        "vram_bytes": machine.vram_bytes,
+        "cuda": min((newest_cuda(gpu.driver) for gpu in gpus), default=0),
+        "int8_gops": figures.int8_gops or None,
+        "bandwidth_mb_s": figures.bandwidth_mb_s or None,
+        "away_ppm": away_ppm // AWAY_STEP_PPM * AWAY_STEP_PPM,
     }
     if all(getattr(offer, name) == column for name, column in columns.items()):
         return False

@@ -5,11 +5,14 @@ from typing import Any
 
 from django import forms
 
-from marketplace.domain.offer_query import Cursor, OfferQuery, OfferSort
+from marketplace.domain import query_language
+from marketplace.domain.offer_query import Cursor, OfferQuery, OfferSort, wanted
+from marketplace.domain.problem import Refused
 from marketplace.pages.forms.amounts import DollarField, GibField
 
 ROWS = 25
 PLACEHOLDERS = {
+    "q": "gpu_name=RTX_4090 num_gpus>=2 dph<0.5",
     "gpu_model": "any",
     "gpus_min": "at least",
     "vram_min": "at least",
@@ -22,6 +25,9 @@ PLACEHOLDERS = {
 class SearchForm(forms.Form):
     """Every field may stay empty; empty means any."""
 
+    q = forms.CharField(
+        label="Search", max_length=query_language.TEXT_MAX, required=False, empty_value=""
+    )
     gpu_model = forms.CharField(label="GPU model", max_length=60, required=False)
     gpus_min = forms.IntegerField(label="GPUs", min_value=0, max_value=64, required=False)
     vram_min = GibField(label="VRAM, GiB", required=False)
@@ -38,6 +44,8 @@ class SearchForm(forms.Form):
         choices=[
             (OfferSort.PRICE.value, "Price"),
             (OfferSort.VALUE.value, "Price for measured work"),
+            (OfferSort.RELIABILITY.value, "Reliability"),
+            (OfferSort.START.value, "Time to start"),
         ],
         required=False,
     )
@@ -47,9 +55,19 @@ class SearchForm(forms.Form):
         for name, words in PLACEHOLDERS.items():
             self.fields[name].widget.attrs["placeholder"] = words
 
+    def clean_q(self) -> query_language.Query:
+        """Return what the text asks for."""
+        try:
+            return query_language.parse(self.cleaned_data["q"])
+        except Refused as refused:
+            raise forms.ValidationError(refused.detail) from None
+
     def narrows(self) -> bool:
         """Say whether a valid form leaves anything out."""
-        return any(self.cleaned_data[name] not in (None, "") for name in PLACEHOLDERS)
+        return any(
+            self.cleaned_data[name] not in (None, "", query_language.Query())
+            for name in PLACEHOLDERS
+        )
 
     def query(self, cursor: str) -> OfferQuery:
         """Return the search that a valid form asks for.
@@ -57,13 +75,18 @@ class SearchForm(forms.Form):
         :raises CursorInvalid: when ``cursor`` was not made by this search.
         """
         asked: Mapping[str, Any] = self.cleaned_data
+        written: query_language.Query = asked["q"]
         return OfferQuery(
-            gpu_model=asked["gpu_model"],
-            gpus_min=asked["gpus_min"],
-            vram_bytes_min=asked["vram_min"],
-            cpus_min=asked["cpus_min"],
-            memory_bytes_min=asked["ram_min"],
-            price_hour_microusd_max=asked["price_max"],
+            words=written.words,
+            conditions=written.conditions
+            + wanted(
+                gpu_model=asked["gpu_model"],
+                gpus_min=asked["gpus_min"],
+                vram_bytes_min=asked["vram_min"],
+                cpus_min=asked["cpus_min"],
+                memory_bytes_min=asked["ram_min"],
+                price_hour_microusd_max=asked["price_max"],
+            ),
             verified=asked["checked"] != "anyone",
             sort=OfferSort(asked["sort"] or OfferSort.PRICE),
             cursor=Cursor.decode(cursor) if cursor else None,

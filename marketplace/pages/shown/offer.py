@@ -18,6 +18,11 @@ class OfferLine:
     check_reason: str
     measured: str
     measured_what: str
+    #: how quickly rentals there begin; a dash where none did lately
+    starts: str
+    starts_more: str
+    #: of the last 30 days
+    reliability: str
     longest: str
     #: what else its host says of whom and how much it is for; empty: nothing
     only: str
@@ -40,8 +45,11 @@ def line(offer: queries.OfferRow) -> OfferLine:
         check=check,
         check_tone=tone,
         check_reason=offer.unverified_reason,
-        measured=wording.rate(offer.cpu_hash_rate or 0),
-        measured_what="PBKDF2, all cores" if offer.cpu_hash_rate else "",
+        measured=_measured(offer),
+        measured_what=_measured_what(offer),
+        starts="–" if offer.start_p50_ms is None else wording.seconds(offer.start_p50_ms),
+        starts_more=_starts_more(offer),
+        reliability=f"{offer.reliability_ppm / 10_000:.2f} % of 30 days there",
         longest=wording.duration(offer.longest_term_s * 1000),
         only=_only(offer),
         price=format_usd(offer.price_hour_microusd),
@@ -54,6 +62,33 @@ def line(offer: queries.OfferRow) -> OfferLine:
 def title(offer: queries.OfferRow) -> str:
     """Return what a person calls the machine: ``2 × NVIDIA H100``, ``8-CPU machine``."""
     return f"{offer.gpus} × {offer.gpu_model}" if offer.gpus else f"{offer.cpus}-CPU machine"
+
+
+def _measured(offer: queries.OfferRow) -> str:
+    if offer.int8_gops:
+        return f"{offer.int8_gops // 1000:,} TOPS"
+    return "–" if offer.gpus else wording.rate(offer.cpu_hash_rate or 0)
+
+
+def _measured_what(offer: queries.OfferRow) -> str:
+    """Return what was measured beside it, and what that costs by the hour."""
+    if not offer.gpus:
+        return "PBKDF2, all cores" if offer.cpu_hash_rate else ""
+    if not offer.int8_gops or not offer.bandwidth_mb_s:
+        return "never proven"
+    # value_microusd is of 10^15 operations a second, which are 1,000 TOPS.
+    per_result = format_usd((offer.value_microusd or 0) // 100 * 100)
+    return f"{offer.bandwidth_mb_s // 1000:,} GB/s, {per_result} per 1,000 TOPS"
+
+
+def _starts_more(offer: queries.OfferRow) -> str:
+    if offer.start_p95_ms is None:
+        return "none began lately" if not offer.starts_failed else _came_up(offer)
+    return f"95 % in {wording.seconds(offer.start_p95_ms)}, {_came_up(offer)}"
+
+
+def _came_up(offer: queries.OfferRow) -> str:
+    return f"{offer.starts} of {offer.starts + offer.starts_failed} came up"
 
 
 def _only(offer: queries.OfferRow) -> str:

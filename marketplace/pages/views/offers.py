@@ -8,6 +8,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from marketplace.domain.offer_query import CursorInvalid
 from marketplace.offers import queries
+from marketplace.offers.search import SearchTooSlow
 from marketplace.pages.forms.problems import problems
 from marketplace.pages.forms.search import SearchForm
 from marketplace.pages.shown import offer
@@ -25,6 +26,9 @@ def offers(request: HttpRequest) -> HttpResponse:
         page = queries.search(form.query(cursor), now=timezone.now(), viewer_id=request.user.pk)
     except CursorInvalid:
         return redirect("/offers/")
+    except SearchTooSlow as refused:
+        problem = {"form": form, "problems": [refused.detail]}
+        return render(request, _template(request), problem)
     address = request.GET.copy()
     address["cursor"] = page.next_cursor.encode() if page.next_cursor else ""
     context = {

@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from marketplace.domain.matching import MachineOffline, MachineUnverified
-from marketplace.domain.offer_query import OfferQuery, OfferSort
+from marketplace.domain.offer_query import OfferQuery, OfferSort, wanted
 from marketplace.machines.models import Machine
 from marketplace.offers import queries
 from marketplace.offers.actions.list_offer import list_missing, list_offer
@@ -77,27 +77,27 @@ def test_an_offline_machine_and_an_unlisted_offer_are_not_shown() -> None:
 def test_what_a_placement_takes_is_gone_from_the_search_at_once() -> None:
     on = listed()
     placement(on, cpus=3)
-    assert found(OfferQuery(cpus_min=2)) == []
-    assert found(OfferQuery(cpus_min=1)) == [on.id]
+    assert found(OfferQuery(conditions=wanted(cpus_min=2))) == []
+    assert found(OfferQuery(conditions=wanted(cpus_min=1))) == [on.id]
 
 
 @pytest.mark.parametrize(
     ("query", "matches"),
     [
-        (OfferQuery(gpu_model="h100"), True),
-        (OfferQuery(gpu_model="A100"), False),
-        (OfferQuery(gpus_min=2), True),
-        (OfferQuery(gpus_min=3), False),
-        (OfferQuery(vram_bytes_min=80 * GIB), True),
-        (OfferQuery(vram_bytes_min=81 * GIB), False),
-        (OfferQuery(cpus_min=4), True),
-        (OfferQuery(cpus_min=5), False),
-        (OfferQuery(memory_bytes_min=8 * GIB), True),
-        (OfferQuery(memory_bytes_min=9 * GIB), False),
-        (OfferQuery(disk_bytes_min=100 * GIB), True),
-        (OfferQuery(disk_bytes_min=101 * GIB), False),
-        (OfferQuery(price_hour_microusd_max=10_000), True),
-        (OfferQuery(price_hour_microusd_max=9_999), False),
+        (OfferQuery(conditions=wanted(gpu_model="h100")), True),
+        (OfferQuery(conditions=wanted(gpu_model="A100")), False),
+        (OfferQuery(conditions=wanted(gpus_min=2)), True),
+        (OfferQuery(conditions=wanted(gpus_min=3)), False),
+        (OfferQuery(conditions=wanted(vram_bytes_min=80 * GIB)), True),
+        (OfferQuery(conditions=wanted(vram_bytes_min=81 * GIB)), False),
+        (OfferQuery(conditions=wanted(cpus_min=4)), True),
+        (OfferQuery(conditions=wanted(cpus_min=5)), False),
+        (OfferQuery(conditions=wanted(memory_bytes_min=8 * GIB)), True),
+        (OfferQuery(conditions=wanted(memory_bytes_min=9 * GIB)), False),
+        (OfferQuery(conditions=wanted(disk_bytes_min=100 * GIB)), True),
+        (OfferQuery(conditions=wanted(disk_bytes_min=101 * GIB)), False),
+        (OfferQuery(conditions=wanted(price_hour_microusd_max=10_000)), True),
+        (OfferQuery(conditions=wanted(price_hour_microusd_max=9_999)), False),
         (OfferQuery(words=("h100", "epyc")), True),
         (OfferQuery(words=("h100", "xeon")), False),
     ],
@@ -131,14 +131,15 @@ def test_pages_by_cursor_show_every_offer_once_even_at_equal_prices(sort: OfferS
     assert (len(seen), set(seen)) == (7, everything)
 
 
-def test_a_search_is_one_query_however_many_offers_match() -> None:
-    for _ in range(5):
-        listed()
-    with CaptureQueriesContext(
-        connection,
-    ) as captured:
-        assert len(queries.search(OfferQuery(), now=NOW).items) == 5
-    assert len(captured) == 1
+def test_a_search_takes_as_many_queries_however_many_offers_match() -> None:
+    taken = []
+    for _ in range(2):
+        listed(of=hardware(gpus=1))
+        query = OfferQuery(conditions=wanted(gpus_min=1))
+        with CaptureQueriesContext(connection) as captured:
+            queries.search(query, now=NOW)
+        taken.append(len(captured))
+    assert taken[0] == taken[1] <= 6
 
 
 def test_a_pass_mends_what_a_lost_refresh_left() -> None:
@@ -210,7 +211,9 @@ def test_a_search_names_the_price_of_what_it_asks_for() -> None:
     on = listed(price=10_000)
     (row,) = queries.search(OfferQuery(verified=False), now=NOW).items
     assert row.price_asked_hour_microusd is None
-    most_memory = OfferQuery(verified=False, cpus_min=1, memory_bytes_min=6 * GIB)
+    most_memory = OfferQuery(
+        verified=False, conditions=wanted(cpus_min=1, memory_bytes_min=6 * GIB)
+    )
     (row,) = queries.search(most_memory, now=NOW).items
     # 6 of 8 GiB are as much of the machine as 3 of its 4 CPUs.
     assert row.price_asked_hour_microusd == 30_000

@@ -1,0 +1,177 @@
+"""Every condition of a search finds what fulfils it and nothing else, on both databases."""
+
+from uuid import UUID
+
+import pytest
+
+from marketplace.domain.offer_query import OfferQuery, OfferSort
+from marketplace.domain.query_language import parse
+from marketplace.machines.models import Machine
+from marketplace.offers import queries, search
+from marketplace.offers.actions.list_offer import list_offer
+from marketplace.offers.models import UNMEASURED, Offer
+from tests.marketplace.scene import GIB, NOW, hardware, machine
+
+pytestmark = pytest.mark.django_db
+
+
+def offered(name: str = "NVIDIA GeForce RTX 4090", gib: float = 23.99, **changed: object) -> UUID:
+    """Return the machine of an offer of four GPUs whose columns are these."""
+    on = machine(of=hardware(cpus=16, gpus=4))
+    list_offer(machine_id=on.id, now=NOW)
+    of_machine = {field for field in changed if field in {one.name for one in Machine._meta.fields}}
+    Machine.objects.filter(id=on.id).update(**{field: changed.pop(field) for field in of_machine})
+    columns = {"gpu_model": name, "vram_bytes": int(gib * GIB), "listed": True, **changed}
+    columns.setdefault("price_hour_microusd", 200_000)
+    Offer.objects.filter(machine_id=on.id).update(**columns)
+    return on.id
+
+
+def found(text: str, sort: OfferSort = OfferSort.PRICE) -> list[UUID]:
+    written = parse(text)
+    query = OfferQuery(written.words, written.conditions, verified=False, sort=sort)
+    return [row.machine_id for row in queries.search(query, now=NOW).items]
+
+
+@pytest.mark.parametrize(
+    ("text", "matches"),
+    [
+        ("gpu_name=RTX_4090", True),
+        ("gpu_name=RTX_3090", False),
+        ("gpu_name!=RTX_4090", False),
+        ("gpu_name in [H100, RTX_4090]", True),
+        ("gpu_name notin [H100]", True),
+        ("gpu_name~geforce", True),
+        ("gpu_name~quadro", False),
+        ("gpu_ram>=24", True),
+        ("gpu_ram=24", True),
+        ("gpu_ram>24", False),
+        ("gpu_ram<24", False),
+        ("gpu_ram in [16,24]", True),
+        ("gpu_ram!=24", False),
+        ("num_gpus>=4", True),
+        ("num_gpus>4", False),
+        ("num_gpus=3", True),
+        ("num_gpus<=1", True),
+        ("num_gpus=0", False),
+        ("num_gpus in [0,2]", True),
+        ("cpu_cores>=16", True),
+        ("cpu_cores>=17", False),
+        ("cpu_ram>=8GiB", True),
+        ("cpu_ram>8GiB", False),
+        ("disk_space>=100GiB", True),
+        ("disk_space>=101GiB", False),
+        ("cpu_name~EPYC", True),
+        ("cpu_name=xeon", False),
+        ("unit_price<=0.2", True),
+        ("unit_price<0.2", False),
+        ("dph<=0.2", True),
+        ("dph<0.2", False),
+        ("num_gpus>=2 dph<=0.4", True),
+        ("num_gpus>=2 dph<=0.399", False),
+        # Half of the memory is half of four GPUs.
+        ("cpu_ram>=4GiB num_gpus=1 dph<=0.4", True),
+        ("cpu_ram>=4GiB num_gpus=1 dph<0.4", False),
+        ("min_bid<=1", False),
+        ("storage_cost<=0", True),
+        ("inet_cost>0", False),
+        ("duration>=30", True),
+        ("duration>30", False),
+        ("cuda_vers>=12.4", True),
+        ("cuda_vers>12.4", False),
+        ("tops>=1", False),
+        ("gpu_mem_bw<5000", False),
+        ("start_time<100000", False),
+        ("verified=true", False),
+        ("verified=false", True),
+        ("rtx epyc", True),
+        ("rtx xeon", False),
+    ],
+)
+def test_a_condition_finds_what_fulfils_it(text: str, matches: bool) -> None:
+    on = offered()
+    assert found(text) == ([on] if matches else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "matches"),
+    [
+        ("tops>=660", True),
+        ("tops>660", False),
+        ("gpu_mem_bw>=1000", True),
+        ("gpu_mem_bw>1000", False),
+        ("start_time<=4.2", True),
+        ("start_time<4.2", False),
+        ("min_bid<=0.1", True),
+        ("min_bid<0.1", False),
+        ("reliability>=0.99", True),
+        ("reliability>0.99", False),
+        ("reliability<0.99", False),
+        ("reliability<=99%", True),
+    ],
+)
+def test_what_was_measured_is_found_by_its_figure(text: str, matches: bool) -> None:
+    on = offered(
+        int8_gops=660_000,
+        bandwidth_mb_s=1_000_000,
+        start_p50_ms=4200,
+        bid_floor_microusd=100_000,
+        away_ppm=10_000,
+    )
+    assert found(text) == ([on] if matches else [])
+
+
+def test_a_host_that_rents_no_small_slices_is_found_by_large_ones() -> None:
+    on = offered(gpus_min=2)
+    assert found("num_gpus=1") == found("num_gpus<2") == []
+    assert found("num_gpus=2") == found("num_gpus>=1") == [on]
+
+
+def test_a_machine_without_gpus_has_none_of_a_kind() -> None:
+    plain = machine().id
+    list_offer(machine_id=plain, now=NOW)
+    carded = offered()
+    assert found("num_gpus=0") == [plain]
+    assert found("num_gpus>=0") == found("") == [plain, carded]
+    assert found("num_gpus>=1") == found("gpu_ram>=1") == [carded]
+    assert found("gpu_name!=H100") == [plain, carded]
+
+
+@pytest.mark.parametrize("sort", list(OfferSort))
+def test_the_best_of_several_kinds_come_in_order_page_by_page(sort: OfferSort) -> None:
+    column = search.COLUMNS[sort]
+    names = ("NVIDIA H100 80GB HBM3", "NVIDIA H100 NVL", "NVIDIA A100-PCIE-40GB")
+    ranked = [
+        offered(names[number % 3], 80 if number % 3 < 2 else 40, **{column: 1000 * (number % 5)})
+        for number in range(12)
+    ]
+    keys = dict(Offer.objects.values_list("machine_id", column))
+    wished = [one for number, one in enumerate(ranked) if number % 3 < 2]
+    query, seen = OfferQuery(conditions=parse("gpu_ram>=80").conditions, verified=False), []
+    for _ in range(4):
+        page = queries.search(
+            OfferQuery(
+                conditions=query.conditions,
+                verified=False,
+                sort=sort,
+                cursor=query.cursor,
+                rows_max=2,
+            ),
+            now=NOW,
+        )
+        seen += [row.machine_id for row in page.items]
+        query = OfferQuery(conditions=query.conditions, verified=False, cursor=page.next_cursor)
+    assert page.next_cursor is None
+    assert sorted(seen) == sorted(wished)
+    assert [keys[one] for one in seen] == sorted(keys[one] for one in wished)
+
+
+def test_what_nobody_measured_comes_last() -> None:
+    unknown, slow, quick = offered(), offered(start_p50_ms=9000), offered(start_p50_ms=400)
+    assert Offer.objects.get(machine_id=unknown).start_p50_ms == UNMEASURED
+    assert found("num_gpus>=1", OfferSort.START) == [quick, slow, unknown]
+
+
+def test_kinds_that_nobody_lists_are_not_looked_for() -> None:
+    offered(listed=False)
+    assert found("gpu_name=RTX_4090") == []

@@ -1,0 +1,73 @@
+"""How quickly and how surely rentals begin is counted, and shown on the offer."""
+
+from datetime import timedelta
+
+import pytest
+from django.db.models import F
+
+from marketplace.domain.placement import Blame
+from marketplace.machines.models import Machine
+from marketplace.offers.actions.list_offer import list_offer
+from marketplace.offers.models import UNMEASURED, Offer
+from marketplace.placements.actions.count_starts import LATELY, count_starts
+from marketplace.placements.models import Placement
+from tests.marketplace.scene import NOW, after, machine, placement
+
+pytestmark = pytest.mark.django_db
+NOTHING = (UNMEASURED, UNMEASURED, 0, 0)
+
+
+def offered() -> Machine:
+    on = machine()
+    list_offer(machine_id=on.id, now=NOW)
+    return on
+
+
+def shown(on: Machine) -> tuple[int, ...]:
+    columns = ("start_p50_ms", "start_p95_ms", "starts", "starts_failed")
+    return Offer.objects.values_list(*columns).get(machine=on)
+
+
+def began(on: Machine, wait_ms: int, **changed: object) -> None:
+    one = placement(on)
+    reached = F("created_at") + timedelta(milliseconds=wait_ms)
+    Placement.objects.filter(id=one.id).update(**{"reachable_at": reached} | changed)
+
+
+def test_what_came_up_gives_the_times_and_what_did_not_the_rate() -> None:
+    on, other = offered(), offered()
+    began(on, 900)
+    began(on, 1500)
+    began(
+        on,
+        0,
+        reachable_at=None,
+        ended_at=NOW,
+        deadline_at=None,
+        state="failed",
+        blame=Blame.MACHINE,
+    )
+    assert count_starts(now=after(60)) == 1
+    assert shown(on) == (900, 1500, 2, 1)
+    assert shown(other) == NOTHING
+    assert count_starts(now=after(60)) == 0
+
+
+def test_what_says_nothing_of_the_machine_is_not_counted() -> None:
+    on = offered()
+    placement(on)
+    began(
+        on, 0, reachable_at=None, ended_at=NOW, deadline_at=None, state="ended", blame=Blame.RENTER
+    )
+    began(on, 700, bid_hour_microusd=5000)
+    began(on, 700, kind="job")
+    assert count_starts(now=after(60)) == 0
+    assert shown(on) == NOTHING
+
+
+def test_what_began_long_ago_is_forgotten() -> None:
+    on = offered()
+    began(on, 900)
+    assert count_starts(now=after(60)) == 1
+    assert count_starts(now=NOW + LATELY) == 1
+    assert shown(on) == NOTHING
