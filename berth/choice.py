@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
+from berth.offers import Offer
 from berth.problem import CannotReach
-from berth.shapes import Offer
 from protocol.hardware import Resources
 
 HOUR_S = 3600

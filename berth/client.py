@@ -14,6 +14,7 @@ from berth.exchange import DEADLINE_S, Call, Clock, Exchange
 from berth.hosting import Hosting
 from berth.jobs import Jobs
 from berth.notices import Notices
+from berth.offers import Offer, OfferFilter, OfferPage
 from berth.papers import Papers
 from berth.prices import Prices
 from berth.proofs import Proofs
@@ -23,9 +24,6 @@ from berth.shapes import (
     ChangeRequest,
     IdleRule,
     Me,
-    Offer,
-    OfferFilter,
-    OfferPage,
     Receipts,
     Rental,
     RentalRequest,

@@ -7,7 +7,7 @@ import typer
 
 from berth.cli import output, session
 from berth.cli.options import AsJson, size, usd
-from berth.shapes import Offer, OfferFilter
+from berth.offers import Offer, OfferFilter
 from berth.units import format_size, format_usd
 
 Query = Annotated[

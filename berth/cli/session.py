@@ -10,8 +10,9 @@ from berth.client import Client
 from berth.endpoints import Endpoint
 from berth.exchange import Clock
 from berth.jobs import Job
+from berth.offers import Offer, OfferFilter
 from berth.problem import Refused
-from berth.shapes import Offer, OfferFilter, Rental
+from berth.shapes import Rental
 from berth.ssh import Doors
 from protocol.hardware import Resources
 

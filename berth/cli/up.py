@@ -24,8 +24,9 @@ from berth.cli.options import (
 )
 from berth.client import Client
 from berth.keyfile import KeyFile, read_key
+from berth.offers import Offer, OfferFilter
 from berth.problem import CannotReach, Refused
-from berth.shapes import Offer, OfferFilter, Rental, RentalRequest
+from berth.shapes import Rental, RentalRequest
 from berth.units import format_usd
 from protocol.hardware import Resources
 

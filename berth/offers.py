@@ -1,0 +1,76 @@
+"""This will describe offers and searches for them as the API has them."""
+
+from typing import Literal
+
+from berth.shapes import Shape
+
+
+class Discount(Shape):
+    """What a reservation of so many days or more takes off the price."""
+
+    days: int
+    #: in millionths
+    discount_ppm: int
+
+
+class Offer(Shape):
+    id: str
+    machine_id: str
+    gpu_model: str | None = ""
+    gpus: int = 0
+    gpus_free: int = 0
+    vram_bytes: int | None = 0
+    cpu_model: str | None = ""
+    cpus_free: int = 0
+    ram_bytes_free: int = 0
+    disk_bytes_free: int = 0
+    price_gpu_hour_microusd: int = 0
+    price_cpu_hour_microusd: int = 0
+    #: of the smallest slice that is free
+    price_hour_microusd: int | None = None
+    #: an hour of exactly what was asked for; None: nothing was
+    price_asked_hour_microusd: int | None = None
+    #: None: no bids
+    bid_floor_microusd: int | None = None
+    #: what reservations take off, the longest last; empty: it takes none
+    discounts: tuple[Discount, ...] = ()
+    #: of a GB (10^9 bytes) and 30 days while a rental is stopped, and of a GB of traffic
+    storage_price_microusd: int = 0
+    network_price_microusd: int = 0
+    longest_term_s: int | None = None
+    verified: bool = False
+    #: why nobody vouches for it, where that is so of all machines of its kind
+    unverified_reason: str = ""
+    online: bool = False
+    cpu_hash_rate: int | None = None
+    #: price per measured performance; None: never measured
+    value_microusd: int | None = None
+    #: of its least GPU as measured, 10^9 int8 operations and 10^6 bytes a second; None: never
+    int8_gops: int | None = None
+    bandwidth_mb_s: int | None = None
+    #: the share of the last 30 days that it was there, in millionths; None: not told
+    reliability_ppm: int | None = None
+    #: half of the rentals that began lately answered within it; None: there were none
+    start_p50_ms: int | None = None
+
+
+class OfferPage(Shape):
+    items: tuple[Offer, ...]
+    next_cursor: str | None = None
+
+
+class OfferFilter(Shape):
+    """What an offer must have; None: anything goes."""
+
+    q: str | None = None
+    gpu_model: str | None = None
+    gpus_min: int | None = None
+    vram_bytes_min: int | None = None
+    cpus_min: int | None = None
+    ram_bytes_min: int | None = None
+    disk_bytes_min: int | None = None
+    price_hour_microusd_max: int | None = None
+    #: False: unverified machines too
+    verified: bool | None = None
+    sort: Literal["price", "value", "reliability", "start"] | None = None
+    cursor: str | None = None
