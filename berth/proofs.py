@@ -28,7 +28,8 @@ class Proof(Shape):
     #: the hotkey of the validator that led it
     validator: str | None = ""
     measurement: Measurement | None = None
-    #: enough, less, broken, in_use, unlisted, too_many or own; None: it is not decided yet
+    #: enough, less, broken, unconfirmed, disputed, in_use, unlisted, too_many or own; None: it
+    #: is not decided yet
     effect: str | None = None
     #: of what was listed, in millionths
     delivered_ppm: int | None = None

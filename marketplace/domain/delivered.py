@@ -22,6 +22,11 @@ BROKEN_PPM = 500_000
 SPEAKS_FOR = timedelta(days=7)
 #: machines on which one renter's proofs may lower what is paid, within some time
 MACHINES_MAX, MACHINES_WITHIN = 3, timedelta(days=30)
+#: Whoever is root in a rental can make any figure lower, so it takes a validator's own look at what
+#: is free of the machine to bear a proof out: of so long before it, or of SPEAKS_FOR after it.
+SEEN_BEFORE = timedelta(days=1)
+#: of what a renter was charged in a year, given back in that year for proofs that none bears out
+BELIEVED_PPM, BELIEVED_WITHIN = 10_000, timedelta(days=365)
 #: before a proof is asked for: its renter's own load would make figures lower
 IDLE_FOR = timedelta(seconds=60)
 IDLE_PERCENT = 10
@@ -45,12 +50,18 @@ class Effect(StrEnum):
     TOO_MANY = "too_many"
     #: less, and its renter is its host
     OWN = "own"
+    #: less, and no validator has measured the same where nobody rents it
+    UNCONFIRMED = "unconfirmed"
+    #: less, and a validator measured there what was listed
+    DISPUTED = "disputed"
 
 
 #: that say how much was delivered, so that the next one speaks for what comes after them
 COUNTED = frozenset({Effect.ENOUGH, Effect.LESS, Effect.BROKEN})
 #: that lower what is paid
 LOWERING = frozenset({Effect.LESS, Effect.BROKEN})
+#: that rest on the renter's word
+DOUBTED = frozenset({Effect.UNCONFIRMED, Effect.DISPUTED})
 SENTENCES = {
     Effect.ENOUGH: "It delivers what was listed.",
     Effect.LESS: "It delivers less than 90 % of what was listed: the difference is given back, and"
@@ -65,6 +76,11 @@ SENTENCES = {
     f" the price of {MACHINES_MAX} machines within {MACHINES_WITHIN.days} days; write to the"
     " operator.",
     Effect.OWN: "The figures are below 90 % of what was listed; it is your own machine.",
+    Effect.UNCONFIRMED: "The figures are below 90 % of what was listed, and no validator has"
+    " measured this part of the machine since. Stop or end the rental: if one finds less there too"
+    f" within {SPEAKS_FOR.days} days, the whole difference comes back.",
+    Effect.DISPUTED: "The figures are below 90 % of what was listed, but a validator measured what"
+    " was listed there, so nothing comes back by itself; write to the operator.",
 }
 
 
@@ -126,10 +142,13 @@ def is_idle(points: Sequence[Point], *, asked_at: datetime, cpus: int, gpus: int
     return len(used) >= READINGS_MIN and all(one is not None and one < IDLE_PERCENT for one in used)
 
 
-def effect(ppm: int | None, *, is_own: bool, is_idle: bool, machines: int) -> Effect:
+def effect(
+    ppm: int | None, *, is_own: bool, is_idle: bool, machines: int, outside_ppm: int | None
+) -> Effect:
     """Return what a proof that shows so much means.
 
-    ``machines``: others on which the renter's proofs lowered what is paid, lately.
+    ``machines``: others on which the renter's proofs showed less, lately. ``outside_ppm``: what a
+    validator's own look showed of the same. None: there was none.
     """
     if ppm is None:
         return Effect.UNLISTED
@@ -141,7 +160,25 @@ def effect(ppm: int | None, *, is_own: bool, is_idle: bool, machines: int) -> Ef
         return Effect.IN_USE
     if machines >= MACHINES_MAX:
         return Effect.TOO_MANY
-    return Effect.LESS if ppm >= BROKEN_PPM else Effect.BROKEN
+    return borne_out(ppm, outside_ppm)
+
+
+def borne_out(ppm: int, outside_ppm: int | None) -> Effect:
+    """Return what a proof that shows too little means beside a validator's own look."""
+    if outside_ppm is None:
+        return Effect.UNCONFIRMED
+    if outside_ppm >= PPM:
+        return Effect.DISPUTED
+    return Effect.LESS if max(ppm, outside_ppm) >= BROKEN_PPM else Effect.BROKEN
+
+
+def believed(charged_microusd: int, given_microusd: int) -> MicroUsd:
+    """Return how much more may be given back on a renter's word alone.
+
+    ``charged_microusd``: what they were charged in a year. ``given_microusd``: what such proofs
+    gave back in it.
+    """
+    return MicroUsd(max(0, charged_microusd * BELIEVED_PPM // PPM - given_microusd))
 
 
 def credit(charged_microusd: int, *, paid_ppm: int, delivered_ppm: int) -> MicroUsd:

@@ -219,6 +219,11 @@ class RentalProof(models.Model):
                 name="rental_proof_uncounted",
                 condition=models.Q(state=ProofState.PASSED, counted_at=None),
             ),
+            models.Index(
+                fields=("ended_at",),
+                name="rental_proof_doubted",
+                condition=models.Q(effect=Effect.UNCONFIRMED),
+            ),
         ]
 
     def __str__(self) -> str:

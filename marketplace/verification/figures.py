@@ -9,7 +9,7 @@ from marketplace.domain.delivered import Figures, listed
 from marketplace.machines.models import Machine
 from marketplace.verification import relied_on
 from marketplace.verification.models import VerdictRecord
-from protocol.validator import MeasuredLook
+from protocol.validator import MeasuredLook, Measurement, SignedVerdict
 
 #: the newest, of which the middle one counts
 LOOKS_MOST = 9
@@ -32,3 +32,20 @@ def figures_of(machines: QuerySet[Machine], *, now: datetime) -> dict[UUID, Figu
         for machine_id, *measured in machines.order_by("id").values_list("id", *looks)
         if any(measured)
     }
+
+
+def measurements(machine_id: UUID, *, since: datetime, now: datetime) -> list[Measurement]:
+    """Return what such validators measured themselves of what was free of it since, newest first.
+
+    ``since``: a look of that very moment is not one of them.
+    """
+    looks = VerdictRecord.objects.filter(
+        relied_on.verdicts(now),
+        machine_id=machine_id,
+        measured__isnull=False,
+        checked_at__gt=since,
+        checked_at__lte=now,
+    )
+    newest = looks.order_by("-checked_at", "-id").values_list("signed", flat=True)[:LOOKS_MOST]
+    found = [SignedVerdict.model_validate(one).verdict.measurement for one in newest]
+    return [one for one in found if one is not None]

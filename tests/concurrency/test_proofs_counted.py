@@ -16,7 +16,7 @@ from marketplace.rentals.actions.count_proof import count_proofs
 from marketplace.rentals.models import RentalProof
 from tests.concurrency.conftest import Race
 from tests.marketplace.rentals.market import Market, give_key
-from tests.marketplace.rentals.proving import LISTED, deliver, passed, read
+from tests.marketplace.rentals.proving import LISTED, deliver, measure, passed, read
 from tests.marketplace.scene import after
 
 
@@ -43,6 +43,7 @@ def test_a_proof_counted_twice_amid_other_money_gives_back_once(race: Race) -> N
     market.run(rental, at=after(0))
     deliver(market, rental, second=101)
     read(rental, until=101)
+    measure(rental, second=101, rate=LISTED * 7 // 10)
     proof = passed(rental, second=101, rate=LISTED * 7 // 10)
 
     def place(cause: str) -> Callable[[], object]:

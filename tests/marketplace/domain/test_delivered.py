@@ -89,25 +89,35 @@ def test_only_readings_show_it_idle(points: list[Point], gpus: int, idle: bool) 
 
 
 @pytest.mark.parametrize(
-    ("ppm", "own", "idle", "machines", "effect"),
+    ("ppm", "own", "idle", "machines", "outside", "effect"),
     [
-        (None, False, True, 0, Effect.UNLISTED),
+        (None, False, True, 0, 0, Effect.UNLISTED),
         # Its own load makes figures lower, never higher.
-        (PPM, False, False, 9, Effect.ENOUGH),
-        (899_999, False, True, 2, Effect.LESS),
-        (BROKEN_PPM, False, True, 0, Effect.LESS),
-        (BROKEN_PPM - 1, False, True, 0, Effect.BROKEN),
-        (899_999, False, False, 0, Effect.IN_USE),
-        (0, False, True, 3, Effect.TOO_MANY),
-        (0, True, True, 0, Effect.OWN),
+        (PPM, False, False, 9, 0, Effect.ENOUGH),
+        (899_999, False, True, 2, 899_999, Effect.LESS),
+        (BROKEN_PPM, False, True, 0, 0, Effect.LESS),
+        (BROKEN_PPM - 1, False, True, 0, BROKEN_PPM - 1, Effect.BROKEN),
+        # Where a validator found more than the proof, that counts.
+        (0, False, True, 0, BROKEN_PPM, Effect.LESS),
+        (0, False, True, 2, None, Effect.UNCONFIRMED),
+        (899_999, False, True, 0, PPM, Effect.DISPUTED),
+        (899_999, False, False, 0, 0, Effect.IN_USE),
+        (0, False, True, 3, 0, Effect.TOO_MANY),
+        (0, True, True, 0, 0, Effect.OWN),
     ],
 )
 def test_every_proof_has_one_effect(
-    ppm: int | None, own: bool, idle: bool, machines: int, effect: Effect
+    ppm: int | None, own: bool, idle: bool, machines: int, outside: int | None, effect: Effect
 ) -> None:
-    found = delivered.effect(ppm, is_own=own, is_idle=idle, machines=machines)
+    found = delivered.effect(ppm, is_own=own, is_idle=idle, machines=machines, outside_ppm=outside)
     assert found == effect
     assert delivered.SENTENCES[found]
+
+
+def test_on_a_renters_word_alone_comes_back_a_hundredth_of_a_years_charges() -> None:
+    assert delivered.believed(10_000_000, 0) == 100_000
+    assert delivered.believed(10_000_000, 60_000) == 40_000
+    assert delivered.believed(10_000_000, 100_001) == 0
 
 
 def test_the_difference_is_given_back_of_what_was_paid_for() -> None:

@@ -96,9 +96,9 @@ class Hosts(RuleBasedStateMachine):
         self.world.site.look_at_doors()
         self.world.site.shut.clear()
 
-    @rule(pick=PICK, percent=st.integers(10, 100))
-    def is_proven(self, pick: int, percent: int) -> None:
-        """Have a rental, idle for a minute and more, show so much of what was listed."""
+    @rule(pick=PICK, percent=st.integers(10, 100), is_borne_out=st.booleans())
+    def is_proven(self, pick: int, percent: int, is_borne_out: bool) -> None:
+        """Have a rental, idle for a minute and more, show so much; a validator sees it, or not."""
         world = self.world
         found = world.running(pick, price_type=PriceType.ON_DEMAND)
         if found is None:
@@ -107,8 +107,7 @@ class Hosts(RuleBasedStateMachine):
             world.read_usage(found)
             world.site.pass_time(10)
         world.site.work(1)
-        if world.now >= world.site.verified_until:
-            world.site.verify()
+        world.site.verify(percent if is_borne_out else 100)
         proof = world.do(ask_proof.ask, rental_id=found.id, renter_id=found.renter_id)
         if proof is None:
             return
@@ -127,7 +126,8 @@ class Hosts(RuleBasedStateMachine):
         signature = hotkeys.sign(judge, canonical_bytes(report))
         signed = SignedRentalProofReport(report=report, signature=signature)
         # What is delivered, and half where it is less: no proof lowers more.
-        share = max(PPM // 2, percent * PPM // 100)
+        rate = LISTED * percent // 100
+        share = max(PPM // 2, rate * PPM // found.listed["hash_rate"])
         world.site.agreed[found.placement_id].shares.add(share)
         world.do(end_proof.record, signed=signed, hotkey=judge.ss58_address)
         world.site.run_passes((count_proofs,))

@@ -29,10 +29,12 @@ from marketplace.rentals.actions.expire import expire
 from marketplace.rentals.models import Rental
 from marketplace.verification.actions.record_verdict import record
 from protocol.hardware import Resources
+from protocol.validator import Measurement
 from tests.marketplace import scene
 from tests.marketplace.money.box import Box
 from tests.marketplace.money.metered import Agreed
 from tests.marketplace.rentals.market import CPU_HOUR_MICROUSD, Market, give_key
+from tests.marketplace.rentals.proving import LISTED
 from tests.marketplace.scene import GIB, NOW
 
 #: what adds transfers on PostgreSQL, and counts them in their accounts
@@ -172,11 +174,14 @@ class Site:
         assert found is None or isinstance(found, Rental)
         return found
 
-    def verify(self) -> None:
-        """Have a validator vouch for the machine for a day."""
+    def verify(self, percent: int = 100) -> None:
+        """Have a validator vouch for the machine for a day, and measure so much of it."""
         checked_ms, for_ms = int(self.now.timestamp() * 1000), VERIFIED_FOR.total_seconds() * 1000
         verdict = self.judge.verdict(
-            self.market.machine, checked_at_ms=checked_ms, expires_at_ms=checked_ms + int(for_ms)
+            self.market.machine,
+            measurement=Measurement(cpus=4, cpu_hash_rate=LISTED * 4 * percent // 100),
+            checked_at_ms=checked_ms,
+            expires_at_ms=checked_ms + int(for_ms),
         )
         with suppress(Refused):
             record(signed=verdict, now=self.now)

@@ -4,11 +4,12 @@ from marketplace.domain.rental_proof import ProofState
 from marketplace.metering.actions.charge import charge_all
 from marketplace.rentals.models import Rental, RentalProof
 from marketplace.telemetry.models import Reading
+from marketplace.verification.actions.record_verdict import record
 from protocol.agent import ObservedState
 from protocol.rental_proof import ProofOutcome, RentalProofReport, SignedRentalProofReport
 from protocol.validator import Measurement
 from tests.marketplace.rentals.market import Market
-from tests.marketplace.scene import after
+from tests.marketplace.scene import Judge, after
 
 #: of one CPU, by the verdict of tests.marketplace.scene.Judge
 LISTED = 2_000_000
@@ -51,6 +52,18 @@ def read(rental: Rental, *, until: int, milli: int = 0) -> None:
         )
         for number in range(13)
     )
+
+
+def measure(rental: Rental, *, second: int, rate: int) -> None:
+    """Have a validator measure so many hashes of a CPU of what is free of its machine."""
+    checked_ms = int(after(second).timestamp() * 1000)
+    verdict = Judge().verdict(
+        rental.placement.machine,
+        measurement=Measurement(cpus=3, cpu_hash_rate=3 * rate),
+        checked_at_ms=checked_ms,
+        expires_at_ms=checked_ms + 3_600_000,
+    )
+    record(signed=verdict, now=after(second))
 
 
 def passed(rental: Rental, *, second: int, rate: int) -> RentalProof:

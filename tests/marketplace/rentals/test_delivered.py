@@ -28,7 +28,7 @@ from marketplace.rentals.actions.reprice import reprice
 from marketplace.rentals.models import Rental, RentalProof
 from tests.marketplace import scene
 from tests.marketplace.rentals.market import CPU_HOUR_MICROUSD, Market, give_key
-from tests.marketplace.rentals.proving import LISTED, deliver, passed, read
+from tests.marketplace.rentals.proving import LISTED, deliver, measure, passed, read
 from tests.marketplace.scene import after
 from tests.marketplace.test_killed_passes import Killed, killed_before
 
@@ -50,8 +50,10 @@ def rental(market: Market, alice: User, give: Callable[..., None]) -> Rental:
     return rental
 
 
-def prove(rental: Rental, *, second: int, rate: int) -> RentalProof:
-    """Keep such a proof and count it."""
+def prove(rental: Rental, *, second: int, rate: int, is_borne_out: bool = True) -> RentalProof:
+    """Keep such a proof and count it; a validator has measured the same of what is free."""
+    if is_borne_out:
+        measure(rental, second=second, rate=rate)
     proof = passed(rental, second=second, rate=rate)
     assert count_proofs(now=after(second)) == 1
     assert count_proofs(now=after(second)) == 0
@@ -361,6 +363,7 @@ def test_storage_and_traffic_are_not_what_a_proof_speaks_of(market: Market, rent
 def test_a_kill_at_any_write_gives_back_once(market: Market, rental: Rental, alice: User) -> None:
     deliver(market, rental, second=61)
     read(rental, until=61)
+    measure(rental, second=61, rate=LISTED * 7 // 10)
     proof = passed(rental, second=61, rate=LISTED * 7 // 10)
     write = 0
     while True:
