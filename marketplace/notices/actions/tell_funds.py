@@ -1,10 +1,11 @@
-"""This will tell renters of rentals without money how long their files are kept."""
+"""This will tell renters of stopped rentals how long their files are kept, where that has an end."""
 
 from datetime import datetime, timedelta
 
 from marketplace.domain.funding import KEPT
 from marketplace.domain.placement import LIVE
 from marketplace.notices.actions.notify import notify
+from marketplace.rentals.funds import lacks_money
 from marketplace.rentals.models import Rental
 from protocol.agent import Want
 
@@ -16,13 +17,15 @@ TOLD_AT = (KEPT, timedelta(days=3), timedelta(hours=24), timedelta(hours=1))
 def tell_funds(*, now: datetime) -> int:
     """Return how many renters were told, once each time.
 
-    They are told as the 7 days begin, and 3 days, 24 hours and 1 hour before these end. Money calls
+    They are told as its 7 days begin, and 3 days, 24 hours and 1 hour before these end. Money calls
     them off; of the next ones they are told anew.
     """
     unpaid = Rental.objects.filter(files_until__isnull=False, placement__state__in=LIVE).exclude(
         placement__want=Want.END
     )
-    rows = unpaid.select_related("placement").order_by("files_until", "id")[:ROWS_MAX]
+    rows = unpaid.select_related("placement", "meter__side").order_by("files_until", "id")[
+        :ROWS_MAX
+    ]
     return sum(_tell(rental, now) for rental in rows)
 
 
@@ -30,14 +33,20 @@ def _tell(rental: Rental, now: datetime) -> bool:
     until = rental.files_until or now
     ends_at = min(until, rental.placement.funded_until)
     stage = min((one for one in TOLD_AT if until - now <= one), default=KEPT)
-    short = str(rental.id)[:8]
+    short, day = str(rental.id)[:8], f"{ends_at:%-d %b}"
+    if lacks_money(rental):
+        title = f"Your rental {short} has no money: its files are kept until {day}"
+        way = "Add money before: then they stay, and you can start it again."
+    else:
+        title = f"Your rental {short} is stopped: its files are kept until {day}"
+        way = "Its disk costs you nothing until then. Start it before, or copy what you need."
     return notify(
         user_id=rental.renter_id,
         kind="rental_unpaid",
         cause=f"rental:{rental.id}:unpaid:{until.isoformat()}:{stage // timedelta(hours=1)}",
-        title=f"Your rental {short} has no money: its files are kept until {ends_at:%-d %b}",
+        title=title,
         text=f"It is stopped. At {ends_at:%-d %b %Y, %H:%M} UTC it ends and its files are removed."
-        " Add money before: then they stay, and you can start it again.",
+        f" {way}",
         data={
             "rental_id": str(rental.id),
             "url": f"/rentals/{rental.id}/",

@@ -9,7 +9,8 @@ from marketplace.notices.actions.notify import notify
 from marketplace.notices.actions.tell_funds import tell_funds
 from marketplace.notices.models import Watched
 from marketplace.placements.models import PlacementEvent
-from marketplace.rentals.actions.renew import BALANCE_OUT, FILES_OVER
+from marketplace.rentals.actions.renew import FILES_OVER
+from marketplace.rentals.funds import BALANCE_OUT
 from marketplace.rentals.models import IdleRule, PriceProposal, Rental
 from protocol.agent import Want
 

@@ -1,6 +1,7 @@
 """This will renew what is set aside for rentals paid an hour ahead, and stop those in vain.
 
-One without money keeps its files for 7 days. Each is decided anew from its rows and in one
+One without money keeps its files for 7 days, and so does one that is stopped where its host asks
+nothing for the disk. Each is decided anew from its rows and in one
 transaction, so a pass may be killed, or run twice at once, at any moment. Decided in
 docs/decisions/0041-an-hour-ahead.md.
 """
@@ -26,6 +27,7 @@ from marketplace.placements.actions.request_end import request_end
 from marketplace.placements.actions.request_stop import request_stop
 from marketplace.placements.models import Placement
 from marketplace.rentals.actions import fund as funds
+from marketplace.rentals.funds import BALANCE_OUT, keeps_free, lacks_money
 from marketplace.rentals.models import Rental
 from protocol.agent import PAID_OUT, Want
 
@@ -34,13 +36,17 @@ RENTALS_MAX = 500
 #: after its machine was asked to stop it
 STOPS_SOON = timedelta(seconds=10)
 #: why it was stopped, why it ended, and why it may be started again
-BALANCE_OUT, LIMIT_OUT = "balance_out", "spend_limit_reached"
+LIMIT_OUT = "spend_limit_reached"
 FILES_OVER, MONEY_BACK = "files_over", "money_back"
 LIMIT_REASON = (
     "Your spend limit leaves nothing for it. It is stopped and its files are kept: raise the"
     " limit, then start it again."
 )
 OVER_REASON = "It had no money for 7 days, so it ended, and its files with it."
+FREE_OVER_REASON = (
+    "It was stopped for 7 days, and its host keeps files for nothing no longer, so it ended, and its"
+    " files with it."
+)
 BACK_REASON = "It was stopped without money. There is money again and its files are kept: start it."
 
 logger = logging.getLogger(__name__)
@@ -138,18 +144,36 @@ def _rest(rental: Rental, now: datetime) -> None:
         if rental.files_until is None:
             _write(rental, files_until=now + KEPT, fund_due_at=now + funds.RETRY)
         return
-    if rental.files_until is not None and _pays_an_hour(rental):
+    if keeps_free(rental):
+        _keep_free(rental, now)
+    elif rental.files_until is not None and _pays_an_hour(rental):
         if rental.placement.reason_code == BALANCE_OUT:
             _tell(rental, MONEY_BACK, BACK_REASON)
         _write(rental, files_until=None)
 
 
+def _keep_free(rental: Rental, now: datetime) -> None:
+    """Let 7 days begin: what costs its renter nothing is not kept from others for a whole lease."""
+    was_out = rental.placement.reason_code == BALANCE_OUT
+    if was_out and not _pays_an_hour(rental):
+        return
+    if was_out:
+        _tell(rental, MONEY_BACK, BACK_REASON)
+    until = rental.files_until
+    if was_out or until is None:
+        until = now + KEPT
+    _write(rental, files_until=until, fund_due_at=min(until, now + funds.REST))
+
+
 def _end(rental: Rental, now: datetime) -> None:
     request_end(
-        placement_id=rental.placement_id, reason_code=FILES_OVER, reason=OVER_REASON, now=now
+        placement_id=rental.placement_id,
+        reason_code=FILES_OVER,
+        reason=OVER_REASON if lacks_money(rental) else FREE_OVER_REASON,
+        now=now,
     )
     _write(rental, fund_due_at=None)
-    logger.info("Rental ended without money", extra={"rental_id": rental.id})
+    logger.info("Rental ended as its files were kept long enough", extra={"rental_id": rental.id})
 
 
 def _pays_an_hour(rental: Rental) -> bool:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from marketplace.domain.funding import Funding
 from marketplace.domain.placement import PlacementState
 from marketplace.domain.pricing import PriceType
 from marketplace.domain.reserved import ReservationStays
@@ -13,6 +14,7 @@ from marketplace.placements.actions import request_stop
 from marketplace.placements.models import Placement
 from marketplace.rentals import queries
 from marketplace.rentals.actions.extend import RentalOver
+from marketplace.rentals.models import Rental
 
 CODE, REASON = "renter_stopped", "You stopped it."
 
@@ -35,6 +37,8 @@ def stop(*, rental_id: UUID, renter_id: int, now: datetime) -> None:
         )
         if placement.state not in (PlacementState.STOPPING, PlacementState.STOPPED):
             raise RentalOver
+        # Where its disk costs nothing its days are counted from now on (actions/renew.py).
+        Rental.objects.filter(id=rental_id, funding=Funding.ROLLING).update(fund_due_at=now)
         # What was outbid already starts by itself no more.
         Placement.objects.filter(id=rental.placement_id, resume_due_at__isnull=False).update(
             resume_due_at=None, reason_code=CODE, reason=REASON

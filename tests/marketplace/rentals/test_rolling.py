@@ -173,9 +173,12 @@ def test_money_calls_the_end_of_the_files_off(market: Market, renter: User, give
     give(renter, HOUR)
     renew(now=now + timedelta(minutes=1))
     view = seen(rental, now + timedelta(minutes=1))
-    assert (view.reason_code, fresh(rental).files_until) == ("money_back", None)
+    # Its disk costs nothing, so it stays for 7 days more.
+    back_until = now + timedelta(minutes=1) + KEPT
+    assert (view.reason_code, fresh(rental).files_until) == ("money_back", back_until)
     renew(now=now + timedelta(days=2))
     assert fresh(rental).placement.state == "stopped"
+    assert fresh(rental).files_until == back_until
     assert ledger.balance(renter.pk) >= HOUR
 
 
@@ -318,7 +321,7 @@ def test_a_spend_limit_stops_it_and_keeps_its_files(
     view = seen(rental, stopped_at + timedelta(seconds=2))
     assert (view.state, view.reason_code) == ("stopped", "spend_limit_reached")
     renew(now=stopped_at + timedelta(hours=1))
-    assert fresh(rental).files_until is None
+    assert fresh(rental).files_until == stopped_at + timedelta(hours=1) + KEPT
     with pytest.raises(Refused) as refused:
         start.start(rental_id=rental.id, renter_id=renter.pk, now=stopped_at)
     assert refused.value.code == "spend_limit_reached"
@@ -358,7 +361,7 @@ def test_stopped_by_its_renter_it_asks_for_nothing(
     for day in range(3):
         renew(now=after(day * 86_400 + 3600))
     rental = fresh(rental)
-    assert (rental.placement.state, rental.files_until) == ("stopped", None)
+    assert (rental.placement.state, ledger.balance(renter.pk)) == ("stopped", 0)
     end.end(rental_id=rental.id, renter_id=renter.pk, now=after(300_000))
     market.end(rental, at=after(300_001))
     assert ledger.held(renter.pk) == 0

@@ -139,6 +139,40 @@ def test_money_for_storage_calls_the_end_off(market: Market, renter: User, give:
     assert not audit.audit()
 
 
+def test_a_disk_that_costs_nothing_is_kept_for_seven_days_of_a_stop(
+    market: Market, renter: User, give: Give
+) -> None:
+    give(renter, HOUR)
+    tell_rentals(now=NOW)
+    rental = rolling(market, renter)
+    market.run(rental, at=after(0))
+    halt(market, rental, at_s=10)
+    renew(now=after(11))
+    assert fresh(rental).files_until == after(11) + KEPT
+    tell_rentals(now=after(12))
+    start.start(rental_id=rental.id, renter_id=renter.pk, now=after(3600))
+    assert fresh(rental).files_until is None
+    market.run(rental, at=after(3601))
+    halt(market, rental, at_s=3700)
+    renew(now=after(3701))
+    over = after(3701) + KEPT
+    for ahead in (timedelta(days=3), timedelta(hours=1), timedelta(seconds=1)):
+        renew(now=over - ahead)
+        tell_rentals(now=over - ahead)
+        assert fresh(rental).placement.state == "stopped"
+    renew(now=over)
+    rental = fresh(rental)
+    assert (rental.placement.state, rental.placement.reason_code) == ("collecting", "files_over")
+    assert "keeps files for nothing no longer" in rental.placement.reason
+    told = Notice.objects.filter(user=renter, kind="rental_unpaid").order_by("id")
+    assert [one.created_at for one in told] == [
+        after(12),
+        over - timedelta(days=3),
+        over - timedelta(hours=1),
+    ]
+    assert "is stopped: its files are kept until 8 Mar" in told[0].title
+
+
 def test_without_money_no_auction_starts_it_and_it_keeps_its_files(
     market: Market, renter: User, give: Give
 ) -> None:
