@@ -9,7 +9,7 @@ from django.db.models import Q
 from marketplace.domain import auction
 from marketplace.domain.auction import BidTooLow, Claim
 from marketplace.domain.matching import OfferTaken, Slice
-from marketplace.domain.money import MicroUsd, format_usd
+from marketplace.domain.money import PPM, MicroUsd, format_usd
 from marketplace.domain.placement import LIVE, RUNS, PlacementState
 from marketplace.machines.models import Machine
 from marketplace.placements.models import Placement
@@ -122,7 +122,10 @@ def _claim(placement: Placement, machine: Machine) -> Claim:
         id=placement.id,
         asked=placement.held,
         unit_bid=auction.unit_bid(
-            placement.bid_hour_microusd or 0, asked=placement.rented, total=machine.total
+            # Whoever pays a share of their bid, as less is delivered, bids no more than that.
+            (placement.bid_hour_microusd or 0) * placement.bid_paid_ppm // PPM,
+            asked=placement.rented,
+            total=machine.total,
         ),
         is_in=runs or placement.state == PlacementState.WAITING,
         since=placement.created_at,

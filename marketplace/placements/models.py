@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from marketplace.domain.door import Door
 from marketplace.domain.matching import Slice
+from marketplace.domain.money import PPM
 from marketplace.domain.placement import FUNDED, LIVE, Blame, PlacementState
 from marketplace.machines.models import Machine
 from protocol.agent import Want
@@ -40,6 +41,8 @@ class Placement(models.Model):
     gpus = models.PositiveIntegerField(default=0)
     #: what an hour of it bids; null: nobody outbids it
     bid_hour_microusd = models.BigIntegerField(null=True, blank=True)
+    #: how much of that is paid, in millionths: a proof showed that less is delivered. It ranks so
+    bid_paid_ppm = models.PositiveIntegerField(default=PPM)
     #: it was outbid, and stops then unless its bid wins again before; null: it has no notice
     outbid_stop_at = models.DateTimeField(null=True, blank=True)
     #: it is stopped until its bid wins, which is looked at then; null: nothing starts it by itself

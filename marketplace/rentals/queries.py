@@ -239,7 +239,7 @@ def _bids_from(rental: Rental) -> int | None:
     placement = rental.placement
     if not placement.is_interruptible or placement.state not in LIVE:
         return None
-    return bids.bids_from(rental.offer, placement.rented, but=placement.id)
+    return bids.bids_from(rental.offer, placement.rented, but=placement)
 
 
 def _progress(placement: Placement, state: RentalState) -> str:

@@ -1,4 +1,4 @@
-"""This will tell renters of stopped rentals how long their files are kept, where that has an end."""
+"""This will tell renters how long the files of a stopped rental are kept, where that ends."""
 
 from datetime import datetime, timedelta
 
@@ -23,10 +23,8 @@ def tell_funds(*, now: datetime) -> int:
     unpaid = Rental.objects.filter(files_until__isnull=False, placement__state__in=LIVE).exclude(
         placement__want=Want.END
     )
-    rows = unpaid.select_related("placement", "meter__side").order_by("files_until", "id")[
-        :ROWS_MAX
-    ]
-    return sum(_tell(rental, now) for rental in rows)
+    rows = unpaid.select_related("placement", "meter__side").order_by("files_until", "id")
+    return sum(_tell(rental, now) for rental in rows[:ROWS_MAX])
 
 
 def _tell(rental: Rental, now: datetime) -> bool:

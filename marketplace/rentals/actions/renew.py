@@ -44,8 +44,8 @@ LIMIT_REASON = (
 )
 OVER_REASON = "It had no money for 7 days, so it ended, and its files with it."
 FREE_OVER_REASON = (
-    "It was stopped for 7 days, and its host keeps files for nothing no longer, so it ended, and its"
-    " files with it."
+    "It was stopped for 7 days, and its host keeps files for nothing no longer, so it ended, and"
+    " its files with it."
 )
 BACK_REASON = "It was stopped without money. There is money again and its files are kept: start it."
 

@@ -26,6 +26,7 @@ from marketplace.ledger.models import Transfer
 from marketplace.metering.actions.charge import charge
 from marketplace.metering.actions.scale_price import scale_price
 from marketplace.metering.models import Meter, PriceChange
+from marketplace.placements.models import Placement
 from marketplace.rentals import bills
 from marketplace.rentals.actions.fund import locked
 from marketplace.rentals.models import Rental, RentalProof
@@ -168,3 +169,5 @@ def _pay_for(rental: Rental, ppm: int, *, at: datetime, reason: str) -> None:
         )
     rental.delivered_ppm = ppm
     rental.save(update_fields=["delivered_ppm"])
+    # The auctions' pass goes by it: locked by now is what comes after other placements.
+    Placement.objects.filter(id=rental.placement_id).update(bid_paid_ppm=ppm)

@@ -26,7 +26,8 @@ from marketplace.rentals.actions.allow_traffic import allow_traffic
 from marketplace.rentals.actions.answer_price import answer_price
 from marketplace.rentals.actions.count_traffic import count_traffic
 from marketplace.rentals.actions.propose_prices import propose_prices
-from marketplace.rentals.actions.renew import BALANCE_OUT, renew
+from marketplace.rentals.actions.renew import renew
+from marketplace.rentals.funds import BALANCE_OUT
 from marketplace.rentals.models import PriceProposal, Rental
 from protocol.agent import Want
 from tests.marketplace.money.metered import GB, HOUR_MS, PPM, Agreed

@@ -18,6 +18,7 @@ from marketplace.placements.actions.settle import settle_all
 from marketplace.placements.models import Placement, PlacementEvent
 from marketplace.rentals import queries
 from marketplace.rentals.actions import bid, end, expire, start, stop
+from marketplace.rentals.actions.count_proof import count_proofs
 from marketplace.rentals.actions.hold_back import hold_back
 from marketplace.rentals.doors import DOORS_LOST_MAX
 from marketplace.rentals.models import Rental
@@ -25,6 +26,7 @@ from protocol.agent import ObservedState
 from protocol.hardware import Resources
 from tests.marketplace import scene
 from tests.marketplace.rentals.market import Market, give_key
+from tests.marketplace.rentals.proving import LISTED, deliver, measure, passed, read
 from tests.marketplace.scene import NOW, after
 
 Give = Callable[..., None]
@@ -216,6 +218,31 @@ def test_a_notice_is_taken_back_by_a_higher_bid_and_the_other_waits_on(
         "waiting",
         after(125),
     )
+
+
+def test_a_bid_of_which_less_is_paid_is_outbid_for_as_much_less(
+    market: Market, renter: User, other: User
+) -> None:
+    mine = bidding(market, renter, LOW)
+    market.run(mine, at=after(0))
+    deliver(market, mine, second=101)
+    read(mine, until=101)
+    measure(mine, second=101, rate=LISTED * 7 // 10)
+    passed(mine, second=101, rate=LISTED * 7 // 10)
+    assert count_proofs(now=after(101)) == 1
+    assert seen(mine, after(101)).bid_microusd == LOW
+    paid = LOW * 7 // 10
+    assert code_of(lambda: bidding(market, other, paid * 21 // 20 - 1, at=102)) == "bid_too_low"
+    theirs = bidding(market, other, paid * 21 // 20, at=102)
+    assert (seen(theirs, after(102)).state, seen(mine, after(102)).outbid_stop_at) == (
+        "waiting",
+        after(162),
+    )
+    # What would win for it again is a bid of which so much is paid.
+    least = seen(mine, after(102)).bids_from_microusd
+    assert least == -(-(paid * 21 // 20 * 21 // 20) * 10 // 7)
+    change(mine, least, at=110)
+    assert seen(mine, after(110)).outbid_stop_at is None
 
 
 def test_a_stopped_one_starts_when_its_bid_is_raised_unless_its_renter_stopped_it(

@@ -165,11 +165,8 @@ def test_a_disk_that_costs_nothing_is_kept_for_seven_days_of_a_stop(
     assert (rental.placement.state, rental.placement.reason_code) == ("collecting", "files_over")
     assert "keeps files for nothing no longer" in rental.placement.reason
     told = Notice.objects.filter(user=renter, kind="rental_unpaid").order_by("id")
-    assert [one.created_at for one in told] == [
-        after(12),
-        over - timedelta(days=3),
-        over - timedelta(hours=1),
-    ]
+    late = [over - ahead for ahead in (timedelta(days=3), timedelta(hours=1))]
+    assert [one.at for one in told] == [after(12), *late]
     assert "is stopped: its files are kept until 8 Mar" in told[0].title
 
 
