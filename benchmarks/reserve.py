@@ -1,17 +1,22 @@
 """This will measure how fast clients reserve one hot machine, and 10,000, against bare SQL.
 
 Run it with ``python -m benchmarks.reserve --requests 1000 --rounds 5``. Ours is a whole placement:
-lock, room, ports, GPU, lease, event. The floor only compares and swaps what the machine has free.
-Both run in turns from as many threads of one process; each request asks for a whole machine.
+room, ports, GPU, lease, event. The floor only compares and swaps what the machine has free. Both
+run in turns from threads of as many processes as there are cores, as a site does, each with a
+connection that was open and in use before the clock starts. Each request asks for a whole machine.
 """
 
 import argparse
 import json
+import multiprocessing
+import os
 import statistics
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
+from multiprocessing.synchronize import Barrier
 from typing import Any
 from uuid import UUID
 
@@ -20,12 +25,19 @@ import psycopg
 from benchmarks.cloning import clone, database, named, vacuum
 
 CLIENTS, MACHINES = 32, 10_000
+PROCESSES = min(CLIENTS, os.cpu_count() or 1)
+#: until all clients have had their first request
+READY_S = 60
 FLOOR = """
 UPDATE machines_machine SET cpus_free = cpus_free - 4, gpus_free = gpus_free - 1
 WHERE id = %s AND online AND cpus_free >= 4 AND gpus_free >= 1
 """
 #: one request: whether it won
 Reserve = Callable[[UUID], bool]
+#: of a request: whether it won, when it began and when it ended, by a clock that processes share
+Outcome = tuple[bool, float, float]
+#: of this process: what its clients wait at for all others
+_READY: list[Barrier] = []
 
 
 def main() -> None:
@@ -53,6 +65,7 @@ def _measure(url: str, requests: int, rounds: int) -> dict[str, Any]:
     from marketplace.machines.models import Machine
 
     machine_ids = list(Machine.objects.order_by("id").values_list("id", flat=True))
+    warming, machine_ids = machine_ids[:CLIENTS], machine_ids[CLIENTS:]
     rates: dict[tuple[str, str], list[float]] = {}
     lost: dict[str, list[float]] = {"ours": [], "floor": []}
     for number in range(rounds):
@@ -64,12 +77,13 @@ def _measure(url: str, requests: int, rounds: int) -> dict[str, Any]:
             for name in ("ours", "floor") if number % 2 else ("floor", "ours"):
                 _empty()
                 vacuum()
-                took, outcomes = _at_once(asked, url if name == "floor" else None)
+                took, outcomes = _at_once(asked, warming, url if name == "floor" else None)
                 _check(asked, outcomes, ours=name == "ours")
                 rates.setdefault((shape, name), []).append(requests / took)
                 if shape == "hot":
                     lost[name] += [waited for won, waited in outcomes if not won]
-    found: dict[str, Any] = {"requests": requests, "rounds": rounds, "clients": CLIENTS}
+    found: dict[str, Any] = {"requests": requests, "rounds": rounds}
+    found |= {"clients": CLIENTS, "processes": PROCESSES}
     return found | _told(rates, lost)
 
 
@@ -104,19 +118,43 @@ def _empty() -> None:
         cursor.execute("UPDATE machines_machine SET disk_bytes_free = disk_bytes_total")
 
 
-def _at_once(asked: Sequence[UUID], url: str | None) -> tuple[float, list[tuple[bool, float]]]:
-    """Return how long all requests took, and of each whether it won and how long it waited."""
+def _at_once(
+    asked: Sequence[UUID], first: Sequence[UUID], url: str | None
+) -> tuple[float, list[tuple[bool, float]]]:
+    """Return how long all requests took, and of each whether it won and how long it waited.
 
-    def work(some: Sequence[UUID]) -> list[tuple[bool, float]]:
-        return _floor(url, some) if url else _ours(some)
+    Each client connects and has one request for a machine of its own before all begin at once.
+    """
+    from django.db import connections
 
-    with ThreadPoolExecutor(CLIENTS) as pool:
-        began = time.perf_counter()
-        done = list(pool.map(work, [asked[number::CLIENTS] for number in range(CLIENTS)]))
-        return time.perf_counter() - began, [one for some in done for one in some]
+    connections["default"].close()
+    connections["default"].close_pool()  # type: ignore[attr-defined]
+    fork = multiprocessing.get_context("fork")
+    ready = fork.Barrier(CLIENTS, timeout=READY_S)
+    shares = [
+        [(first[client], asked[client::CLIENTS]) for client in range(process, CLIENTS, PROCESSES)]
+        for process in range(PROCESSES)
+    ]
+    with ProcessPoolExecutor(
+        PROCESSES, mp_context=fork, initializer=_know, initargs=(ready,)
+    ) as pool:
+        done = [one for some in pool.map(partial(_process, url), shares) for one in some]
+    took = max(ended for _, _, ended in done) - min(began for _, began, _ in done)
+    return took, [(won, ended - began) for won, began, ended in done]
 
 
-def _ours(some: Sequence[UUID]) -> list[tuple[bool, float]]:
+def _know(ready: Barrier) -> None:
+    _READY.append(ready)
+
+
+def _process(url: str | None, shares: Sequence[tuple[UUID, Sequence[UUID]]]) -> list[Outcome]:
+    """Be as many clients as there are shares."""
+    client = partial(_floor, url) if url else _ours
+    with ThreadPoolExecutor(len(shares)) as pool:
+        return [one for some in pool.map(client, *zip(*shares, strict=True)) for one in some]
+
+
+def _ours(first: UUID, asked: Sequence[UUID]) -> list[Outcome]:
     from django.db import connection
 
     from marketplace.domain.matching import OfferTaken
@@ -131,22 +169,25 @@ def _ours(some: Sequence[UUID]) -> list[tuple[bool, float]]:
         return True
 
     try:
-        return _waited(reserve, some)
+        return _timed(reserve, first, asked)
     finally:
         connection.close()
 
 
-def _floor(url: str, some: Sequence[UUID]) -> list[tuple[bool, float]]:
+def _floor(url: str, first: UUID, asked: Sequence[UUID]) -> list[Outcome]:
     with psycopg.connect(url, autocommit=True) as connection:
-        return _waited(lambda one: connection.execute(FLOOR, [one]).rowcount == 1, some)
+        return _timed(lambda one: connection.execute(FLOOR, [one]).rowcount == 1, first, asked)
 
 
-def _waited(reserve: Reserve, some: Sequence[UUID]) -> list[tuple[bool, float]]:
+def _timed(reserve: Reserve, first: UUID, asked: Sequence[UUID]) -> list[Outcome]:
+    assert reserve(first)
+    (ready,) = _READY
+    ready.wait()
     found = []
-    for machine_id in some:
+    for machine_id in asked:
         began = time.perf_counter()
         won = reserve(machine_id)
-        found.append((won, time.perf_counter() - began))
+        found.append((won, began, time.perf_counter()))
     return found
 
 
@@ -157,6 +198,8 @@ def _check(asked: Sequence[UUID], outcomes: Sequence[tuple[bool, float]], *, our
 
     won = len(set(asked))
     assert sum(one for one, _ in outcomes) == won, Counter(one for one, _ in outcomes)
+    # Each client's first request won too.
+    won += CLIENTS
     assert Machine.objects.filter(cpus_free=0, gpus_free=0).count() == won
     if ours:
         for model in (Placement, Lease, PlacementEvent):

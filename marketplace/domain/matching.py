@@ -87,6 +87,19 @@ class Slice:
             gpus=self.gpus - other.gpus,
         )
 
+    def with_bids(self, interruptible: "Slice") -> "Slice":
+        """Return what somebody may have who outbids all, where this is free and that much is bid.
+
+        Of either there may be less than nothing.
+        """
+        both = self.more(interruptible)
+        return Slice(
+            cpus=max(0, both.cpus),
+            memory_bytes=max(0, both.memory_bytes),
+            disk_bytes=max(0, both.disk_bytes),
+            gpus=max(0, both.gpus),
+        )
+
     def exceeds(self, other: "Slice") -> tuple[str, ...]:
         """Return what there is more of here than in ``other``, in words for people.
 

@@ -102,12 +102,13 @@ class Machine(models.Model):
     @property
     def open(self) -> Slice:
         """Return what an on-demand renter may have: what is free, and what would be outbid."""
-        return Slice(
-            cpus=max(0, self.cpus_free + self.cpus_interruptible),
-            memory_bytes=max(0, self.memory_bytes_free + self.memory_bytes_interruptible),
-            disk_bytes=max(0, self.disk_bytes_free),
-            gpus=max(0, self.gpus_free + self.gpus_interruptible),
+        interruptible = Slice(
+            cpus=self.cpus_interruptible,
+            memory_bytes=self.memory_bytes_interruptible,
+            disk_bytes=0,
+            gpus=self.gpus_interruptible,
         )
+        return self.free.with_bids(interruptible)
 
 
 class Gpu(models.Model):

@@ -1,12 +1,19 @@
 """This will count the ports of machines: whoever gets one too few is refused by the machine."""
 
+import json
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
+from marketplace import plain_sql
 from marketplace.domain.matching import check_ports
-from marketplace.machines.models import Machine
 from marketplace.placements.models import Placement
 from protocol.workload import PlacementKind, Workload
+
+#: What is not gone may have its ports still, also where all else of it was given back.
+HELD = """\
+SELECT id, kind, {json_at}(workload, '$.ports'), {json_at}(former_workload, '$.ports')
+FROM "placements_placement" WHERE machine_id = %(machine_id)s AND gone_at IS NULL ORDER BY id
+"""
 
 
 def held(machine_id: UUID) -> Mapping[UUID, int]:
@@ -14,11 +21,11 @@ def held(machine_id: UUID) -> Mapping[UUID, int]:
 
     Call it in a transaction that locked the machine.
     """
-    # What is not gone may have its ports still, also where all else of it was given back.
-    live = Placement.objects.filter(machine_id=machine_id, gone_at=None).order_by("id")
-    rows = live.values_list("id", "kind", "workload__ports", "former_workload__ports")
+    rows = plain_sql.fetch(HELD, machine_id=machine_id)
     return {
-        placement_id: _count(now or (), before or ()) if kind == PlacementKind.RENTAL else 0
+        UUID(str(placement_id)): _count(*(json.loads(text or "[]") for text in (now, before)))
+        if kind == PlacementKind.RENTAL
+        else 0
         for placement_id, kind, now, before in rows
     }
 
@@ -26,12 +33,13 @@ def held(machine_id: UUID) -> Mapping[UUID, int]:
 def check(
     workload: Workload,
     *,
-    machine: Machine,
+    total: int,
     held: Mapping[UUID, int],
     of: Placement | None = None,
 ) -> None:
     """Accept what the machine has ports for beside those that are held.
 
+    ``total``: how many it gives out in all.
     ``of``: which has the ports that it publishes now until it runs ``workload``. None: a new one.
     :raises ExceedsMachine: when it never has that many.
     :raises OfferTaken: when too few are left.
@@ -40,7 +48,7 @@ def check(
         return
     check_ports(
         _count(workload.ports, of.workload.get("ports", ()) if of else ()),
-        total=machine.ports_total,
+        total=total,
         held=sum(count for one, count in held.items() if of is None or one != of.id),
     )
 

@@ -127,10 +127,10 @@ def _run_once(
     with transaction.atomic():
         # Everybody locks the machine, then its placements, their meters and the money.
         machine_id, resources = offers.machine_of(asked.offer_id), workload.resources
-        machine = lock.lock_where_open(machine_id=machine_id, asked=Slice.of(resources))
+        may_have_room = lock.lock_where_open(machine_id=machine_id, asked=Slice.of(resources))
         if (known := _known(renter_id, *idempotency)) is not None:
             return known
-        if machine is None:
+        if not may_have_room:
             # Refused here and not locked, unless something was given back just now.
             check_room(offers.rentable(asked.offer_id, now=now, renter_id=renter_id), resources)
             lock.lock(machine_id=machine_id)

@@ -10,6 +10,8 @@ from marketplace.machines.models import Machine
 
 #: dated by the database, whose clock all processes share
 RAISED = {"desired_revision": F("desired_revision") + 1, "desired_at": Now()}
+#: the same, for marketplace.plain_sql
+RAISED_SQL = '"desired_revision" = "desired_revision" + 1, "desired_at" = {now}'
 
 
 def bump(*, machine_id: UUID) -> None:

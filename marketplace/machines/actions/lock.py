@@ -17,11 +17,11 @@ def lock(*, machine_id: UUID) -> None:
     Machine.objects.select_for_update().filter(id=machine_id).order_by("id").values("id").first()
 
 
-def lock_where_open(*, machine_id: UUID, asked: Slice) -> Machine | None:
-    """Lock and return a machine that may have room for so much, whoever is outbid, or None.
+def lock_where_open(*, machine_id: UUID, asked: Slice) -> bool:
+    """Lock a machine if it may have room for so much, whoever is outbid; return whether it may.
 
     Where many want one machine, who comes once it is taken does not wait for its row. Who waited
-    already and is returned None may hold the row until the transaction ends, and may not.
+    already and is told False may hold the row until the transaction ends, and may not.
     """
     needed = {
         "cpus": asked.cpus,
@@ -37,4 +37,4 @@ def lock_where_open(*, machine_id: UUID, asked: Slice) -> Machine | None:
     rows = Machine.objects.select_for_update().filter(
         id=machine_id, disk_bytes_free__gte=asked.disk_bytes, **fits
     )
-    return rows.only("address", "ports_total").order_by("id").first()
+    return rows.order_by("id").values("id").first() is not None

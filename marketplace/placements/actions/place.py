@@ -3,16 +3,18 @@
 import logging
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from django.db import transaction
 
+from marketplace import plain_sql
 from marketplace.domain.matching import OfferTaken, Slice
 from marketplace.domain.placement import PlacementState, deadline
-from marketplace.machines.actions import lock, reserve
+from marketplace.machines.actions import reserve
 from marketplace.placements import ports
 from marketplace.placements.actions import room, settle
-from marketplace.placements.actions.lease import free_gpus, lease
+from marketplace.placements.actions.lease import lease
 from marketplace.placements.models import Placement, PlacementEvent
 from marketplace.placements.registry_login import seal
 from protocol.agent import DESIRED_MOST, RegistryLogin, Want
@@ -45,44 +47,90 @@ def place(
     :raises BidTooLow: when others bid as much.
     """
     asked = Slice.of(workload.resources)
+    make = partial(
+        _make,
+        placement_id=placement_id,
+        machine_id=machine_id,
+        workload=workload,
+        authorized_keys=authorized_keys,
+        registry_login=registry_login,
+        bid_hour_microusd=bid_hour_microusd,
+        funded_until=funded_until,
+        paid_until=paid_until,
+        now=now,
+    )
+    placement: Placement | None = None
     with transaction.atomic():
-        machine = lock.lock_where_open(machine_id=machine_id, asked=asked)
-        if machine is None:
-            reserve.refuse(machine_id=machine_id, asked=asked, promised=True)
-        is_free = room.take(
-            machine_id=machine_id, asked=asked, bid_hour_microusd=bid_hour_microusd, desired=True
-        )
-        held = ports.held(machine_id)
-        if len(held) >= DESIRED_MOST:
-            # Its reply has no room for one more.
-            raise OfferTaken(FULL)
-        ports.check(workload, machine=machine, held=held)
-        gpu_uuids = free_gpus(machine_id, asked.gpus) if is_free else []
-        state = PlacementState.OFFERED if is_free else PlacementState.WAITING
-        placement = Placement.objects.create(
-            id=placement_id,
+        machine = reserve.take(
             machine_id=machine_id,
-            kind=workload.kind,
-            state=state,
-            want=Want.RUN if is_free else Want.STOP,
-            workload=workload.model_dump(mode="json"),
-            authorized_keys=list(authorized_keys),
-            registry_login=seal(registry_login),
-            cpus=asked.cpus,
-            memory_bytes=asked.memory_bytes,
-            disk_bytes=asked.disk_bytes,
-            gpus=asked.gpus,
-            gpu_uuids=gpu_uuids,
-            bid_hour_microusd=bid_hour_microusd,
-            funded_until=funded_until,
-            paid_until=paid_until,
-            deadline_at=deadline(state, now=now, funded_until=funded_until),
-            created_at=now,
-            ssh_host=machine.address,
+            asked=asked,
+            interruptible=bid_hour_microusd is not None,
+            desired=True,
         )
-        lease(machine_id=machine_id, placement_id=placement_id, gpu_uuids=gpu_uuids)
-        PlacementEvent.objects.create(placement=placement, at=now, event="place", new_state=state)
-        if not is_free:
-            settle.settle(machine_id=machine_id, now=now)
+        if machine is not None:
+            placement = make(machine=machine, is_free=True)
+    if placement is None:
+        # Who waited for the row has let go of it, or each would keep all behind it waiting longer.
+        reserve.check_open(machine_id=machine_id, asked=asked)
+        with transaction.atomic():
+            is_free, machine = room.take(
+                machine_id=machine_id,
+                asked=asked,
+                bid_hour_microusd=bid_hour_microusd,
+                desired=True,
+            )
+            placement = make(machine=machine, is_free=is_free)
     logger.info("Placement made", extra={"placement_id": placement_id, "machine": machine_id})
+    return placement
+
+
+def _make(
+    *,
+    placement_id: UUID,
+    machine_id: UUID,
+    machine: reserve.Reserved,
+    is_free: bool,
+    workload: Workload,
+    authorized_keys: Sequence[str],
+    registry_login: RegistryLogin | None,
+    bid_hour_microusd: int | None,
+    funded_until: datetime,
+    paid_until: datetime | None,
+    now: datetime,
+) -> Placement:
+    """Return the placement in the room that was taken for it, or promised: not ``is_free``."""
+    held = ports.held(machine_id)
+    if len(held) >= DESIRED_MOST:
+        # Its reply has no room for one more.
+        raise OfferTaken(FULL)
+    ports.check(workload, total=machine.ports_total, held=held)
+    asked = Slice.of(workload.resources)
+    count = asked.gpus if is_free else 0
+    gpu_uuids = lease(machine_id=machine_id, placement_id=placement_id, count=count)
+    state = PlacementState.OFFERED if is_free else PlacementState.WAITING
+    placement = Placement(
+        id=placement_id,
+        machine_id=machine_id,
+        kind=workload.kind,
+        state=state,
+        want=Want.RUN if is_free else Want.STOP,
+        workload=workload.model_dump(mode="json"),
+        authorized_keys=list(authorized_keys),
+        registry_login=seal(registry_login),
+        cpus=asked.cpus,
+        memory_bytes=asked.memory_bytes,
+        disk_bytes=asked.disk_bytes,
+        gpus=asked.gpus,
+        gpu_uuids=gpu_uuids,
+        bid_hour_microusd=bid_hour_microusd,
+        funded_until=funded_until,
+        paid_until=paid_until,
+        deadline_at=deadline(state, now=now, funded_until=funded_until),
+        created_at=now,
+        ssh_host=machine.address,
+    )
+    plain_sql.add(placement)
+    plain_sql.add(PlacementEvent(placement_id=placement_id, at=now, event="place", new_state=state))
+    if not is_free:
+        settle.settle(machine_id=machine_id, now=now)
     return placement

@@ -6,11 +6,11 @@ from uuid import UUID
 
 from django.db import transaction
 
-from marketplace.domain.matching import OfferTaken, Slice
+from marketplace.domain.matching import Slice
 from marketplace.domain.placement import Event
-from marketplace.machines.actions import reserve
+from marketplace.machines.actions import lock, reserve
 from marketplace.placements import bidding
-from marketplace.placements.actions.lease import free_gpus, lease
+from marketplace.placements.actions.lease import lease
 from marketplace.placements.actions.transition import apply
 from marketplace.placements.models import Placement
 
@@ -38,12 +38,14 @@ def take(
     bid_hour_microusd: int | None,
     of: UUID | None = None,
     desired: bool = False,
-) -> bool:
+) -> tuple[bool, reserve.Reserved]:
     """Return whether it is free now; where not, it is promised and has to be waited for.
+
+    Beside it is what is known of the machine, which is locked now.
 
     ``of``: the stopped placement that asks. None: a new one.
     ``desired``: where it is free, its machine is told in the same statement that it is.
-    Call it behind the machine's lock, and settle the auction in the same transaction.
+    Settle the auction in the same transaction.
 
     :raises MachineOffline: when the machine is silent.
     :raises ExceedsMachine: when the machine never has that much.
@@ -52,14 +54,19 @@ def take(
     """
     bids = bid_hour_microusd is not None
     try:
-        reserve.reserve(machine_id=machine_id, asked=asked, interruptible=bids, desired=desired)
-    except OfferTaken:
+        reserved = reserve.reserve(
+            machine_id=machine_id, asked=asked, interruptible=bids, desired=desired
+        )
+    except reserve.HeldByBids:
+        lock.lock(machine_id=machine_id)
         bidding.check_wins(
             machine_id=machine_id, asked=asked, bid_hour_microusd=bid_hour_microusd, but=of
         )
-        reserve.reserve(machine_id=machine_id, asked=asked, interruptible=bids, promised=True)
-        return False
-    return True
+        reserved = reserve.reserve(
+            machine_id=machine_id, asked=asked, interruptible=bids, promised=True
+        )
+        return False, reserved
+    return True, reserved
 
 
 def enter(*, placement: Placement, now: datetime) -> None:
@@ -69,7 +76,7 @@ def enter(*, placement: Placement, now: datetime) -> None:
     :raises Overtaken: when something else moved it meanwhile.
     """
     with transaction.atomic():
-        is_free = take(
+        is_free, _ = take(
             machine_id=placement.machine_id,
             # It kept its disk.
             asked=placement.held,
@@ -92,8 +99,7 @@ def begin(*, placement: Placement, now: datetime, changes: Mapping[str, object])
     """
     machine_id = placement.machine_id
     with transaction.atomic():
-        gpu_uuids = free_gpus(machine_id, placement.gpus)
-        lease(machine_id=machine_id, placement_id=placement.id, gpu_uuids=gpu_uuids)
+        gpu_uuids = lease(machine_id=machine_id, placement_id=placement.id, count=placement.gpus)
         apply(
             placement=placement,
             event=Event.START,

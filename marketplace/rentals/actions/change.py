@@ -50,7 +50,7 @@ def change(
         if placement.former_workload is not None:
             raise ChangePending
         held = ports.held(placement.machine_id)
-        ports.check(wanted, machine=placement.machine, held=held, of=placement)
+        ports.check(wanted, total=placement.machine.ports_total, held=held, of=placement)
         edition = placement.newest_edition + 1
         return {
             "workload": wanted.model_dump(mode="json"),

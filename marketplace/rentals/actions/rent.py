@@ -141,13 +141,13 @@ def _rent_once(renter_id: int, asked: Asked, idempotency: tuple[str, str], now: 
         # Everybody locks the machine, then its placements, their meters and the money: start holds
         # the wallet while it waits for a machine that a sync holds otherwise.
         machine_id, resources = offers.machine_of(asked.offer_id), asked.workload.resources
-        machine = lock.lock_where_open(machine_id=machine_id, asked=Slice.of(resources))
+        may_have_room = lock.lock_where_open(machine_id=machine_id, asked=Slice.of(resources))
         # The same request may have come twice at once: while this one waited, the other one took
         # the room and the money, and its rental is the answer (tests/concurrency).
         if (known := _known(renter_id, *idempotency)) is not None:
             return known
         check_doors(renter_id, now)
-        if machine is None:
+        if not may_have_room:
             # Refused here and not locked, unless something was given back just now.
             check_room(offers.rentable(asked.offer_id, now=now, renter_id=renter_id), resources)
             lock.lock(machine_id=machine_id)

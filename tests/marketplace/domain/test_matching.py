@@ -33,6 +33,12 @@ def test_more_than_is_left_is_taken_and_more_than_there_is_exceeds(name: str) ->
         check_fits(Slice(**small | {name: getattr(TOTAL, name) + 1}), total=TOTAL, free=FREE)
 
 
+def test_who_outbids_all_may_have_what_is_free_and_bid_for_and_never_less_than_nothing() -> None:
+    bid = Slice(cpus=3, memory_bytes=1, disk_bytes=0, gpus=0)
+    owing = Slice(cpus=-1, memory_bytes=-2, disk_bytes=-3, gpus=1)
+    assert owing.with_bids(bid) == Slice(cpus=2, memory_bytes=0, disk_bytes=0, gpus=1)
+
+
 def test_only_a_machine_that_answers_and_is_vouched_for_is_rentable() -> None:
     check_rentable(online=True, verified=True)
     with pytest.raises(MachineOffline):

@@ -19,7 +19,7 @@ def on(db: None) -> Machine:
 
 def is_locked(on: Machine, asked: Slice) -> bool:
     with transaction.atomic():
-        return lock_where_open(machine_id=on.id, asked=asked) is not None
+        return lock_where_open(machine_id=on.id, asked=asked)
 
 
 @pytest.mark.parametrize("asked", [0, 1, 2, 3])

@@ -2,6 +2,8 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from marketplace.domain.matching import ExceedsMachine, MachineOffline, OfferTaken
 from marketplace.machines.actions.mark_offline import mark_offline
@@ -21,6 +23,21 @@ def test_a_placement_takes_its_slice_and_gpus_of_the_machine() -> None:
     assert on.memory_bytes_free == 7 * GIB
     assert on.disk_bytes_free == 98 * GIB
     assert list(Lease.objects.values_list("gpu_uuid", flat=True)) == made.gpu_uuids == ["GPU-0"]
+
+
+def statements(done: CaptureQueriesContext) -> list[str]:
+    words = [each["sql"].split(maxsplit=1)[0] for each in done.captured_queries]
+    return [word for word in words if word not in ("SAVEPOINT", "RELEASE", "ROLLBACK")]
+
+
+def test_it_is_made_by_five_statements_and_who_is_late_is_refused_by_two() -> None:
+    on = machine(of=hardware(cpus=4, gpus=1))
+    with CaptureQueriesContext(connection) as done:
+        placement(on, cpus=4, gpus=1)
+    assert statements(done) == ["UPDATE", "SELECT", "INSERT", "INSERT", "INSERT"]
+    with CaptureQueriesContext(connection) as done, pytest.raises(OfferTaken):
+        placement(on, cpus=4, gpus=1)
+    assert statements(done) == ["UPDATE", "SELECT"]
 
 
 def test_a_new_placement_is_offered_for_sixty_seconds_and_written_down() -> None:
