@@ -102,6 +102,19 @@ WRONG = {
           (SELECT coalesce(sum(amount_microusd), 0) AS amount FROM ledger_transfer
             WHERE cause LIKE 'proof:%%') AS moved
         WHERE proofs.amount <> holds.amount OR proofs.amount <> moved.amount""",
+    "The site gave more for proofs than its share of what was charged": """
+        SELECT site.amount, shares.amount FROM
+          (SELECT coalesce(sum(amount_microusd), 0) AS amount
+            FROM ledger_transfer JOIN ledger_account AS own ON own.id = debit_id
+            WHERE cause LIKE 'proof:%%' AND own.kind = 'fees') AS site,
+          (SELECT coalesce(sum(hold.returned_microusd * meter.fee_ppm), 0) AS amount
+            FROM ledger_hold AS hold JOIN metering_meter AS meter ON meter.hold_id = hold.id
+            WHERE hold.returned_microusd > 0) AS shares
+        WHERE site.amount * 1000000 > shares.amount""",
+    "More came back of a rental than it was charged": """
+        SELECT hold.id, hold.returned_microusd, meter.charged_microusd
+        FROM ledger_hold AS hold JOIN metering_meter AS meter ON meter.hold_id = hold.id
+        WHERE hold.returned_microusd > meter.charged_microusd""",
     "Credit is not what its grants have left": """
         SELECT balances.user_id, came - went FROM balances WHERE kind = 'credit' AND came - went
           <> coalesce((SELECT sum(left_microusd) FROM ledger_creditgrant

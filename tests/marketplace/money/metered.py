@@ -98,6 +98,8 @@ def _unsigned(box: Box, meter: Meter, found: Sequence[SignedIntervalRow]) -> Ite
             yield f"its machine never signed interval {row.sequence}"
         signed_ms += content["interval"]["to_age_ms"] - content["interval"]["from_age_ms"]
         billed_ms += sum(_ms(*stretch) for stretch in _stretches([row]))
+        if billed_ms > signed_ms:
+            yield f"{billed_ms} ms are billed by interval {row.sequence}, of {signed_ms} signed"
     ran_ms = box.of(meter.placement_id).ran_ms
     if not meter.charged_ms <= meter.proven_ms == billed_ms <= signed_ms <= ran_ms:
         yield (
