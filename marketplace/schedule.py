@@ -100,6 +100,13 @@ PASSES = (
     ),
     Pass("freezes", "marketplace.payments.actions.settle_dispute.freeze_more", 5, 60),
     Pass(
+        "disputes-told",
+        "marketplace.payments.actions.tell_operator.tell_disputes",
+        60,
+        300,
+        lane="payments",
+    ),
+    Pass(
         "disputes",
         "marketplace.payments.actions.settle_dispute.tend_disputes",
         60,

@@ -17,8 +17,7 @@ HOOK_WAITS = (
 )
 #: a hook at which nothing arrived for so long is turned off
 HOOK_FAILING_MAX = timedelta(days=3)
-#: the kinds whose letters may be turned off, and when each is sent. That a spend limit was changed
-#: is always written: whoever got hold of an account must not hide it
+#: the kinds whose letters may be turned off, and when each is sent
 LETTERS = {
     "balance_low": "Your balance runs low",
     "rental_ends_soon": "A rental ends soon",
@@ -28,6 +27,7 @@ LETTERS = {
     "rental_stopped": "A rental was stopped without your doing",
     "rental_ended": "A rental ended at its limit",
     "rental_failed": "A rental failed",
+    "rental_unpaid": "A rental's files are kept for some days only",
     "price_asked": "A host asks a higher price",
     "delivered_less": "A machine delivered less than it was listed with",
     "payment": "A payment did not go through, came back or is disputed",
@@ -36,6 +36,10 @@ LETTERS = {
     "payout_failed": "A payout came back",
     "web_hook_off": "A web hook was turned off",
 }
+#: is always written: whoever got hold of an account must not hide it
+ALWAYS_WRITTEN = frozenset({"spend_limit_changed"})
+#: all that people are told of; each has a row in docs/notices.md
+KINDS = ALWAYS_WRITTEN | LETTERS.keys()
 #: a letter that could not be sent for so long is given up
 MAIL_AGE_MAX = timedelta(days=3)
 MAIL_WAIT_MIN = timedelta(seconds=30)

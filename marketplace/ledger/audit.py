@@ -52,6 +52,24 @@ WHERE (hold.state = 'voided' AND spent.debit_id IS NOT NULL)
   OR (hold.state = 'posted' AND spent.debit_id IS NULL)
 ORDER BY hold.id LIMIT {most}
 """
+# Only what a renter gets back of a charge leaves earnings and fees for them.
+RETURNED = """\
+SELECT holds.amount, moved.amount FROM
+  (SELECT CAST(coalesce(sum(returned_microusd), 0) AS bigint) AS amount
+    FROM "ledger_hold") AS holds,
+  (SELECT CAST(coalesce(sum(amount_microusd), 0) AS bigint) AS amount
+    FROM "ledger_transfer" AS back JOIN "ledger_account" AS source ON source.id = back.debit_id
+    WHERE back.kind IN ('refund', 'expiry') AND source.kind IN ('earnings', 'fees')) AS moved
+WHERE holds.amount <> moved.amount
+"""
+OVERRETURNED = """\
+SELECT hold.id, hold.returned_microusd, CAST(coalesce(spent.amount, 0) AS bigint)
+FROM "ledger_hold" AS hold LEFT JOIN (
+  SELECT debit_id, sum(amount_microusd) AS amount FROM "ledger_transfer"
+  WHERE kind NOT IN ('release', 'expiry') GROUP BY debit_id
+) AS spent ON spent.debit_id = hold.account_id
+WHERE hold.returned_microusd > coalesce(spent.amount, 0) ORDER BY hold.id LIMIT {most}
+"""
 CREDIT = """\
 SELECT account.id, account.credits_posted - account.debits_posted,
   CAST(coalesce(given.amount, 0) AS bigint)
@@ -103,7 +121,15 @@ def _holds() -> list[str]:
         f"Account hold {key} with {format_usd(has)} has no hold." for key, has in rows(UNHELD)
     ]
     wrong = [f"Hold {key} is {state}, which its charges deny." for key, state in rows(STATES)]
-    return [*full, *unheld, *wrong]
+    back = [
+        f"Holds count {format_usd(told)} as given back, their transfers {format_usd(moved)}."
+        for told, moved in rows(RETURNED)
+    ]
+    over = [
+        f"Hold {key} gave {format_usd(told)} back of {format_usd(spent)} charged."
+        for key, told, spent in rows(OVERRETURNED)
+    ]
+    return [*full, *unheld, *wrong, *back, *over]
 
 
 def _credit() -> list[str]:

@@ -154,11 +154,20 @@ def signed_heads(machine: MachineRecord) -> tuple[SignedInterval, ...]:
 
 
 def earned_by_machine(host_id: int) -> dict[UUID, int]:
-    """Return what each of a host's machines earned after fees, in micro-USD."""
+    """Return what each of a host's machines earned of time, in micro-USD: after fees, and less the
+    host's part of what was given back to renters.
+    """
     rows = (
         Meter.objects.filter(host_id=host_id)
         .values("placement__machine_id")
-        .annotate(charged=Sum("charged_microusd"), fees=Sum("fee_microusd"))
+        .annotate(
+            charged=Sum("charged_microusd"),
+            fees=Sum("fee_microusd"),
+            returned=Sum(F("hold__returned_microusd") * (PPM - F("fee_ppm"))),
+        )
         .order_by("placement__machine_id")
     )
-    return {row["placement__machine_id"]: row["charged"] - row["fees"] for row in rows}
+    return {
+        row["placement__machine_id"]: row["charged"] - row["fees"] - row["returned"] // PPM
+        for row in rows
+    }

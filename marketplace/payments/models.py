@@ -193,6 +193,8 @@ class Dispute(models.Model):
     borne_microusd = models.BigIntegerField(default=0)
     #: when a pass looks at it again while it is open
     ask_at = models.DateTimeField()
+    #: when the operator was written to; None: not yet
+    told_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ("-opened_at", "id")

@@ -95,7 +95,7 @@ def give_notices(user: User, now: datetime) -> None:
     url = f"https://{LONG.partition(':')[0]}?token={'0' * 64}"
     WebHook.objects.create(user=user, url=url, created_at=now, tried_at=now, problem=LONG)
     notify(
-        user_id=user.pk, kind="outbid", cause="1", title=f"Somebody bids more for {LONG}",
+        user_id=user.pk, kind="rental_outbid", cause="1", title=f"Somebody bids more for {LONG}",
         text=LONG, data={"url": "/money/"}, now=now,
     )  # fmt: skip
 

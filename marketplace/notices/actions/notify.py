@@ -7,9 +7,14 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from marketplace.domain.notices import KINDS
 from marketplace.notices.models import Delivery, Notice, WebHook
 
 TITLE_LENGTH_MAX = 200
+
+
+class KindUnknown(ValueError):
+    """Nobody could turn off its letters: it is not one of marketplace.domain.notices.KINDS."""
 
 
 def notify(
@@ -27,7 +32,11 @@ def notify(
     It is on the person's page at once, part of the caller's transaction; letter and web hooks
     follow by passes. ``data`` is for programs; its "url" is a page of this site, such as
     ``/rentals/…/``.
+
+    :raises KindUnknown: when there is no such kind.
     """
+    if kind not in KINDS:
+        raise KindUnknown(kind)
     with transaction.atomic():
         notice, is_new = Notice.objects.get_or_create(
             user_id=user_id,

@@ -70,6 +70,17 @@ def test_a_held_account_without_a_hold_is_found(alice: User, wallet: Account) ->
     assert audit() == [f"Account hold {told(lost)} with $0.00 has no hold."]
 
 
+def test_what_a_hold_says_that_it_gave_back_is_held_against_what_moved(
+    alice: User, wallet: Account, now: datetime
+) -> None:
+    placed = hold.place(user_id=alice.pk, amount_microusd=MicroUsd(10), cause="r1", now=now)
+    Hold.objects.filter(pk=placed.pk).update(returned_microusd=4)
+    assert audit() == [
+        "Holds count $0.000004 as given back, their transfers $0.00.",
+        f"Hold {told(placed)} gave $0.000004 back of $0.00 charged.",
+    ]
+
+
 def test_credit_that_no_grant_explains_is_found(alice: User, now: datetime) -> None:
     granted = grant_credit(
         user_id=alice.pk,

@@ -45,7 +45,7 @@ def test_letters_are_chosen_by_a_plain_form(alice: User, bob: User, browser_of: 
 def test_a_notice_leads_to_no_other_site(alice: User, browser_of: Browser, now: datetime) -> None:
     for number, url in enumerate(("//evil.example/", "https://evil.example/", 5)):
         data = {"url": url}
-        notify(user_id=alice.pk, kind="k", cause=f"{number}", title="T", data=data, now=now)
+        notify(user_id=alice.pk, kind="payment", cause=f"{number}", title="T", data=data, now=now)
     assert b"evil" not in browser_of(alice).get("/notices/").content
 
 

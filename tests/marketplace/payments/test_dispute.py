@@ -4,7 +4,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
+from django.core import mail
 from django.core.management import CommandError, call_command
+from pytest_django.fixtures import Settings
 
 from marketplace.accounts.models import User
 from marketplace.domain.ledger import AccountKind
@@ -16,6 +18,7 @@ from marketplace.ledger.audit import audit
 from marketplace.ledger.models import Account
 from marketplace.notices.models import Notice
 from marketplace.payments.actions.settle_dispute import freeze_more, look, tend_disputes
+from marketplace.payments.actions.tell_operator import tell_disputes
 from marketplace.payments.actions.top_up import CardsBarred, top_up
 from marketplace.payments.models import Difference, Dispute, Payer, TopUp
 from scripts.stripe_stand_in.payments import WANTS_CONFIRMATION, Stripe
@@ -52,6 +55,26 @@ def test_what_is_disputed_can_start_no_rental(
     spend(alice, 5_000_000, now)
     assert next(line.kind for line in ledger.statement(alice.pk)) == "freeze"
     assert audit() == []
+
+
+def test_the_operator_is_written_to_of_each_new_dispute_once(
+    alice: User, paid: TopUp, stripe: Stripe, settings: Settings, now: datetime
+) -> None:
+    look(stripe.open_dispute(paid.reference), now=now)
+    assert (tell_disputes(now=now), mail.outbox) == (0, [])
+    settings.OPERATOR_EMAILS = ["operator@example.com"]
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9
+    # What could not be sent is tried again.
+    assert tell_disputes(now=now) == 0
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    assert [tell_disputes(now=now) for _ in range(2)] == [1, 0]
+    (letter,) = mail.outbox
+    assert (letter.to, letter.subject) == (
+        ["operator@example.com"],
+        "A payment of $10.00 is disputed",
+    )
+    assert f"manage.py dispute_evidence {_name()}" in letter.body
 
 
 def test_a_won_dispute_gives_it_back(
