@@ -18,6 +18,7 @@ OBSTACLES = {
     "account": "Connect a bank account first: berth host bank",
     "shut": "Your account cannot be paid to now.",
     "dispute": "A payment of yours by card is disputed; nothing is paid out until that is settled.",
+    "audit": "The site found a disagreement in its books; payouts wait until that is cleared.",
     "little": "There is less than a payout moves.",
 }
 

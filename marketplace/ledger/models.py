@@ -260,6 +260,8 @@ class AuditRun(models.Model):
     at = models.DateTimeField(db_index=True)
     #: sentences; none: all was well
     problems = models.JSONField(default=list)
+    #: when an operator said that these problems stop no payout; None: nobody did
+    cleared_at = models.DateTimeField(null=True)
     #: accounts and transfers that were there
     accounts = models.BigIntegerField()
     transfers = models.BigIntegerField()

@@ -8,6 +8,7 @@ from marketplace.domain.money import MicroUsd
 from marketplace.domain.payout import Available, Terms, available, next_friday, payable
 from marketplace.payments import queries as payments
 from marketplace.payouts import configured_gateway, queries
+from marketplace.payouts.disagreeing import disagreeing
 from marketplace.payouts.models import HostDetails, PayoutAccount, Route
 
 
@@ -26,6 +27,8 @@ class Obstacle(StrEnum):
     SHUT = "shut"
     #: a payment of the host's own as a renter is disputed, or the site paid for one that was lost
     DISPUTE = "dispute"
+    #: the audit found something wrong with the books of what the host earned
+    AUDIT = "audit"
     #: there is less than a payout moves
     LITTLE = "little"
 
@@ -84,4 +87,6 @@ def _obstacle(
         return Obstacle.SHUT
     if payments.is_contested(host_id):
         return Obstacle.DISPUTE
+    if disagreeing().holds_back(host_id):
+        return Obstacle.AUDIT
     return Obstacle.NONE if amount else Obstacle.LITTLE

@@ -105,6 +105,8 @@ def _obstacle(found: Outlook) -> str:
         Obstacle.SHUT: f"Your account cannot be paid to now. {shut}".strip(),
         Obstacle.DISPUTE: "A payment of yours by card is disputed, or was lost so: nothing is paid"
         " out until that is settled. Write to the site's operator.",
+        Obstacle.AUDIT: "The site's audit found a disagreement in its books: payouts wait until the"
+        " operator has looked into it. What you earned stays yours.",
         Obstacle.LITTLE: f"A payout moves at least {least}; until then it adds up.",
     }[found.obstacle]
 

@@ -15,6 +15,7 @@ from marketplace.ledger.actions.post import InsufficientFunds, post
 from marketplace.ledger.models import Account
 from marketplace.payments import queries as payments
 from marketplace.payouts import configured_gateway, queries
+from marketplace.payouts.disagreeing import disagreeing
 from marketplace.payouts.gateway import PayoutGateway
 from marketplace.payouts.models import Payout, PayoutAccount, Route
 
@@ -28,19 +29,25 @@ def open_payouts(*, now: datetime, gateway: PayoutGateway | None = None) -> int:
     """Return how many payouts this pass opened.
 
     Each account is decided on once for each Friday, by what was available as that day began in
-    UTC. One that could not be paid to then waits for the next.
+    UTC. One that could not be paid to then waits for the next; one with which the audit disagrees
+    is decided on once that is cleared.
     """
     if gateway is None and not configured_gateway.is_there():
         return 0
     chosen, day = gateway or configured_gateway.get(), friday(now)
+    waiting = disagreeing()
+    if waiting.everybody:
+        log.warning("payouts wait for the audit to agree")
+        return 0
     undecided = PayoutAccount.objects.filter(
         Q(decided_on=None) | Q(decided_on__lt=day.date()),
         closed_at=None,
         enabled_at__lte=day,
         gateway=chosen.name,
         host__is_active=True,
-    ).order_by("opened_at", "id")
-    ids = list(undecided.values_list("pk", flat=True)[:ACCOUNTS_MAX])
+    ).exclude(host_id__in=waiting.host_ids)
+    in_order = undecided.order_by("opened_at", "id")
+    ids = list(in_order.values_list("pk", flat=True)[:ACCOUNTS_MAX])
     return sum(_decide(account_id, chosen, day, now) for account_id in ids)
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from marketplace.domain.ledger import TransferKind
 from marketplace.domain.money import MicroUsd, format_usd
@@ -24,6 +25,7 @@ from marketplace.payments import queries as payments
 from marketplace.payments.gateway import GatewayUnreachable
 from marketplace.payouts import configured_gateway
 from marketplace.payouts.actions.open_payouts import sink_account
+from marketplace.payouts.disagreeing import disagreeing
 from marketplace.payouts.gateway import PayoutGateway
 from marketplace.payouts.models import AttemptState, Payout, PayoutAttempt
 
@@ -56,7 +58,10 @@ def send_payouts(*, now: datetime, gateway: PayoutGateway | None = None) -> int:
     if not due.exists() or (gateway is None and not configured_gateway.is_there()):
         return 0
     chosen = gateway or configured_gateway.get()
-    mine = due.filter(account__gateway=chosen.name)
+    waiting = disagreeing()
+    mine = due.filter(account__gateway=chosen.name).exclude(
+        Q() if waiting.everybody else Q(host_id__in=waiting.host_ids), state=PayoutState.PENDING
+    )
     ids = list(mine.values_list("pk", flat=True)[:PAYOUTS_MAX])
     done = 0
     try:

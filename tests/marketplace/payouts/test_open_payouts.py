@@ -12,12 +12,14 @@ from marketplace.ledger import queries as ledger
 from marketplace.ledger.actions import open_account
 from marketplace.ledger.actions.post import post
 from marketplace.ledger.audit import audit
-from marketplace.ledger.models import Account
+from marketplace.ledger.models import Account, AuditRun
 from marketplace.payments.models import Dispute, Payer, TopUp
 from marketplace.payments.stripe_connect import StripeConnect
 from marketplace.payouts.actions.open_payouts import open_payouts
+from marketplace.payouts.actions.send_payouts import send_payouts
 from marketplace.payouts.actions.set_details import choose_route
 from marketplace.payouts.models import Payout, PayoutAccount, Route
+from marketplace.payouts.outlook import outlook
 from tests.marketplace.payouts.conftest import FRIDAY, USD, Earn, Host, day
 
 
@@ -166,3 +168,49 @@ def test_a_site_without_a_processor_opens_nothing(
     earn(host.user, 100, at=day(-31))
     assert open_payouts(now=day(0)) == 0
     assert ledger.earned(host.user.pk) == 100 * USD
+
+
+@pytest.mark.parametrize("names", ["account", "nobody"])
+def test_with_whose_earnings_the_audit_disagrees_is_not_paid_until_it_is_cleared(
+    host: Host, gateway: StripeConnect, earn: Earn, settings: Settings, names: str
+) -> None:
+    earn(host.user, 100, at=day(-31))
+    account = Account.objects.get(kind=AccountKind.EARNINGS)
+    told = {"account": f"Account earnings {account.pk.hex} counts 1.", "nobody": "All are wrong."}
+    run = AuditRun.objects.create(at=day(-0.5), problems=[told[names]], accounts=1, transfers=1)
+    assert open_payouts(now=day(0), gateway=gateway) == 0
+    found = outlook(host.user.pk, now=day(0))
+    assert (found.obstacle, found.amount_microusd) == ("audit", 0)
+    AuditRun.objects.filter(pk=run.pk).update(cleared_at=day(1))
+    # The same again stops nothing, something new does.
+    problems = [told[names], "Account earnings of others."]
+    newest = AuditRun.objects.create(at=day(1), problems=problems, accounts=1, transfers=1)
+    assert open_payouts(now=day(1), gateway=gateway) == 0
+    AuditRun.objects.filter(pk=newest.pk).update(problems=problems[:1])
+    assert open_payouts(now=day(1), gateway=gateway) == 1
+    assert amounts() == [100 * USD]
+
+
+def test_what_the_audit_says_of_others_keeps_nobody_waiting(
+    host: Host, gateway: StripeConnect, earn: Earn, alice: User
+) -> None:
+    earn(host.user, 100, at=day(-31))
+    wallet = open_account.wallet(user_id=alice.pk)
+    AuditRun.objects.create(
+        at=day(-0.5), problems=[f"Account wallet {wallet.pk} owes $1."], accounts=1, transfers=1
+    )
+    assert open_payouts(now=day(0), gateway=gateway) == 1
+
+
+def test_what_is_set_apart_is_not_sent_while_the_audit_disagrees(
+    host: Host, gateway: StripeConnect, earn: Earn
+) -> None:
+    earn(host.user, 100, at=day(-31))
+    assert open_payouts(now=day(0), gateway=gateway) == 1
+    account = Account.objects.get(kind=AccountKind.EARNINGS)
+    for named in (f"Account earnings {account.pk} owes $1.", "All are wrong."):
+        run = AuditRun.objects.create(at=day(0), problems=[named], accounts=1, transfers=1)
+        assert send_payouts(now=day(0), gateway=gateway) == 0
+        assert host.payout().state == "pending"
+        AuditRun.objects.filter(pk=run.pk).update(problems=[])
+    assert send_payouts(now=day(0), gateway=gateway) == 1

@@ -1,6 +1,8 @@
 """This will check that every account and meter agrees with its transfers."""
 
-from django.core.management.base import BaseCommand, CommandError
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from marketplace.metering.actions.audit_money import audit_money
@@ -12,12 +14,22 @@ class Command(BaseCommand):
     help = "Recompute all accounts, holds, credit and meters and name what does not agree."
     requires_system_checks = ()
 
-    def handle(self, *args: object, **options: object) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the arguments."""
+        parser.add_argument(
+            "--clear", action="store_true", help="let payouts go on whatever disagrees now"
+        )
+
+    def handle(self, *args: object, **options: Any) -> None:
         """Print the outcome in one line.
 
         :raises CommandError: with one line for each disagreement.
         """
-        run = audit_money(now=timezone.now())
+        now = timezone.now()
+        run = audit_money(now=now)
+        if options["clear"]:
+            run.cleared_at = now
+            run.save(update_fields=["cleared_at"])
         if run.problems:
             raise CommandError("\n".join(run.problems))
         self.stdout.write(
