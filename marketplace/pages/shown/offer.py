@@ -66,7 +66,7 @@ def title(offer: queries.OfferRow) -> str:
 
 def _measured(offer: queries.OfferRow) -> str:
     if offer.int8_gops:
-        return f"{offer.int8_gops // 1000:,} TOPS"
+        return f"{offer.int8_gops // 1000:,} TOPS{' each' if offer.gpus > 1 else ''}"
     return "–" if offer.gpus else wording.rate(offer.cpu_hash_rate or 0)
 
 

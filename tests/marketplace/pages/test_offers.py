@@ -37,6 +37,12 @@ def test_an_empty_market_says_what_to_do(db: None) -> None:
     assert b"You can host the first one" in Client().get("/").content
 
 
+def test_a_search_that_is_not_understood_says_which_part(market: Market) -> None:
+    reply = Client().get("/offers/", {"q": "<b>=1 cpu_cores>=1"})
+    assert reply.status_code == 200
+    assert "“&lt;b&gt;=1” is not understood" in reply.content.decode()
+
+
 def test_a_search_without_matches_says_how_to_ask_for_less(market: Market) -> None:
     page = Client().get("/offers/", {"cpus_min": "64"}).content.decode()
     assert "No machine fits all of that" in page
@@ -54,6 +60,9 @@ def test_a_search_without_matches_says_how_to_ask_for_less(market: Market) -> No
         ("price_max", "3.59", False),
         ("gpus_min", "1", False),
         ("gpu_model", "h100", False),
+        ("q", "cpu_cores>=4 unit_price<=3.60", True),
+        ("q", "cpu_cores>=5", False),
+        ("q", "epyc", True),
     ],
 )
 def test_each_filter_narrows(market: Market, field: str, value: str, found: bool) -> None:
