@@ -85,13 +85,22 @@ class Client:
         self._http.close()
 
     def log_in(
-        self, *, email: str, password: str, name: str, spend_limit_microusd: int | None = None
+        self,
+        *,
+        email: str,
+        password: str,
+        name: str,
+        code: str = "",
+        spend_limit_microusd: int | None = None,
     ) -> str:
         """Return a new API key; the marketplace shows it this once.
 
-        ``spend_limit_microusd``: the most that it may ever set aside. None: no limit of its own.
+        ``code``: of an authenticator app, where the account asks for one. ``spend_limit_microusd``:
+        the most that the key may ever set aside. None: no limit of its own.
         """
         body: dict[str, object] = {"email": email, "password": password, "name": name}
+        if code:
+            body["code"] = code
         if spend_limit_microusd is not None:
             body["spend_limit_microusd"] = spend_limit_microusd
         return read(dict[str, str], self._post("/auth/key", body)).get("key", "")

@@ -109,6 +109,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "django_htmx",
     "template_partials",
 ]
@@ -124,6 +126,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "allauth.usersessions.middleware.UserSessionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
 
@@ -202,6 +205,23 @@ ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if PUBLIC_URL.startswith("https://") els
 #: without it nobody is told that a letter comes; the embedded site shows letters on its console
 EMAIL_URL = env.text("BERTH_EMAIL_URL")
 SENDS_MAIL = bool(EMAIL_URL) or EMBEDDED
+MFA_ADAPTER = "marketplace.accounts.second_step.Adapter"
+MFA_FORMS = {
+    "authenticate": "marketplace.accounts.second_step.LogInForm",
+    "reauthenticate": "marketplace.accounts.second_step.AgainForm",
+}
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Berth"
+#: a phone's clock may be half a minute off
+MFA_TOTP_TOLERANCE = 1
+#: they are seen once, as they are made
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+#: nobody can prove an address where no letter is sent
+MFA_ALLOW_UNVERIFIED_EMAIL = not SENDS_MAIL
+#: on the site of one machine, which has no certificate
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = EMBEDDED
+USERSESSIONS_TRACK_ACTIVITY = True
 #: what people are told on their page is sent to their proven e-mail address too
 MAILS_NOTICES = env.flag("BERTH_MAIL_NOTICES", default=SENDS_MAIL)
 #: web hooks may lead by http, and to addresses inside the site's own network

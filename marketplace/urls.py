@@ -2,6 +2,8 @@
 
 from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.urls import include, path
@@ -14,8 +16,8 @@ from protocol import paths
 
 # The site's own log-in limits guessing; the admin's does not.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
-# Libraries bring these two with forms that change; nothing here uses either.
-admin.site.unregister((EmailAddress, Group))
+# Libraries bring these with forms that change; nothing here uses any.
+admin.site.unregister((Authenticator, EmailAddress, Group, UserSession))
 
 urlpatterns = [
     path(paths.API.removeprefix("/") + "/", api.urls),

@@ -3,6 +3,7 @@
 import platform
 import sys
 from dataclasses import replace
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -22,6 +23,9 @@ def login(
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from stdin.")
     ] = False,
+    code: Annotated[
+        str | None, typer.Option(help="Of your authenticator app; asked for where it is needed.")
+    ] = None,
     api_key_stdin: Annotated[
         bool, typer.Option("--api-key-stdin", help="Keep a key made on the web page instead.")
     ] = False,
@@ -52,13 +56,19 @@ def login(
             else typer.prompt("Password", hide_input=True, err=True)
         )
         with Client(loaded.url, clock=session.CLOCK) as client:
-            called = name or f"berth on {platform.node() or 'a computer'}"
-            key = client.log_in(
+            log_in = partial(
+                client.log_in,
                 email=email,
                 password=password,
-                name=called[:80],
+                name=(name or f"berth on {platform.node() or 'a computer'}")[:80],
                 spend_limit_microusd=spend_limit,
             )
+            try:
+                key = log_in(code=code or "")
+            except Refused as refused:
+                if refused.code != "code_required" or code or password_stdin:
+                    raise
+                key = log_in(code=typer.prompt("Code of your authenticator app", err=True))
     if not key or not key.isascii() or not key.isprintable():
         raise CannotReach("The marketplace answered with no API key.", "unexpected_answer")
     with Client(loaded.url, key, clock=session.CLOCK) as client:

@@ -25,6 +25,8 @@ router = Router(tags=["account"])
 class KeyRequest(Schema):
     email: Annotated[str, Field(max_length=254)]
     password: Annotated[str, Field(max_length=4096)]
+    #: of an authenticator app, or a recovery code, where the account asks for one
+    code: Annotated[str, Field(max_length=20)] = ""
     name: Annotated[str, Field(min_length=1, max_length=80)] = "berth"
     #: the most that the key may ever set aside for what it rents; null: no limit of its own
     spend_limit_microusd: Annotated[int, Field(ge=0, le=10**15)] | None = None
@@ -49,11 +51,12 @@ class SshKeyReply(Schema):
 
 @router.post("/auth/key", response={201: KeyReply}, auth=None)
 def create_key(request: HttpRequest, payload: KeyRequest) -> Status[KeyReply]:
-    """Trade an e-mail address and password for a new API key."""
+    """Trade an e-mail address, a password and a code, where asked for, for a new API key."""
     now = timezone.now()
     user = check_password.check(
         email=payload.email,
         password=payload.password,
+        code=payload.code,
         address=client_address(request),
         now=now,
     )

@@ -26,9 +26,7 @@ class Refusal(Exception):
 
     def __init__(self, status: int, code: str, detail: str) -> None:
         super().__init__(detail)
-        self.status = status
-        self.code = code
-        self.detail = detail
+        self.status, self.code, self.detail = status, code, detail
 
 
 @dataclass
@@ -117,8 +115,8 @@ class Market:
         #: the states that a rental shows at each next look
         self.script = ["preparing", "active"]
         self.failure = ""
-        #: offers are shown to strangers too
-        self.public = False
+        #: of the second step, and whether offers are shown to strangers
+        self.code, self.public = "", False
         self.billed_ms = 2_500
         #: by how much a CPU-hour costs more when it is rented than when it was looked at
         self.raised_by = 0
@@ -139,6 +137,9 @@ class Market:
         if seen.path == "/auth/key":
             if seen.body["password"] != PASSWORD:
                 raise Refusal(401, "unauthenticated", "E-mail or password is wrong.")
+            if seen.body.get("code", "") != self.code:
+                code = "wrong_code" if "code" in seen.body else "code_required"
+                raise Refusal(401, code, "Give the right code.")
             return 201, {"key": API_KEY}
         open_to_all = self.public and seen.path == "/offers"
         if not open_to_all and seen.headers.get("authorization") != f"Bearer {API_KEY}":

@@ -39,6 +39,16 @@ def test_a_wrong_password_keeps_nothing(terminal: Terminal) -> None:
     assert not (terminal.home / ".config").exists()
 
 
+def test_a_second_step_is_given_with_the_password(terminal: Terminal, market: Market) -> None:
+    market.code = "123456"
+    log_in = ("login", "--email", "a@b.c", "--password-stdin", "--json")
+    without = terminal.berth(*log_in, stdin=f"{PASSWORD}\n")
+    assert (without.code, without.problem["code"]) == (1, "code_required")
+    wrong = terminal.berth(*log_in, "--code", "654321", stdin=f"{PASSWORD}\n")
+    assert (wrong.code, wrong.problem["code"]) == (1, "wrong_code")
+    assert terminal.berth(*log_in, "--code", "123456", stdin=f"{PASSWORD}\n").code == 0
+
+
 def test_one_rental_from_rent_to_forgotten(terminal: Terminal, market: Market) -> None:
     key = terminal.home / "id_ed25519.pub"
     key.write_text(PUBLIC_KEY, encoding="utf-8")

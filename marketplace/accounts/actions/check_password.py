@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.contrib.auth import authenticate
 
+from marketplace.accounts import second_step
 from marketplace.accounts.actions import guess
 from marketplace.accounts.models import User
 from marketplace.domain.problem import Refused
@@ -15,17 +16,22 @@ class WrongPassword(Refused):
     sentence = "This e-mail address and password do not belong together."
 
 
-def check(*, email: str, password: str, address: str, now: datetime) -> User:
+def check(*, email: str, password: str, code: str, address: str, now: datetime) -> User:
     """Return the person whose e-mail address and password these are.
 
-    ``address`` is the network address that tries it.
+    ``code`` is what an authenticator app shows, where the account asks for one. ``address`` is the
+    network address that tries it.
 
     :raises WrongPassword: when they are nobody's, or the person was shut out.
+    :raises CodeRequired: when the account asks for a code.
+    :raises WrongCode: when it is not right.
+    :raises PasskeyOnly: when only a browser could log in.
     :raises TooManyAttempts: when too many were tried (actions/guess.py).
     """
     guess.begin(email=email, address=address, now=now)
     user = authenticate(request=None, email=email.strip().lower(), password=password)
     if not isinstance(user, User):
         raise WrongPassword
+    second_step.check(user=user, code=code, now=now)
     guess.was_right(email=email, address=address)
     return user

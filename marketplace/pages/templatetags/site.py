@@ -16,9 +16,17 @@ register = template.Library()
 PLACES = (
     ("Offers", ("/offers/",)),
     ("Rentals", ("/rentals/", "/volumes/", "/endpoints/")),
-    ("Keys", ("/keys/", "/api-keys/")),
     ("Money", ("/money/",)),
     ("Host", ("/host/",)),
+    ("Account", ("/keys/", "/api-keys/", "/accounts/")),
+)
+ACCOUNT = (
+    ("SSH keys", "/keys/"),
+    ("API keys", "/api-keys/"),
+    ("E-mail address", "/accounts/email/"),
+    ("Password", "/accounts/password/"),
+    ("Second step", "/accounts/2fa/"),
+    ("Sessions", "/accounts/sessions/"),
 )
 #: what a visitor finds something at before the log-in
 OPEN = frozenset({"Offers", "Host"})
@@ -45,6 +53,17 @@ class Header:
 def outbid_notice() -> str:
     """Return how long a rental whose bid was outbid goes on: ``60 seconds``."""
     return f"{settings.OUTBID_NOTICE_S} seconds"
+
+
+@register.simple_tag(takes_context=True)
+def account_places(context: Context) -> tuple[Place, ...]:
+    """Return what a person sets about their account, and which of it this page is."""
+    path = context["request"].path
+    return tuple(
+        # The library's page of a password has no address of its own above it.
+        Place(label, f"{url}change/" if label == "Password" else url, path.startswith(url))
+        for label, url in ACCOUNT
+    )
 
 
 @register.simple_tag(takes_context=True)

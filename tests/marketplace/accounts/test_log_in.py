@@ -26,7 +26,7 @@ def check(
     address: str = HOME,
 ) -> User:
     email = user_or_email if isinstance(user_or_email, str) else user_or_email.email
-    return check_password.check(email=email, password=password, address=address, now=now)
+    return check_password.check(email=email, password=password, code="", address=address, now=now)
 
 
 def fail(email: str, now: datetime, *, times: int, address: str = HOME) -> None:
