@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -92,17 +93,24 @@ class Client:
         name: str,
         code: str = "",
         spend_limit_microusd: int | None = None,
+        scopes: Sequence[str] = (),
+        expires_at: datetime | None = None,
     ) -> str:
         """Return a new API key; the marketplace shows it this once.
 
         ``code``: of an authenticator app, where the account asks for one. ``spend_limit_microusd``:
-        the most that the key may ever set aside. None: no limit of its own.
+        the most that the key may ever set aside. None: no limit of its own. ``scopes``: what it may
+        do, such as "rentals:write"; none: everything. ``expires_at``: None: it lasts.
         """
         body: dict[str, object] = {"email": email, "password": password, "name": name}
         if code:
             body["code"] = code
         if spend_limit_microusd is not None:
             body["spend_limit_microusd"] = spend_limit_microusd
+        if scopes:
+            body["scopes"] = list(scopes)
+        if expires_at is not None:
+            body["expires_at"] = expires_at.isoformat()
         return read(dict[str, str], self._post("/auth/key", body)).get("key", "")
 
     def me(self) -> Me:

@@ -3,6 +3,7 @@
 import platform
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import typer
 
 from berth import config
 from berth.cli import output, session
-from berth.cli.options import AsJson, usd
+from berth.cli.options import AsJson, duration, usd
 from berth.client import Client
 from berth.problem import CannotReach, Refused
 
@@ -35,13 +36,21 @@ def login(
         int | None,
         typer.Option(parser=usd, metavar="USD", help="The most that the key may ever set aside."),
     ] = None,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(help="What the key may do, such as rentals:write; may be given again."),
+    ] = None,
+    lasts: Annotated[
+        int | None,
+        typer.Option(parser=duration, metavar="DURATION", help="The key ends after: 12h, 30d."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Log in and keep an API key in a file that only you can read."""
     if password_stdin and api_key_stdin:
         raise typer.BadParameter("Give the password or the key on stdin, not both.")
-    if api_key_stdin and spend_limit is not None:
-        raise typer.BadParameter("A key that is made already keeps the limit that it has.")
+    if api_key_stdin and (spend_limit is not None or scope or lasts):
+        raise typer.BadParameter("A key that is made already stays as it was made.")
     loaded = session.load()
     loaded = replace(loaded, url=config.checked_url(url or loaded.url))
     if loaded.key_travels_in_clear:
@@ -62,6 +71,8 @@ def login(
                 password=password,
                 name=(name or f"berth on {platform.node() or 'a computer'}")[:80],
                 spend_limit_microusd=spend_limit,
+                scopes=scope or (),
+                expires_at=datetime.now(UTC) + timedelta(seconds=lasts) if lasts else None,
             )
             try:
                 key = log_in(code=code or "")

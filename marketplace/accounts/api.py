@@ -6,7 +6,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Router, Schema, Status
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from marketplace.accounts import queries
 from marketplace.accounts.actions import (
@@ -18,6 +18,7 @@ from marketplace.accounts.actions import (
 from marketplace.accounts.bearer import ApiKeyBearer, caller
 from marketplace.accounts.client_address import client_address
 from marketplace.accounts.models import SshKey
+from marketplace.domain.scope import Scope
 
 router = Router(tags=["account"])
 
@@ -30,6 +31,10 @@ class KeyRequest(Schema):
     name: Annotated[str, Field(min_length=1, max_length=80)] = "berth"
     #: the most that the key may ever set aside for what it rents; null: no limit of its own
     spend_limit_microusd: Annotated[int, Field(ge=0, le=10**15)] | None = None
+    #: what the key may do; empty: all that you may
+    scopes: Annotated[tuple[Scope, ...], Field(max_length=20)] = ()
+    #: it opens nothing from then on; null: it lasts until it is revoked
+    expires_at: AwareDatetime | None = None
 
 
 class KeyReply(Schema):
@@ -64,6 +69,8 @@ def create_key(request: HttpRequest, payload: KeyRequest) -> Status[KeyReply]:
         user_id=user.pk,
         name=payload.name,
         spend_limit_microusd=payload.spend_limit_microusd,
+        scopes=payload.scopes,
+        expires_at=payload.expires_at,
         now=now,
     )
     return Status(201, KeyReply(key=issued.secret))

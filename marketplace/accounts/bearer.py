@@ -9,6 +9,16 @@ from ninja.security import HttpBearer
 
 from marketplace.accounts import queries
 from marketplace.accounts.models import User
+from marketplace.domain.problem import Refused
+from marketplace.domain.scope import allows, needed
+from protocol import paths
+
+
+class ScopeMissing(Refused):
+    """The API key was made for other things."""
+
+    code = "scope_missing"
+    status = 403
 
 
 class ApiKeyBearer(HttpBearer):
@@ -21,6 +31,9 @@ class ApiKeyBearer(HttpBearer):
         key = queries.key_of(token, timezone.now())
         if key is None:
             return None
+        asked = needed(request.method or "", request.path_info.removeprefix(paths.API))
+        if not allows(key.scopes, asked):
+            raise ScopeMissing(f"This API key may not do that; use one with the scope {asked}.")
         request.api_key_id = key.pk  # type: ignore[attr-defined]
         return key.user
 

@@ -1,6 +1,7 @@
 """This will store the people and their keys."""
 
 import uuid
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
@@ -94,7 +95,11 @@ class ApiKey(models.Model):
     prefix = models.CharField(max_length=16)
     #: sha256 of the whole key in hex: the key has 256 random bits, so no slow hash is needed
     digest = models.CharField(max_length=64, unique=True)
+    #: domain.scope.Scope; empty: it may do all that its owner may
+    scopes = models.JSONField(default=list, blank=True)
     created_at = models.DateTimeField()
+    #: it opens nothing from then on; null: it lasts until it is revoked
+    expires_at = models.DateTimeField(null=True)
     last_used_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
 
@@ -103,6 +108,10 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.prefix} {self.name}"
+
+    def has_ended(self, now: datetime) -> bool:
+        """Say whether it opens nothing any more by itself."""
+        return self.expires_at is not None and self.expires_at <= now
 
 
 class SpendLimit(models.Model):

@@ -50,7 +50,8 @@ def key_of(raw: str, now: datetime) -> ApiKey | None:
     """Return the key, with its person, and note its use; None: it opens nothing."""
     if not api_key.well_formed(raw):
         return None
-    rows = ApiKey.objects.select_related("user")
+    lasting = Q(expires_at=None) | Q(expires_at__gt=now)
+    rows = ApiKey.objects.select_related("user").filter(lasting)
     key = rows.filter(digest=api_key.digest(raw), revoked_at=None, user__is_active=True).first()
     if key is None:
         return None

@@ -49,6 +49,17 @@ def test_a_second_step_is_given_with_the_password(terminal: Terminal, market: Ma
     assert terminal.berth(*log_in, "--code", "123456", stdin=f"{PASSWORD}\n").code == 0
 
 
+def test_a_key_is_made_for_no_more_than_it_is_for(terminal: Terminal, market: Market) -> None:
+    wish = ("--scope", "rentals:write", "--scope", "money:read", "--lasts", "12h")
+    log_in = ("login", "--email", "a@b.c", *wish)
+    assert terminal.berth(*log_in, "--password-stdin", stdin=f"{PASSWORD}\n").code == 0
+    asked = next(seen.body for seen in market.seen if seen.path == "/auth/key")
+    assert asked["scopes"] == ["rentals:write", "money:read"]
+    assert asked["expires_at"].endswith("+00:00")
+    refused = terminal.berth("login", "--api-key-stdin", *wish, stdin=f"{API_KEY}\n")
+    assert "stays as it was made" in refused.err
+
+
 def test_one_rental_from_rent_to_forgotten(terminal: Terminal, market: Market) -> None:
     key = terminal.home / "id_ed25519.pub"
     key.write_text(PUBLIC_KEY, encoding="utf-8")

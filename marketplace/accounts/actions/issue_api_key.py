@@ -1,13 +1,16 @@
 """This will give a person a key for programs."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Q
 
 from marketplace.accounts import api_key
 from marketplace.accounts.models import ApiKey, SpendLimit
 from marketplace.domain.problem import Refused
+from marketplace.domain.scope import Scope
 from marketplace.domain.spending import Period
 
 KEYS_MAX = 50
@@ -27,17 +30,36 @@ class Issued:
     secret: str
 
 
+class ExpiryPassed(Refused):
+    code = "invalid"
+    status = 422
+    sentence = "A key cannot end before it begins; name a later time."
+
+
 def issue(
-    *, user_id: int, name: str, now: datetime, spend_limit_microusd: int | None = None
+    *,
+    user_id: int,
+    name: str,
+    now: datetime,
+    spend_limit_microusd: int | None = None,
+    scopes: Collection[Scope] = (),
+    expires_at: datetime | None = None,
 ) -> Issued:
     """Return a new key of the person.
 
     ``spend_limit_microusd``: the most that it may ever set aside for what it rents, which does not
     change any more; what was not used of it counts back. None: no limit of its own.
 
+    ``scopes``: what it may do, which does not change any more; none: all that the person may.
+    ``expires_at``: it opens nothing from then on. None: it lasts until it is revoked.
+
     :raises TooManyApiKeys: when the person has as many as there may be.
+    :raises ExpiryPassed: when it would have ended by now.
     """
-    if ApiKey.objects.filter(user_id=user_id, revoked_at=None).count() >= KEYS_MAX:
+    if expires_at is not None and expires_at <= now:
+        raise ExpiryPassed
+    ended = Q(revoked_at__isnull=False) | Q(expires_at__lte=now)
+    if ApiKey.objects.filter(~ended, user_id=user_id).count() >= KEYS_MAX:
         raise TooManyApiKeys
     raw = api_key.generate()
     with transaction.atomic():
@@ -46,7 +68,9 @@ def issue(
             name=(name.strip() or "key")[:80],
             prefix=raw[: api_key.PREFIX_LENGTH],
             digest=api_key.digest(raw),
+            scopes=sorted(set(scopes)),
             created_at=now,
+            expires_at=expires_at,
         )
         if spend_limit_microusd is not None:
             SpendLimit.objects.create(

@@ -2,6 +2,7 @@
 
 from django import forms
 
+from marketplace.domain.scope import Scope
 from marketplace.pages.forms.amounts import DollarField
 
 
@@ -26,4 +27,27 @@ class ApiKeyForm(forms.Form):
         required=False,
         help_text="The most that it may ever set aside for what it rents; what was not used counts"
         " back. Empty: no limit of its own.",
+    )
+    lasts_days = forms.IntegerField(
+        label="Lasts for, days",
+        min_value=1,
+        max_value=3650,
+        required=False,
+        help_text="Empty: until you revoke it.",
+    )
+    scopes = forms.MultipleChoiceField(
+        label="May",
+        choices=[
+            (Scope.RENTALS_READ.value, "see rentals, jobs and endpoints"),
+            (Scope.RENTALS_WRITE.value, "rent, change and end them"),
+            (Scope.MONEY_READ.value, "see balance, statements and invoices"),
+            (Scope.MONEY_WRITE.value, "pay in, and set limits"),
+            (Scope.HOST_READ.value, "see machines, earnings and payouts"),
+            (Scope.HOST_WRITE.value, "enrol machines, set prices and payouts"),
+            (Scope.ACCOUNT_READ.value, "see SSH keys, notices and web hooks"),
+            (Scope.ACCOUNT_WRITE.value, "change those"),
+        ],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="None checked: all of it. To change includes to see.",
     )

@@ -1,5 +1,6 @@
 """This will let people issue and revoke the keys that their programs use."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from django.contrib import messages
@@ -26,19 +27,24 @@ def api_keys(request: MemberRequest) -> HttpResponse:
     secret = ""
     if request.method == "POST" and form.is_valid():
         try:
-            name = form.cleaned_data["name"]
-            now = timezone.now()
+            wanted, now = form.cleaned_data, timezone.now()
+            days = wanted["lasts_days"]
             secret = issue_api_key.issue(
                 user_id=request.user.pk,
-                name=name,
-                spend_limit_microusd=form.cleaned_data["spend_limit"],
+                name=wanted["name"],
+                spend_limit_microusd=wanted["spend_limit"],
+                scopes=wanted["scopes"],
+                expires_at=now + timedelta(days=days) if days else None,
                 now=now,
             ).secret
         except Refused as refused:
             form.add_error(None, refused.detail)
         else:
             form = ApiKeyForm()
-    keys = [(key, limits.of_key(key)) for key in queries.api_keys(request.user.pk)]
+    now = timezone.now()
+    keys = [
+        (key, limits.of_key(key), key.has_ended(now)) for key in queries.api_keys(request.user.pk)
+    ]
     context = {"form": form, "keys": keys, "secret": secret}
     return render(request, "keys/api.html", context, status=422 if form.errors else 200)
 

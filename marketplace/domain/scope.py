@@ -1,0 +1,53 @@
+"""This will say what an API key may do: an area of the API, and whether it may change it."""
+
+from collections.abc import Collection
+from enum import StrEnum
+
+
+class Scope(StrEnum):
+    """To write includes to read."""
+
+    RENTALS_READ = "rentals:read"
+    RENTALS_WRITE = "rentals:write"
+    MONEY_READ = "money:read"
+    MONEY_WRITE = "money:write"
+    HOST_READ = "host:read"
+    HOST_WRITE = "host:write"
+    ACCOUNT_READ = "account:read"
+    ACCOUNT_WRITE = "account:write"
+
+
+#: the first part of a path, and its area; of the others anybody may know
+AREAS = {
+    **dict.fromkeys(("rentals", "volumes", "jobs", "blobs", "endpoints"), "rentals"),
+    **dict.fromkeys(
+        (
+            *("top-ups", "card", "auto-top-up", "invoices", "billing-details", "spend-limits"),
+            *("statement", "statement.csv"),
+        ),
+        "money",
+    ),
+    **dict.fromkeys(("host", "machines"), "host"),
+    **dict.fromkeys(("ssh-keys", "notices", "letters", "web-hooks"), "account"),
+}
+#: what a key may always be asked: whose it is, and what everybody sees
+OPEN = frozenset({"me", "offers", "scores"})
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def needed(method: str, path: str) -> Scope | None:
+    """Return what a request to this path below the API's root needs. None: nothing."""
+    first = path.strip("/").partition("/")[0]
+    if first in OPEN:
+        return None
+    # What nobody has put into an area is its owner's most private.
+    area = AREAS.get(first, "account")
+    return Scope(f"{area}:{'read' if method in _READS else 'write'}")
+
+
+def allows(scopes: Collection[str], asked: Scope | None) -> bool:
+    """Say whether a key with these scopes may do it; none at all: it may do everything."""
+    if asked is None or not scopes or asked in scopes:
+        return True
+    area, _, what = asked.partition(":")
+    return what == "read" and f"{area}:write" in scopes
