@@ -44,9 +44,10 @@ TRUTHS = {"true": 1, "yes": 1, "1": 1, "false": 0, "no": 0, "0": 0}
 
 _TERM = re.compile(
     r"""(?P<name>[A-Za-z]\w*)
-        (?: \s*(?P<relation><=|>=|==|!=|=|<|>|~)\s* | \s+(?P<among>in|notin|not\s+in)\s*(?=\[) )
+        (?: \s*(?P<relation><=|>=|==|!=|=|<|>|~)\s*
+          | \s+(?P<among>(?:[nN][oO][tT]\s*)?[iI][nN])\s*(?=\[) )
         (?P<value>\[[^\]]*\] | "[^"]*" | '[^']*' | (?:[^\s\[\]<>=~"',]|,(?!\s|$))+)""",
-    re.VERBOSE | re.IGNORECASE,
+    re.VERBOSE,
 )
 _WORD = re.compile(r"""(?:[^\s<>=~!\[\]"',]|,(?!\s|$))+""")
 _SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[kmgt]i?b)?", re.IGNORECASE)
@@ -81,7 +82,7 @@ def parse(text: str) -> Query:
     conditions: list[Condition] = []
     at, terms = 0, 0
     while at < len(text):
-        if _parts(text[at]):
+        if _separates(text[at]):
             at += 1
             continue
         found = _TERM.match(text, at)
@@ -97,13 +98,13 @@ def parse(text: str) -> Query:
     return Query(tuple(words), tuple(conditions))
 
 
-def _parts(letter: str) -> bool:
+def _separates(letter: str) -> bool:
     return letter.isspace() or letter == ","
 
 
 def _word(text: str, at: int) -> re.Match[str]:
     found = _WORD.match(text, at)
-    if found is None or (found.end() < len(text) and not _parts(text[found.end()])):
+    if found is None or (found.end() < len(text) and not _separates(text[found.end()])):
         part = text[at:].split(maxsplit=1)[0][:40]
         raise QueryInvalid(f"“{part}” is not understood. Write conditions like num_gpus>=2.")
     return found
@@ -112,8 +113,8 @@ def _word(text: str, at: int) -> re.Match[str]:
 def _condition(found: re.Match[str]) -> Condition | None:
     """Return None where every offer fulfils it."""
     name = found["name"].lower()
-    written = found["relation"] or found["among"].lower().replace(" ", "")
-    relation = Relation("=" if written == "==" else "notin" if written == "notin" else written)
+    written = found["relation"] or "".join(found["among"].lower().split())
+    relation = Relation.EQ if written == "==" else Relation(written)
     texts = _texts(found["value"])
     if texts == ["any"] and name != Field.VERIFIED:
         return None
@@ -121,9 +122,9 @@ def _condition(found: re.Match[str]) -> Condition | None:
         _check_always(name, relation, texts)
         return None
     column = _field(name)
-    kind = _KINDS[column]
-    if relation not in kind.relations:
-        taken = ", ".join(one.value for one in Relation if one in kind.relations)
+    meaning = _MEANINGS[column]
+    if relation not in meaning.relations:
+        taken = ", ".join(one.value for one in Relation if one in meaning.relations)
         raise QueryInvalid(f"{name} takes {taken}, not “{relation.value}”.")
     if column is Field.VERIFIED and texts == ["any"]:
         return Condition(column, Relation.IN, (0, 1))
@@ -132,7 +133,7 @@ def _condition(found: re.Match[str]) -> Condition | None:
         raise QueryInvalid(
             f"{name} {relation.value} takes one value; for several write {name} in [a,b]."
         )
-    return Condition(column, relation, kind.values(name, texts))
+    return Condition(column, relation, meaning.values(name, texts))
 
 
 def _texts(value: str) -> list[str]:
@@ -174,7 +175,7 @@ _AMOUNT = _ORDERED - {Relation.NE, Relation.NOT_IN}
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
+class _Meaning:
     read: Callable[[str], int | str]
     #: as a person should write it
     like: str
@@ -259,24 +260,24 @@ def _truth(text: str) -> int:
     return TRUTHS[text.lower()]
 
 
-_KINDS: Mapping[Field, _Kind] = {
-    Field.GPU_NAME: _Kind(_name, "RTX_4090", _EQUAL | {Relation.CONTAINS}),
-    Field.CPU_NAME: _Kind(_name, "EPYC", frozenset({Relation.CONTAINS, Relation.EQ})),
-    Field.NUM_GPUS: _Kind(_count, "2", _AMOUNT),
-    Field.CPU_CORES: _Kind(_count, "16", _AMOUNT),
-    Field.CPU_RAM: _Kind(_bytes, "64 or 64GiB", _AMOUNT),
-    Field.DISK_SPACE: _Kind(_bytes, "200 or 200GiB", _AMOUNT),
-    Field.GPU_RAM: _Kind(_vram, "24"),
-    Field.DPH: _Kind(_dollars, "0.50"),
-    Field.UNIT_PRICE: _Kind(_dollars, "0.50"),
-    Field.MIN_BID: _Kind(_dollars, "0.20"),
-    Field.STORAGE_COST: _Kind(_dollars, "0.10"),
-    Field.INET_COST: _Kind(_dollars, "0.01"),
-    Field.RELIABILITY: _Kind(_share, "0.99 or 99%"),
-    Field.DURATION: _Kind(_days, "3 (days)"),
-    Field.CUDA_VERS: _Kind(_version, "12.4"),
-    Field.TOPS: _Kind(_thousands, "300"),
-    Field.GPU_MEM_BW: _Kind(_thousands, "900 (GB/s)"),
-    Field.START_TIME: _Kind(_thousands, "10 (seconds)"),
-    Field.VERIFIED: _Kind(_truth, "true", frozenset({Relation.EQ})),
+_MEANINGS: Mapping[Field, _Meaning] = {
+    Field.GPU_NAME: _Meaning(_name, "RTX_4090", _EQUAL | {Relation.CONTAINS}),
+    Field.CPU_NAME: _Meaning(_name, "EPYC", frozenset({Relation.CONTAINS, Relation.EQ})),
+    Field.NUM_GPUS: _Meaning(_count, "2", _AMOUNT),
+    Field.CPU_CORES: _Meaning(_count, "16", _AMOUNT),
+    Field.CPU_RAM: _Meaning(_bytes, "64 or 64GiB", _AMOUNT),
+    Field.DISK_SPACE: _Meaning(_bytes, "200 or 200GiB", _AMOUNT),
+    Field.GPU_RAM: _Meaning(_vram, "24"),
+    Field.DPH: _Meaning(_dollars, "0.50"),
+    Field.UNIT_PRICE: _Meaning(_dollars, "0.50"),
+    Field.MIN_BID: _Meaning(_dollars, "0.20"),
+    Field.STORAGE_COST: _Meaning(_dollars, "0.10"),
+    Field.INET_COST: _Meaning(_dollars, "0.01"),
+    Field.RELIABILITY: _Meaning(_share, "0.99 or 99%"),
+    Field.DURATION: _Meaning(_days, "3 (days)"),
+    Field.CUDA_VERS: _Meaning(_version, "12.4"),
+    Field.TOPS: _Meaning(_thousands, "300"),
+    Field.GPU_MEM_BW: _Meaning(_thousands, "900 (GB/s)"),
+    Field.START_TIME: _Meaning(_thousands, "10 (seconds)"),
+    Field.VERIFIED: _Meaning(_truth, "true", frozenset({Relation.EQ})),
 }

@@ -74,7 +74,8 @@ class OfferRow:
     online: bool
     #: None: not measured
     cpu_hash_rate: int | None
-    #: micro-USD per hour and million measured operations per second; None: not measured
+    #: micro-USD per hour for what was measured: of GPUs for 10^15 int8 operations a second, of CPUs
+    #: for 10^6 iterations a second; None: not measured
     value_microusd: int | None
     #: the newest CUDA that its driver runs, such as "12.4"; empty: none is known
     cuda: str

@@ -10,7 +10,7 @@ from marketplace.rentals.actions.fund import is_about_to_run
 from marketplace.rentals.models import Rental
 
 #: why what is paid an hour ahead was stopped
-BALANCE_OUT = "balance_out"
+BALANCE_OUT, LIMIT_OUT = "balance_out", "spend_limit_reached"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,7 @@ from marketplace.domain.placement import PlacementState
 from marketplace.metering.models import SignedIntervalRow
 from marketplace.placements.actions.unseen import SEEN
 from marketplace.placements.models import DoorShut, Placement, PlacementEvent
-from marketplace.rentals.actions.renew import LIMIT_OUT
-from marketplace.rentals.funds import BALANCE_OUT
+from marketplace.rentals.funds import BALANCE_OUT, LIMIT_OUT
 from marketplace.rentals.models import Rental
 from protocol.agent import PAID_OUT
 

@@ -22,18 +22,18 @@ class TooManyApiKeys(Refused):
     sentence = f"You have {KEYS_MAX} API keys; revoke one you no longer use first."
 
 
+class ExpiryPassed(Refused):
+    code = "invalid"
+    status = 422
+    sentence = "A key cannot end before it begins; name a later time."
+
+
 @dataclass(frozen=True, slots=True)
 class Issued:
     """A new key; ``secret`` exists only here and must be shown now or never."""
 
     key: ApiKey
     secret: str
-
-
-class ExpiryPassed(Refused):
-    code = "invalid"
-    status = 422
-    sentence = "A key cannot end before it begins; name a later time."
 
 
 def issue(

@@ -1,9 +1,8 @@
 """This will renew what is set aside for rentals paid an hour ahead, and stop those in vain.
 
 One without money keeps its files for 7 days, and so does one that is stopped where its host asks
-nothing for the disk. Each is decided anew from its rows and in one
-transaction, so a pass may be killed, or run twice at once, at any moment. Decided in
-docs/decisions/0041-an-hour-ahead.md.
+nothing for the disk. Each is decided anew from its rows and in one transaction, so a pass may be
+killed, or run twice at once, at any moment. Decided in docs/decisions/0041-an-hour-ahead.md.
 """
 
 import logging
@@ -27,7 +26,7 @@ from marketplace.placements.actions.request_end import request_end
 from marketplace.placements.actions.request_stop import request_stop
 from marketplace.placements.models import Placement
 from marketplace.rentals.actions import fund as funds
-from marketplace.rentals.funds import BALANCE_OUT, keeps_free, lacks_money
+from marketplace.rentals.funds import BALANCE_OUT, LIMIT_OUT, keeps_free, lacks_money
 from marketplace.rentals.models import Rental
 from protocol.agent import PAID_OUT, Want
 
@@ -35,8 +34,7 @@ from protocol.agent import PAID_OUT, Want
 RENTALS_MAX = 500
 #: after its machine was asked to stop it
 STOPS_SOON = timedelta(seconds=10)
-#: why it was stopped, why it ended, and why it may be started again
-LIMIT_OUT = "spend_limit_reached"
+#: why it ended, and why it may be started again
 FILES_OVER, MONEY_BACK = "files_over", "money_back"
 LIMIT_REASON = (
     "Your spend limit leaves nothing for it. It is stopped and its files are kept: raise the"

@@ -18,6 +18,13 @@ GIB = 1 << 30
         ("gpu_name in [A100, 'H100 NVL']", Field.GPU_NAME, "in", ("A100", "H100 NVL")),
         ("GPU_NAME NOTIN [A100]", Field.GPU_NAME, "notin", ("A100",)),
         ("gpu_name not in [A100]", Field.GPU_NAME, "notin", ("A100",)),
+        ("gpu_name Not\t In[A100]", Field.GPU_NAME, "notin", ("A100",)),
+        (
+            "gpu_name\N{NO-BREAK SPACE}not\N{NO-BREAK SPACE}in [A100]",
+            Field.GPU_NAME,
+            "notin",
+            ("A100",),
+        ),
         ("gpu_name~4090", Field.GPU_NAME, "~", ("4090",)),
         ("num_gpus>=2", Field.NUM_GPUS, ">=", (2,)),
         ("num_gpus >= 2", Field.NUM_GPUS, ">=", (2,)),
@@ -97,6 +104,7 @@ def test_what_is_not_understood_is_named_in_a_sentence(text: str, sentence: str)
 
 @given(text=st.text(max_size=80))
 @example(text="gpu_name in []")
+@example(text="gpu_name \N{LATIN SMALL LETTER DOTLESS I}n [A100]")
 @example(text="a=" + "[" * 40)
 @example(text="x" * 499 + "=")
 def test_any_text_is_read_or_refused(text: str) -> None:
