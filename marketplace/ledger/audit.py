@@ -4,7 +4,7 @@ The database sums, each check in one statement, hence at one instant: the audit 
 moves, and reads millions of transfers without holding more than a few of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.db import connection
@@ -95,14 +95,22 @@ def rows(statement: str) -> Sequence[tuple[Any, ...]]:
         return list(cursor.fetchall())
 
 
+def differs(by: int, told: Callable[[int], str] = format_usd) -> str:
+    """Return how far two sums lie apart, which stays while both go on.
+
+    So a disagreement that an operator cleared is known again tomorrow (payouts/disagreeing.py).
+    """
+    return f"{told(abs(by))} {'more' if by > 0 else 'less'}"
+
+
 def _accounts() -> list[str]:
     problems = []
     for key, kind, debits, credits_, gone, come in rows(COUNTERS):
         account = f"Account {kind} {key}"
         if debits != gone:
-            problems.append(f"{account} counts {debits} out, not {gone}.")
+            problems.append(f"{account} counts {differs(debits - gone)} out than moved.")
         if credits_ != come:
-            problems.append(f"{account} counts {credits_} in, not {come}.")
+            problems.append(f"{account} counts {differs(credits_ - come)} in than moved.")
         if kind in NEVER_NEGATIVE and come < gone:
             problems.append(f"{account} owes {format_usd(gone - come)}.")
     return problems
@@ -122,7 +130,7 @@ def _holds() -> list[str]:
     ]
     wrong = [f"Hold {key} is {state}, which its charges deny." for key, state in rows(STATES)]
     back = [
-        f"Holds count {format_usd(told)} as given back, their transfers {format_usd(moved)}."
+        f"Holds count {differs(told - moved)} as given back than moved."
         for told, moved in rows(RETURNED)
     ]
     over = [
@@ -134,6 +142,6 @@ def _holds() -> list[str]:
 
 def _credit() -> list[str]:
     return [
-        f"Account credit {key} has {format_usd(has)}, its grants {format_usd(left)}."
+        f"Account credit {key} has {differs(has - left)} than its grants."
         for key, has, left in rows(CREDIT)
     ]

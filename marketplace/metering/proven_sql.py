@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.db import connection
 
 from marketplace.domain.upkeep import GB, MONTH_MS
-from marketplace.ledger.audit import rows
+from marketplace.ledger.audit import differs, rows
 from marketplace.metering.models import Meter
 
 #: audits that a meter is looked at after its end, should one fail
@@ -57,7 +57,8 @@ def unproven(now: datetime) -> list[str]:
     """Return one sentence for each meter that counts other time than was signed and counts."""
     statement = PROVEN.format(ms=MS[connection.vendor], since=_since(now))
     return [
-        f"Meter {key} counts {counted} ms, its machine's signed intervals {signed} ms."
+        f"Meter {key} counts {differs(counted - signed, '{} ms'.format)} than its machine's signed"
+        " intervals."
         for key, counted, signed in rows(statement)
     ]
 

@@ -1,3 +1,5 @@
+"""Statements that are written once do what Django's do, on both databases."""
+
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4

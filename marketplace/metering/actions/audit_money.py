@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.core.mail import send_mail
 
-from marketplace.ledger.audit import audit, rows
+from marketplace.ledger.audit import audit, differs, rows
 from marketplace.ledger.models import Account, AuditRun, Transfer
 from marketplace.metering.proven_sql import sides, unproven
 
@@ -67,7 +67,8 @@ def audit_money(*, now: datetime) -> AuditRun:
 def _meters() -> Sequence[str]:
     return [
         *(
-            f"Meter {key} charged {charged} with {fee} of fees, its transfers {spent} with {fees}."
+            f"Meter {key} charged {differs(charged - spent)}, with {differs(fee - fees)} of fees,"
+            " than its transfers."
             for key, charged, fee, spent, fees in rows(METERS)
         ),
         *(f"Meter {key} and its hold are not over together." for (key,) in rows(CLOSED)),
