@@ -12,6 +12,8 @@ from marketplace.domain.matching import Slice
 from marketplace.domain.problem import Refused
 
 PAGE_ROWS_MAX = 100
+#: of a cursor; those that are made are shorter by far
+CURSOR_MAX = 200
 
 
 class OfferSort(StrEnum):
@@ -116,6 +118,8 @@ class Cursor:
         :raises CursorInvalid: when it wrote no such text.
         """
         try:
+            if len(text) > CURSOR_MAX:
+                raise ValueError("No such text is made; it may be nested deeper than can be read.")
             raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
             key, offer_id = json.loads(raw)
             if type(key) is not int or abs(key) >= 1 << 63:

@@ -10,9 +10,10 @@ from ninja import Query, Router, Schema
 from pydantic import AwareDatetime, Field
 
 from marketplace.accounts.bearer import ApiKeyBearer, caller, viewer_id
+from marketplace.accounts.client_address import client_address
 from marketplace.domain import query_language
 from marketplace.domain.offer_query import Cursor, OfferQuery, OfferSort, wanted
-from marketplace.offers import queries
+from marketplace.offers import bounded, queries
 from marketplace.offers.actions import set_terms
 from marketplace.offers.models import Offer
 
@@ -186,7 +187,7 @@ class HostOfferReply(OfferReply):
 def search(request: HttpRequest, filters: Query[Filters]) -> OfferPage:
     """Find what is for rent; anyone may look, and with an API key sees private offers too."""
     written = query_language.parse(filters.q)
-    page = queries.search(
+    page = bounded.search(
         OfferQuery(
             words=written.words,
             conditions=written.conditions
@@ -206,6 +207,7 @@ def search(request: HttpRequest, filters: Query[Filters]) -> OfferPage:
         ),
         now=timezone.now(),
         viewer_id=viewer_id(request),
+        address=client_address(request),
     )
     return OfferPage(
         items=[OfferReply.from_orm(row) for row in page.items],

@@ -8,23 +8,27 @@ from django.db import connection
 from marketplace.domain import gpu_name
 from marketplace.domain.offer_query import Condition, Field, OfferQuery, Relation
 
-#: Hosts may make kinds up; those beyond are found by searches that ask for no kind.
+#: Hosts may make kinds up; those beyond are found by searches that ask for no kind. No more than
+#: these of each: of what validators vouch for nobody makes up many, nor hides any behind others.
 KINDS_MAX = 500
 GIB = 1 << 30
+#: of which offers the kinds are; there is an index for each
+LISTED = "listed"
+VOUCHED = "listed AND verified_until IS NOT NULL"
 #: a step through the index for each kind, where DISTINCT would read the whole of it
-_KNOWN = """
+_KNOWN = """\
 WITH RECURSIVE kind(gpu_model, vram_bytes) AS (
     SELECT * FROM (
-        SELECT gpu_model, vram_bytes FROM offers_offer WHERE listed
+        SELECT gpu_model, vram_bytes FROM offers_offer WHERE {those}
         ORDER BY gpu_model, vram_bytes LIMIT 1
     ) AS first_kind
     UNION ALL
     SELECT
         (SELECT gpu_model FROM offers_offer
-         WHERE listed AND (gpu_model, vram_bytes) > (kind.gpu_model, kind.vram_bytes)
+         WHERE {those} AND (gpu_model, vram_bytes) > (kind.gpu_model, kind.vram_bytes)
          ORDER BY gpu_model, vram_bytes LIMIT 1),
         (SELECT vram_bytes FROM offers_offer
-         WHERE listed AND (gpu_model, vram_bytes) > (kind.gpu_model, kind.vram_bytes)
+         WHERE {those} AND (gpu_model, vram_bytes) > (kind.gpu_model, kind.vram_bytes)
          ORDER BY gpu_model, vram_bytes LIMIT 1)
     FROM kind WHERE kind.gpu_model IS NOT NULL
 )
@@ -48,10 +52,23 @@ def narrows(query: OfferQuery) -> bool:
 def kinds(query: OfferQuery) -> list[Kind]:
     """Return the kinds of the listed offers that the search asks for."""
     asked = [one for one in query.conditions if _narrows(one)]
-    with connection.cursor() as cursor:
-        cursor.execute(_KNOWN, [KINDS_MAX])
-        known = [Kind(*row) for row in cursor.fetchall()]
+    known = _known(VOUCHED)
+    if shows_unverified(query):
+        known |= _known(LISTED)
     return [kind for kind in known if all(_is_of(kind, one) for one in asked)]
+
+
+def shows_unverified(query: OfferQuery) -> bool:
+    """Say whether the search may find what no validator vouches for."""
+    told = [one for one in query.conditions if one.field is Field.VERIFIED]
+    return all(0 in one.values for one in told) if told else not query.verified
+
+
+def _known(those: str) -> dict[Kind, None]:
+    """Return the kinds of those offers, in order and each once."""
+    with connection.cursor() as cursor:
+        cursor.execute(_KNOWN.format(those=those), [KINDS_MAX])
+        return {Kind(*row): None for row in cursor.fetchall()}
 
 
 def _narrows(one: Condition) -> bool:

@@ -113,6 +113,12 @@ class Offer(models.Model):
                 fields=["gpu_model", "vram_bytes", "value_microusd", "id"],
                 condition=Q(listed=True),
             ),
+            # Which kinds there are: hosts can make up all that nobody vouches for.
+            models.Index(
+                name="offer_vouched_kinds",
+                fields=["gpu_model", "vram_bytes"],
+                condition=Q(listed=True, verified_until__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

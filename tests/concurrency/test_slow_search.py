@@ -1,12 +1,13 @@
-"""A search that takes too long is given up, and says so."""
+"""A search that takes too long is given up, says so, and is counted where it came from."""
 
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection, transaction
 
+from marketplace.accounts.models import AttemptCount
 from marketplace.domain.offer_query import OfferQuery
-from marketplace.offers import queries
+from marketplace.offers import bounded, queries
 from marketplace.offers.search import SearchTooSlow
 from tests.marketplace.scene import NOW
 
@@ -15,7 +16,9 @@ from tests.marketplace.scene import NOW
 def test_a_search_that_takes_too_long_is_given_up_and_the_next_one_is_not() -> None:
     def find() -> queries.OfferPage:
         try:
-            return queries.search(OfferQuery(verified=False), now=NOW)
+            return bounded.search(
+                OfferQuery(verified=False), now=NOW, viewer_id=None, address="192.0.2.1"
+            )
         finally:
             connection.close()
 
@@ -25,3 +28,4 @@ def test_a_search_that_takes_too_long_is_given_up_and_the_next_one_is_not() -> N
             with pytest.raises(SearchTooSlow, match="name a GPU"):
                 pool.submit(find).result(60)
         assert pool.submit(find).result(60).items == ()
+    assert AttemptCount.objects.get().attempts == 1

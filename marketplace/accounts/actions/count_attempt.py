@@ -53,6 +53,19 @@ def count(*, limit: Limit, subject: str, now: datetime) -> None:
     raise TooManyAttempts(resets_at - now)
 
 
+def check(*, limit: Limit, subject: str, now: datetime) -> None:
+    """Accept a subject that may make one more attempt, which is not counted.
+
+    :raises TooManyAttempts: when it has made as many as it may.
+    """
+    used_up = AttemptCount.objects.filter(
+        key=_key(limit, subject), resets_at__gt=now, attempts__gte=limit.attempts_max
+    )
+    resets_at = used_up.values_list("resets_at", flat=True).first()
+    if resets_at is not None:
+        raise TooManyAttempts(resets_at - now)
+
+
 def give_back(*, limit: Limit, subject: str) -> None:
     """Take one counted attempt back: it was no guess."""
     mine = AttemptCount.objects.filter(key=_key(limit, subject), attempts__gt=0)

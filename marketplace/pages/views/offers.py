@@ -6,8 +6,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
+from marketplace.accounts.actions.count_attempt import TooManyAttempts
+from marketplace.accounts.client_address import client_address
 from marketplace.domain.offer_query import CursorInvalid
-from marketplace.offers import queries
+from marketplace.offers import bounded
 from marketplace.offers.search import SearchTooSlow
 from marketplace.pages.forms.problems import problems
 from marketplace.pages.forms.search import SearchForm
@@ -23,10 +25,15 @@ def offers(request: HttpRequest) -> HttpResponse:
         return render(request, _template(request), {"form": form, "problems": problems(form)})
     cursor = request.GET.get("cursor", "")
     try:
-        page = queries.search(form.query(cursor), now=timezone.now(), viewer_id=request.user.pk)
+        page = bounded.search(
+            form.query(cursor),
+            now=timezone.now(),
+            viewer_id=request.user.pk,
+            address=client_address(request),
+        )
     except CursorInvalid:
         return redirect("/offers/")
-    except SearchTooSlow as refused:
+    except (SearchTooSlow, TooManyAttempts) as refused:
         problem = {"form": form, "problems": [refused.detail]}
         return render(request, _template(request), problem)
     address = request.GET.copy()

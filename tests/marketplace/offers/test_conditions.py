@@ -1,16 +1,21 @@
 """Every condition of a search finds what fulfils it and nothing else, on both databases."""
 
+import base64
 from uuid import UUID
 
 import pytest
+from django.test import Client
+from django.utils import timezone
 
+from marketplace.accounts.actions.count_attempt import count
 from marketplace.domain.offer_query import OfferQuery, OfferSort
 from marketplace.domain.query_language import parse
 from marketplace.machines.models import Machine
-from marketplace.offers import queries, search
+from marketplace.offers import kinds, queries, search
 from marketplace.offers.actions.list_offer import list_offer
+from marketplace.offers.bounded import SLOW
 from marketplace.offers.models import UNMEASURED, Offer
-from tests.marketplace.scene import GIB, NOW, hardware, machine
+from tests.marketplace.scene import GIB, NOW, after, hardware, machine
 
 pytestmark = pytest.mark.django_db
 
@@ -175,3 +180,32 @@ def test_what_nobody_measured_comes_last() -> None:
 def test_kinds_that_nobody_lists_are_not_looked_for() -> None:
     offered(listed=False)
     assert found("gpu_name=RTX_4090") == []
+
+
+def test_made_up_kinds_hide_none_that_a_validator_vouches_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kinds, "KINDS_MAX", 3)
+    vouched = offered(verified_until=after(3600))
+    for number in range(4):
+        offered(f"A made-up card {number}")
+    assert found("gpu_name=RTX_4090") == [vouched]
+    assert found("gpu_name=RTX_4090 verified=true") == [vouched]
+    query = OfferQuery(conditions=parse("num_gpus>=1").conditions)
+    assert [row.machine_id for row in queries.search(query, now=NOW).items] == [vouched]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/offers", "/offers/"])
+def test_an_address_with_too_many_slow_searches_has_to_wait(client: Client, path: str) -> None:
+    asked = {"q": "epyc"}
+    for _ in range(SLOW.attempts_max):
+        assert b"Too many attempts" not in client.get(path, asked).content
+        count(limit=SLOW, subject="127.0.0.1", now=timezone.now())
+    assert b"Too many attempts" in client.get(path, asked).content
+    elsewhere = client.get(path, asked, REMOTE_ADDR="192.0.2.7")
+    assert (elsewhere.status_code, b"Too many attempts" in elsewhere.content) == (200, False)
+
+
+def test_a_cursor_nested_deeper_than_can_be_read_is_none(client: Client) -> None:
+    deep = base64.b64encode(b"[" * 30_000).decode()
+    assert client.get("/offers/", {"cursor": deep}).status_code == 302
