@@ -21,12 +21,13 @@ def count_starts(*, now: datetime) -> int:
     """Return how many offers have other figures than before.
 
     A rental that may be outbid waits for its room, which says nothing of its machine; one that its
-    renter ended before it came up says nothing either.
+    renter ended before it came up says nothing either. Nor does one that was stopped: what is known
+    of it is when it came up last, and who stops and starts could make any machine look slow.
     """
     failed = Q(reachable_at=None, blame=Blame.MACHINE, ended_at__isnull=False)
     rows = (
         Placement.objects.filter(
-            Q(reachable_at__isnull=False) | failed,
+            Q(reachable_at__isnull=False, starts=0) | failed,
             kind=PlacementKind.RENTAL,
             created_at__gt=now - LATELY,
             bid_hour_microusd=None,

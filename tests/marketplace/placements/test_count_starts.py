@@ -65,6 +65,14 @@ def test_what_says_nothing_of_the_machine_is_not_counted() -> None:
     assert shown(on) == NOTHING
 
 
+def test_who_stops_a_rental_and_starts_it_much_later_makes_no_machine_look_slow() -> None:
+    on = offered()
+    began(on, 900)
+    began(on, 86_400_000, starts=1)
+    assert count_starts(now=after(60)) == 1
+    assert shown(on) == (900, 900, 1, 0)
+
+
 def test_what_began_long_ago_is_forgotten() -> None:
     on = offered()
     began(on, 900)
