@@ -191,7 +191,11 @@ LOGIN_REDIRECT_URL = "/rentals/"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_ADAPTER = "marketplace.accounts.adapter.Adapter"
 #: counted by accounts/views.py instead, for all processes together
-ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None, "signup": None}
+ACCOUNT_RATE_LIMITS = dict.fromkeys(
+    ("login", "login_failed", "signup", "reauthenticate", "change_password")
+)
+#: or a session that somebody left open would be enough to take the account by its e-mail address
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]

@@ -8,7 +8,13 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.urls import include, path
 
-from marketplace.accounts.views import log_in, reset_password, sign_up
+from marketplace.accounts.views import (
+    change_password,
+    log_in,
+    reauthenticate,
+    reset_password,
+    sign_up,
+)
 from marketplace.api import agent_api, api
 from marketplace.payments.views import card_events
 from marketplace.payouts.webhooks import connect_events
@@ -25,6 +31,8 @@ urlpatterns = [
     path("accounts/login/", log_in, name="account_login"),
     path("accounts/signup/", sign_up, name="account_signup"),
     path("accounts/password/reset/", reset_password, name="account_reset_password"),
+    path("accounts/password/change/", change_password, name="account_change_password"),
+    path("accounts/reauthenticate/", reauthenticate, name="account_reauthenticate"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("stripe/events", card_events, name="card-events"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import wraps
 
 from allauth.account import views
 from django.conf import settings
@@ -12,6 +13,7 @@ from django.utils import timezone
 from marketplace.accounts.actions import guess
 from marketplace.accounts.actions.count_attempt import Limit, TooManyAttempts, count
 from marketplace.accounts.client_address import client_address
+from marketplace.accounts.models import User
 
 
 class LogIn(views.LoginView):  # type: ignore[misc]  # the library has no types
@@ -44,6 +46,30 @@ def log_in(request: HttpRequest) -> HttpResponse:
     return response
 
 
+def own_password(view: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:
+    """Return a page that asks somebody for their password again, behind the limits of a log-in.
+
+    Whoever has their session, and not their password, would guess at it here.
+    """
+
+    @wraps(view)
+    def bounded(request: HttpRequest) -> HttpResponse:
+        user = request.user
+        if request.method != "POST" or not isinstance(user, User):
+            return view(request)
+        email, address = user.email, client_address(request)
+        try:
+            guess.begin(email=email, address=address, now=timezone.now())
+        except TooManyAttempts as refused:
+            return _wait(request, refused)
+        response = view(request)
+        if response.status_code == 302:
+            guess.was_right(email=email, address=address)
+        return response
+
+    return bounded
+
+
 def sign_up(request: HttpRequest) -> HttpResponse:
     """Show the sign-up page, or make an account."""
     if request.method == "POST":
@@ -59,6 +85,10 @@ def reset_password(request: HttpRequest) -> HttpResponse:
     if not settings.SENDS_MAIL:
         raise Http404("This site sends no mail.")
     return _reset_password(request)
+
+
+reauthenticate = own_password(views.reauthenticate)
+change_password = own_password(views.password_change)
 
 
 def _wait(request: HttpRequest, refused: TooManyAttempts) -> HttpResponse:

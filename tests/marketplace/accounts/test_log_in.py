@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.db import IntegrityError
 from django.test import Client
 
@@ -167,3 +168,40 @@ def test_an_operator_can_be_made(db: None) -> None:
     root = User.objects.create_superuser("root@example.com", PASSWORD)
     assert root.is_staff
     assert root.is_superuser
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [("/accounts/reauthenticate/", "password"), ("/accounts/password/change/", "oldpassword")],
+)
+def test_whoever_has_a_session_may_not_guess_at_its_password_either(
+    alice: User, path: str, field: str
+) -> None:
+    browser = Client()
+    browser.force_login(alice)
+    for _ in range(guess.PAIR.attempts_max):
+        assert browser.post(path, {field: "wrong"}).status_code == 200
+    assert browser.post(path, {field: PASSWORD}).status_code == 429
+    # Elsewhere its owner may.
+    there = browser.post("/accounts/reauthenticate/", {"password": PASSWORD}, REMOTE_ADDR=ELSEWHERE)
+    assert there.status_code == 302
+
+
+@pytest.mark.parametrize("action", ["add", "primary", "remove"])
+def test_a_session_alone_does_not_change_the_address(alice: User, action: str) -> None:
+    browser = Client()
+    browser.force_login(alice)
+    told = {f"action_{action}": "", "email": "mallory@example.com"}
+    EmailAddress.objects.create(user=alice, email=alice.email, verified=True, primary=True)
+    if action != "add":
+        EmailAddress.objects.create(user=alice, email=told["email"], verified=True)
+    before = list(EmailAddress.objects.order_by("id").values())
+    asked = browser.post("/accounts/email/", told)
+    assert (asked.status_code, asked.headers["Location"].split("?")[0]) == (
+        302,
+        "/accounts/reauthenticate/",
+    )
+    assert list(EmailAddress.objects.order_by("id").values()) == before
+    browser.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    browser.post("/accounts/email/", told)
+    assert list(EmailAddress.objects.order_by("id").values()) != before

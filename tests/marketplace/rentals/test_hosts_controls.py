@@ -22,6 +22,7 @@ from marketplace.placements.actions import drain
 from marketplace.rentals import queries
 from marketplace.rentals.actions import end, extend, stop
 from protocol.agent import Want
+from tests.marketplace.conftest import PASSWORD
 from tests.marketplace.rentals.market import Market, give_key
 from tests.marketplace.scene import NOW, after
 
@@ -130,6 +131,7 @@ def test_an_address_that_nobody_has_proven_lets_nobody_in(
     with pytest.raises(OfferUnknown):
         market.rent(renter)
     client.force_login(renter)
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
     client.post("/accounts/email/", {"email": "Mallory@example.com", "action_add": ""})
     client.post("/accounts/email/", {"email": "mallory@example.com", "action_primary": ""})
     client.post("/accounts/email/", {"email": renter.email, "action_send": ""})
