@@ -33,6 +33,7 @@ from berth.shapes import (
     Statement,
     Volume,
 )
+from berth.templates import Templates
 from berth.usage import Usage
 from protocol.hardware import Resources
 from protocol.paths import API
@@ -68,6 +69,7 @@ class Client:
         self.papers = Papers(self._exchange)
         self.prices = Prices(self._exchange)
         self.proofs = Proofs(self._exchange)
+        self.templates = Templates(self._exchange)
         self.jobs = Jobs(self._http, self._exchange, new_id=new_id)
 
     def __enter__(self) -> Self:

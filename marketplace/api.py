@@ -35,6 +35,7 @@ from marketplace.rentals.proof_api import validator_router as validator_proofs
 from marketplace.rentals.statement_api import router as statements
 from marketplace.rentals.usage_api import router as usage
 from marketplace.telemetry.api import router as telemetry
+from marketplace.templates.api import router as templates
 from marketplace.verification.api import router as verification
 from marketplace.volumes.api import router as volumes
 from protocol.message import holds_nul
@@ -94,6 +95,7 @@ for router in (
     validator_proofs,
     scores,
     verification,
+    templates,
     volumes,
 ):
     api.add_router("", router)

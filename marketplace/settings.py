@@ -87,6 +87,7 @@ INSTALLED_APPS = [
             "marketplace.offers",
             "marketplace.placements",
             "marketplace.volumes",
+            "marketplace.templates",
             "marketplace.metering",
             "marketplace.telemetry",
             "marketplace.rentals",

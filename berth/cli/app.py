@@ -32,6 +32,7 @@ from berth.cli import (
     receipts,
     rentals,
     ssh,
+    templates,
     up,
     usage,
     volumes,
@@ -136,6 +137,7 @@ app.command("traffic")(prices.traffic)
 app.command("idle")(change.idle)
 app.command("extend")(rentals.extend)
 app.command("rm")(rentals.rm)
+app.add_typer(templates.app, name="templates")
 app.add_typer(volumes.app, name="volumes")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(endpoints.app, name="endpoints")

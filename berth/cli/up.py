@@ -93,7 +93,10 @@ def up(
     *,
     offer: OfferId = None,
     cheapest: Annotated[bool, typer.Option("--cheapest", help="Find the offer for me.")] = False,
-    image: Annotated[str, typer.Option(help="What to run, for example debian:12.")],
+    image: Annotated[str | None, typer.Option(help="What to run, for example debian:12.")] = None,
+    template: Annotated[
+        str | None, typer.Option(help="What to run, by its name; other options go before it.")
+    ] = None,
     cpus: Annotated[int, typer.Option(min=1, help="CPUs.")] = 1,
     gpus: Annotated[int, typer.Option(min=0, help="GPUs.")] = 0,
     gpu_model: Annotated[str | None, typer.Option(help="With --cheapest: this GPU.")] = None,
@@ -122,6 +125,8 @@ def up(
     """Rent a machine: an offer by its id, or the cheapest that fits."""
     if (offer is None) == (not cheapest):
         raise typer.BadParameter("Name an OFFER, or say --cheapest.")
+    if image is None and template is None:
+        raise typer.BadParameter("Say what to run: --image debian:12, or --template NAME.")
     if reserved is not None:
         if any(one is not None for one in (lease, cap, bid, idle_stop)):
             unfit = "--reserved is paid for as a whole: leave out --lease, --cap, --bid and"
@@ -140,6 +145,7 @@ def up(
     key_file = read_key(key) if key else None
     resources = Resources.of(cpus=cpus, gpus=gpus, ram_bytes=ram, disk_bytes=disk)
     with session.client() as client:
+        known = client.templates.one(template) if template else None
         found = (
             [session.find_offer(client, offer, resources)]
             if offer
@@ -148,14 +154,14 @@ def up(
         prices = {one.id: choice.price_hour(one) for one in found}
         request = RentalRequest(
             offer_id=found[0].id,
-            image=image,
+            image=image or (known.image if known else ""),
             resources=resources,
             lease_s=lease,
             cap_microusd=cap,
             ssh_key_ids=(_key_id(client, key_file),) if key_file else None,
-            environment=variables,
-            command=line,
-            ports=tuple(ports or ()),
+            environment={**(known.environment if known else {}), **variables},
+            command=line or (known.command if known else ()),
+            ports=tuple(ports or (known.ports if known else ())),
             volumes=mounts,
             registry_login=login,
             runtime=runtime or "",

@@ -57,8 +57,13 @@ def find(query: OfferQuery, *, now: datetime, viewer_id: int | None) -> list[Off
     try:
         with transaction.atomic():
             with connection.cursor() as cursor:
+                # Walking in the order of the page ends early, which the planner cannot foresee: it
+                # takes conditions on one machine for independent of each other, expects few rows
+                # and would rather read all of a kind and sort them.
                 cursor.execute(
-                    "SELECT set_config('statement_timeout', %s, true)", [str(SEARCH_MS_MAX)]
+                    "SELECT set_config('statement_timeout', %s, true),"
+                    " set_config('enable_bitmapscan', 'off', true)",
+                    [str(SEARCH_MS_MAX)],
                 )
             return _find(query, now, viewer_id)
     except OperationalError as error:

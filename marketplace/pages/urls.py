@@ -56,6 +56,7 @@ from marketplace.pages.views.rental_traffic import traffic
 from marketplace.pages.views.rental_usage import rental_usage
 from marketplace.pages.views.rentals import rentals
 from marketplace.pages.views.scores import newest_scores, scores
+from marketplace.pages.views.templates import delete_template, templates
 from marketplace.pages.views.verification import verification
 from marketplace.pages.views.volumes import delete_volume, volumes
 from marketplace.pages.views.web_hooks import remove_hook, test_hook, turn_hook_on, web_hooks
@@ -93,6 +94,8 @@ urlpatterns = [
         dismiss_replica,
         name="replica-dismiss",
     ),
+    path("templates/", templates, name="templates"),
+    path("templates/<str:name>/delete", delete_template, name="template-delete"),
     path("volumes/", volumes, name="volumes"),
     path("volumes/<uuid:volume_id>/delete", delete_volume, name="volume-delete"),
     path("keys/", keys, name="keys"),

@@ -29,6 +29,7 @@ OPERATIONS = {
 OPEN = {
     *("post /api/v1/auth/key", "get /api/v1/offers", "get /api/v1/offers/{offer_id}"),
     "post /api/v1/offers/{offer_id}/quote",
+    *("get /api/v1/templates", "get /api/v1/templates/{name}"),
 }
 
 

@@ -28,6 +28,8 @@ class SearchForm(forms.Form):
     q = forms.CharField(
         label="Search", max_length=query_language.TEXT_MAX, required=False, empty_value=""
     )
+    #: what shall run there, which the page of each offer begins with
+    template = forms.CharField(max_length=60, required=False, widget=forms.HiddenInput)
     gpu_model = forms.CharField(label="GPU model", max_length=60, required=False)
     gpus_min = forms.IntegerField(label="GPUs", min_value=0, max_value=64, required=False)
     vram_min = GibField(label="VRAM, GiB", required=False)

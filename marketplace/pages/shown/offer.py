@@ -1,6 +1,7 @@
 """This will prepare offers for the lists."""
 
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from marketplace.domain.money import format_usd
 from marketplace.offers import queries
@@ -32,8 +33,9 @@ class OfferLine:
     verification_url: str
 
 
-def line(offer: queries.OfferRow) -> OfferLine:
-    """Return the offer as a line of a list."""
+def line(offer: queries.OfferRow, *, template: str = "") -> OfferLine:
+    """Return the offer as a line of a list; ``template``: what shall run there."""
+    more = f"?{urlencode({'template': template})}" if template else ""
     check, tone = ("Verified", "good") if offer.verified else ("Not verified", "warn")
     if not offer.online:
         check, tone = "Offline", "bad"
@@ -54,7 +56,7 @@ def line(offer: queries.OfferRow) -> OfferLine:
         only=_only(offer),
         price=format_usd(offer.price_hour_microusd),
         price_unit="per GPU-hour" if offer.gpus else "per CPU-hour",
-        rent_url=f"/offers/{offer.id}/rent",
+        rent_url=f"/offers/{offer.id}/rent{more}",
         verification_url=f"/machines/{offer.machine_id}/verification/",
     )
 

@@ -15,7 +15,7 @@ register = template.Library()
 
 PLACES = (
     ("Offers", ("/offers/",)),
-    ("Rentals", ("/rentals/", "/volumes/", "/endpoints/")),
+    ("Rentals", ("/rentals/", "/volumes/", "/endpoints/", "/templates/")),
     ("Money", ("/money/",)),
     ("Host", ("/host/",)),
     ("Account", ("/keys/", "/api-keys/", "/accounts/")),

@@ -36,11 +36,13 @@ def offers(request: HttpRequest) -> HttpResponse:
     except (SearchTooSlow, TooManyAttempts) as refused:
         problem = {"form": form, "problems": [refused.detail]}
         return render(request, _template(request), problem)
+    template = form.cleaned_data["template"]
     address = request.GET.copy()
     address["cursor"] = page.next_cursor.encode() if page.next_cursor else ""
     context = {
         "form": form,
-        "rows": [offer.line(item) for item in page.items],
+        "rows": [offer.line(item, template=template) for item in page.items],
+        "template": template,
         "more_url": f"/offers/?{address.urlencode()}" if page.next_cursor else "",
         "searched": form.narrows(),
     }

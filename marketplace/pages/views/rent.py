@@ -19,6 +19,7 @@ from marketplace.domain.problem import Refused
 from marketplace.ledger import queries as ledger
 from marketplace.offers import queries as offers
 from marketplace.pages.forms.rent import RentForm
+from marketplace.pages.forms.template import filled
 from marketplace.pages.queries import newest_image
 from marketplace.pages.shown import offer as shown_offer
 from marketplace.pages.shown.quote import Quote, quote
@@ -26,8 +27,11 @@ from marketplace.pages.visitor import MemberRequest, members_only
 from marketplace.pages.wording import GIB
 from marketplace.rentals import bids
 from marketplace.rentals.actions import rent as renting
+from marketplace.templates import queries as templates
 
 HOURS = 1
+#: of those to choose from at once; the page of templates has all
+TEMPLATES_SHOWN = 8
 #: fields that are folded away while nothing is in them
 MORE = ("ports", "volumes", "command", "registry_user", "registry_password")
 CHANGED = "The most that it can cost is now {total}. Rent again if that is fine."
@@ -59,6 +63,8 @@ def rent(request: MemberRequest, offer_id: UUID) -> HttpResponse:
         "quote": shown,
         "offer": shown_offer.line(offer),
         "more_open": any(form[name].value() or form[name].errors for name in MORE),
+        "templates": templates.templates(request.user.pk)[:TEMPLATES_SHOWN],
+        "template": request.GET.get("template", ""),
         "has_keys": bool(form.fields["ssh_keys"].choices),  # type: ignore[attr-defined]
     }
     return render(
@@ -95,8 +101,11 @@ def _first_guess(
     request: MemberRequest, offer: offers.OfferRow, keys: Sequence[SshKey]
 ) -> dict[str, Any]:
     """Return what the form starts with: small, but never more than is free."""
+    chosen = _template(request)
+    runs = filled(chosen) if chosen else {"image": newest_image(request.user.pk)}
     return {
-        "image": newest_image(request.user.pk) or settings.DEFAULT_IMAGE,
+        **runs,
+        "image": runs["image"] or settings.DEFAULT_IMAGE,
         "cpus": 1,
         "gpus": min(1, offer.gpus_free),
         "ram": _gib(min(GIB, offer.ram_bytes_free)),
@@ -105,6 +114,14 @@ def _first_guess(
         "ssh_keys": [str(key.pk) for key in keys],
         "request_key": uuid4().hex,
     }
+
+
+def _template(request: MemberRequest) -> templates.Known | None:
+    reference = request.GET.get("template", "")
+    try:
+        return templates.template(reference, request.user.pk) if reference else None
+    except templates.TemplateUnknown as refused:
+        raise Http404(refused.detail) from None
 
 
 def _disagreement(form: RentForm, shown: Quote) -> str:

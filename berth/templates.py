@@ -1,0 +1,78 @@
+"""This will keep what one runs again and again under a name, at the marketplace."""
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote
+
+from berth.exchange import Call, Exchange
+from berth.reading import read
+from berth.shapes import Shape
+
+
+class Template(Shape):
+    """What runs, under a name."""
+
+    #: by which it is asked for: a name, or the id of somebody else's
+    reference: str
+    name: str
+    #: from 1 on; 0: it comes with the site
+    version: int = 0
+    image: str
+    command: tuple[str, ...] = ()
+    environment: Mapping[str, str] = {}
+    ports: tuple[int, ...] = ()
+    note: str = ""
+    public: bool = False
+    yours: bool = False
+
+
+class TemplateList(Shape):
+    items: tuple[Template, ...] = ()
+
+
+class Templates:
+    """Templates of one renter. Every method raises Refused or CannotReach (problem.py)."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def all(self) -> tuple[Template, ...]:
+        """Return the site's, your own and public ones."""
+        return read(
+            TemplateList, self._exchange.send(Call("GET", "/templates", repeatable=True))
+        ).items
+
+    def one(self, reference: str) -> Template:
+        """Return a template; ``name@2`` is its second version."""
+        return read(Template, self._exchange.send(Call("GET", _path(reference), repeatable=True)))
+
+    def keep(
+        self,
+        name: str,
+        *,
+        image: str,
+        command: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        ports: Sequence[int] = (),
+        note: str = "",
+        public: bool = False,
+    ) -> Template:
+        """Return the template as it is kept; one of this name gets a newer version."""
+        body = {
+            "image": image,
+            "command": list(command),
+            "environment": dict(environment or {}),
+            "ports": list(ports),
+            "note": note,
+            "public": public,
+        }
+        return read(
+            Template, self._exchange.send(Call("PUT", _path(name), body=body, repeatable=True))
+        )
+
+    def delete(self, name: str) -> None:
+        """Delete one of yours; what was rented by it goes on."""
+        self._exchange.send(Call("DELETE", _path(name), repeatable=True))
+
+
+def _path(name: str) -> str:
+    return f"/templates/{quote(name, safe='')}"

@@ -1,0 +1,1 @@
+"""This will keep what people run again and again under a name."""

@@ -1,0 +1,1 @@
+"""This will hold all that changes templates."""

@@ -1,0 +1,88 @@
+"""This will keep a template under its name, or give it a newer version."""
+
+import re
+from datetime import datetime
+
+from django.db import transaction
+
+from marketplace.accounts.models import User
+from marketplace.domain.problem import Refused
+from marketplace.placements import workload
+from marketplace.placements.workload import Parts
+from marketplace.templates import queries
+from marketplace.templates.models import Template, TemplateVersion
+from protocol.hardware import Resources
+from protocol.workload import PlacementKind
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
+NOTE_MAX = 4000
+TEMPLATES_MAX = 100
+VERSIONS_MAX = 200
+#: any: a template asks for no part of a machine
+_SOME = Resources.of(cpus=1, ram_bytes=1 << 30, disk_bytes=1 << 30)
+
+
+class TemplateInvalid(Refused):
+    """A name or a note that cannot be kept."""
+
+    code = "invalid"
+    status = 422
+
+
+class TooManyTemplates(Refused):
+    code = "too_many_templates"
+    status = 409
+    sentence = f"You have {TEMPLATES_MAX} templates; delete one first."
+
+
+class TooManyVersions(Refused):
+    code = "too_many_templates"
+    status = 409
+    sentence = f"This template has {VERSIONS_MAX} versions; keep the next under another name."
+
+
+def save(
+    *, owner_id: int, name: str, parts: Parts, note: str, public: bool, now: datetime
+) -> queries.Known:
+    """Return the template as it is kept now; what changes nothing makes no version.
+
+    :raises TemplateInvalid: when its name or note cannot be kept.
+    :raises ImageMalformed: when no image can have that name.
+    :raises WorkloadInvalid: when a part is out of bounds.
+    :raises TooManyTemplates: when its owner has as many as there may be.
+    :raises TooManyVersions: when it has.
+    """
+    if not NAME.fullmatch(name):
+        raise TemplateInvalid("A name has up to 40 of a-z, 0-9, dots and dashes, such as my-env.")
+    if len(note) > NOTE_MAX or "\0" in note:
+        raise TemplateInvalid(f"A note has {NOTE_MAX} characters at most.")
+    checked = workload.new(PlacementKind.RENTAL, parts, resources=_SOME)
+    content: dict[str, object] = {
+        "image": checked.image,
+        "command": list(checked.command),
+        "environment": dict(checked.environment),
+        "ports": list(checked.ports),
+        "note": note.strip(),
+    }
+    with transaction.atomic():
+        # Two who save at once wait for each other here.
+        User.objects.select_for_update(no_key=True).get(pk=owner_id)
+        template = Template.objects.filter(owner_id=owner_id, name=name, deleted_at=None).first()
+        if template is None:
+            if Template.objects.filter(owner_id=owner_id, deleted_at=None).count() >= TEMPLATES_MAX:
+                raise TooManyTemplates
+            template = Template.objects.create(owner_id=owner_id, name=name, created_at=now)
+        _add_version(template, content, now)
+        if template.public != public:
+            Template.objects.filter(pk=template.pk).update(public=public)
+    return queries.template(name, owner_id)
+
+
+def _add_version(template: Template, content: dict[str, object], now: datetime) -> None:
+    newest = template.versions.order_by("-number").first()
+    if newest and all(getattr(newest, name) == value for name, value in content.items()):
+        return
+    number = newest.number + 1 if newest else 1
+    if number > VERSIONS_MAX:
+        raise TooManyVersions
+    TemplateVersion.objects.create(template=template, number=number, created_at=now, **content)

@@ -1,0 +1,103 @@
+"""This will serve templates over the REST API."""
+
+from typing import Annotated, Self
+
+from django.http import HttpRequest
+from django.utils import timezone
+from ninja import Router, Schema, Status
+from pydantic import Field
+
+from marketplace.accounts.bearer import ApiKeyBearer, caller, viewer_id
+from marketplace.placements.workload import Parts
+from marketplace.templates import queries
+from marketplace.templates.actions import delete, save
+
+router = Router(tags=["templates"], auth=ApiKeyBearer())
+Word = Annotated[str, Field(max_length=4096)]
+Variables = Annotated[dict[str, Annotated[str, Field(max_length=32_768)]], Field(max_length=512)]
+
+
+class TemplateReply(Schema):
+    #: by which it is asked for: a name, or the id of somebody else's
+    reference: str
+    name: str
+    #: from 1 on; 0: it comes with the site
+    version: int
+    image: str
+    command: list[str]
+    environment: dict[str, str]
+    ports: list[int]
+    note: str
+    public: bool
+    yours: bool
+
+    @classmethod
+    def of(cls, known: queries.Known) -> Self:
+        """Return the reply for one template."""
+        return cls(
+            reference=known.reference,
+            name=known.name,
+            version=known.version,
+            image=known.image,
+            command=list(known.command),
+            environment=dict(known.environment),
+            ports=list(known.ports),
+            note=known.note,
+            public=known.public,
+            yours=known.yours,
+        )
+
+
+class TemplateList(Schema):
+    items: list[TemplateReply]
+
+
+class TemplateRequest(Schema):
+    image: Annotated[str, Field(max_length=500)]
+    command: Annotated[tuple[Word, ...], Field(max_length=256)] = ()
+    environment: Variables = Field(default_factory=dict)
+    #: TCP ports inside that are published beside the SSH door
+    ports: Annotated[tuple[Annotated[int, Field(ge=1, le=65_535)], ...], Field(max_length=64)] = ()
+    #: what it is for and how it is used
+    note: Annotated[str, Field(max_length=save.NOTE_MAX)] = ""
+    #: true: everybody sees it, with its variables
+    public: bool = False
+
+
+@router.get("/templates", response=TemplateList, auth=None)
+def index(request: HttpRequest) -> TemplateList:
+    """List the site's templates and public ones, and with an API key your own."""
+    found = queries.templates(viewer_id(request))
+    return TemplateList(items=[TemplateReply.of(one) for one in found])
+
+
+@router.get("/templates/{name}", response=TemplateReply, auth=None)
+def show(request: HttpRequest, name: str) -> TemplateReply:
+    """Show one template; ``name@2`` is its second version, and an id asks for somebody else's."""
+    return TemplateReply.of(queries.template(name, viewer_id(request)))
+
+
+@router.put("/templates/{name}", response=TemplateReply)
+def keep(request: HttpRequest, name: str, payload: TemplateRequest) -> TemplateReply:
+    """Keep a template of yours under this name; one that is there gets a newer version."""
+    known = save.save(
+        owner_id=caller(request).pk,
+        name=name,
+        parts=Parts(
+            image=payload.image,
+            command=payload.command,
+            environment=payload.environment,
+            ports=payload.ports,
+        ),
+        note=payload.note,
+        public=payload.public,
+        now=timezone.now(),
+    )
+    return TemplateReply.of(known)
+
+
+@router.delete("/templates/{name}", response={204: None})
+def remove(request: HttpRequest, name: str) -> Status[None]:
+    """Delete a template of yours; what was rented by it goes on."""
+    delete.delete(owner_id=caller(request).pk, name=name, now=timezone.now())
+    return Status(204, None)

@@ -1,0 +1,154 @@
+"""This will find templates: those that come with the site, one's own, and those of everybody."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+
+from marketplace.domain.problem import Refused
+from marketplace.placements.workload import Parts
+from marketplace.templates.models import Template, TemplateVersion
+
+PUBLIC_MAX = 100
+
+
+class TemplateUnknown(Refused):
+    code = "not_found"
+    status = 404
+    sentence = "There is no such template, or it is not yours and not public."
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A template in one of its versions."""
+
+    #: by which it is asked for: a name, or the id of somebody's
+    reference: str
+    name: str
+    image: str
+    command: tuple[str, ...] = ()
+    #: may hold passwords, so no repr shows it
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    ports: tuple[int, ...] = ()
+    note: str = ""
+    #: 0: it comes with the site
+    version: int = 0
+    public: bool = True
+    yours: bool = False
+
+    def parts(self) -> Parts:
+        """Return what it asks to run."""
+        return Parts(
+            image=self.image,
+            command=self.command,
+            environment=dict(self.environment),
+            ports=self.ports,
+        )
+
+
+#: Where images are fetched from, their makers keep these names.
+BUILT_IN = (
+    Known("debian", "Debian", "debian:12", note="A plain system, to be made what you like."),
+    Known(
+        "pytorch",
+        "PyTorch",
+        "pytorch/pytorch:latest",
+        note="PyTorch with CUDA. Log in by SSH and run Python.",
+    ),
+    Known(
+        "jupyter",
+        "Jupyter",
+        "jupyter/scipy-notebook:latest",
+        command=("start-notebook.sh", "--ip=0.0.0.0", "--port=8888"),
+        ports=(8888,),
+        note="Notebooks at port 8888. Its first page asks for a token: the logs say which.",
+    ),
+    Known(
+        "vllm",
+        "vLLM",
+        "vllm/vllm-openai:latest",
+        command=("--model", "Qwen/Qwen2.5-1.5B-Instruct"),
+        ports=(8000,),
+        note="An OpenAI-compatible server at port 8000. Write another model into the command.",
+    ),
+    Known(
+        "comfyui",
+        "ComfyUI",
+        "yanwk/comfyui-boot:latest",
+        ports=(8188,),
+        note="Pictures from a graph of nodes, at port 8188. It fetches models as it starts.",
+    ),
+)
+
+
+def templates(viewer_id: int | None) -> list[Known]:
+    """Return what somebody may choose from: the site's, their own by name, the newest public ones.
+
+    ``viewer_id``: None: nobody known.
+    """
+    own = _newest(_there().filter(owner_id=viewer_id).order_by("name", "id"))
+    public = _there().filter(public=True).exclude(owner_id=viewer_id)
+    others = _newest(public.order_by("-created_at", "id")[:PUBLIC_MAX])
+    return [*BUILT_IN, *(_known(one, viewer_id) for one in [*own, *others])]
+
+
+def template(reference: str, viewer_id: int | None) -> Known:
+    """Return a template by its id, or by the name that it has here or with the viewer.
+
+    ``ID@2`` is its second version. One's own name goes before the site's.
+
+    :raises TemplateUnknown: when there is none that the viewer may see.
+    """
+    name, _, number = reference.partition("@")
+    mine = Q(owner_id=viewer_id)
+    found = _there().filter(mine & Q(name=name))
+    if not found:
+        built_in = next((one for one in BUILT_IN if one.reference == reference.lower()), None)
+        if built_in is not None:
+            return built_in
+        try:
+            found = _there().filter(mine | Q(public=True), id=UUID(name))
+        except ValueError:
+            raise TemplateUnknown from None
+    versions = _newest(found) if not number else _numbered(found, number)
+    if not versions:
+        raise TemplateUnknown
+    return _known(versions[0], viewer_id)
+
+
+def _there() -> QuerySet[Template]:
+    return Template.objects.filter(deleted_at=None)
+
+
+def _numbered(of: QuerySet[Template], number: str) -> list[TemplateVersion]:
+    if not number.isascii() or not number.isdigit() or len(number) > 6:
+        return []
+    rows = TemplateVersion.objects.select_related("template")
+    return list(rows.filter(template__in=of, number=int(number)).order_by("id")[:1])
+
+
+def _newest(of: QuerySet[Template]) -> list[TemplateVersion]:
+    """Return the newest version of each, in their order."""
+    newest = TemplateVersion.objects.filter(template=OuterRef("pk")).order_by("-number")
+    found = of.annotate(newest=Subquery(newest.values("id")[:1]))
+    ids = list(found.values_list("newest", flat=True))
+    versions = TemplateVersion.objects.select_related("template").in_bulk(ids)
+    return [versions[version_id] for version_id in ids]
+
+
+def _known(version: TemplateVersion, viewer_id: int | None) -> Known:
+    template = version.template
+    yours = template.owner_id == viewer_id
+    return Known(
+        reference=template.name if yours else str(template.id),
+        name=template.name,
+        image=version.image,
+        command=tuple(version.command),
+        environment=version.environment,
+        ports=tuple(version.ports),
+        note=version.note,
+        version=version.number,
+        public=template.public,
+        yours=yours,
+    )

@@ -1,0 +1,126 @@
+"""What people run again and again has a name, and versions that never change."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from marketplace.accounts.actions import issue_api_key
+from marketplace.accounts.models import User
+from marketplace.placements.workload import ImageMalformed, Parts, WorkloadInvalid
+from marketplace.templates import queries
+from marketplace.templates.actions import save as saving
+from marketplace.templates.actions.delete import delete
+from marketplace.templates.actions.save import save
+from marketplace.templates.models import TemplateVersion
+from tests.marketplace.scene import NOW
+
+pytestmark = pytest.mark.django_db
+
+
+def keep(owner: User, name: str = "my-env", *, public: bool = False, **parts: Any) -> queries.Known:
+    asked = Parts(image="debian:12") | parts
+    return save(owner_id=owner.pk, name=name, parts=asked, note="", public=public, now=NOW)
+
+
+def seen(viewer: User | None) -> set[str]:
+    return {one.name for one in queries.templates(viewer.pk if viewer else None)}
+
+
+def test_the_sites_templates_are_there_for_everybody_and_can_be_rented(db: None) -> None:
+    assert seen(None) == {"Debian", "PyTorch", "Jupyter", "vLLM", "ComfyUI"}
+    for one in queries.BUILT_IN:
+        assert queries.template(one.reference, None) == one
+        saving.workload.new("rental", one.parts(), resources=saving._SOME)
+
+
+def test_a_template_gets_a_newer_version_and_the_older_one_stays(alice: User) -> None:
+    assert keep(alice).version == 1
+    assert keep(alice, ports=(8080,), environment={"A": "b"}).version == 2
+    assert queries.template("my-env", alice.pk).ports == (8080,)
+    assert queries.template("my-env@1", alice.pk).ports == ()
+    with pytest.raises(queries.TemplateUnknown):
+        queries.template("my-env@3", alice.pk)
+
+
+def test_what_changes_nothing_makes_no_version(alice: User) -> None:
+    keep(alice, command=("sleep", "1"))
+    assert keep(alice, command=("sleep", "1"), public=True).version == 1
+    assert queries.template("my-env", alice.pk).public
+
+
+def test_a_private_template_is_its_owners_alone(alice: User, bob: User) -> None:
+    keep(alice)
+    reference = str(alice.templates.get().id)  # type: ignore[attr-defined]
+    assert "my-env" in seen(alice)
+    assert "my-env" not in seen(bob) | seen(None)
+    for asked in ("my-env", reference, f"{reference}@1"):
+        with pytest.raises(queries.TemplateUnknown):
+            queries.template(asked, bob.pk)
+
+
+def test_a_public_template_is_everybodys_by_its_id(alice: User, bob: User) -> None:
+    keep(alice, public=True)
+    (theirs,) = [one for one in queries.templates(bob.pk) if one.name == "my-env"]
+    assert not theirs.yours
+    assert queries.template(theirs.reference, None).image == "debian:12"
+    with pytest.raises(queries.TemplateUnknown):
+        queries.template("my-env", bob.pk)
+
+
+def test_ones_own_name_goes_before_the_sites(alice: User, bob: User) -> None:
+    keep(alice, "debian", image="debian:13")
+    assert queries.template("debian", alice.pk).image == "debian:13"
+    assert queries.template("debian", bob.pk).image == "debian:12"
+
+
+def test_a_deleted_template_is_gone_and_its_name_free(alice: User, bob: User) -> None:
+    keep(alice, public=True)
+    with pytest.raises(queries.TemplateUnknown):
+        delete(owner_id=bob.pk, name="my-env", now=NOW)
+    delete(owner_id=alice.pk, name="my-env", now=NOW)
+    assert "my-env" not in seen(alice) | seen(bob)
+    assert keep(alice).version == 1
+
+
+@pytest.mark.parametrize("name", ["", "-a", "A", "a b", "a/b", "a@1", "é", "a" * 41, "a\n"])
+def test_a_name_is_plain(alice: User, name: str) -> None:
+    with pytest.raises(saving.TemplateInvalid):
+        keep(alice, name)
+
+
+def test_what_could_not_be_rented_is_not_kept(alice: User) -> None:
+    with pytest.raises(ImageMalformed):
+        keep(alice, image="no image!")
+    with pytest.raises(WorkloadInvalid):
+        keep(alice, ports=(22,))
+    assert not TemplateVersion.objects.exists()
+
+
+def test_there_is_a_bound_on_templates_and_versions(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saving, "TEMPLATES_MAX", 1)
+    monkeypatch.setattr(saving, "VERSIONS_MAX", 2)
+    keep(alice)
+    with pytest.raises(saving.TooManyTemplates):
+        keep(alice, "another")
+    keep(alice, image="debian:13")
+    with pytest.raises(saving.TooManyVersions):
+        keep(alice, image="debian:14")
+
+
+def test_the_api_keeps_shows_and_deletes_them(alice: User) -> None:
+    issued = issue_api_key.issue(user_id=alice.pk, name="k", now=timezone.now())
+    client = Client(headers={"authorization": f"Bearer {issued.secret}"})
+    path = "/api/v1/templates/my-env"
+    asked = {"image": "debian:12", "environment": {"A": "b"}, "ports": [8080], "note": "Mine."}
+    kept = client.put(path, asked, content_type="application/json")
+    assert (kept.status_code, kept.json().get("version")) == (200, 1), kept.json()
+    assert client.get(path).json()["environment"] == {"A": "b"}
+    assert [one["name"] for one in client.get("/api/v1/templates").json()["items"]][-1] == "my-env"
+    assert Client().get(path).status_code == 404
+    assert Client().put(path, asked, content_type="application/json").status_code == 401
+    assert client.delete(path).status_code == 204
+    assert client.delete(path).json()["code"] == "not_found"
