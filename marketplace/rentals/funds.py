@@ -29,7 +29,7 @@ class FundsView:
 def funds(rental: Rental) -> FundsView:
     """Return it as the rental was read, with its hold's account."""
     placement: Placement = rental.placement
-    until = rental.files_until
+    until = None if is_about_to_run(placement) else rental.files_until
     return FundsView(
         funding=Funding(rental.funding),
         held_microusd=rental.meter.hold.account.balance_microusd,

@@ -21,7 +21,7 @@ def tell_funds(*, now: datetime) -> int:
     them off; of the next ones they are told anew.
     """
     unpaid = Rental.objects.filter(files_until__isnull=False, placement__state__in=LIVE).exclude(
-        placement__want=Want.END
+        placement__want__in=(Want.END, Want.RUN)
     )
     rows = unpaid.select_related("placement", "meter__side").order_by("files_until", "id")
     return sum(_tell(rental, now) for rental in rows[:ROWS_MAX])

@@ -72,6 +72,8 @@ def _renew(rental_id: UUID, *, now: datetime) -> None:
     with transaction.atomic():
         rental = funds.locked(rental_id)
         placement = rental.placement
+        if _ran_since(rental):
+            _write(rental, files_until=None)
         if placement.want == Want.END or placement.state not in LIVE:
             _write(rental, fund_due_at=None)
         elif funds.is_about_to_run(placement):
@@ -84,6 +86,12 @@ def _renew(rental_id: UUID, *, now: datetime) -> None:
             _go_on(rental, now)
         else:
             _rest(rental, now)
+
+
+def _ran_since(rental: Rental) -> bool:
+    """Say whether it was seen to run since its 7 days began: to ask for it alone costs nothing."""
+    until, seen_at = rental.files_until, rental.placement.reachable_at
+    return until is not None and seen_at is not None and seen_at > until - KEPT
 
 
 def _run_on(rental: Rental, now: datetime) -> None:

@@ -15,6 +15,7 @@ from marketplace.rentals import queries
 from marketplace.rentals.actions import fund as funds
 from marketplace.rentals.actions.extend import RentalOver
 from marketplace.rentals.doors import check_doors
+from marketplace.rentals.funds import lacks_money
 from marketplace.rentals.models import Rental
 from protocol.agent import Want
 
@@ -64,4 +65,6 @@ def _fund(rental_id: UUID, now: datetime) -> None:
         funds.fund(rental, now=now)
     except InsufficientFunds:
         raise InsufficientFunds(HOUR) from None
-    Rental.objects.filter(id=rental_id).update(files_until=None, fund_due_at=now)
+    # Its free days end once it is seen to run, or who starts and stops it would have them for ever.
+    until = None if lacks_money(rental) else rental.files_until
+    Rental.objects.filter(id=rental_id).update(files_until=until, fund_due_at=now)

@@ -22,11 +22,13 @@ from marketplace.offers.models import Offer
 from marketplace.placements.actions.request_stop import request_stop
 from marketplace.placements.actions.settle import settle_all
 from marketplace.placements.models import Placement
+from marketplace.rentals import funds
 from marketplace.rentals.actions import start, stop
 from marketplace.rentals.actions.renew import renew
 from marketplace.rentals.models import Rental
+from protocol.agent import ObservedState
 from tests.marketplace.rentals.market import CPU_HOUR_MICROUSD, Market, give_key
-from tests.marketplace.scene import GIB, NOW, after
+from tests.marketplace.scene import GIB, HOST_KEY, NOW, after
 
 Give = Callable[..., None]
 HOUR = CPU_HOUR_MICROUSD
@@ -151,7 +153,7 @@ def test_a_disk_that_costs_nothing_is_kept_for_seven_days_of_a_stop(
     assert fresh(rental).files_until == after(11) + KEPT
     tell_rentals(now=after(12))
     start.start(rental_id=rental.id, renter_id=renter.pk, now=after(3600))
-    assert fresh(rental).files_until is None
+    assert funds.funds(fresh(rental)).files_until is None
     market.run(rental, at=after(3601))
     halt(market, rental, at_s=3700)
     renew(now=after(3701))
@@ -168,6 +170,54 @@ def test_a_disk_that_costs_nothing_is_kept_for_seven_days_of_a_stop(
     late = [over - ahead for ahead in (timedelta(days=3), timedelta(hours=1))]
     assert [one.at for one in told] == [after(12), *late]
     assert "is stopped: its files are kept until 8 Mar" in told[0].title
+
+
+def test_who_starts_and_stops_it_unseen_has_a_free_disk_no_longer(
+    market: Market, renter: User, give: Give
+) -> None:
+    give(renter, 10 * HOUR)
+    rental = rolling(market, renter)
+    market.run(rental, at=after(0))
+    halt(market, rental, at_s=10)
+    renew(now=after(12))
+    until = after(12) + KEPT
+    assert fresh(rental).files_until == until
+    late = int(timedelta(days=6).total_seconds())
+    start.start(rental_id=rental.id, renter_id=renter.pk, now=after(late))
+    renew(now=after(late + 1))
+    assert funds.funds(fresh(rental)).files_until is None
+    stop.stop(rental_id=rental.id, renter_id=renter.pk, now=after(late + 2))
+    market.halt(rental, at=after(late + 2))
+    renew(now=after(late + 3))
+    assert fresh(rental).files_until == until
+    renew(now=until)
+    assert fresh(rental).placement.reason_code == "files_over"
+
+
+def test_who_runs_it_again_has_its_free_disk_for_as_long_again(
+    market: Market, renter: User, give: Give
+) -> None:
+    give(renter, 10 * HOUR)
+    rental = rolling(market, renter)
+    market.run(rental, at=after(0))
+    halt(market, rental, at_s=10)
+    renew(now=after(12))
+    late = int(KEPT.total_seconds())
+    start.start(rental_id=rental.id, renter_id=renter.pk, now=after(late))
+    told = market.agent.observed(
+        rental.placement_id,
+        ObservedState.RUNNING,
+        run=2,
+        age_ms=0,
+        ssh_port=20001,
+        ssh_host_key=HOST_KEY,
+    )
+    market.agent.sync(after(late + 1), placements=[told])
+    market.see(at=after(late + 2))
+    stop.stop(rental_id=rental.id, renter_id=renter.pk, now=after(late + 60))
+    renew(now=after(late + 61))
+    assert fresh(rental).placement.reason_code == "renter_stopped"
+    assert fresh(rental).files_until is None
 
 
 def test_without_money_no_auction_starts_it_and_it_keeps_its_files(
