@@ -10,7 +10,7 @@ from enum import StrEnum
 from marketplace.domain.door import Door
 from marketplace.domain.metered import Priced
 from marketplace.domain.money import MS_PER_HOUR, MicroUsd, charge
-from marketplace.domain.pricing import affordable_ms
+from marketplace.domain.pricing import MS_MAX, affordable_ms
 
 
 class Funding(StrEnum):
@@ -30,8 +30,6 @@ PART_MS_MIN = 60_000
 STOPPED_MS = 5_000
 #: how long its files are kept without money, and how much of their storage is always set aside
 KEPT = timedelta(days=7)
-#: longer than any rental; the database counts milliseconds in 64 bits
-MS_MAX = 1 << 45
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,3 +55,12 @@ def charge(price_hour_microusd: int, ms: int) -> MicroUsd:
     always add up to its whole and rounding never drifts.
     """
     return MicroUsd(price_hour_microusd * ms // MS_PER_HOUR)
+
+
+def fee_of(charged_microusd: int, fee_ppm: int) -> MicroUsd:
+    """Return the site's part of all that was charged, rounded down.
+
+    Take that of a stretch as a difference, as of ``charge``. In SQL it stands in
+    metering/charge_sql.py and metering/proven_sql.py.
+    """
+    return MicroUsd(charged_microusd * fee_ppm // PPM)

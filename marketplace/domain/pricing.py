@@ -9,6 +9,8 @@ from marketplace.domain.money import MS_PER_HOUR, MicroUsd, format_usd
 from marketplace.domain.problem import Refused
 
 TERM_MS_MIN = 1000
+#: longer than any rental; the database counts milliseconds in 64 bits
+MS_MAX = 1 << 45
 
 
 class PriceRaised(Refused):
@@ -230,7 +232,7 @@ def affordable_ms(price_hour_microusd: int, amount_microusd: int, *, at_most_ms:
 
 
 def value(*, price_hour_microusd: int, rate: int | None) -> MicroUsd | None:
-    """Return micro-USD per hour and million measured operations per second; None: not measured."""
+    """Return micro-USD per hour for a million of what was measured; None: nothing was."""
     if not rate:
         return None
     return MicroUsd(price_hour_microusd * 1_000_000 // rate)

@@ -10,7 +10,7 @@ from django.db.models import F, Sum
 
 from marketplace.domain.intervals import Stretch
 from marketplace.domain.metered import pieces
-from marketplace.domain.money import PPM, charge
+from marketplace.domain.money import PPM, charge, fee_of
 from marketplace.domain.placement import Blame, PlacementState
 from marketplace.metering.models import Meter, PriceChange, SignedIntervalRow
 from marketplace.placements.models import Placement
@@ -95,13 +95,13 @@ def delivered(start: datetime, end: datetime) -> dict[UUID, Delivered]:
         if meter.priced_from_ms:
             changing[one].append(stretch)
         else:
-            fees[one] += charge(meter.price_hour_microusd, stretch.ms) * meter.fee_ppm // PPM
+            fees[one] += fee_of(charge(meter.price_hour_microusd, stretch.ms), meter.fee_ppm)
         if one not in newest or row.sequence > newest[one].sequence:
             newest[one] = row
     for one, changes in _held_changes(changing).items():
         for stretch in changing[one]:
             worth = sum(charge(price, ms) for price, ms in pieces(stretch, changes))
-            fees[one] += worth * placements[one].meter.fee_ppm // PPM
+            fees[one] += fee_of(worth, placements[one].meter.fee_ppm)
     work: dict[UUID, list[Work]] = defaultdict(list)
     for one in sorted(placements):
         placement = placements[one]

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db import transaction
 
 from marketplace.domain.ledger import TransferKind
-from marketplace.domain.money import PPM, MicroUsd, format_usd
+from marketplace.domain.money import MicroUsd, fee_of, format_usd
 from marketplace.domain.placement import LIVE
 from marketplace.ledger.actions import hold as holds
 from marketplace.ledger.models import Account
@@ -44,7 +44,7 @@ def charge_side(*, meter_id: UUID, now: datetime) -> None:
         _charge(meter, TransferKind.STORAGE, side.storage_microusd, storage, _disk(side), now)
         _charge(meter, TransferKind.NETWORK, side.traffic_microusd, traffic, _traffic(side), now)
         side.storage_microusd, side.traffic_microusd = storage, traffic
-        side.fee_microusd = _fee(meter, storage) + _fee(meter, traffic)
+        side.fee_microusd = fee_of(storage, meter.fee_ppm) + fee_of(traffic, meter.fee_ppm)
         side.save(update_fields=["storage_microusd", "traffic_microusd", "fee_microusd"])
 
 
@@ -72,16 +72,12 @@ def _charge(
         hold_id=meter.hold_id,
         amount_microusd=MicroUsd(total - charged),
         host_user_id=meter.host_id,
-        fee_microusd=MicroUsd(_fee(meter, total) - _fee(meter, charged)),
+        fee_microusd=MicroUsd(fee_of(total, meter.fee_ppm) - fee_of(charged, meter.fee_ppm)),
         cause=f"meter:{meter.id}:{kind}:{total}",
         note=note,
         kind=kind,
         now=now,
     )
-
-
-def _fee(meter: Meter, total_microusd: int) -> int:
-    return total_microusd * meter.fee_ppm // PPM
 
 
 def _disk(side: SideMeter) -> str:

@@ -6,15 +6,13 @@ from uuid import UUID
 from django.db import transaction
 
 from marketplace.domain.metered import Priced
-from marketplace.domain.money import PPM, MicroUsd
-from marketplace.domain.pricing import affordable_ms
+from marketplace.domain.money import MicroUsd, fee_of
+from marketplace.domain.pricing import MS_MAX, affordable_ms
 from marketplace.ledger.actions import hold as holds
 from marketplace.metering.models import Meter, PriceChange
 
 #: the reason code of the price change after which nothing more costs anything
 WHOLE_TERM = "whole_term_paid"
-#: more than any meter ever proves
-MS_MAX = 1 << 50
 WRITTEN = (
     *("price_hour_microusd", "priced_from_ms", "priced_from_microusd", "proven_ms_max"),
     *("charged_ms", "charged_until", "charged_microusd", "fee_microusd"),
@@ -80,7 +78,7 @@ def _apply(meter: Meter, priced: Priced, most_microusd: int, now: datetime) -> N
 def _charge(meter: Meter, priced: Priced, now: datetime) -> None:
     """Charge the difference by itself: a usual charge is named by its time, which stayed."""
     total = priced.cost(meter.proven_ms)
-    fee = MicroUsd(total * meter.fee_ppm // PPM)
+    fee = fee_of(total, meter.fee_ppm)
     if total > meter.charged_microusd:
         holds.capture(
             hold_id=meter.hold_id,

@@ -40,7 +40,7 @@ class ApiKeyForm(forms.Form):
         choices=[
             (Scope.RENTALS_READ.value, "see rentals, jobs and endpoints"),
             (Scope.RENTALS_WRITE.value, "rent, change and end them"),
-            (Scope.MONEY_READ.value, "see balance, statements and invoices"),
+            (Scope.MONEY_READ.value, "see statements, invoices and payments"),
             (Scope.MONEY_WRITE.value, "pay in, and set limits"),
             (Scope.HOST_READ.value, "see machines, earnings and payouts"),
             (Scope.HOST_WRITE.value, "enrol machines, set prices and payouts"),

@@ -55,6 +55,11 @@ def locked(rental_id: UUID) -> Rental:
     return rows.select_related("placement", "meter__hold").get(id=rental_id)
 
 
+def held_for(rental: Rental) -> int:
+    """Return all that was ever set aside for it, what was charged since too."""
+    return int(Account.objects.get(id=rental.meter.hold.account_id).credits_posted)
+
+
 def fund(rental: Rental, *, now: datetime, ahead_ms: int = AHEAD_MS) -> Paid:
     """Set aside what it may cost until so long from now; what is held already is not asked for.
 
@@ -74,7 +79,7 @@ def fund_in_parts(rental: Rental, *, now: datetime) -> Paid:
     While more than half an hour is left nothing is asked for.
     """
     meter, costs = _costs(rental, now)
-    held, refused = _held(rental), None
+    held, refused = held_for(rental), None
     ahead_ms = costs.left_ms(held)
     if held < rental.worst_total_microusd:
         for part_ms in funding.parts(_within(rental, AHEAD_MS, now), left_ms=ahead_ms):
@@ -92,7 +97,7 @@ def fund_in_parts(rental: Rental, *, now: datetime) -> Paid:
 def note(rental: Rental, *, now: datetime) -> Paid:
     """Let its meter count as far as what is held lasts; nothing is set aside."""
     meter, costs = _costs(rental, now)
-    return _note(rental, meter, costs, _held(rental), now)
+    return _note(rental, meter, costs, held_for(rental), now)
 
 
 def is_about_to_run(placement: Placement) -> bool:
@@ -145,14 +150,9 @@ def _within(rental: Rental, ahead_ms: int, now: datetime) -> int:
     return max(0, min(ahead_ms, left))
 
 
-def _held(rental: Rental) -> int:
-    """Return all that was ever set aside for it, what was charged since too."""
-    return int(Account.objects.get(id=rental.meter.hold.account_id).credits_posted)
-
-
 def _raise(rental: Rental, needed_microusd: int, now: datetime) -> int:
     """Return what is set aside in all, raised to what is needed; its worst total is the most."""
-    held, wanted = _held(rental), min(needed_microusd, rental.worst_total_microusd)
+    held, wanted = held_for(rental), min(needed_microusd, rental.worst_total_microusd)
     if wanted <= held:
         return held
     holds.increase(

@@ -14,10 +14,9 @@ from marketplace.domain.money import MicroUsd, format_usd
 from marketplace.domain.problem import Refused
 from marketplace.domain.terms import repriced, worst_total
 from marketplace.ledger.actions import hold as holds
-from marketplace.ledger.models import Account
 from marketplace.metering.actions.change_price import change_price
 from marketplace.rentals.actions.by_now import priced_by_now
-from marketplace.rentals.actions.fund import fund, fund_in_parts, locked
+from marketplace.rentals.actions.fund import fund, fund_in_parts, held_for, locked
 from marketplace.rentals.models import Rental
 
 
@@ -94,7 +93,7 @@ def set_aside(
         else:
             fund_in_parts(rental, now=now)
         return
-    held = Account.objects.get(id=rental.meter.hold.account_id).credits_posted
+    held = held_for(rental)
     if worst_microusd > held:
         holds.increase(
             hold_id=rental.meter.hold_id,

@@ -20,7 +20,7 @@ from marketplace.domain.delivered import (
     Effect,
 )
 from marketplace.domain.ledger import TransferKind
-from marketplace.domain.money import PPM, MicroUsd
+from marketplace.domain.money import PPM, MicroUsd, fee_of
 from marketplace.ledger.actions import return_charge
 from marketplace.ledger.models import Transfer
 from marketplace.metering.actions.charge import charge
@@ -66,7 +66,7 @@ def settle(
         return_charge.return_charge(
             hold_id=hold_id,
             amount_microusd=back,
-            fee_microusd=MicroUsd(back * meter.fee_ppm // PPM),
+            fee_microusd=fee_of(back, meter.fee_ppm),
             host_user_id=meter.host_id,
             cause=f"proof:{proof.id}:{'rest' if proof.counted_at else 'credit'}",
             note=f"Rental {str(rental.id)[:8]} delivered {found_ppm / 10_000:.1f} % of what was"
