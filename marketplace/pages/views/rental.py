@@ -29,7 +29,7 @@ from marketplace.rentals.actions import forget as forgetting
 @members_only
 def rental(request: MemberRequest, rental_id: UUID) -> HttpResponse:
     """Show the rental; its panel stays live."""
-    return page(request, _view(request, rental_id))
+    return page(request, own(request, rental_id))
 
 
 @require_safe
@@ -54,7 +54,7 @@ def end(request: MemberRequest, rental_id: UUID) -> HttpResponse:
 @members_only
 def extend(request: MemberRequest, rental_id: UUID) -> HttpResponse:
     """Give the rental more time or a higher limit."""
-    view = _view(request, rental_id)
+    view = own(request, rental_id)
     form = ExtendForm(request.POST)
     if form.is_valid():
         asked = extending.Asked(more_s=form.seconds_more(), cap_microusd=form.cleaned_data["cap"])
@@ -120,7 +120,8 @@ def page(
     return render(request, "rentals/rental.html", context, status=status)
 
 
-def _view(request: MemberRequest, rental_id: UUID) -> queries.RentalView:
+def own(request: MemberRequest, rental_id: UUID) -> queries.RentalView:
+    """Return a rental of the person who asks; others see no page."""
     try:
         return queries.view(rental_id, request.user.pk, timezone.now())
     except queries.RentalUnknown as refused:
@@ -128,4 +129,4 @@ def _view(request: MemberRequest, rental_id: UUID) -> queries.RentalView:
 
 
 def _panel(request: MemberRequest, rental_id: UUID) -> RentalPanel:
-    return panel(_view(request, rental_id))
+    return panel(own(request, rental_id))

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 
 from marketplace.domain.problem import Refused
 from marketplace.pages.forms.bid import BidForm
-from marketplace.pages.views.rental import page
+from marketplace.pages.views.rental import own, page
 from marketplace.pages.visitor import MemberRequest, members_only
 from marketplace.rentals import queries
 from marketplace.rentals.actions import bid as bidding
@@ -20,14 +20,14 @@ from marketplace.rentals.actions import bid as bidding
 @members_only
 def bid(request: MemberRequest, rental_id: UUID) -> HttpResponse:
     """Let the rental bid something else; what comes costs that."""
-    form, now = BidForm(request.POST), timezone.now()
+    form = BidForm(request.POST)
     try:
         if form.is_valid():
             bidding.bid(
                 rental_id=rental_id,
                 renter_id=request.user.pk,
                 bid_microusd=form.cleaned_data["bid"],
-                now=now,
+                now=timezone.now(),
             )
             messages.success(request, "The rental has its new bid.")
             return redirect("rental", rental_id)
@@ -35,8 +35,4 @@ def bid(request: MemberRequest, rental_id: UUID) -> HttpResponse:
         raise Http404(refused.detail) from None
     except Refused as refused:
         form.add_error("bid", refused.detail)
-    try:
-        view = queries.view(rental_id, request.user.pk, now)
-    except queries.RentalUnknown as refused:
-        raise Http404(refused.detail) from None
-    return page(request, view, bid_form=form)
+    return page(request, own(request, rental_id), bid_form=form)

@@ -15,7 +15,7 @@ from marketplace.accounts import queries as accounts
 from marketplace.domain.problem import Refused
 from marketplace.pages.forms.rental_keys import KeysForm
 from marketplace.pages.forms.workload import ChangeForm
-from marketplace.pages.views.rental import page
+from marketplace.pages.views.rental import own, page
 from marketplace.pages.visitor import MemberRequest, members_only
 from marketplace.rentals import queries
 from marketplace.rentals.actions import answer_price as answering
@@ -109,11 +109,7 @@ def change(request: MemberRequest, rental_id: UUID) -> HttpResponse:
         else:
             messages.success(request, "What runs now goes on until the change does.")
             return redirect("rental", rental_id)
-    try:
-        view = queries.view(rental_id, request.user.pk, timezone.now())
-    except queries.RentalUnknown as refused:
-        raise Http404(refused.detail) from None
-    return page(request, view, change_form=form)
+    return page(request, own(request, rental_id), change_form=form)
 
 
 def _do(
