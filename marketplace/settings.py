@@ -127,7 +127,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "marketplace.accounts.seen.SeenMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
 
@@ -226,7 +226,6 @@ MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_ALLOW_UNVERIFIED_EMAIL = not SENDS_MAIL
 #: on the site of one machine, which has no certificate
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = EMBEDDED
-USERSESSIONS_TRACK_ACTIVITY = True
 #: what people are told on their page is sent to their proven e-mail address too
 MAILS_NOTICES = env.flag("BERTH_MAIL_NOTICES", default=SENDS_MAIL)
 #: web hooks may lead by http, and to addresses inside the site's own network

@@ -28,7 +28,8 @@ def test_the_newest_call_of_one_side_is_held_alone(same: bool, answered_after: i
     other = side if same else (side[0], False)
     proof_api.held(side, lambda: nested(side, other, looks), LONG_S)
     assert len(looks) == answered_after
-    assert not proof_api._newest
+    # Another test may still hold a call of its own.
+    assert not {side, other} & proof_api._newest.keys()
 
 
 @pytest.mark.django_db(transaction=True)
