@@ -127,7 +127,6 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "marketplace.accounts.seen.SeenMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
 
