@@ -65,7 +65,10 @@ def find(query: OfferQuery, *, now: datetime, viewer_id: int | None) -> list[Off
                     " set_config('enable_bitmapscan', 'off', true)",
                     [str(SEARCH_MS_MAX)],
                 )
-            return _find(query, now, viewer_id)
+            found = _find(query, now, viewer_id)
+            # Nothing was written; so both end here, where the search is part of more, too.
+            transaction.set_rollback(True)
+            return found
     except OperationalError as error:
         if getattr(error.__cause__, "sqlstate", "") == CANCELED:
             raise SearchTooSlow from None

@@ -29,3 +29,15 @@ def test_a_search_that_takes_too_long_is_given_up_and_the_next_one_is_not() -> N
                 pool.submit(find).result(60)
         assert pool.submit(find).result(60).items == ()
     assert AttemptCount.objects.get().attempts == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_search_bounds_nothing_that_follows_it_in_a_transaction() -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        AttemptCount.objects.create(key="before", attempts=1, resets_at=NOW)
+        queries.search(OfferQuery(verified=False), now=NOW)
+        cursor.execute("SELECT current_setting('statement_timeout')")
+        assert cursor.fetchone() == ("0",)
+        cursor.execute("SELECT current_setting('enable_bitmapscan')")
+        assert cursor.fetchone() == ("on",)
+    assert AttemptCount.objects.filter(key="before").exists()

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import pytest
+from django.core.cache import cache
 from django.db import connections
 from pytest_django.fixtures import Settings
 
@@ -25,6 +26,12 @@ PASSWORD = "correct horse battery"
 def _quick_passwords(settings: Settings) -> None:
     """Hash passwords in no time: a safe hash is slow on purpose."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _fresh_cache() -> None:
+    """Let no test be refused what another one asked for: the library counts in the cache."""
+    cache.clear()
 
 
 @pytest.fixture
