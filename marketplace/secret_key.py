@@ -1,10 +1,15 @@
-"""This will keep the installation's own secret key where none is configured."""
+"""This will keep the installation's own secret key, and seal what only it may read."""
 
+import base64
 import os
 import secrets
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+
+from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 
 def random_text() -> str:
@@ -30,3 +35,9 @@ def load_or_create(path: Path, *, make: Callable[[], str] = random_text) -> str:
         finally:
             os.unlink(draft)
     return path.read_text().strip()
+
+
+def box(secret_key: str, *, purpose: bytes) -> Fernet:
+    """Return what seals texts with a key of this purpose, which tells nothing of other purposes."""
+    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose)
+    return Fernet(base64.urlsafe_b64encode(derived.derive(secret_key.encode())))

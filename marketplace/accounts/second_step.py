@@ -13,8 +13,6 @@ from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from cryptography.fernet import Fernet, InvalidToken
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -23,6 +21,7 @@ from django.utils import timezone
 from marketplace.accounts.actions.count_attempt import Limit, TooManyAttempts, count, give_back
 from marketplace.accounts.models import User
 from marketplace.domain.problem import Refused
+from marketplace.secret_key import box
 
 #: another use of the same secret key has another purpose, so their keys tell nothing of each other
 PURPOSE = b"berth second step 1"
@@ -143,5 +142,4 @@ def _use(user: User, code: str, now: datetime) -> None:
 
 
 def _box() -> Fernet:
-    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=PURPOSE)
-    return Fernet(base64.urlsafe_b64encode(derived.derive(settings.SECRET_KEY.encode())))
+    return box(settings.SECRET_KEY, purpose=PURPOSE)

@@ -1,6 +1,6 @@
 """This will say which CUDA a driver runs.
 
-Source: NVIDIA's table of toolkits and the drivers they came with, in its CUDA release notes.
+Each toolkit came with a driver branch; NVIDIA's CUDA release notes list them. No driver was asked.
 """
 
 import re

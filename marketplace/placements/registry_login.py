@@ -1,13 +1,11 @@
 """This will keep who may fetch a private image, unreadable to whoever reads the database alone."""
 
-import base64
 import logging
 
 from cryptography.fernet import Fernet, InvalidToken
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 
+from marketplace.secret_key import box
 from protocol.agent import RegistryLogin
 
 logger = logging.getLogger(__name__)
@@ -32,5 +30,4 @@ def unseal(sealed: str) -> RegistryLogin | None:
 
 
 def _box() -> Fernet:
-    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=PURPOSE)
-    return Fernet(base64.urlsafe_b64encode(derived.derive(settings.SECRET_KEY.encode())))
+    return box(settings.SECRET_KEY, purpose=PURPOSE)

@@ -47,7 +47,7 @@ class Known:
         )
 
 
-#: Where images are fetched from, their makers keep these names.
+#: Images of others: what they hold and how they begin is theirs to change.
 BUILT_IN = (
     Known("debian", "Debian", "debian:12", note="A plain system, to be made what you like."),
     Known(
