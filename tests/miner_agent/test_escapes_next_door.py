@@ -126,8 +126,7 @@ def test_rules_that_are_lost_while_tenants_run_come_back(tenants: Lab) -> None:
 @pytest.fixture(scope="module")
 def other(tenants: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     folder = tmp_path_factory.mktemp("other")
-    ports = {"BERTH_AGENT_CONTROL_PORT": "20500", "BERTH_AGENT_PORTS": "20501-20510"}
-    with agent(tenants.engine, folder, network="10.214.0.0/24", **ports) as other:
+    with agent(tenants.engine, folder, network="10.214.0.0/24") as other:
         yield other
 
 
