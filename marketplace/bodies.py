@@ -18,7 +18,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from marketplace.accounts import queries as accounts
+from marketplace.accounts.bearer import allowed_key
 from marketplace.domain.problem import Refused
 from marketplace.jobs import storage
 from marketplace.jobs.actions import keep_output, upload
@@ -137,10 +137,10 @@ def _allowed(scope: Scope, now: datetime) -> _Allowed | None:
     headers, method, path = _headers(scope), str(scope["method"]), str(scope["path"])
     if (method, path) == ("POST", UPLOAD):
         token = headers.get("authorization", "")
-        user = accounts.user_of_api_key(token.removeprefix(BEARER), now)
-        if user is None or not token.startswith(BEARER):
+        key = allowed_key(token.removeprefix(BEARER), method, path, now)
+        if key is None or not token.startswith(BEARER):
             raise KeyNeeded
-        return _Allowed(f"user {user.pk}", upload.room(user.pk))
+        return _Allowed(f"user {key.user_id}", upload.room(key.user_id))
     output = OUTPUT.fullmatch(path)
     if method == "PUT" and output is not None:
         digest, placement_id = output["digest"], UUID(output["placement_id"])

@@ -11,4 +11,9 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register what every installation has, as it has this app."""
+        from allauth.mfa.signals import authenticator_removed
+
         from marketplace import checks, moments  # noqa: F401  (importing registers)
+        from marketplace.accounts.second_step import note_removal
+
+        authenticator_removed.connect(note_removal, dispatch_uid="note a removal")

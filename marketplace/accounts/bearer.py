@@ -1,5 +1,6 @@
 """This will say who sends an API request."""
 
+from datetime import datetime
 from typing import cast
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from django.utils import timezone
 from ninja.security import HttpBearer
 
 from marketplace.accounts import queries
-from marketplace.accounts.models import User
+from marketplace.accounts.models import ApiKey, User
 from marketplace.domain.problem import Refused
 from marketplace.domain.scope import allows, needed
 from protocol import paths
@@ -28,14 +29,23 @@ class ApiKeyBearer(HttpBearer):
 
     def authenticate(self, request: HttpRequest, token: str) -> User | None:
         """Return the key's owner; None refuses the request."""
-        key = queries.key_of(token, timezone.now())
+        key = allowed_key(token, request.method or "", request.path_info, timezone.now())
         if key is None:
             return None
-        asked = needed(request.method or "", request.path_info.removeprefix(paths.API))
-        if not allows(key.scopes, asked):
-            raise ScopeMissing(f"This API key may not do that; use one with the scope {asked}.")
         request.api_key_id = key.pk  # type: ignore[attr-defined]
         return key.user
+
+
+def allowed_key(token: str, method: str, path: str, now: datetime) -> ApiKey | None:
+    """Return the key, which may do this. None: it opens nothing.
+
+    :raises ScopeMissing: when it was made for other things.
+    """
+    key = queries.key_of(token, now)
+    asked = needed(method, path.removeprefix(paths.API))
+    if key is not None and not allows(key.scopes, asked):
+        raise ScopeMissing(f"This API key may not do that; use one with the scope {asked}.")
+    return key
 
 
 def viewer_id(request: HttpRequest) -> int | None:

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
@@ -150,6 +151,36 @@ class SpendLimit(models.Model):
 
     def __str__(self) -> str:
         return f"{self.period} limit of {self.user_id}"
+
+
+class AccountEvent(models.Model):
+    """Something about an account that its owner is told of, as it may not have been them."""
+
+    class Kind(StrEnum):
+        """Kinds of notices too (domain.notices.KINDS)."""
+
+        API_KEY_MADE = "api_key_made"
+        SECOND_STEP_REMOVED = "second_step_removed"
+        CODES_FAILED = "codes_failed"
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="account_events")
+    kind = models.CharField(max_length=40)
+    #: what a person may want to know of it, such as a key's name
+    about = models.CharField(max_length=200, blank=True)
+    at = models.DateTimeField()
+    #: None: not yet
+    told_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("id",)
+        indexes = [
+            models.Index(
+                fields=("id",), condition=models.Q(told_at=None), name="account_event_untold"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.user_id}"
 
 
 class AttemptCount(models.Model):

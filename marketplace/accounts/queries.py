@@ -40,12 +40,6 @@ def api_keys(user_id: int) -> Sequence[ApiKey]:
     return tuple(rows.order_by("-created_at", "id"))
 
 
-def user_of_api_key(raw: str, now: datetime) -> User | None:
-    """Return the person whose key this is and note its use; None: it opens nothing."""
-    key = key_of(raw, now)
-    return None if key is None else key.user
-
-
 def key_of(raw: str, now: datetime) -> ApiKey | None:
     """Return the key, with its person, and note its use; None: it opens nothing."""
     if not api_key.well_formed(raw):

@@ -19,14 +19,21 @@ from django.db import transaction
 from django.utils import timezone
 
 from marketplace.accounts.actions.count_attempt import Limit, TooManyAttempts, count, give_back
-from marketplace.accounts.models import User
+from marketplace.accounts.actions.note_event import note
+from marketplace.accounts.models import AccountEvent, User
 from marketplace.domain.problem import Refused
 from marketplace.secret_key import box
 
+Kind = AccountEvent.Kind
+OF_OPERATOR = "all of them, taken off by an operator"
 #: another use of the same secret key has another purpose, so their keys tell nothing of each other
 PURPOSE = b"berth second step 1"
 #: that one account may try: of a million codes three are right at a time
 CODES = Limit("try a code", 10, timedelta(minutes=5))
+#: wrong ones, of which the account's owner is told: whoever tries them knows the password
+FAILURES = Limit("fail at a code", 10, timedelta(days=1))
+#: that its owner is told of
+TOLD = Limit("tell of failed codes", 1, timedelta(days=1))
 #: one, for longer than an app shows it
 USES = Limit("use a code", 1, timedelta(minutes=5))
 
@@ -122,14 +129,40 @@ def remove(*, user: User) -> bool:
     with transaction.atomic():
         there_was = bool(Authenticator.objects.filter(user=user).delete()[0])
         if there_was:
-            user.api_keys.filter(revoked_at=None).update(revoked_at=timezone.now())
+            now = timezone.now()
+            user.api_keys.filter(revoked_at=None).update(revoked_at=now)
+            note(user_id=user.pk, kind=Kind.SECOND_STEP_REMOVED, about=OF_OPERATOR, now=now)
             for session in UserSession.objects.filter(user=user).order_by("pk"):
                 session.end()
     return there_was
 
 
+def note_removal(user: User, authenticator: Authenticator, **_: object) -> None:
+    """Write down that one was taken off on the page: whoever has got in begins with that."""
+    if authenticator.type != Authenticator.Type.RECOVERY_CODES:
+        note(
+            user_id=user.pk,
+            kind=Kind.SECOND_STEP_REMOVED,
+            about=str(authenticator),
+            now=timezone.now(),
+        )
+
+
 def _begin(user: User, now: datetime) -> None:
+    """Count a code that is about to be tried; a right one is taken back."""
+    try:
+        count(limit=FAILURES, subject=str(user.pk), now=now)
+    except TooManyAttempts:
+        _note_failures(user, now)
     count(limit=CODES, subject=str(user.pk), now=now)
+
+
+def _note_failures(user: User, now: datetime) -> None:
+    try:
+        count(limit=TOLD, subject=str(user.pk), now=now)
+    except TooManyAttempts:
+        return
+    note(user_id=user.pk, kind=Kind.CODES_FAILED, now=now)
 
 
 def _use(user: User, code: str, now: datetime) -> None:
@@ -138,7 +171,8 @@ def _use(user: User, code: str, now: datetime) -> None:
         count(limit=USES, subject=f"{user.pk}\n{normalize_user_code(code)}", now=now)
     except TooManyAttempts:
         raise WrongCode from None
-    give_back(limit=CODES, subject=str(user.pk))
+    for limit in (CODES, FAILURES):
+        give_back(limit=limit, subject=str(user.pk))
 
 
 def _box() -> Fernet:

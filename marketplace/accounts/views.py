@@ -5,6 +5,7 @@ from datetime import timedelta
 from functools import wraps
 
 from allauth.account import views
+from allauth.account.internal.flows.login import record_authentication
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -12,6 +13,7 @@ from django.utils import timezone
 
 from marketplace.accounts.actions import guess
 from marketplace.accounts.actions.count_attempt import Limit, TooManyAttempts, count
+from marketplace.accounts.asked_again import proofs
 from marketplace.accounts.client_address import client_address
 from marketplace.accounts.models import User
 
@@ -62,8 +64,10 @@ def own_password(view: Callable[[HttpRequest], HttpResponse]) -> Callable[..., H
             guess.begin(email=email, address=address, now=timezone.now())
         except TooManyAttempts as refused:
             return _wait(request, refused)
+        before = proofs(request)
         response = view(request)
-        if response.status_code == 302:
+        # What they were asked for is done at once, and its answer may be a page.
+        if response.status_code == 302 or proofs(request) > before:
             guess.was_right(email=email, address=address)
         return response
 
@@ -72,12 +76,17 @@ def own_password(view: Callable[[HttpRequest], HttpResponse]) -> Callable[..., H
 
 def sign_up(request: HttpRequest) -> HttpResponse:
     """Show the sign-up page, or make an account."""
+    came_in = request.method == "POST" and not request.user.is_authenticated
     if request.method == "POST":
         try:
             count(limit=SIGN_UPS, subject=client_address(request), now=timezone.now())
         except TooManyAttempts as refused:
             return _wait(request, refused)
-    return _sign_up(request)
+    response = _sign_up(request)
+    if came_in and isinstance(request.user, User):
+        # They chose the password just now; the library notes that of a log-in alone.
+        record_authentication(request, request.user, method="password")
+    return response
 
 
 def reset_password(request: HttpRequest) -> HttpResponse:

@@ -37,7 +37,9 @@ LETTERS = {
     "web_hook_off": "A web hook was turned off",
 }
 #: is always written: whoever got hold of an account must not hide it
-ALWAYS_WRITTEN = frozenset({"spend_limit_changed"})
+ALWAYS_WRITTEN = frozenset(
+    {"spend_limit_changed", "api_key_made", "second_step_removed", "codes_failed"}
+)
 #: all that people are told of; each has a row in docs/notices.md
 KINDS = ALWAYS_WRITTEN | LETTERS.keys()
 #: a letter that could not be sent for so long is given up

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from marketplace.accounts.models import User
 from marketplace.asgi import application
+from tests.marketplace.browsers import enter as enter_by
 from tests.ports import free_port
 
 #: a machine may be busy with many other things
@@ -79,9 +80,7 @@ def enter(site: str) -> Enter:
     """Log a person in without the form: ``enter(page, alice)``."""
 
     def _enter(page: Page, user: User) -> None:
-        client = Client()
-        client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
-        session = client.cookies["sessionid"].value
+        session = enter_by(Client(), user).cookies["sessionid"].value
         page.context.add_cookies([{"name": "sessionid", "value": session, "url": site}])
 
     return _enter

@@ -10,7 +10,9 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from marketplace import bodies
+from marketplace.accounts.models import ApiKey
 from marketplace.asgi import application
+from marketplace.domain.scope import Scope
 from marketplace.jobs import storage
 from marketplace.jobs.models import Blob
 from marketplace.sync_limits import LARGE_A_SENDER_MAX
@@ -104,6 +106,19 @@ async def test_who_may_sends_a_large_file_and_no_larger(site: Site, settings: Se
     assert more.read == LARGE
     elsewhere = Call("POST", "/api/v1/jobs", [CHUNK] * LARGE, told)
     assert await elsewhere.answered() == (413, "too_large")
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_key_that_may_not_store_files_is_read_no_further_than_a_strangers(
+    site: Site,
+) -> None:
+    await ApiKey.objects.aupdate(scopes=[Scope.RENTALS_READ, Scope.MONEY_WRITE])
+    told = {"Authorization": f"Bearer {site.key}"}
+    large = Call("POST", bodies.UPLOAD, [CHUNK] * LARGE, told)
+    assert await large.answered() == (403, "scope_missing")
+    assert large.read == bodies.API_BYTES_MAX // len(CHUNK) + 1
+    await ApiKey.objects.aupdate(scopes=[Scope.RENTALS_WRITE])
+    assert await Call("POST", bodies.UPLOAD, [CHUNK] * LARGE, told).answered() == (201, "")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -8,7 +8,8 @@ from django.db import transaction
 from django.db.models import Q
 
 from marketplace.accounts import api_key
-from marketplace.accounts.models import ApiKey, SpendLimit
+from marketplace.accounts.actions.note_event import note
+from marketplace.accounts.models import AccountEvent, ApiKey, SpendLimit
 from marketplace.domain.problem import Refused
 from marketplace.domain.scope import Scope
 from marketplace.domain.spending import Period
@@ -45,7 +46,7 @@ def issue(
     scopes: Collection[Scope] = (),
     expires_at: datetime | None = None,
 ) -> Issued:
-    """Return a new key of the person.
+    """Return a new key of the person, who is told of it.
 
     ``spend_limit_microusd``: the most that it may ever set aside for what it rents, which does not
     change any more; what was not used of it counts back. None: no limit of its own.
@@ -79,4 +80,10 @@ def issue(
                 period=Period.TOTAL,
                 limit_microusd=spend_limit_microusd,
             )
+        note(
+            user_id=user_id,
+            kind=AccountEvent.Kind.API_KEY_MADE,
+            about=f"{key.name} ({key.prefix}…)",
+            now=now,
+        )
     return Issued(key=key, secret=raw)

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from marketplace.accounts import queries
 from marketplace.accounts.actions import issue_api_key, revoke_api_key
+from marketplace.accounts.asked_again import asked_again
 from marketplace.domain.problem import Refused
 from marketplace.pages.forms.keys import ApiKeyForm
 from marketplace.pages.shown import limits
@@ -21,6 +22,7 @@ from marketplace.pages.visitor import MemberRequest, members_only
 @never_cache
 @require_http_methods(["GET", "POST"])
 @members_only
+@asked_again
 def api_keys(request: MemberRequest) -> HttpResponse:
     """Show the keys, or issue one and show it this once."""
     form = ApiKeyForm(request.POST or None)

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from marketplace.accounts import queries
 from marketplace.accounts.actions import add_ssh_key, remove_ssh_key
+from marketplace.accounts.asked_again import asked_again
 from marketplace.domain.problem import Refused
 from marketplace.pages.forms.keys import SshKeyForm
 from marketplace.pages.visitor import MemberRequest, members_only, onward
@@ -17,6 +18,7 @@ from marketplace.pages.visitor import MemberRequest, members_only, onward
 
 @require_http_methods(["GET", "POST"])
 @members_only
+@asked_again
 def keys(request: MemberRequest) -> HttpResponse:
     """Show the keys, or add one."""
     form = SshKeyForm(request.POST or None)

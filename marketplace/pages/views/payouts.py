@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from marketplace.accounts.asked_again import asked_again
 from marketplace.domain.problem import Refused
 from marketplace.pages.forms.payouts import RouteForm, TaxForm
 from marketplace.pages.shown import payouts as shown
@@ -48,6 +49,7 @@ def payouts(request: MemberRequest) -> HttpResponse:
 
 @require_POST
 @members_only
+@asked_again
 def route(request: MemberRequest) -> HttpResponse:
     """Let the host choose between a bank and the chain alone."""
     form = RouteForm(request.POST)
@@ -63,6 +65,7 @@ def route(request: MemberRequest) -> HttpResponse:
 @never_cache
 @require_POST
 @members_only
+@asked_again
 def start_onboarding(request: MemberRequest) -> HttpResponse:
     """Show the way to the processor; browsers let no form lead to another site by itself."""
     back = f"{settings.PUBLIC_URL}/host/payouts/back"

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from marketplace.accounts.asked_again import asked_again
 from marketplace.domain.problem import Refused
 from marketplace.notices import queries
 from marketplace.notices.actions import add_hook, send_test
@@ -22,6 +23,7 @@ from marketplace.pages.visitor import MemberRequest, members_only
 @never_cache
 @require_http_methods(["GET", "POST"])
 @members_only
+@asked_again
 def web_hooks(request: MemberRequest) -> HttpResponse:
     """Show the hooks, or add one and show its secret this once."""
     form = WebHookForm(request.POST or None)

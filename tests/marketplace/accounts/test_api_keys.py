@@ -13,6 +13,12 @@ from marketplace.accounts.models import ApiKey, User
 from tests.marketplace.conftest import PASSWORD
 
 
+def opens(raw: str, now: datetime) -> User | None:
+    """Return whose account the text opens."""
+    key = queries.key_of(raw, now)
+    return None if key is None else key.user
+
+
 @pytest.fixture
 def issued(alice: User, now: datetime) -> issue_api_key.Issued:
     return issue_api_key.issue(user_id=alice.pk, name="laptop", now=now)
@@ -21,7 +27,7 @@ def issued(alice: User, now: datetime) -> issue_api_key.Issued:
 def test_a_key_opens_its_owners_account(
     alice: User, issued: issue_api_key.Issued, now: datetime
 ) -> None:
-    assert queries.user_of_api_key(issued.secret, now) == alice
+    assert opens(issued.secret, now) == alice
 
 
 def test_the_key_itself_is_not_stored(issued: issue_api_key.Issued) -> None:
@@ -38,17 +44,17 @@ def test_the_key_itself_is_not_stored(issued: issue_api_key.Issued) -> None:
 def test_any_other_text_opens_nothing(
     issued: issue_api_key.Issued, now: datetime, change: Callable[[str], str]
 ) -> None:
-    assert queries.user_of_api_key(change(issued.secret), now) is None
+    assert opens(change(issued.secret), now) is None
 
 
 def test_the_stored_digest_opens_nothing(issued: issue_api_key.Issued, now: datetime) -> None:
-    assert queries.user_of_api_key(issued.key.digest, now) is None
+    assert opens(issued.key.digest, now) is None
 
 
 def test_use_is_noted_at_most_once_a_minute(issued: issue_api_key.Issued, now: datetime) -> None:
     seen = []
     for seconds in (0, 59, 60):
-        queries.user_of_api_key(issued.secret, now + timedelta(seconds=seconds))
+        opens(issued.secret, now + timedelta(seconds=seconds))
         seen.append(ApiKey.objects.get().last_used_at)
     assert seen == [now, now, now + timedelta(seconds=60)]
 
@@ -58,10 +64,10 @@ def test_a_revoked_key_opens_nothing(
 ) -> None:
     with pytest.raises(revoke_api_key.ApiKeyNotFound):
         revoke_api_key.revoke(user_id=bob.pk, key_id=issued.key.pk, now=now)
-    assert queries.user_of_api_key(issued.secret, now) == alice
+    assert opens(issued.secret, now) == alice
     for day in range(2):
         revoke_api_key.revoke(user_id=alice.pk, key_id=issued.key.pk, now=now + timedelta(days=day))
-    assert queries.user_of_api_key(issued.secret, now) is None
+    assert opens(issued.secret, now) is None
     assert ApiKey.objects.get().revoked_at == now
     assert queries.api_keys(alice.pk) == ()
 
@@ -71,7 +77,7 @@ def test_a_person_who_was_shut_out_has_no_working_key(
 ) -> None:
     alice.is_active = False
     alice.save()
-    assert queries.user_of_api_key(issued.secret, now) is None
+    assert opens(issued.secret, now) is None
 
 
 def test_there_is_a_limit_to_working_keys(alice: User, now: datetime) -> None:
@@ -93,8 +99,8 @@ def test_a_new_password_ends_every_key(
     assert "ends every API key" in client.get("/accounts/password/change/").content.decode()
     asked = {"oldpassword": PASSWORD, "password1": "another-one-9", "password2": "another-one-9"}
     assert client.post("/accounts/password/change/", asked).status_code == 302
-    assert queries.user_of_api_key(issued.secret, now) is None
-    assert queries.user_of_api_key(of_bob.secret, now) == bob
+    assert opens(issued.secret, now) is None
+    assert opens(of_bob.secret, now) == bob
 
 
 def test_a_new_hash_of_the_same_password_ends_no_key(
@@ -104,4 +110,4 @@ def test_a_new_hash_of_the_same_password_ends_no_key(
     settings.PASSWORD_HASHERS = [slower, *settings.PASSWORD_HASHERS]
     assert alice.check_password(PASSWORD)
     assert User.objects.get(pk=alice.pk).password.startswith("pbkdf2_sha1$")
-    assert queries.user_of_api_key(issued.secret, now) == alice
+    assert opens(issued.secret, now) == alice

@@ -12,6 +12,7 @@ from marketplace.accounts.actions import issue_api_key
 from marketplace.accounts.models import ApiKey, User
 from marketplace.api import api
 from marketplace.domain.scope import AREAS, OPEN, Scope, allows, needed
+from tests.marketplace.browsers import enter
 from tests.marketplace.conftest import PASSWORD
 
 
@@ -112,8 +113,7 @@ def test_a_program_asks_for_no_more_than_it_needs(
 
 
 def test_the_page_makes_such_a_key_and_says_what_it_may(alice: User) -> None:
-    browser = Client()
-    browser.force_login(alice, backend="allauth.account.auth_backends.AuthenticationBackend")
+    browser = enter(Client(), alice)
     asked = {"name": "CI", "lasts_days": "7", "scopes": ["rentals:write", "money:read"]}
     page = browser.post("/api-keys/", asked).content.decode()
     assert "money:read, rentals:write" in page

@@ -7,6 +7,7 @@ from django.test import Client
 
 from marketplace.accounts.models import User
 from tests.marketplace import scene
+from tests.marketplace.browsers import enter
 from tests.marketplace.rentals.market import Market, give_key
 
 
@@ -18,12 +19,10 @@ def market(charlie: User, monkeypatch: pytest.MonkeyPatch) -> Market:
 
 @pytest.fixture
 def browser_of() -> Callable[[User], Client]:
-    """Return a browser without scripts in which this person is logged in."""
+    """Return a browser without scripts in which this person is logged in, just now."""
 
     def _browser_of(user: User) -> Client:
-        client = Client()
-        client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
-        return client
+        return enter(Client(), user)
 
     return _browser_of
 
