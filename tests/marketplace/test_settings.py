@@ -117,6 +117,13 @@ def test_sqlite_writes_ahead_and_waits_for_locks(db: None) -> None:
         assert connection.vendor == "postgresql"
 
 
+def test_sqlite_maps_no_file_or_it_loses_what_was_committed(db: None) -> None:
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA mmap_size")
+            assert cursor.fetchone() == (0,)
+
+
 @pytest.mark.parametrize(
     ("variables", "told"),
     [
