@@ -22,6 +22,7 @@ from marketplace.metering.validator_api import router as validator
 from marketplace.notices.api import router as notices
 from marketplace.offers.agent_api import router as agent_router
 from marketplace.offers.api import router as offers
+from marketplace.offers.machine_api import router as machine_facts
 from marketplace.papers.api import router as papers
 from marketplace.payments.api import router as payments
 from marketplace.payouts.api import router as payouts
@@ -76,6 +77,7 @@ for router in (
     machines,
     hosting,
     offers,
+    machine_facts,
     payments,
     payouts,
     payout_details,

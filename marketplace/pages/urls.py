@@ -32,6 +32,7 @@ from marketplace.pages.views.invoices import invoice, invoice_file, invoices
 from marketplace.pages.views.keys import keys, remove_key
 from marketplace.pages.views.letters import letters
 from marketplace.pages.views.limits import limits
+from marketplace.pages.views.machine import machine
 from marketplace.pages.views.money import balance, money, statement_csv
 from marketplace.pages.views.notices import notices, read_notices
 from marketplace.pages.views.offers import offers
@@ -136,6 +137,7 @@ urlpatterns = [
     path("host/machines/<uuid:machine_id>/terms", set_terms, name="host-terms"),
     path("host/machines/<uuid:machine_id>/propose", propose_prices, name="host-propose"),
     path("host/machines/<uuid:machine_id>/appeal", appeal, name="host-appeal"),
+    path("machines/<uuid:machine_id>/", machine, name="machine"),
     path("machines/<uuid:machine_id>/verification/", verification, name="verification"),
     path("host/machines/<uuid:machine_id>/hotkey", hotkey, name="host-hotkey"),
 ]

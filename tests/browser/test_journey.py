@@ -227,7 +227,8 @@ def test_no_page_is_wider_than_the_screen(
     volume = Asked(name="data", path="/data", size_bytes=1 << 30)
     made = market.rent(User.objects.get(email=ALICE), volumes=[volume], ports=(8080, 9090))
     market.run(made, at=timezone.now(), door_after_s=0)
-    for place in (*places, "/api-keys/", "/host/", "/volumes/", f"/rentals/{made.id}/"):
+    machine = f"/machines/{market.machine.id}/"
+    for place in (*places, "/api-keys/", "/host/", "/volumes/", machine, f"/rentals/{made.id}/"):
         page.goto(place)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, place
     context.close()

@@ -31,6 +31,7 @@ class OfferLine:
     price_unit: str
     rent_url: str
     verification_url: str
+    machine_url: str
 
 
 def line(offer: queries.OfferRow, *, template: str = "") -> OfferLine:
@@ -58,6 +59,7 @@ def line(offer: queries.OfferRow, *, template: str = "") -> OfferLine:
         price_unit="per GPU-hour" if offer.gpus else "per CPU-hour",
         rent_url=f"/offers/{offer.id}/rent{more}",
         verification_url=f"/machines/{offer.machine_id}/verification/",
+        machine_url=f"/machines/{offer.machine_id}/",
     )
 
 

@@ -88,6 +88,7 @@ class RentalPanel:
     title: str
     short_id: str
     machine: str
+    machine_url: str
     label: str
     tone: str
     live: bool
@@ -159,6 +160,7 @@ def panel(rental: RentalView) -> RentalPanel:
         title=rental.image,
         short_id=str(rental.id)[:8],
         machine=str(rental.machine_id)[:8],
+        machine_url=f"/machines/{rental.machine_id}/",
         label=label,
         tone=tone,
         live=rental.state in LIVE,

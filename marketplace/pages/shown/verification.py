@@ -92,6 +92,7 @@ class VerificationPage:
     #: as measured last; empty: never
     disk: str
     line: str
+    machine_url: str
     json_url: str
     verdicts_url: str
 
@@ -114,8 +115,9 @@ def page(found: History) -> VerificationPage:
         words=tuple(_word(spoken) for spoken in standing.words),
         verdicts=tuple(_verdict(signed) for signed in found.verdicts),
         findings=_findings(found.verdicts[:1]),
-        disk=next(filter(None, map(_disk, found.verdicts)), ""),
-        line=next(filter(None, map(_line, found.verdicts)), ""),
+        disk=next(filter(None, map(disk, found.verdicts)), ""),
+        line=next(filter(None, map(line, found.verdicts)), ""),
+        machine_url=f"/machines/{machine.id}/",
         json_url=f"{api}/verification",
         verdicts_url=f"{api}/verdicts",
     )
@@ -182,7 +184,8 @@ def _findings(verdicts: Sequence[SignedVerdict]) -> tuple[FindingLine, ...]:
     )
 
 
-def _disk(signed: SignedVerdict) -> str:
+def disk(signed: SignedVerdict) -> str:
+    """Return how fast its disk was found to be; empty: this look did not measure it."""
     found = signed.verdict.measurement
     if found is None or not found.disk_write_mb_s:
         return ""
@@ -190,7 +193,8 @@ def _disk(signed: SignedVerdict) -> str:
     return f"writes {found.disk_write_mb_s:,} MB/s{reads}"
 
 
-def _line(signed: SignedVerdict) -> str:
+def line(signed: SignedVerdict) -> str:
+    """Return how fast its line was found to be; empty: this look did not measure it."""
     found = signed.verdict.measurement
     if found is None or not found.network_down_mb_s:
         return ""
