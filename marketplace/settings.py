@@ -78,6 +78,7 @@ def _present(package: str) -> bool:
 
 INSTALLED_APPS = [
     "marketplace.accounts",
+    "marketplace.oversight",
     *filter(
         _present,
         (
@@ -97,6 +98,7 @@ INSTALLED_APPS = [
             "marketplace.payments",
             "marketplace.payouts",
             "marketplace.papers",
+            "marketplace.console",
             "marketplace.pages",
             "validator",
         ),

@@ -1,13 +1,19 @@
 """This will say which part of the site answers which address."""
 
-from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import include, path
+from django.utils import timezone
+from django.utils.http import urlencode
 
+from marketplace.accounts import second_step
 from marketplace.accounts.views import (
     change_password,
     log_in,
@@ -16,12 +22,31 @@ from marketplace.accounts.views import (
     sign_up,
 )
 from marketplace.api import agent_api, api
+from marketplace.pages.staff import to_second_step
 from marketplace.payments.views import card_events
 from marketplace.payouts.webhooks import connect_events
 from protocol import paths
 
-# The site's own log-in limits guessing; the admin's does not.
-admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+
+def _may_administer(request: HttpRequest) -> bool:
+    """Say whether it is an operator of the server; a role in the console opens nothing here."""
+    user = request.user
+    is_operator = user.is_active and getattr(user, "is_superuser", False)
+    return is_operator and second_step.taken_lately(request, now=timezone.now())
+
+
+def _log_in_first(request: HttpRequest, extra_context: object = None) -> HttpResponse:
+    """Lead to what is missing: the site's log-in limits guessing, and the admin's does not."""
+    if not request.user.is_authenticated:
+        onward = urlencode({"next": request.GET.get("next", "/admin/")})
+        return redirect(f"{settings.LOGIN_URL}?{onward}")
+    if not getattr(request.user, "is_superuser", False):
+        raise PermissionDenied
+    return to_second_step(request, back="/admin/")
+
+
+admin.site.has_permission = _may_administer  # type: ignore[method-assign]
+admin.site.login = _log_in_first  # type: ignore[method-assign]
 # Libraries bring these with forms that change; nothing here uses any.
 admin.site.unregister((Authenticator, EmailAddress, Group, UserSession))
 

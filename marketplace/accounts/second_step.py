@@ -7,6 +7,7 @@ makes an API key on the page.
 import base64
 from datetime import datetime, timedelta
 
+from allauth.account.authentication import get_authentication_records
 from allauth.core.internal.cryptokit import normalize_user_code
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
@@ -16,6 +17,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.http import HttpRequest
 from django.utils import timezone
 
 from marketplace.accounts.actions.count_attempt import Limit, TooManyAttempts, count, give_back
@@ -34,6 +36,10 @@ CODES = Limit("try a code", 10, timedelta(minutes=5))
 FAILURES = Limit("fail at a code", 10, timedelta(days=1))
 #: that its owner is told of
 TOLD = Limit("tell of failed codes", 1, timedelta(days=1))
+#: recovery codes stand in for these, and guard nothing alone
+GUARDS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+#: for what only staff may open
+LASTS = timedelta(hours=12)
 #: one, for longer than an app shows it
 USES = Limit("use a code", 1, timedelta(minutes=5))
 
@@ -122,6 +128,23 @@ def check(*, user: User, code: str, now: datetime) -> None:
         raise WrongCode
     _use(user, code, now)
     right[0].record_usage()
+
+
+def is_set(user: User) -> bool:
+    """Say whether an authenticator app or a passkey guards the account."""
+    return bool(Authenticator.objects.filter(user=user, type__in=GUARDS).exists())
+
+
+def taken_lately(request: HttpRequest, *, now: datetime) -> bool:
+    """Say whether who has this session gave a second step in it, at most a day's work ago.
+
+    A password is none, however often it is given.
+    """
+    if not isinstance(request.user, User) or not is_set(request.user):
+        return False
+    records = get_authentication_records(request, request.user)
+    given = [float(record["at"]) for record in records if record.get("method") == "mfa"]
+    return bool(given) and now.timestamp() - max(given) < LASTS.total_seconds()
 
 
 def remove(*, user: User) -> bool:

@@ -1,6 +1,6 @@
 """This will say which page answers which address."""
 
-from django.urls import path
+from django.urls import include, path
 
 from marketplace.pages.views.api_keys import api_keys, revoke_key
 from marketplace.pages.views.cards import (
@@ -65,6 +65,7 @@ from marketplace.pages.views.web_hooks import remove_hook, test_hook, turn_hook_
 urlpatterns = [
     path("", home, name="home"),
     path("favicon.ico", favicon, name="favicon"),
+    path("console/", include("marketplace.pages.console_urls")),
     path("offers/", offers, name="offers"),
     path("offers/<uuid:offer_id>/rent", rent, name="rent"),
     path("rentals/", rentals, name="rentals"),

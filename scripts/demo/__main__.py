@@ -118,7 +118,7 @@ def _stay_up(place: Place, story: Story, processes: Processes) -> None:
     say(f"The site is up at {place.url}")
     for name, person in story.people().items():
         say(f"  {name:<9} {person.email:<28} password {person.password}")
-    say(f"The operator's pages are at {place.url}/admin/")
+    say(f"The operator's pages are at {place.url}/console/, once they have a second step")
     say("To rent from another terminal, in this folder:")
     for line in renting(place.url, story.renter.email):
         say(f"  {line}")

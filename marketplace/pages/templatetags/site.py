@@ -7,6 +7,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.template import Context
 
+from marketplace.domain.oversight import Right
 from marketplace.ledger import queries as ledger
 from marketplace.notices import queries as notices
 from marketplace.pages.wording import balance_in_brief
@@ -20,6 +21,8 @@ PLACES = (
     ("Host", ("/host/",)),
     ("Account", ("/keys/", "/api-keys/", "/accounts/")),
 )
+#: shown to staff alone; what they may do there is asked of their roles
+CONSOLE = ("Console", ("/console/",))
 ACCOUNT = (
     ("SSH keys", "/keys/"),
     ("API keys", "/api-keys/"),
@@ -27,6 +30,11 @@ ACCOUNT = (
     ("Password", "/accounts/password/"),
     ("Second step", "/accounts/2fa/"),
     ("Sessions", "/accounts/sessions/"),
+)
+OF_CONSOLE = (
+    ("To do", "/console/", Right.SEE),
+    ("Roles", "/console/roles/", Right.ROLES),
+    ("Log", "/console/log/", Right.LOG),
 )
 #: what a visitor finds something at before the log-in
 OPEN = frozenset({"Offers", "Host"})
@@ -67,14 +75,28 @@ def account_places(context: Context) -> tuple[Place, ...]:
 
 
 @register.simple_tag(takes_context=True)
+def console_places(context: Context) -> tuple[Place, ...]:
+    """Return the console's pages that the roles of whoever sees this one open."""
+    request = context["request"]
+    rights = request.staff.rights
+    # The longest address that fits is the page's own: the first is part of all others.
+    at = max((url for _, url, _ in OF_CONSOLE if request.path.startswith(url)), key=len)
+    return tuple(
+        Place(label, url, url == at) for label, url, right in OF_CONSOLE if right in rights
+    )
+
+
+@register.simple_tag(takes_context=True)
 def header(context: Context) -> Header:
     """Return what the header shows to this visitor; an error page may have no request."""
     request: HttpRequest | None = context.get("request")
     path = request.path if request else ""
-    places = tuple(Place(label, urls[0], path.startswith(urls)) for label, urls in PLACES)
-    if request is None or not getattr(request, "user", None) or not request.user.is_authenticated:
+    user = getattr(request, "user", None)
+    shown = (*PLACES, CONSOLE) if getattr(user, "is_staff", False) else PLACES
+    places = tuple(Place(label, urls[0], path.startswith(urls)) for label, urls in shown)
+    if request is None or user is None or not user.is_authenticated:
         for_all = tuple(place for place in places if place.label in OPEN)
         return Header(for_all, email="", balance="")
-    balance = balance_in_brief(ledger.balance(request.user.pk))
-    unread = notices.unread(request.user.pk)
-    return Header(places, request.user.email, balance, unread=str(unread) if unread else "")
+    balance = balance_in_brief(ledger.balance(user.pk))
+    unread = notices.unread(user.pk)
+    return Header(places, user.email, balance, unread=str(unread) if unread else "")

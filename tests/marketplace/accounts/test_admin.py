@@ -5,15 +5,15 @@ from django.test import Client
 
 from marketplace.accounts.models import User
 from tests.marketplace.conftest import PASSWORD
+from tests.marketplace.staffed import browser, with_app
 
 READ_ONLY = ("ledger/account", "ledger/transfer", "ledger/hold", "payments/topup")
 LISTED = (*READ_ONLY, "accounts/user", "accounts/sshkey", "accounts/apikey")
 
 
 @pytest.fixture
-def operator(client: Client, db: None) -> Client:
-    client.force_login(User.objects.create_superuser("root@example.com", PASSWORD))
-    return client
+def operator(db: None) -> Client:
+    return browser(with_app(User.objects.create_superuser("root@example.com", PASSWORD)))
 
 
 @pytest.mark.parametrize("name", LISTED)

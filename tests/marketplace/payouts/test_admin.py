@@ -10,14 +10,13 @@ from marketplace.payouts.actions.send_payouts import send_payouts
 from marketplace.payouts.models import HostDetails
 from scripts.stripe_stand_in.connect import Connect, Refusal
 from tests.marketplace.payouts.conftest import Earn, Host, day
+from tests.marketplace.staffed import browser, with_app
 
 
 @pytest.fixture
 def operator(db: None) -> Client:
-    client = Client()
     user = User.objects.create_superuser("operator@example.com", "correct horse battery")
-    client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
-    return client
+    return browser(with_app(user))
 
 
 def test_a_refused_payout_shows_the_processors_reason(

@@ -1,0 +1,1 @@
+"""This will hold what operators do, and what they read to decide it."""

@@ -1,0 +1,1 @@
+"""This will hold one file for each act of an operator."""

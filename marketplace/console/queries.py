@@ -1,0 +1,48 @@
+"""This will find what the console shows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import Prefetch, Q, QuerySet
+
+from marketplace.accounts.models import User
+from marketplace.console.models import StaffRole
+from marketplace.oversight.models import Act
+
+ACTS_MAX = 50
+STAFF_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Acts:
+    """A page of the log, newest first."""
+
+    acts: tuple[Act, ...]
+    #: where the next page begins; None: there is none
+    older: int | None
+
+
+def acts(
+    *,
+    before: int | None = None,
+    kind: str = "",
+    person_id: int | None = None,
+    limit: int = ACTS_MAX,
+) -> Acts:
+    """Return what was done: of one kind, about or by one person, below an id."""
+    rows: QuerySet[Act] = Act.objects.order_by("-id")
+    if before is not None:
+        rows = rows.filter(id__lt=before)
+    if kind:
+        rows = rows.filter(kind=kind)
+    if person_id is not None:
+        rows = rows.filter(Q(person_id=person_id) | Q(by_id=person_id))
+    found = tuple(rows.select_related("person")[: limit + 1])
+    return Acts(found[:limit], found[limit - 1].id if len(found) > limit else None)
+
+
+def staff_people() -> Sequence[User]:
+    """Return everybody with a role, and those who may do everything, by address."""
+    roles = Prefetch("staff_roles", queryset=StaffRole.objects.order_by("id"))
+    people = User.objects.filter(Q(is_superuser=True) | Q(staff_roles__isnull=False)).distinct()
+    return tuple(people.order_by("email", "id").prefetch_related(roles)[:STAFF_MAX])

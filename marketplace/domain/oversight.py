@@ -1,0 +1,96 @@
+"""This will say which roles staff may have, what each may do, and how their acts are called."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """One person may have several."""
+
+    SUPPORT = "support"
+    FINANCE = "finance"
+    ADMIN = "admin"
+
+
+class Right(StrEnum):
+    """What a page or an act asks for."""
+
+    #: people, machines, rentals, payments and health, and nothing of it changed
+    SEE = "see"
+    #: disputes about what was delivered, and appeals of hosts
+    SETTLE = "settle"
+    #: refunds, credit, and cards that were barred
+    MONEY = "money"
+    BAN = "ban"
+    ANNOUNCE = "announce"
+    SWITCH = "switch"
+    #: who has which role
+    ROLES = "roles"
+    #: every act of everybody
+    LOG = "log"
+
+
+_OF_ROLE = {
+    Role.SUPPORT: frozenset({Right.SEE, Right.SETTLE}),
+    Role.FINANCE: frozenset({Right.SEE, Right.MONEY}),
+    Role.ADMIN: frozenset(Right),
+}
+#: what a role is for, in the words of the page that gives it
+MEANING = {
+    Role.SUPPORT: "reads everything, settles disputes about what was delivered, answers appeals",
+    Role.FINANCE: "reads everything, sends refunds, gives credit, lets people pay again",
+    Role.ADMIN: "does all of that; bans, announces, turns features off, and gives roles",
+}
+
+
+class ActKind(StrEnum):
+    """What was done, as the log keeps it. A kind that has rows is never renamed."""
+
+    ROLES = "roles"
+    REFUND = "refund"
+    CREDIT = "credit"
+    LET_PAY = "let-pay"
+    CORRECT_INVOICE = "correct-invoice"
+    BAN = "ban"
+    LIFT_BAN = "lift-ban"
+    PROVE_EMAIL = "prove-email"
+    REMOVE_STEP = "remove-second-step"
+    ACCOUNT = "account"
+    SETTLE = "settle"
+    ANSWER_APPEAL = "answer-appeal"
+    BAN_MACHINE = "ban-machine"
+    ADMIT_VALIDATOR = "admit-validator"
+    EXPEL_VALIDATOR = "expel-validator"
+    CLEAR_AUDIT = "clear-audit"
+    ANNOUNCE = "announce"
+    WITHDRAW = "withdraw-announcement"
+    SWITCH = "switch"
+
+
+ACT_LABELS = {
+    ActKind.ROLES: "Roles changed",
+    ActKind.REFUND: "Refund",
+    ActKind.CREDIT: "Credit given",
+    ActKind.LET_PAY: "Cards taken again",
+    ActKind.CORRECT_INVOICE: "Invoice corrected",
+    ActKind.BAN: "Banned",
+    ActKind.LIFT_BAN: "Ban lifted",
+    ActKind.PROVE_EMAIL: "E-mail taken as proven",
+    ActKind.REMOVE_STEP: "Second step taken off",
+    ActKind.ACCOUNT: "Account made or password set",
+    ActKind.SETTLE: "Dispute settled",
+    ActKind.ANSWER_APPEAL: "Appeal answered",
+    ActKind.BAN_MACHINE: "Machine banned",
+    ActKind.ADMIT_VALIDATOR: "Validator admitted",
+    ActKind.EXPEL_VALIDATOR: "Validator expelled",
+    ActKind.CLEAR_AUDIT: "Audit cleared",
+    ActKind.ANNOUNCE: "Announced",
+    ActKind.WITHDRAW: "Announcement withdrawn",
+    ActKind.SWITCH: "Feature switched",
+}
+
+
+def rights_of(roles: Iterable[Role]) -> frozenset[Right]:
+    """Return everything that somebody with these roles may do."""
+    none: frozenset[Right] = frozenset()
+    return none.union(*(_OF_ROLE[role] for role in roles))

@@ -1,0 +1,1 @@
+"""This will keep what operators did, where every other app can write it down."""

@@ -1,0 +1,43 @@
+"""This will store what operators did."""
+
+from django.conf import settings
+from django.db import models
+
+
+class Act(models.Model):
+    """One privileged act; the database itself refuses to change or remove it."""
+
+    at = models.DateTimeField()
+    #: None: by a command on the server
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="acts_done"
+    )
+    #: their e-mail address then, or ``command refund (root)``
+    by_name = models.CharField(max_length=254)
+    #: an ``ActKind``; without choices, as a new one would rebuild the table on SQLite, which then
+    #: loses its trigger
+    kind = models.CharField(max_length=32)
+    #: None: it was about no person
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="acts_about"
+    )
+    #: what it was done to, such as ``payment 3f2a...``
+    subject = models.CharField(max_length=200)
+    reason = models.CharField(max_length=500)
+    #: what changed, by name; both empty where nothing was there to be changed
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ("-id",)
+        indexes = [
+            models.Index(fields=("person", "-id"), name="act_of_person"),
+            models.Index(fields=("by", "-id"), name="act_by"),
+            models.Index(fields=("kind", "-id"), name="act_of_kind"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=~models.Q(reason=""), name="act_has_reason"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.subject} by {self.by_name}"

@@ -1,0 +1,41 @@
+"""This will read what staff write in the console."""
+
+from typing import Any
+
+from django import forms
+
+from marketplace.domain.oversight import MEANING, Role
+
+REASON_LENGTH_MAX = 500
+
+
+class ReasonForm(forms.Form):
+    """Why: each act asks for it."""
+
+    reason = forms.CharField(
+        label="Why",
+        max_length=REASON_LENGTH_MAX,
+        help_text="The log keeps it, with your name.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+
+class RolesForm(forms.Form):
+    """Who has which roles from now on."""
+
+    email = forms.EmailField(
+        label="E-mail address", widget=forms.EmailInput(attrs={"autocomplete": "off"})
+    )
+    roles = forms.MultipleChoiceField(
+        label="Roles",
+        required=False,
+        choices=[(role.value, f"{role.value}: {MEANING[role]}") for role in Role],
+        widget=forms.CheckboxSelectMultiple,
+        help_text="With none of them, the console is closed to this person.",
+    )
+    reason = ReasonForm.base_fields["reason"]
+
+    def clean_roles(self) -> list[Role]:
+        """Return the roles."""
+        names: Any = self.cleaned_data["roles"]
+        return [Role(name) for name in names]

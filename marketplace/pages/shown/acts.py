@@ -1,0 +1,52 @@
+"""This will prepare the log of operators' acts for its page."""
+
+import json
+from dataclasses import dataclass
+
+from marketplace.domain.oversight import ACT_LABELS
+from marketplace.oversight.models import Act
+from marketplace.pages.shown.rental import Moment
+
+
+@dataclass(frozen=True, slots=True)
+class ActLine:
+    """One act."""
+
+    at: Moment
+    what: str
+    by: str
+    subject: str
+    #: of the person's page; empty: it was about no person
+    person_url: str
+    reason: str
+    #: what changed, as ``roles: [] → ["support"]``
+    changes: tuple[str, ...]
+
+
+def line(act: Act) -> ActLine:
+    """Return one act in words."""
+    names = sorted({*act.before, *act.after})
+    labels = {kind.value: label for kind, label in ACT_LABELS.items()}
+    return ActLine(
+        at=Moment.of(act.at),
+        what=labels.get(act.kind, act.kind),
+        by=act.by_name,
+        subject=act.subject,
+        person_url="",
+        reason=act.reason,
+        changes=tuple(_change(name, act) for name in names),
+    )
+
+
+def _change(name: str, act: Act) -> str:
+    if name not in act.before:
+        return f"{name}: {_word(act.after[name])}"
+    return f"{name}: {_word(act.before[name])} → {_word(act.after.get(name))}"
+
+
+def _word(value: object) -> str:
+    if value is None or value in ("", []):
+        return "–"
+    if isinstance(value, list):
+        return ", ".join(_word(each) for each in value)
+    return value if isinstance(value, str) else json.dumps(value)

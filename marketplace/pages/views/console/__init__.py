@@ -1,0 +1,1 @@
+"""This will answer the addresses of the operator's console, one page a file."""

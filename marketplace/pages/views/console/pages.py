@@ -1,0 +1,33 @@
+"""This will read where a page of a list begins, and do one act of a console's form."""
+
+import re
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest
+
+from marketplace.domain.problem import Refused
+
+NUMBER = re.compile("[0-9]{1,18}")
+
+
+def number(request: HttpRequest, name: str) -> int | None:
+    """Return a whole number of the query; None: there is none, or it is something else."""
+    text = request.GET.get(name, "")
+    return int(text) if NUMBER.fullmatch(text) else None
+
+
+def done(request: HttpRequest, act: Callable[[], object], sentence: str) -> bool:
+    """Do it and say so, or say why it was refused; return whether it was done.
+
+    :raises Http404: when what it is about is not there.
+    """
+    try:
+        act()
+    except Refused as refused:
+        if refused.status == 404:
+            raise Http404(refused.detail) from None
+        messages.error(request, refused.detail)
+        return False
+    messages.success(request, sentence)
+    return True
