@@ -90,6 +90,10 @@ class Notices:
         """Have a test sent there."""
         self._exchange.send(Call("POST", f"/web-hooks/{hook_id}/test"))
 
+    def rotate_hook(self, hook_id: str) -> WebHook:
+        """Return a web hook with its new secret; the one before signs too for a day."""
+        return read(WebHook, self._exchange.send(Call("POST", f"/web-hooks/{hook_id}/rotate")))
+
     def turn_hook_on(self, hook_id: str) -> None:
         """Have notices sent there again."""
         self._exchange.send(Call("POST", f"/web-hooks/{hook_id}/on", repeatable=True))

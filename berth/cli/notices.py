@@ -103,10 +103,15 @@ def add(*, url: Annotated[str, typer.Argument(metavar="URL")], as_json: AsJson =
     """Add one, and show the secret that signs its events, this once."""
     with session.client() as client:
         made = client.notices.add_hook(url)
-    if as_json:
-        output.write_json(made)
-    else:
-        output.pairs({"Web hook": made.id, "Address": made.url, "Secret": made.secret or ""})
+    _show_secret(made, as_json=as_json)
+
+
+@hooks.command("rotate")
+def rotate(*, hook: HookId, as_json: AsJson = False) -> None:
+    """Make a new secret, and show it this once; the one before signs too for a day."""
+    with session.client() as client:
+        made = client.notices.rotate_hook(_find(client, hook).id)
+    _show_secret(made, as_json=as_json)
 
 
 @hooks.command("test")
@@ -132,6 +137,13 @@ def rm(*, hook: HookId) -> None:
         found = _find(client, hook)
         client.notices.remove_hook(found.id)
     output.say(f"Nothing is sent to {found.url} any more.")
+
+
+def _show_secret(made: WebHook, *, as_json: bool) -> None:
+    if as_json:
+        output.write_json(made)
+    else:
+        output.pairs({"Web hook": made.id, "Address": made.url, "Secret": made.secret or ""})
 
 
 def _find(client: Client, hook: str) -> WebHook:

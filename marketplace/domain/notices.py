@@ -17,6 +17,8 @@ HOOK_WAITS = (
 )
 #: a hook at which nothing arrived for so long is turned off
 HOOK_FAILING_MAX = timedelta(days=3)
+#: so long the secret before the newest one signs too
+FORMER_SECRET_FOR = timedelta(days=1)
 #: the kinds whose letters may be turned off, and when each is sent
 LETTERS = {
     "balance_low": "Your balance runs low",
@@ -67,7 +69,11 @@ def mail_due(*, at: datetime, now: datetime) -> datetime | None:
     return now + min(MAIL_WAIT_MAX, max(MAIL_WAIT_MIN, age))
 
 
-def signature(secret: str, *, timestamp: int, body: bytes) -> str:
-    """Return ``v1=`` and the HMAC-SHA256, in hex, of the Unix time, a dot and the body."""
+def signature(*secrets: str, timestamp: int, body: bytes) -> str:
+    """Return ``v1=`` and the HMAC-SHA256, in hex, of the Unix time, a dot and the body.
+
+    Of several secrets, one after the other with a comma between.
+    """
     signed = f"{timestamp}.".encode() + body
-    return "v1=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
+    made = (hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest() for secret in secrets)
+    return ",".join(f"v1={one}" for one in made)

@@ -13,7 +13,7 @@ from marketplace.accounts.bearer import ApiKeyBearer, caller, caller_key
 from marketplace.domain.notices import LETTERS
 from marketplace.ledger.actions import spend_limit
 from marketplace.notices import queries
-from marketplace.notices.actions import add_hook, mark_read, send_test
+from marketplace.notices.actions import add_hook, mark_read, rotate_secret, send_test
 from marketplace.notices.actions.set_letters import set_letter
 from marketplace.notices.models import Notice, WebHook
 
@@ -64,6 +64,8 @@ class WebHookReply(Schema):
     problem: str
     #: since then nothing is sent there; null: it is on
     off_at: datetime | None
+    #: when it got its newest secret, beside which the one before signs for a day; null: never
+    rotated_at: datetime | None
     #: what signs its events; shown this once
     secret: str | None = None
 
@@ -77,6 +79,7 @@ class WebHookReply(Schema):
             failures=hook.failures,
             problem=hook.problem,
             off_at=hook.off_at,
+            rotated_at=hook.rotated_at,
             secret=secret,
         )
 
@@ -178,6 +181,14 @@ def turn_web_hook_on(request: HttpRequest, hook_id: UUID) -> WebHookReply:
     user_id = caller(request).pk
     add_hook.turn_on(user_id=user_id, hook_id=hook_id)
     return WebHookReply.of(queries.hook(hook_id, user_id))
+
+
+@router.post("/web-hooks/{hook_id}/rotate", response=WebHookReply)
+def rotate_web_hook_secret(request: HttpRequest, hook_id: UUID) -> WebHookReply:
+    """Give a web hook a new secret, shown this once; the one before signs too for a day."""
+    _check_whole_key(request)
+    made = rotate_secret.rotate(user_id=caller(request).pk, hook_id=hook_id, now=timezone.now())
+    return WebHookReply.of(made.hook, made.secret)
 
 
 @router.post("/web-hooks/{hook_id}/test", response={202: EventReply})

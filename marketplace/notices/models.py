@@ -72,6 +72,10 @@ class WebHook(models.Model):
     )
     url = models.CharField(max_length=500)
     created_at = models.DateTimeField()
+    #: counts its secrets from 0; notices/secret.py knows each
+    secret_turn = models.PositiveIntegerField(default=0)
+    #: when it got its newest secret; None: it has its first
+    rotated_at = models.DateTimeField(null=True)
     #: those that were tried longest ago come first
     tried_at = models.DateTimeField()
     #: attempts that failed since one arrived

@@ -60,7 +60,13 @@ from marketplace.pages.views.scores import newest_scores, scores
 from marketplace.pages.views.templates import delete_template, templates
 from marketplace.pages.views.verification import verification
 from marketplace.pages.views.volumes import delete_volume, volumes
-from marketplace.pages.views.web_hooks import remove_hook, test_hook, turn_hook_on, web_hooks
+from marketplace.pages.views.web_hooks import (
+    remove_hook,
+    rotate_secret,
+    test_hook,
+    turn_hook_on,
+    web_hooks,
+)
 
 urlpatterns = [
     path("", home, name="home"),
@@ -122,6 +128,7 @@ urlpatterns = [
     path("notices/read", read_notices, name="notices-read"),
     path("web-hooks/", web_hooks, name="web-hooks"),
     path("web-hooks/<uuid:hook_id>/test", test_hook, name="web-hook-test"),
+    path("web-hooks/<uuid:hook_id>/rotate", rotate_secret, name="web-hook-rotate"),
     path("web-hooks/<uuid:hook_id>/on", turn_hook_on, name="web-hook-on"),
     path("web-hooks/<uuid:hook_id>/remove", remove_hook, name="web-hook-remove"),
     path("scores/", newest_scores, name="newest-scores"),

@@ -37,7 +37,7 @@ class AddressRefused(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """A new hook; show ``secret`` now or never."""
+    """A hook with a new secret; show ``secret`` now or never."""
 
     hook: WebHook
     secret: str
@@ -60,7 +60,7 @@ def add(*, user_id: int, url: str, now: datetime) -> Added:
             hook = WebHook.objects.create(user_id=user_id, url=url, created_at=now, tried_at=now)
     except IntegrityError:
         raise WebHookKnown from None
-    return Added(hook, secret.of_hook(hook.pk))
+    return Added(hook, secret.of_hook(hook.pk, hook.secret_turn))
 
 
 def checked(url: str) -> str:

@@ -89,7 +89,7 @@ def _attempt(hook: WebHook, delivery: Delivery, now: datetime) -> Attempt:
         "url": queries.address_of(notice),
     }
     body = json.dumps(told, separators=(",", ":")).encode()
-    signed = signature(secret.of_hook(hook.pk), timestamp=timestamp, body=body)
+    signed = signature(*secret.valid(hook, now), timestamp=timestamp, body=body)
     headers = {
         "Content-Type": "application/json",
         "User-Agent": "Berth",

@@ -1,7 +1,9 @@
 """This will prepare notices and web hooks for their pages."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
+from marketplace.domain.notices import FORMER_SECRET_FOR
 from marketplace.notices.models import Notice, WebHook
 from marketplace.pages import wording
 from marketplace.pages.shown.rental import Moment
@@ -25,7 +27,10 @@ class HookLine:
     #: empty: the newest event arrived, or none was sent
     problem: str
     off: bool
+    #: of its secret; empty: it has one alone
+    secrets: str
     test_url: str
+    rotate_url: str
     on_url: str
     remove_url: str
 
@@ -43,7 +48,7 @@ def line(notice: Notice) -> NoticeLine:
     )
 
 
-def hook_line(hook: WebHook) -> HookLine:
+def hook_line(hook: WebHook, now: datetime) -> HookLine:
     """Return one web hook in words."""
     label, tone = ("On", "good")
     if hook.off_at is not None:
@@ -57,7 +62,16 @@ def hook_line(hook: WebHook) -> HookLine:
         tone=tone,
         problem=hook.problem,
         off=hook.off_at is not None,
+        secrets=_secrets(hook, now),
         test_url=f"{url}/test",
+        rotate_url=f"{url}/rotate",
         on_url=f"{url}/on",
         remove_url=f"{url}/remove",
     )
+
+
+def _secrets(hook: WebHook, now: datetime) -> str:
+    if hook.rotated_at is None or now - hook.rotated_at >= FORMER_SECRET_FOR:
+        return ""
+    until = hook.rotated_at + FORMER_SECRET_FOR
+    return f"Its secret before this one signs too until {until:%-d %b %Y, %H:%M} UTC."

@@ -15,6 +15,7 @@ from marketplace.accounts.asked_again import asked_again
 from marketplace.domain.problem import Refused
 from marketplace.notices import queries
 from marketplace.notices.actions import add_hook, send_test
+from marketplace.notices.actions.rotate_secret import rotate
 from marketplace.pages.forms.web_hook import WebHookForm
 from marketplace.pages.shown import notice
 from marketplace.pages.visitor import MemberRequest, members_only
@@ -36,12 +37,23 @@ def web_hooks(request: MemberRequest) -> HttpResponse:
             form.add_error("url", refused.detail)
         else:
             form = WebHookForm()
-    context = {
-        "form": form,
-        "hooks": [notice.hook_line(hook) for hook in queries.hooks(request.user.pk)],
-        "secret": secret,
-    }
-    return render(request, "notices/hooks.html", context, status=422 if form.errors else 200)
+    return _page(request, form, secret)
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@members_only
+@asked_again
+def rotate_secret(request: MemberRequest, hook_id: UUID) -> HttpResponse:
+    """Give a hook a new secret and show it this once."""
+    if request.method != "POST":
+        # Whoever loads the answer to their password again comes by here.
+        return redirect("web-hooks")
+    try:
+        made = rotate(user_id=request.user.pk, hook_id=hook_id, now=timezone.now())
+    except queries.WebHookUnknown as refused:
+        raise Http404(refused.detail) from None
+    return _page(request, WebHookForm(), made.secret, rotated=True)
 
 
 @require_POST
@@ -68,6 +80,19 @@ def remove_hook(request: MemberRequest, hook_id: UUID) -> HttpResponse:
     """Send nothing there any more."""
     remove = partial(add_hook.remove, user_id=request.user.pk, hook_id=hook_id)
     return _done(request, remove, "Nothing is sent there any more.")
+
+
+def _page(
+    request: MemberRequest, form: WebHookForm, secret: str, *, rotated: bool = False
+) -> HttpResponse:
+    now = timezone.now()
+    context = {
+        "form": form,
+        "hooks": [notice.hook_line(hook, now) for hook in queries.hooks(request.user.pk)],
+        "secret": secret,
+        "rotated": rotated,
+    }
+    return render(request, "notices/hooks.html", context, status=422 if form.errors else 200)
 
 
 def _done(request: MemberRequest, act: Callable[[], object], sentence: str) -> HttpResponse:

@@ -31,3 +31,5 @@ def test_a_letter_waits_longer_the_older_it_is_and_is_given_up_after_three_days(
 def test_a_signature_holds_secret_time_and_body() -> None:
     expected = hmac.new(b"whs_x", b'1700000000.{"a":1}', hashlib.sha256).hexdigest()
     assert signature("whs_x", timestamp=1_700_000_000, body=b'{"a":1}') == f"v1={expected}"
+    both = signature("whs_x", "whs_y", timestamp=1_700_000_000, body=b'{"a":1}')
+    assert [one == f"v1={expected}" for one in both.split(",")] == [True, False]

@@ -8,6 +8,7 @@ from django.test import Client
 
 from marketplace.accounts.actions.issue_api_key import issue
 from marketplace.accounts.models import User
+from marketplace.domain.scope import Scope
 from marketplace.notices.models import WebHook
 
 pytestmark = pytest.mark.django_db
@@ -78,7 +79,15 @@ def test_a_hooks_secret_is_shown_once_and_bob_cannot_touch_it(
     path = f"/api/v1/web-hooks/{listed['id']}"
     assert bobs.get("/api/v1/web-hooks").json() == {"items": []}
     assert [bobs.post(f"{path}/test").status_code, bobs.delete(path).status_code] == [404, 404]
-    assert bobs.post(f"{path}/on").status_code == 404
+    assert [bobs.post(f"{path}/{act}").status_code for act in ("on", "rotate")] == [404, 404]
+    limited = issue(user_id=alice.pk, name="l", spend_limit_microusd=1, now=now).secret
+    reader = issue(user_id=alice.pk, name="r", scopes=[Scope.ACCOUNT_READ], now=now).secret
+    for key in (limited, reader):
+        refused = Client(headers={"authorization": f"Bearer {key}"}).post(f"{path}/rotate")
+        assert refused.status_code == 403
+    rotated = alices.post(f"{path}/rotate").json()
+    assert (rotated["secret"][:4], rotated["secret"] == made.json()["secret"]) == ("whs_", False)
+    assert alices.get("/api/v1/web-hooks").json()["items"][0]["rotated_at"] is not None
     assert alices.post(f"{path}/test").status_code == 202
     assert alices.post(f"{path}/on").json()["off_at"] is None
     assert alices.delete(path).status_code == 204

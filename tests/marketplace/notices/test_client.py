@@ -36,6 +36,8 @@ def test_notices_and_hooks_from_the_terminal(
     assert not Notice.objects.filter(read_at=None).exists()
     berth("hooks", "test", str(hook.pk)[:8])
     assert Delivery.objects.filter(hook=hook, notice__kind="test").exists()
+    assert "whs_" in berth("hooks", "rotate", str(hook.pk)[:8])
+    assert WebHook.objects.get().secret_turn == 1
     WebHook.objects.update(off_at=now)
     berth("hooks", "on", str(hook.pk)[:8])
     assert WebHook.objects.get().off_at is None

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -15,9 +16,10 @@ from pytest_django.fixtures import Settings
 
 from marketplace.accounts.models import User
 from marketplace.domain.notices import HOOK_WAITS
-from marketplace.notices.actions import add_hook, send_test
+from marketplace.notices.actions import add_hook, rotate_secret, send_test
 from marketplace.notices.actions.deliver import deliver
 from marketplace.notices.models import Delivery, Notice, WebHook
+from tests.architecture.sources import TREE
 from tests.marketplace.notices.conftest import Receiver
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -39,6 +41,40 @@ def test_an_event_arrives_once_and_signed(
     signed = headers["Berth-Timestamp"].encode() + b"." + body
     expected = hmac.new(added.secret.encode(), signed, hashlib.sha256).hexdigest()
     assert headers["Berth-Signature"] == f"v1={expected}"
+
+
+def documented(now: datetime) -> Callable[[str, str, str, bytes], bool]:
+    """Return the function by which docs/notices.md tells our events from others', at that time."""
+    page = (TREE / "docs" / "notices.md").read_text()
+    names: dict[str, Any] = {}
+    exec(page.partition("```python\n")[2].partition("```")[0], names)
+    names["time"] = SimpleNamespace(time=now.timestamp)
+    is_ours: Callable[[str, str, str, bytes], bool] = names["is_ours"]
+    return is_ours
+
+
+def test_the_secret_before_the_newest_signs_for_a_day(
+    alice: User, receiver: Receiver, tell: Tell, now: datetime
+) -> None:
+    added = add_hook.add(user_id=alice.pk, url=receiver.url, now=now)
+    secrets = [added.secret]
+    for hours in (1, 2):
+        at = now + timedelta(hours=hours)
+        made = rotate_secret.rotate(user_id=alice.pk, hook_id=added.hook.pk, now=at)
+        secrets.append(made.secret)
+    assert len(set(secrets)) == 3
+    signed = []
+    for minutes in (2 * 60, 26 * 60 - 1, 26 * 60):
+        at = now + timedelta(minutes=minutes)
+        tell(alice, str(minutes))
+        assert deliver(now=at) == 1
+        _, headers, body = receiver.got[-1]
+        is_ours, told = documented(at), (headers["Berth-Timestamp"], headers["Berth-Signature"])
+        signed.append([is_ours(secret, *told, body) for secret in secrets])
+        assert not is_ours(secrets[2], told[0], "v1=,", body)
+        assert not is_ours(secrets[2], *told, body + b" ")
+        assert not documented(at + timedelta(minutes=6))(secrets[2], *told, body)
+    assert signed == [[False, True, True], [False, True, True], [False, False, True]]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from marketplace.domain.notices import LETTERS
 from marketplace.notices import queries
 from marketplace.notices.actions.notify import notify
 from marketplace.notices.models import Delivery, WebHook
+from tests.marketplace.browsers import enter
 
 Browser = Callable[[User], Client]
 
@@ -61,7 +62,7 @@ def test_a_hook_is_added_tested_and_removed_by_plain_forms(
     assert "no-store" in made.headers["Cache-Control"]
     assert secret not in browser.get("/web-hooks/").content.decode()
     hook = WebHook.objects.get()
-    for act in ("test", "on", "remove"):
+    for act in ("test", "on", "rotate", "remove"):
         assert bobs.post(f"/web-hooks/{hook.pk}/{act}").status_code == 404
     assert b"is on its way" in browser.post(f"/web-hooks/{hook.pk}/test", follow=True).content
     assert Delivery.objects.get().hook == hook
@@ -70,3 +71,24 @@ def test_a_hook_is_added_tested_and_removed_by_plain_forms(
     assert b"is on again" in browser.post(f"/web-hooks/{hook.pk}/on", follow=True).content
     browser.post(f"/web-hooks/{hook.pk}/remove")
     assert not WebHook.objects.exists()
+
+
+def test_a_new_secret_is_shown_once_to_whoever_says_who_they_are(
+    alice: User, browser_of: Browser
+) -> None:
+    browser = browser_of(alice)
+    first = browser.post("/web-hooks/", {"url": "https://example.com/berth"}).context["secret"]
+    path = f"/web-hooks/{WebHook.objects.get().pk}/rotate"
+    made = browser.post(path)
+    second = made.context["secret"]
+    assert f'<code id="secret">{second}</code>' in made.content.decode()
+    assert b"the secret before signs too" in made.content
+    assert "no-store" in made.headers["Cache-Control"]
+    listed = browser.get(path, follow=True).content.decode()
+    assert "Its secret before this one signs too until" in listed
+    assert first != second
+    assert second not in listed
+    idle = enter(Client(), alice, ago_s=3600)
+    assert idle.post(path).headers["Location"].startswith("/accounts/reauthenticate/")
+    assert Client().post(path).headers["Location"].startswith("/accounts/login/")
+    assert WebHook.objects.get().secret_turn == 1
