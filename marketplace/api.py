@@ -17,6 +17,7 @@ from marketplace.jobs.api import router as jobs
 from marketplace.ledger.api import router as ledger
 from marketplace.machines.api import router as machines
 from marketplace.metering.host_api import router as hosting
+from marketplace.metering.market_api import router as market
 from marketplace.metering.scores_api import router as scores
 from marketplace.metering.validator_api import router as validator
 from marketplace.notices.api import router as notices
@@ -76,6 +77,7 @@ for router in (
     ledger,
     machines,
     hosting,
+    market,
     offers,
     machine_facts,
     payments,

@@ -161,3 +161,32 @@ class Guest(models.Model):
 
     def __str__(self) -> str:
         return f"{self.email} at {self.offer_id}"
+
+
+class KindPrice(models.Model):
+    """Where prices of one kind lie, as a pass counted them; null where too few would be told."""
+
+    #: empty: machines without a GPU
+    gpu_model = models.CharField(max_length=200, blank=True)
+    vram_bytes = models.BigIntegerField()
+    # Of an hour of one GPU, or of one CPU where there is none, as offered to everybody.
+    offers = models.PositiveIntegerField(default=0)
+    hosts = models.PositiveIntegerField(default=0)
+    offered_p10_microusd = models.BigIntegerField(null=True)
+    offered_median_microusd = models.BigIntegerField(null=True)
+    offered_p90_microusd = models.BigIntegerField(null=True)
+    # As paid for what runs, each host counted once and rounded (domain/market_price.py).
+    rentals = models.PositiveIntegerField(default=0)
+    paid_hosts = models.PositiveIntegerField(default=0)
+    paid_p10_microusd = models.BigIntegerField(null=True)
+    paid_median_microusd = models.BigIntegerField(null=True)
+    paid_p90_microusd = models.BigIntegerField(null=True)
+    counted_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="kind_price_once", fields=["gpu_model", "vram_bytes"])
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.gpu_model or 'no GPU'} {self.vram_bytes}"
