@@ -1,4 +1,4 @@
-"""This will serve the whole site: the agents' sync beside Django."""
+"""This will serve the whole site: the agents' sync and renters' terminals beside Django."""
 
 import asyncio
 import gc
@@ -13,6 +13,7 @@ from django.core.asgi import get_asgi_application
 django_application = get_asgi_application()
 
 from marketplace import bodies, listening, sync  # noqa: E402
+from marketplace.terminals import application as terminals  # noqa: E402
 from protocol import paths  # noqa: E402
 
 
@@ -21,9 +22,11 @@ async def application(
     receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
     send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
 ) -> None:
-    """Send the one hot path past Django, and everything else to it."""
+    """Send the one hot path and terminals past Django, and everything else to it."""
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
+    elif scope["type"] == "websocket":
+        await terminals.application(scope, receive, send)
     elif scope["type"] == "http" and scope["path"] == paths.AGENT_SYNC:
         await sync.application(scope, receive, send)
     else:

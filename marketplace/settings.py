@@ -94,6 +94,7 @@ INSTALLED_APPS = [
             "marketplace.rentals",
             "marketplace.jobs",
             "marketplace.endpoints",
+            "marketplace.terminals",
             "marketplace.notices",
             "marketplace.payments",
             "marketplace.payouts",

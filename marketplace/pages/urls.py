@@ -53,6 +53,7 @@ from marketplace.pages.views.rental_changes import (
 )
 from marketplace.pages.views.rental_events import rental_events
 from marketplace.pages.views.rental_idle import idle
+from marketplace.pages.views.rental_terminal import rental_terminal
 from marketplace.pages.views.rental_traffic import traffic
 from marketplace.pages.views.rental_usage import rental_usage
 from marketplace.pages.views.rentals import rentals
@@ -78,6 +79,7 @@ urlpatterns = [
     path("rentals/<uuid:rental_id>/", rental, name="rental"),
     path("rentals/<uuid:rental_id>/panel", rental_panel, name="rental-panel"),
     path("rentals/<uuid:rental_id>/usage", rental_usage, name="rental-usage"),
+    path("rentals/<uuid:rental_id>/terminal", rental_terminal, name="rental-terminal"),
     path("rentals/<uuid:rental_id>/events", rental_events, name="rental-events"),
     path("rentals/<uuid:rental_id>/bill", rental_bill, name="rental-bill"),
     path("rentals/<uuid:rental_id>/receipts.json", receipts, name="receipts"),

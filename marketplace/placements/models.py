@@ -35,6 +35,8 @@ class Placement(models.Model):
     workload = models.JSONField()
     #: public key lines that may log in
     authorized_keys = models.JSONField(default=list)
+    #: lines that may log in for a moment beside these: of terminals in browsers
+    guest_keys = models.JSONField(default=list)
     cpus = models.IntegerField()
     memory_bytes = models.BigIntegerField()
     disk_bytes = models.BigIntegerField()

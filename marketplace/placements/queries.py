@@ -11,7 +11,7 @@ from marketplace.domain.placement import LIVE, OUTBID, PlacementState
 from marketplace.machines.queries import revision as revision
 from marketplace.placements.models import Lease, Placement, PlacementEvent
 from marketplace.placements.registry_login import unseal
-from protocol.agent import DesiredPlacement, Want
+from protocol.agent import KEYS_MOST, DesiredPlacement, Want
 from protocol.workload import PlacementKind
 
 
@@ -30,6 +30,7 @@ class Listed(NamedTuple):
     gpu_uuids: list[str]
     holds_compute: bool
     authorized_keys: list[str]
+    guest_keys: list[str]
     funded_until: datetime
     paid_until: datetime | None
     outbid_stop_at: datetime | None
@@ -161,7 +162,7 @@ def _desired(placement: Listed, now: datetime) -> DesiredPlacement:
             "registry_login": unseal(placement.registry_login),
             # What stopped may be somebody else's GPUs by now.
             "gpu_uuids": placement.gpu_uuids if placement.holds_compute else (),
-            "authorized_keys": placement.authorized_keys,
+            "authorized_keys": [*placement.authorized_keys, *placement.guest_keys][:KEYS_MOST],
             "run_for_ms": None if placement.want == Want.END else max(0, left_ms),
             "stop_after_ms": _stop_after_ms(placement, now),
             "notice": _notice(placement.outbid_stop_at),

@@ -1,0 +1,1 @@
+"""This will let renters use a terminal in their browser."""

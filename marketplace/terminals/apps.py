@@ -1,0 +1,8 @@
+"""This will register terminals with Django."""
+
+from django.apps import AppConfig
+
+
+class TerminalsConfig(AppConfig):
+    name = "marketplace.terminals"
+    label = "terminals"

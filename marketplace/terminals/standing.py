@@ -1,0 +1,74 @@
+"""This will see, for all terminals of a process at once, which of them have to end."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+from django.utils import timezone
+
+from marketplace.domain.terminal import SEEN_EVERY_S
+from marketplace.endpoints.gateway.addresses import Addresses
+from marketplace.terminals import queries
+from marketplace.terminals.models import TerminalSession
+from marketplace.terminals.visitor import Visitor, of_session
+from marketplace.watch import Watch
+
+TICK_S = 2.0
+#: that one process holds
+TERMINALS_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A terminal of this process, and who opened it."""
+
+    session_id: UUID
+    visitor: Visitor
+
+
+class Hall:
+    """The terminals of one process. It belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self.addresses = Addresses()
+        self.watch: Watch[Held, str] = Watch(look, tick_s=TICK_S)
+        #: those that log in, too
+        self.terminals = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further terminal may be opened by this process."""
+        return self.terminals >= TERMINALS_MAX
+
+
+def look(held: Collection[Held], _new: Collection[Held]) -> Mapping[Held, str]:
+    """Return why each of them has to end; empty: it goes on."""
+    renters = queries.renters([one.session_id for one in held])
+    # Once for each log-in, however many terminals it has.
+    logins = {one.visitor for one in held}
+    known = {visitor for visitor in logins if of_session(visitor.login) == visitor}
+    _note_alive(renters)
+    return {one: _why(one, renters, known) for one in held}
+
+
+def _why(one: Held, renters: Mapping[UUID, int], known: Collection[Visitor]) -> str:
+    if one.visitor not in known:
+        return "logged_out"
+    return "" if renters.get(one.session_id) == one.visitor.user_id else "rental_over"
+
+
+def _note_alive(session_ids: Collection[UUID]) -> None:
+    now = timezone.now()
+    quiet = now - timedelta(seconds=SEEN_EVERY_S)
+    TerminalSession.objects.filter(id__in=list(session_ids), seen_at__lt=quiet).update(seen_at=now)
+
+
+_halls: WeakKeyDictionary[asyncio.AbstractEventLoop, Hall] = WeakKeyDictionary()
+
+
+def of_this_process() -> Hall:
+    """Return the hall of the running event loop."""
+    return _halls.setdefault(asyncio.get_running_loop(), Hall())

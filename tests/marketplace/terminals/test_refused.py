@@ -1,0 +1,158 @@
+"""Who gets no terminal: other sites' pages, strangers, other renters, and one too many."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from pytest_django.fixtures import Settings
+
+from marketplace.accounts.models import User
+from marketplace.domain.terminal import STALE_S
+from marketplace.placements.models import Placement
+from marketplace.rentals.actions import stop as stopping
+from marketplace.rentals.models import Rental
+from marketplace.terminals import standing
+from marketplace.terminals.actions import open as opening
+from marketplace.terminals.actions.forget import forget
+from marketplace.terminals.actions.open import NotOpen, TooManyTerminals, open_session
+from marketplace.terminals.models import TerminalSession
+from marketplace.watch import in_thread
+from tests.marketplace.rentals.market import Market
+from tests.marketplace.terminals.house import House, Page, session_of
+
+PUBLIC = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHVqPHVPv3bVtVhUTaUfDqBTbCjWEtFEqPHfrdHHvUmK"
+
+
+@pytest.fixture
+def cookie(rental: Rental, alice: User) -> str:
+    return session_of(alice)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "https://evil.example"},
+        {"origin": "http://localhost.evil.example"},
+        {"origin": "https://localhost"},
+        {"origin": "http://localhost:8001"},
+        {"origin": "null"},
+        {"origin": ""},
+        {"host": "evil.example", "origin": "http://evil.example"},
+        {"cookie": ""},
+        {"cookie": "sessionid=nothing"},
+    ],
+    ids=str,
+)
+async def test_no_other_site_and_no_stranger_gets_a_socket(
+    house: House, rental: Rental, cookie: str, headers: dict[str, str]
+) -> None:
+    page = Page.of(rental.id, cookie, **headers)
+    assert await page.knock() == "websocket.close"
+    await page.done()
+
+
+async def test_a_trusted_origin_gets_one(
+    house: House, rental: Rental, cookie: str, settings: Settings
+) -> None:
+    settings.CSRF_TRUSTED_ORIGINS = ("https://berth.example",)
+    page = Page.of(rental.id, cookie, origin="https://berth.example")
+    assert await page.knock() == "websocket.accept"
+    await page.leave()
+
+
+async def test_another_renter_gets_no_terminal(house: House, rental: Rental, bob: User) -> None:
+    page = Page.of(rental.id, await in_thread(session_of)(bob))
+    await page.knock()
+    page.tell(type="open", columns=80, rows=24)
+    assert await page.end() == ""
+    assert house.tried == 0
+    assert await in_thread(TerminalSession.objects.count)() == 0
+
+
+@pytest.mark.parametrize("path", ["/", "/rentals/1/terminal/socket", "/rentals/../admin"])
+async def test_there_are_sockets_nowhere_else(rental: Rental, cookie: str, path: str) -> None:
+    page = Page.of(rental.id, cookie)
+    page.path = path
+    assert await page.knock() == "websocket.close"
+    await page.done()
+
+
+@pytest.mark.parametrize(
+    "told", [{"type": "open"}, {"type": "resize", "columns": 80, "rows": 24}, {"type": 7}], ids=str
+)
+async def test_a_page_that_asks_for_nothing_gets_nothing(
+    house: House, rental: Rental, cookie: str, told: dict[str, object]
+) -> None:
+    page = Page.of(rental.id, cookie)
+    await page.knock()
+    page.tell(**told)
+    assert await page.end() == "malformed"
+    assert house.tried == 0
+
+
+async def test_a_full_process_opens_no_further_one(
+    house: House, rental: Rental, cookie: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standing, "TERMINALS_MAX", 0)
+    page = Page.of(rental.id, cookie)
+    await page.knock()
+    assert await page.end() == "full"
+
+
+def opened(rental: Rental, *, after: timedelta = timedelta(0)) -> opening.Opened:
+    return open_session(
+        rental_id=rental.id,
+        renter_id=rental.renter_id,
+        public_key=PUBLIC,
+        now=timezone.now() + after,
+    )
+
+
+def test_a_key_may_only_open_a_terminal(rental: Rental) -> None:
+    opened(rental)
+    rental.placement.refresh_from_db()
+    assert rental.placement.guest_keys == [f"restrict,pty {PUBLIC}"]
+    # The renter's own keys are what they were.
+    assert len(rental.placement.authorized_keys) == 1
+
+
+def test_one_rental_has_so_many_terminals_and_one_person_so_many(
+    market: Market, rental: Rental, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "OPEN_A_RENTAL_MAX", 2)
+    monkeypatch.setattr(opening, "OPEN_A_PERSON_MAX", 3)
+    other = market.rent(alice, now=timezone.now())
+    market.run(other, at=timezone.now(), door_after_s=0)
+    for _ in range(2):
+        opened(rental)
+    with pytest.raises(TooManyTerminals, match="of this rental"):
+        opened(rental)
+    opened(other)
+    with pytest.raises(TooManyTerminals, match="You have"):
+        opened(other)
+    # One whose process is gone counts no more.
+    opened(other, after=timedelta(seconds=STALE_S + 1))
+
+
+def test_what_does_not_run_has_no_terminal(market: Market, rental: Rental, alice: User) -> None:
+    stopping.stop(rental_id=rental.id, renter_id=alice.pk, now=timezone.now())
+    with pytest.raises(NotOpen):
+        opened(rental)
+    assert not TerminalSession.objects.exists()
+
+
+def test_a_key_whose_process_is_gone_is_taken_away(rental: Rental) -> None:
+    one = opened(rental)
+    assert forget(now=timezone.now()) == 0
+    assert forget(now=timezone.now() + timedelta(seconds=STALE_S + 1)) == 1
+    assert Placement.objects.get(id=rental.placement_id).guest_keys == []
+    session = TerminalSession.objects.get(id=one.session_id)
+    assert (session.admitted, session.end_code) == ("", "lost")
+
+
+def test_old_ones_are_forgotten(rental: Rental) -> None:
+    opened(rental)
+    forget(now=timezone.now() + timedelta(days=1))
+    assert TerminalSession.objects.count() == 1
+    forget(now=timezone.now() + timedelta(days=31))
+    assert TerminalSession.objects.count() == 0
