@@ -11,6 +11,7 @@ from marketplace.oversight.models import Act
 
 ACTS_MAX = 50
 STAFF_MAX = 200
+PEOPLE_MAX = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +47,19 @@ def staff_people() -> Sequence[User]:
     roles = Prefetch("staff_roles", queryset=StaffRole.objects.order_by("id"))
     people = User.objects.filter(Q(is_superuser=True) | Q(staff_roles__isnull=False)).distinct()
     return tuple(people.order_by("email", "id").prefetch_related(roles)[:STAFF_MAX])
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """A page of people by address."""
+
+    people: tuple[User, ...]
+    #: the last of this page where another follows; empty: this is the last page
+    after: str
+
+
+def people(*, begins: str, after: str = "", limit: int = PEOPLE_MAX) -> People:
+    """Return people whose address begins so, by address; one index, however many there are."""
+    rows = User.objects.filter(email__startswith=begins.strip().lower(), email__gt=after)
+    found = tuple(rows.order_by("email")[: limit + 1])
+    return People(found[:limit], found[limit - 1].email if len(found) > limit else "")

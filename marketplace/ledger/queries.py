@@ -103,6 +103,11 @@ def balance(user_id: int) -> MicroUsd:
     return _sum(user_id, SPENDABLE)
 
 
+def money(user_id: int) -> MicroUsd:
+    """Return what the person can spend that came from a payment or an earning, and is no credit."""
+    return _sum(user_id, (AccountKind.WALLET,))
+
+
 def credit(user_id: int, *, now: datetime) -> tuple[Credit, ...]:
     """Return the person's credit that is neither held nor ended, as it ends, soonest first."""
     grants = CreditGrant.objects.filter(user_id=user_id, left_microusd__gt=0, expires_at__gt=now)

@@ -57,7 +57,10 @@ def staff_only(
             if right not in found.rights:
                 raise PermissionDenied(NotYourRole.sentence)
             request.staff = found  # type: ignore[attr-defined]
-            return view(cast(StaffRequest, request), *args, **kwargs)
+            try:
+                return view(cast(StaffRequest, request), *args, **kwargs)
+            except NotYourRole as refused:
+                raise PermissionDenied(refused.detail) from None
 
         return wraps(view)(never_cache(members_only(guarded)))
 

@@ -6,6 +6,9 @@ from datetime import datetime
 from django.db.models import QuerySet, Sum
 
 from marketplace.domain.money import MicroUsd
+from marketplace.domain.paying_in import refundable
+from marketplace.ledger import queries as ledger
+from marketplace.payments import configured_gateway
 from marketplace.payments.models import (
     AutoTopUp,
     Dispute,
@@ -49,6 +52,32 @@ def paying_in(user_id: int) -> PayingIn:
 def payments(user_id: int, limit: int = PAYMENTS_MAX) -> tuple[TopUp, ...]:
     """Return a person's newest payments."""
     return tuple(TopUp.objects.filter(user_id=user_id).order_by("-created_at", "id")[:limit])
+
+
+def of_payment(top_up: TopUp) -> PayingIn:
+    """Return one payment with everything that became of it, as a page about paying in shows it."""
+    return PayingIn(
+        payer=None,
+        rule=None,
+        payments=(top_up,),
+        refunds=tuple(top_up.refunds.order_by("-created_at", "id")),
+        disputes=tuple(top_up.disputes.order_by("-opened_at", "id")),
+    )
+
+
+def most_back(top_up: TopUp) -> MicroUsd:
+    """Return what of a payment can go back to its card now; a refund decides behind locks."""
+    takes_cards = configured_gateway.takes_cards()
+    if top_up.state != TopUpState.PAID or not takes_cards:
+        return MicroUsd(0)
+    if top_up.gateway != configured_gateway.cards().name:
+        return MicroUsd(0)
+    return refundable(
+        paid=MicroUsd(top_up.amount_microusd),
+        refunded=refunded(top_up),
+        disputed=disputed(top_up),
+        to_spend=ledger.money(top_up.user_id),
+    )
 
 
 def has_pending(user_id: int) -> bool:

@@ -9,9 +9,11 @@ import pytest
 import uvicorn
 from django.test import Client
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from pytest_django.fixtures import Settings
 
 from marketplace.accounts.models import User
 from marketplace.asgi import application
+from tests.browser import processor
 from tests.marketplace.browsers import enter as enter_by
 from tests.ports import free_port
 
@@ -84,3 +86,27 @@ def enter(site: str) -> Enter:
         page.context.add_cookies([{"name": "sessionid", "value": session, "url": site}])
 
     return _enter
+
+
+@pytest.fixture
+def stripe(site: str, settings: Settings) -> Iterator[None]:
+    """The site takes cards and pays hosts, by the stand-in."""
+    with processor.running(site) as url:
+        settings.PUBLIC_URL = site
+        settings.TEST_PAYMENTS = False
+        settings.STRIPE_API_URL = url
+        settings.STRIPE_SECRET_KEY = "sk_test_berth"
+        settings.STRIPE_WEBHOOK_SECRET = "whsec_berth"
+        settings.STRIPE_CONNECT_WEBHOOK_SECRET = "whsec_berth_connect"
+        yield
+
+
+@pytest.fixture
+def other_page(page: Page, site: str) -> Iterator[Page]:
+    """A window of somebody else."""
+    browser = page.context.browser
+    assert browser is not None
+    context = browser.new_context(base_url=site)
+    context.set_default_timeout(TIMEOUT_MS)
+    yield context.new_page()
+    context.close()

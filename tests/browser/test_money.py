@@ -1,14 +1,12 @@
 """Money in a real browser: pay by card, read bills and papers, bid, be told, earn and be paid."""
 
 import csv
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
-from pytest_django.fixtures import Settings
 
 from marketplace.accounts.models import User
 from marketplace.domain.ledger import TransferKind
@@ -23,7 +21,6 @@ from marketplace.payouts.actions.look_at_accounts import look_at_accounts
 from marketplace.payouts.actions.open_payouts import open_payouts
 from marketplace.payouts.actions.send_payouts import send_payouts
 from marketplace.placements.models import DoorShut, Placement
-from tests.browser import processor
 from tests.browser.conftest import IN_CLIPBOARD, Enter
 from tests.marketplace import scene
 from tests.marketplace.rentals.market import Market, give_key
@@ -39,19 +36,6 @@ def alice(site: str) -> User:
 @pytest.fixture
 def charlie(site: str) -> User:
     return User.objects.create_user("charlie@example.com")
-
-
-@pytest.fixture
-def stripe(site: str, settings: Settings) -> Iterator[None]:
-    """The site takes cards and pays hosts, by the stand-in."""
-    with processor.running(site) as url:
-        settings.PUBLIC_URL = site
-        settings.TEST_PAYMENTS = False
-        settings.STRIPE_API_URL = url
-        settings.STRIPE_SECRET_KEY = "sk_test_berth"
-        settings.STRIPE_WEBHOOK_SECRET = "whsec_berth"
-        settings.STRIPE_CONNECT_WEBHOOK_SECRET = "whsec_berth_connect"
-        yield
 
 
 def move(user: User, dollars: int, *, days_ago: float, earned: bool = False) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 
 from marketplace.domain.oversight import MEANING, Role
+from marketplace.pages.forms.amounts import DollarField
 
 REASON_LENGTH_MAX = 500
 
@@ -18,6 +19,14 @@ class ReasonForm(forms.Form):
         help_text="The log keeps it, with your name.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
+
+
+class RefundForm(ReasonForm):
+    """How much goes back to a card, and why; each shown form sends it once."""
+
+    amount = DollarField(label="Amount, $", help_text="In whole cents.")
+    request_key = forms.CharField(widget=forms.HiddenInput, max_length=64)
+    field_order = ("amount", "reason")
 
 
 class RolesForm(forms.Form):

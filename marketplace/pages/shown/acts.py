@@ -32,7 +32,7 @@ def line(act: Act) -> ActLine:
         what=labels.get(act.kind, act.kind),
         by=act.by_name,
         subject=act.subject,
-        person_url="",
+        person_url=f"/console/people/{act.person_id}/" if act.person_id else "",
         reason=act.reason,
         changes=tuple(_change(name, act) for name in names),
     )

@@ -33,6 +33,7 @@ ACCOUNT = (
 )
 OF_CONSOLE = (
     ("To do", "/console/", Right.SEE),
+    ("People", "/console/people/", Right.SEE),
     ("Roles", "/console/roles/", Right.ROLES),
     ("Log", "/console/log/", Right.LOG),
 )

@@ -1,6 +1,7 @@
 """This will send unspent money back to the card that it came from; the operator decides."""
 
 import logging
+from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from marketplace.payments.gateway import AnswerDoesNotFit, GatewayUnreachable
 from marketplace.payments.models import Refund, RefundState, TopUp, TopUpState
 
 REFUNDS_MAX = 100
+NOTE_LENGTH_MAX = 200
 
 log = logging.getLogger(__name__)
 
@@ -32,17 +34,24 @@ class RefundRefused(Refused):
 
 
 def refund(
-    *, top_up_id: UUID, amount_microusd: MicroUsd, note: str, cause: str, now: datetime
+    *,
+    top_up_id: UUID,
+    amount_microusd: MicroUsd,
+    note: str,
+    cause: str,
+    now: datetime,
+    begun: Callable[[Refund], object],
 ) -> Refund:
     """Take money from the wallet and send it back to its card; the same cause sends it once.
 
     Call it outside a transaction: the processor is a remote call. What it does not answer stays
     pending and goes on by a pass; what it refuses is in the wallet again.
+    ``begun``: writes down who sends it, in the transaction that takes the money, once for a cause.
 
     :raises RefundRefused: when this much of the payment is spent, sent back or disputed already.
     :raises CauseReused: when the cause stands for another refund.
     """
-    row = _begun(top_up_id, amount_microusd, note, cause, now)
+    row = _begun(top_up_id, amount_microusd, note, cause, now, begun)
     if row.state != RefundState.PENDING:
         return row
     try:
@@ -87,7 +96,14 @@ def ask(row: Refund, *, now: datetime) -> Refund:
     return _settle(row.pk, answer, now)
 
 
-def _begun(top_up_id: UUID, amount: MicroUsd, note: str, cause: str, now: datetime) -> Refund:
+def _begun(
+    top_up_id: UUID,
+    amount: MicroUsd,
+    note: str,
+    cause: str,
+    now: datetime,
+    begun: Callable[[Refund], object],
+) -> Refund:
     with transaction.atomic():
         # The payment's row is locked, so two refunds of it cannot both see the same rest.
         top_up = TopUp.objects.select_for_update().get(pk=top_up_id)
@@ -100,13 +116,14 @@ def _begun(top_up_id: UUID, amount: MicroUsd, note: str, cause: str, now: dateti
         row = Refund.objects.create(
             top_up=top_up,
             amount_microusd=amount,
-            note=note,
+            note=note[:NOTE_LENGTH_MAX],
             cause=cause,
             created_at=now,
             ask_at=next_ask(began_at=now, now=now),
         )
         wallet = open_account.wallet(user_id=top_up.user_id)
         _move(row, wallet, open_account.outside(), "out", now)
+        begun(row)
     return row
 
 

@@ -42,18 +42,6 @@ def paths() -> list[str]:
     return found
 
 
-@pytest.fixture
-def admin(db: None) -> User:
-    return staff("admin", Role.ADMIN)
-
-
-@pytest.fixture
-def by(admin: User) -> Staff:
-    found = as_staff(admin)
-    assert found is not None
-    return found
-
-
 @pytest.mark.parametrize("path", paths())
 def test_a_page_is_not_there_for_who_does_not_work_here(path: str, alice: User) -> None:
     for method in ("get", "post"):

@@ -114,6 +114,7 @@ class PayingIn(RuleBasedStateMachine):
                     note="n",
                     cause=f"r{self.number}",
                     now=self.now,
+                    begun=repr,
                 )
 
     @rule(pick=PICK)

@@ -31,7 +31,14 @@ def differences() -> list[tuple[str, str]]:
 
 
 def test_books_that_agree_are_read_once_a_day(paid: TopUp, stripe: Stripe, now: datetime) -> None:
-    refund(top_up_id=paid.pk, amount_microusd=MicroUsd(TEN // 2), note="n", cause="r", now=now)
+    refund(
+        top_up_id=paid.pk,
+        amount_microusd=MicroUsd(TEN // 2),
+        note="n",
+        cause="r",
+        now=now,
+        begun=repr,
+    )
     stripe.at += 60
     look(stripe.open_dispute(paid.reference, amount=100), now=now)
     assert reconcile(now=now + timedelta(hours=23)) is None
@@ -92,7 +99,14 @@ def test_what_differs_is_told_once(
 def test_a_foreign_refund_another_currency_and_a_reversal_are_told(
     paid: TopUp, stripe: Stripe, now: datetime
 ) -> None:
-    refund(top_up_id=paid.pk, amount_microusd=MicroUsd(TEN // 2), note="n", cause="r", now=now)
+    refund(
+        top_up_id=paid.pk,
+        amount_microusd=MicroUsd(TEN // 2),
+        note="n",
+        cause="r",
+        now=now,
+        begun=repr,
+    )
     Refund.objects.update(reference="re_other")
     stripe.all("balance_transaction")[0].currency = "eur"
     name = stripe.open_dispute(paid.reference, amount=100)

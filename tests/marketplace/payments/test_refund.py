@@ -34,7 +34,9 @@ def paid(alice: User, with_card: SaveCard, now: datetime) -> TopUp:
 
 def send_back(paid: TopUp, dollars: float, now: datetime, *, cause: str = "r1") -> Refund:
     amount = MicroUsd(int(dollars * 1_000_000))
-    return refund(top_up_id=paid.pk, amount_microusd=amount, note="asked", cause=cause, now=now)
+    return refund(
+        top_up_id=paid.pk, amount_microusd=amount, note="asked", cause=cause, now=now, begun=repr
+    )
 
 
 def test_money_goes_back_to_its_card_once(

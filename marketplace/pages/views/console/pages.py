@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest
 
 from marketplace.domain.problem import Refused
 
+TEXT_LENGTH_MAX = 254
 NUMBER = re.compile("[0-9]{1,18}")
 
 
@@ -15,6 +16,11 @@ def number(request: HttpRequest, name: str) -> int | None:
     """Return a whole number of the query; None: there is none, or it is something else."""
     text = request.GET.get(name, "")
     return int(text) if NUMBER.fullmatch(text) else None
+
+
+def text(request: HttpRequest, name: str) -> str:
+    """Return what was asked for in the query, without what no column can hold."""
+    return request.GET.get(name, "").replace("\x00", "").strip()[:TEXT_LENGTH_MAX]
 
 
 def done(request: HttpRequest, act: Callable[[], object], sentence: str) -> bool:

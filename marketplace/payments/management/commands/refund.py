@@ -7,7 +7,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from marketplace.domain.money import format_usd, usd
+from marketplace.domain.oversight import ActKind
 from marketplace.domain.problem import Refused
+from marketplace.oversight.record import by_command
 from marketplace.payments.actions.refund import refund
 from marketplace.payments.models import TopUp
 
@@ -36,13 +38,23 @@ class Command(BaseCommand):
             found = TopUp.objects.filter(reference=name).first()
         if found is None:
             raise CommandError(f"There is no payment {name}.")
+        now = timezone.now()
         try:
             made = refund(
                 top_up_id=found.pk,
                 amount_microusd=usd(options["amount"]),
                 note=options["note"],
                 cause=f"operator:{uuid4()}",
-                now=timezone.now(),
+                now=now,
+                begun=lambda row: by_command(
+                    "refund",
+                    kind=ActKind.REFUND,
+                    subject=f"payment {row.top_up_id}",
+                    reason=options["note"],
+                    person_id=found.user_id,
+                    after={"sent back": format_usd(row.amount_microusd)},
+                    now=now,
+                ),
             )
         except Refused as refused:
             raise CommandError(refused.detail) from None
