@@ -112,6 +112,18 @@ class Funds(Shape):
     files_until: datetime | None = None
 
 
+class Failover(Shape):
+    """Another machine takes the rental over if it does not come up on this one."""
+
+    price_hour_microusd_max: int = 0
+    #: it came up, was taken over, or could not be
+    settled: bool = True
+    #: what took its place; None: nothing did
+    successor_id: str | None = None
+    #: why nothing did, such as no_offer
+    problem_code: str = ""
+
+
 class Rental(Shape):
     id: str
     state: str
@@ -173,6 +185,8 @@ class Rental(Shape):
     ssh: SshDoor | None = None
     #: fingerprints of the keys that open it
     ssh_keys: tuple[str, ...] = ()
+    #: None: no other machine was to take it over
+    failover: Failover | None = None
 
     @property
     def over(self) -> bool:
@@ -214,6 +228,8 @@ class RentalRequest(Shape):
     traffic_bytes_max: int | None = None
     #: rolling: an hour is set aside and renewed while it runs, instead of all that it may cost
     funding: Literal["whole", "rolling"] = "whole"
+    #: another machine takes it over for so much an hour if it does not come up; None: none does
+    failover_price_hour_microusd_max: int | None = None
     #: refuse when an hour costs more; None: any price
     price_hour_microusd_max: int | None = None
 

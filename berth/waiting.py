@@ -19,7 +19,9 @@ def wait(
     clock: Clock,
     saw: Callable[[Rental], None],
 ) -> Rental:
-    """Return the rental once ``until`` holds for it; ``saw`` hears of every look.
+    """Return the rental once ``until`` holds for it, or for the one that took its place.
+
+    ``saw`` hears of every look.
 
     :raises Refused: ``rental_failed`` or ``rental_ended`` when that can no longer happen,
         ``wait_timed_out`` after ``timeout_s``. The rental itself goes on.
@@ -29,7 +31,11 @@ def wait(
         saw(rental)
         if until(rental):
             return rental
-        if rental.over:
+        if rental.over and rental.failover and rental.failover.successor_id:
+            # It did not come up, and another machine took it over as was agreed.
+            rental = client.rental(rental.failover.successor_id)
+            continue
+        if rental.over and (rental.failover is None or rental.failover.settled):
             sentence = (
                 f"Rental {rental.id} has {rental.state}: {rental.reason or 'no reason given'}"
             )

@@ -28,6 +28,7 @@ PASSES = (
     Pass("traffic", "marketplace.rentals.actions.count_traffic.count_traffic", 60, 60),
     Pass("renewals", "marketplace.rentals.actions.renew.renew", 1, 60),
     Pass("expire", "marketplace.rentals.actions.expire.expire", 1, 60),
+    Pass("failovers", "marketplace.rentals.actions.fail_over.fail_over", 1, 60),
     Pass("proofs", "marketplace.rentals.actions.end_proof.end_late", 5, 60),
     Pass("proofs-count", "marketplace.rentals.actions.count_proof.count_proofs", 5, 60),
     Pass("drain", "marketplace.placements.actions.drain.drain", 5, 60),

@@ -89,6 +89,17 @@ PriceMax = Annotated[
 ]
 
 
+Failover = Annotated[
+    int | None,
+    typer.Option(
+        "--failover",
+        parser=usd,
+        metavar="USD",
+        help="Take the next best machine if this one does not come up: an hour of it, at most.",
+    ),
+]
+
+
 def up(
     *,
     offer: OfferId = None,
@@ -115,6 +126,7 @@ def up(
     reserved: Reserved = None,
     traffic: Traffic = None,
     price_max: PriceMax = None,
+    failover: Failover = None,
     funding: Funded = Funding.WHOLE,
     idle_stop: IdleStop = None,
     idle_below: IdleBelow = None,
@@ -169,6 +181,7 @@ def up(
             price_type=None if reserved is None else "reserved",
             traffic_bytes_max=traffic,
             funding=funding.value,
+            failover_price_hour_microusd_max=failover,
         )
         if not as_json:
             _say_costs(client, request)

@@ -82,6 +82,7 @@ def create(
                 for volume in payload.volumes
             ],
             registry_login=_login(payload.registry_login),
+            failover_microusd=payload.failover_price_hour_microusd_max,
             idempotency_key=idempotency_key or str(uuid4()),
             now=now,
         )

@@ -148,6 +148,39 @@ class Extension(models.Model):
         return f"extension {self.pk} of {self.rental_id}"
 
 
+class Failover(models.Model):
+    """The wish that another machine takes a rental over which does not come up."""
+
+    rental = models.OneToOneField(
+        Rental, on_delete=models.CASCADE, primary_key=True, related_name="failover"
+    )
+    #: of the other machine, at most
+    price_hour_microusd_max = models.BigIntegerField()
+    #: of the first rental, and which one in the row of them this is, from 1 on
+    first_started_at = models.DateTimeField()
+    machines = models.PositiveSmallIntegerField(default=1)
+    #: protocol.agent.RegistryLogin, encrypted; empty: none, or nobody needs one any more
+    registry_login = models.TextField(blank=True, default="")
+    #: when it came up, was taken over, or could not be; None: none of them yet
+    settled_at = models.DateTimeField(null=True, blank=True)
+    #: what took its place; None: nothing
+    successor = models.OneToOneField(
+        Rental, on_delete=models.PROTECT, null=True, related_name="predecessor"
+    )
+    #: why no other machine did, such as no_offer; empty: one did, or none was needed
+    problem_code = models.CharField(max_length=64, blank=True, default="")
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=("rental",), condition=models.Q(settled_at=None), name="failover_unsettled"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"failover of {self.rental_id}"
+
+
 class IdleRule(models.Model):
     """When a rental stops by itself, its files kept, as nobody uses it."""
 

@@ -12,23 +12,24 @@ from marketplace.accounts.ssh_key import fingerprint_of
 from marketplace.domain.delivered import price
 from marketplace.domain.money import MS_PER_HOUR
 from marketplace.domain.placement import LIVE, PlacementState
-from marketplace.domain.price_proposal import WAITING, ProposalState
+from marketplace.domain.price_proposal import WAITING
 from marketplace.domain.pricing import PriceType
 from marketplace.domain.problem import Refused
 from marketplace.domain.rental import RentalState, state_of
-from marketplace.domain.terms import repriced, worst_total
 from marketplace.domain.upkeep import storage_cost, traffic_bytes
 from marketplace.metering.models import SideMeter
 from marketplace.placements.models import Placement
 from marketplace.rentals import bids
+from marketplace.rentals.failovers import FailoverView, failover_of
 from marketplace.rentals.funds import FundsView, funds
 from marketplace.rentals.models import IdleRule, PriceProposal, Rental
+from marketplace.rentals.pending_price import PendingPrice, pending_price
 from marketplace.volumes.models import Volume
 from protocol.agent import Want
 
 VIEWS_MAX = 100
 #: read with each rental, beside its placement and its meter
-BESIDE = ("offer__machine", "idle_rule")
+BESIDE = ("offer__machine", "idle_rule", "failover")
 #: how an active rental whose door was found shut is doing
 SHUT = "SSH does not answer from outside; nothing is billed until it does"
 
@@ -58,19 +59,6 @@ class MountedVolume:
     name: str
     path: str
     size_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class PendingPrice:
-    """A higher price that its host asks; without the renter's yes the old one holds to its end."""
-
-    price_hour_microusd: int
-    #: no second before costs more
-    from_at: datetime
-    #: the most that the rental costs with it
-    worst_total_microusd: int
-    #: its renter said no, and may still say yes
-    declined: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +148,8 @@ class RentalView:
     ssh_command: str
     #: fingerprints of the keys that open it
     ssh_keys: tuple[str, ...]
+    #: None: no other machine was to take it over
+    failover: FailoverView | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,29 +280,6 @@ def _mounted(mount: Mapping[str, str], volumes: Mapping[UUID, Volume]) -> Mounte
     )
 
 
-def _pending_price(rental: Rental) -> PendingPrice | None:
-    found: list[PriceProposal] = rental.waiting_proposals  # type: ignore[attr-defined]
-    if not found or rental.placement.want == Want.END:
-        return None
-    (proposal,) = found
-
-    def ms(at: datetime) -> int:
-        return (at - rental.started_at) // timedelta(milliseconds=1)
-
-    until = rental.placement.funded_until
-    priced = repriced(
-        rental.priced,
-        price_hour_microusd=proposal.price_hour_microusd,
-        at_ms=ms(min(proposal.from_at, until)),
-    )
-    return PendingPrice(
-        price_hour_microusd=proposal.price_hour_microusd,
-        from_at=proposal.from_at,
-        worst_total_microusd=worst_total(priced, ms(until)),
-        declined=proposal.state == ProposalState.DECLINED,
-    )
-
-
 def _price_hour(rental: Rental, now: datetime) -> int:
     """Return the price of now; one that was accepted may not hold yet."""
     holds_from = rental.started_at + timedelta(milliseconds=rental.priced_from_ms)
@@ -370,7 +337,7 @@ def _view(rental: Rental, volumes: Mapping[UUID, Volume], now: datetime) -> Rent
         idle_rule=_idle_rule(rental),
         price_hour_microusd=_price_hour(rental, now),
         price_type=PriceType(rental.price_type),
-        pending_price=_pending_price(rental),
+        pending_price=pending_price(rental),
         burn_hour_microusd=_burn_hour(rental, state, side, now),
         storage_price_microusd=side.storage_price_microusd if side else 0,
         network_price_microusd=network_price,
@@ -394,4 +361,5 @@ def _view(rental: Rental, volumes: Mapping[UUID, Volume], now: datetime) -> Rent
         ssh_host_key=placement.ssh_host_key,
         ssh_command=command,
         ssh_keys=tuple(fingerprint_of(line) for line in placement.authorized_keys),
+        failover=failover_of(rental),
     )

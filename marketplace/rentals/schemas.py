@@ -97,6 +97,9 @@ class RentalRequest(LimitsRequest):
     runtime: Runtime = ""
     #: refuse with price_raised if an hour costs more by now; null: any price
     price_hour_microusd_max: Annotated[int, Field(ge=0, le=10**15)] | None = None
+    #: if this machine does not bring it up, the next best one with the same GPUs does, for so much
+    #: an hour at most and the same total; null: none does
+    failover_price_hour_microusd_max: Annotated[int, Field(gt=0, le=10**15)] | None = None
 
 
 class ChangeRequest(Schema):
@@ -191,6 +194,18 @@ class FundsReply(Schema):
     files_until: datetime | None
 
 
+class FailoverReply(Schema):
+    """Another machine takes it over if it does not come up on this one."""
+
+    price_hour_microusd_max: int
+    #: it came up, was taken over, or could not be
+    settled: bool
+    #: the rental that took its place; null: none did
+    successor_id: UUID | None
+    #: why none did, such as no_offer; empty: one did, or it was not needed
+    problem_code: str
+
+
 class RentalReply(Schema):
     id: UUID
     state: str
@@ -250,6 +265,8 @@ class RentalReply(Schema):
     ssh: Ssh | None
     #: fingerprints of the keys that open it
     ssh_keys: list[str]
+    #: null: no other machine was to take it over
+    failover: FailoverReply | None
 
     @classmethod
     def of(cls, view: RentalView) -> Self:
@@ -319,6 +336,7 @@ class RentalReply(Schema):
             billed_ms=view.billed_ms,
             ssh=ssh,
             ssh_keys=list(view.ssh_keys),
+            failover=FailoverReply.from_orm(view.failover) if view.failover else None,
         )
 
 

@@ -115,6 +115,7 @@ class Market:
         #: the states that a rental shows at each next look
         self.script = ["preparing", "active"]
         self.failure = ""
+        self.failover: dict[str, Any] | None = None
         #: of the second step, and whether offers are shown to strangers
         self.code, self.public = "", False
         self.billed_ms = 2_500
@@ -334,7 +335,7 @@ class Market:
         rental["state"] = state
         rental["ssh"] = None
         if state == "failed":
-            rental["reason"] = self.failure
+            rental |= {"reason": self.failure, "failover": self.failover}
         if state == "active":
             rental["ssh"] = {
                 "host": "127.0.0.1",

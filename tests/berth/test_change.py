@@ -143,3 +143,25 @@ def test_spend_limits_are_shown_set_and_taken_off(terminal: Terminal, market: Ma
     assert terminal.berth(*login, stdin=f"{PASSWORD}\n").code == 0
     key = next(seen.body for seen in market.seen if seen.path == "/auth/key")
     assert key["spend_limit_microusd"] == 25_000_000
+
+
+def test_waiting_goes_on_with_what_took_a_failed_rentals_place(
+    terminal: Terminal, market: Market
+) -> None:
+    successor = terminal.berth(*UP, "--wait").json["id"]
+    market.script = ["preparing", "failed"]
+    market.failover = {"settled": True, "successor_id": successor}
+    ran = terminal.berth(*UP, "--failover", "0.5", "--wait")
+    assert (ran.code, ran.json["id"], ran.json["state"]) == (0, successor, "active")
+    body = asked(market, "/rentals")
+    assert isinstance(body, dict)
+    assert body["failover_price_hour_microusd_max"] == 500_000
+
+
+def test_waiting_ends_where_nothing_could_take_its_place(
+    terminal: Terminal, market: Market
+) -> None:
+    market.script = ["preparing", "failed"]
+    market.failover = {"settled": True, "problem_code": "no_offer"}
+    ran = terminal.berth(*UP, "--failover", "0.5", "--wait")
+    assert (ran.code, ran.problem["code"]) == (1, "rental_failed")

@@ -11,7 +11,7 @@ from marketplace.notices.models import Watched
 from marketplace.placements.models import PlacementEvent
 from marketplace.rentals.actions.renew import FILES_OVER
 from marketplace.rentals.funds import BALANCE_OUT
-from marketplace.rentals.models import IdleRule, PriceProposal, Rental
+from marketplace.rentals.models import Failover, IdleRule, PriceProposal, Rental
 from protocol.agent import Want
 
 ROWS_MAX = 500
@@ -145,7 +145,8 @@ def _tell_of_events(now: datetime) -> int:
         for event in events
         if (event.new_state in TOLD_STATES and event.reason_code not in UNTOLD) or _resumed(event)
     }
-    rentals = Rental.objects.filter(placement_id__in=telling).select_related("placement")
+    rentals = Rental.objects.filter(placement_id__in=telling)
+    rentals = rentals.select_related("placement", "failover")
     told = sum(
         _tell_of_event(one, telling[one.placement_id], now) for one in rentals.order_by("id")
     )
@@ -166,7 +167,11 @@ def _resumed(event: PlacementEvent) -> bool:
 
 
 def _tell_of_event(rental: Rental, event: PlacementEvent, now: datetime) -> bool:
-    text = rental.placement.reason
+    text, data = rental.placement.reason, _data(rental) | {"reason_code": event.reason_code}
+    wish: Failover | None = getattr(rental, "failover", None)
+    if wish is not None and wish.successor_id is not None:
+        text += f" Rental {str(wish.successor_id)[:8]} on another machine took its place."
+        data["successor_id"] = str(wish.successor_id)
     if event.new_state == PlacementState.RUNNING:
         kind, became = "rental_resumed", "runs again"
         text = "Its bid wins; its files are as they were."
@@ -182,7 +187,7 @@ def _tell_of_event(rental: Rental, event: PlacementEvent, now: datetime) -> bool
         cause=f"rental:{rental.id}:event:{event.pk}",
         title=f"Your rental {_short(rental)} {became}",
         text=text,
-        data=_data(rental) | {"reason_code": event.reason_code},
+        data=data,
         now=now,
     )
 

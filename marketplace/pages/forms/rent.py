@@ -7,6 +7,7 @@ from uuid import UUID
 from django import forms
 
 from marketplace.accounts.models import SshKey
+from marketplace.domain.failover import proposed
 from marketplace.domain.funding import Funding
 from marketplace.domain.pricing import PriceType
 from marketplace.domain.terms import Limits
@@ -70,6 +71,9 @@ class RentForm(WorkloadFields):
         max_value=1_000_000,
         required=False,
         help_text="What you pay for at most; it is stopped there, with its files.",
+    )
+    failover = forms.BooleanField(
+        label="If it does not come up, take the next best machine", required=False
     )
     ssh_keys = forms.MultipleChoiceField(
         label="SSH keys", widget=forms.CheckboxSelectMultiple, required=False
@@ -150,6 +154,15 @@ class RentForm(WorkloadFields):
         """Return the traffic that is paid for at most; None: the usual."""
         traffic_gb = self.cleaned_data["traffic_gb"]
         return None if traffic_gb is None else traffic_gb * GB
+
+    def failover_microusd(self, price_hour_microusd: int) -> int | None:
+        """Return what an hour of another machine may cost where this one costs so much.
+
+        None: no other takes it over.
+        """
+        only_here = self.bid_microusd() or self.paid_by() or self.cleaned_data["volumes"]
+        wanted = self.cleaned_data["failover"] and not only_here
+        return proposed(price_hour_microusd) if wanted else None
 
     def lease_s(self) -> int | None:
         """Return the lease; None: only the cap bounds it."""

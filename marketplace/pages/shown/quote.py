@@ -37,6 +37,8 @@ class Quote:
     instead: str = ""
     #: what it costs beside its time, one sentence each; none: nothing
     beside: tuple[str, ...] = ()
+    #: what an hour of another machine may cost that takes it over; empty: none does
+    failover: str = ""
     #: where the missing money is added, and back; empty: none is missing
     add_url: str = ""
 
@@ -81,6 +83,7 @@ def quote(
         held="" if held == worst else format_usd(held),
         instead=_instead(terms),
         beside=_beside(terms, asked),
+        failover=_failover(form, price),
         balance=balance,
         sentence=sentence,
         add_url=_add_url(missing, f"/offers/{offer.id}/rent") if missing > 0 else "",
@@ -121,6 +124,11 @@ def _beside(terms: Terms, asked: matching.Slice) -> tuple[str, ...]:
         price, most = format_usd(terms.network_price_microusd), terms.traffic_microusd_max
         found.append(f"{price} per GB of traffic: {format_usd(most)} at most, in the total above.")
     return tuple(found)
+
+
+def _failover(form: RentForm, price_hour_microusd: int) -> str:
+    most = form.failover_microusd(price_hour_microusd)
+    return "" if most is None else format_usd(most)
 
 
 def _priced_by(asked: matching.Slice, offer: OfferRow) -> str:

@@ -106,6 +106,8 @@ class RentalPanel:
     volumes: tuple[tuple[str, str], ...]
     maintenance: Moment
     sentence: str
+    #: of the rental that took its place; empty: none did
+    successor_url: str
     steps: tuple[Step, ...]
     ssh_command: str
     #: ``SHA256:...``, as ssh shows it at the first log-in
@@ -177,6 +179,7 @@ def panel(rental: RentalView) -> RentalPanel:
         volumes=tuple((volume.name or "deleted", volume.path) for volume in rental.volumes),
         maintenance=Moment.of(rental.maintenance_at),
         sentence=_sentence(rental),
+        successor_url=_successor_url(rental),
         steps=_steps(rental.state),
         ssh_command=rental.ssh_command,
         ssh_fingerprint=_fingerprint(rental.ssh_host_key),
@@ -203,6 +206,11 @@ def panel(rental: RentalView) -> RentalPanel:
         ends=Moment.of(rental.ends_at),
         ended=Moment.of(rental.ended_at),
     )
+
+
+def _successor_url(rental: RentalView) -> str:
+    successor_id = rental.failover.successor_id if rental.failover else None
+    return f"/rentals/{successor_id}/" if successor_id else ""
 
 
 def _held(rental: RentalView) -> str:

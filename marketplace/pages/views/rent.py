@@ -111,6 +111,7 @@ def _first_guess(
         "ram": _gib(min(GIB, offer.ram_bytes_free)),
         "disk": _gib(min(2 * GIB, offer.disk_bytes_free)),
         "hours": min(HOURS, offer.longest_term_s / 3600),
+        "failover": True,
         "ssh_keys": [str(key.pk) for key in keys],
         "request_key": uuid4().hex,
     }
@@ -155,6 +156,7 @@ def _start(request: MemberRequest, offer_id: UUID, form: RentForm) -> str:
         price_type=form.paid_by(),
         traffic_bytes_max=form.traffic_bytes_max(),
         funding=form.funded(),
+        failover_microusd=form.failover_microusd(form.cleaned_data["agreed_hour_microusd"] or 0),
         idempotency_key=f"page:{form.cleaned_data['request_key']}",
         now=timezone.now(),
     )

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from django.db import IntegrityError, transaction
 
+from marketplace.domain import failover
 from marketplace.domain.funding import Funding
 from marketplace.domain.matching import Slice
 from marketplace.domain.pricing import PriceType
@@ -24,9 +25,10 @@ from marketplace.metering.actions.open_side_meter import open_side_meter
 from marketplace.offers import queries as offers
 from marketplace.offers.models import Offer
 from marketplace.placements import workload as workloads
+from marketplace.placements.registry_login import seal
 from marketplace.rentals import keys
 from marketplace.rentals.doors import check_doors
-from marketplace.rentals.models import Rental
+from marketplace.rentals.models import Failover, Rental
 from marketplace.verification.figures import figures
 from marketplace.volumes.actions import claim
 from protocol.agent import RegistryLogin
@@ -46,6 +48,8 @@ class Asked:
     ssh_key_ids: Sequence[UUID] | None
     volumes: Sequence[claim.Asked]
     registry_login: RegistryLogin | None
+    #: what an hour of another machine may cost where this one does not come up; None: none may
+    failover_microusd: int | None = None
 
     @property
     def digest(self) -> str:
@@ -54,7 +58,8 @@ class Asked:
         # Of a login only the name: a digest of the password would outlive it.
         username = self.registry_login.username if self.registry_login else ""
         volumes = [astuple(volume) for volume in self.volumes]
-        others = repr((str(self.offer_id), astuple(self.limits), keys, username, volumes))
+        asked = (astuple(self.limits), keys, username, volumes, self.failover_microusd)
+        others = repr((str(self.offer_id), *asked))
         return hashlib.sha256(canonical_bytes(self.workload) + others.encode()).hexdigest()
 
 
@@ -103,8 +108,12 @@ def rent(
     funding: Funding = Funding.WHOLE,
     volumes: Sequence[claim.Asked] = (),
     registry_login: RegistryLogin | None = None,
+    failover_microusd: int | None = None,
 ) -> Rental:
     """Return the new rental, or the one that this key already started.
+
+    ``failover_microusd``: what an hour of another machine may cost, which takes it over where this
+    one does not come up (actions/fail_over.py). None: none does.
 
     :raises Refused: with its own code when anything is in the way; then nothing is held or placed.
     """
@@ -123,7 +132,10 @@ def rent(
         ssh_key_ids=ssh_key_ids,
         volumes=tuple(volumes),
         registry_login=registry_login,
+        failover_microusd=failover_microusd,
     )
+    if failover_microusd is not None:
+        failover.check_fit(price_type=asked.limits.price_type, volumes=len(volumes))
     idempotency = (idempotency_key, asked.digest)
     if (known := _known(renter_id, *idempotency)) is not None:
         return known
@@ -191,7 +203,7 @@ def _rent(
         meter=meter, terms=terms, disk_bytes=asked.workload.resources.hard_disk.capacity
     )
     claim.give(volumes=volumes, placement_id=meter.placement_id)
-    return Rental.objects.create(
+    rental = Rental.objects.create(
         id=rental_id,
         renter_id=renter_id,
         offer=offer,
@@ -211,3 +223,11 @@ def _rent(
         request_digest=idempotency[1],
         started_at=now,
     )
+    if asked.failover_microusd is not None:
+        Failover.objects.create(
+            rental=rental,
+            price_hour_microusd_max=asked.failover_microusd,
+            first_started_at=now,
+            registry_login=seal(asked.registry_login),
+        )
+    return rental
