@@ -153,13 +153,15 @@ def signed_heads(machine: MachineRecord) -> tuple[SignedInterval, ...]:
     )
 
 
-def earned_by_machine(host_id: int) -> dict[UUID, int]:
+def earned_by_machine(host_id: int, *, machine_id: UUID | None = None) -> dict[UUID, int]:
     """Return what each of a host's machines earned of time, in micro-USD: after fees, and less the
-    host's part of what was given back to renters.
+    host's part of what was given back to renters. ``machine_id``: only of this one.
     """
+    meters = Meter.objects.filter(host_id=host_id)
+    if machine_id is not None:
+        meters = meters.filter(placement__machine_id=machine_id)
     rows = (
-        Meter.objects.filter(host_id=host_id)
-        .values("placement__machine_id")
+        meters.values("placement__machine_id")
         .annotate(
             charged=Sum("charged_microusd"),
             fees=Sum("fee_microusd"),

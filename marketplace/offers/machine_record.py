@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from marketplace.domain.delivered import Figures
 from marketplace.domain.money import PPM
 from marketplace.machines import queries as machine_queries
@@ -60,6 +62,8 @@ class MachineFacts:
     machine: Machine
     standing: verification.Standing
     figures: Figures
+    #: what a validator said last; None: nobody looked yet
+    newest: SignedVerdict | None
     #: the newest looks that measured something, newest first
     measured: tuple[SignedVerdict, ...]
     #: the share of the last days that it was there, in millionths
@@ -88,11 +92,15 @@ def of_machine(machine_id: UUID, *, now: datetime, viewer_id: int | None = None)
         raise MachineNotThere
     since = datetime.combine((now - timedelta(days=DAYS - 1)).date(), time(), UTC)
     score = verification.newest_scores(one).get(machine_id)
+    kept = VerdictRecord.objects.filter(machine_id=machine_id, validator__admitted=True).order_by(
+        "-checked_at", "-id"
+    )
     return MachineFacts(
         machine=machine,
         standing=standing,
         figures=figures(machine_id, now=now),
-        measured=_measured(machine_id),
+        newest=next(iter(_signed(kept[:1])), None),
+        measured=_signed(kept.filter(measured__isnull=False)[:MEASURED_MOST]),
         uptime_ppm=machine_queries.uptime_ppm(machine_id, now=now),
         days=_days(machine, since=since, now=now),
         looks=_looks(machine_id, since=since),
@@ -136,12 +144,8 @@ def _looks(machine_id: UUID, *, since: datetime) -> tuple[Looked, ...]:
     )
 
 
-def _measured(machine_id: UUID) -> tuple[SignedVerdict, ...]:
-    rows = VerdictRecord.objects.filter(
-        machine_id=machine_id, validator__admitted=True, measured__isnull=False
-    ).order_by("-checked_at", "-id")
-    signed = rows.values_list("signed", flat=True)[:MEASURED_MOST]
-    return tuple(SignedVerdict.model_validate(one) for one in signed)
+def _signed(rows: QuerySet[VerdictRecord]) -> tuple[SignedVerdict, ...]:
+    return tuple(SignedVerdict.model_validate(row.signed) for row in rows)
 
 
 def _scores(newest: EpochScore) -> tuple[Scored, ...]:

@@ -12,14 +12,14 @@ from marketplace.domain.standing import StandingState
 from marketplace.machines.models import Machine
 from marketplace.metering.models import Meter
 from marketplace.metering.queries import earned_by_machine
+from marketplace.offers.actions.set_terms import NOT_YOURS
 from marketplace.offers.models import Offer
-from marketplace.offers.queries import of_host
+from marketplace.offers.queries import OfferUnknown, of_host
 from marketplace.rentals.models import Rental
 from marketplace.verification import queries as verification
 from marketplace.verification.history import newest_appeals
 from marketplace.verification.models import Appeal, EpochScore
 
-MACHINES_MAX = 500
 #: below the number of parameters that every database takes in one statement
 RENTALS_A_QUERY = 500
 CHANGING = (
@@ -66,23 +66,21 @@ class HostMachine:
     earned_microusd: int
 
 
-def host_machines(host_id: int, now: datetime) -> tuple[HostMachine, ...]:
-    """Return the host's machines in a fixed number of queries, however many there are."""
-    offers = list(of_host(host_id)[:MACHINES_MAX])
-    machines = Machine.objects.filter(id__in=[offer.machine_id for offer in offers])
-    standings = verification.standings(machines, now)
-    scores = verification.newest_scores(machines)
-    appeals = newest_appeals(machines)
-    earned = earned_by_machine(host_id)
-    return tuple(
-        _host_machine(
-            offer,
-            standings[offer.machine_id],
-            scores.get(offer.machine_id),
-            appeals.get(offer.machine_id),
-            earned.get(offer.machine_id, 0),
-        )
-        for offer in offers
+def host_machine(host_id: int, machine_id: UUID, now: datetime) -> HostMachine:
+    """Return one of the host's machines.
+
+    :raises OfferUnknown: when the machine is not this host's.
+    """
+    offer = of_host(host_id).filter(machine_id=machine_id).first()
+    if offer is None:
+        raise OfferUnknown(NOT_YOURS)
+    one = Machine.objects.filter(id=machine_id)
+    return _host_machine(
+        offer,
+        verification.standings(one, now)[machine_id],
+        verification.newest_scores(one).get(machine_id),
+        newest_appeals(one).get(machine_id),
+        earned_by_machine(host_id, machine_id=machine_id).get(machine_id, 0),
     )
 
 

@@ -27,6 +27,7 @@ from marketplace.pages.views.host import (
     propose_prices,
     set_terms,
 )
+from marketplace.pages.views.host_machine import host_machine, set_price
 from marketplace.pages.views.hotkey import hotkey
 from marketplace.pages.views.invoices import invoice, invoice_file, invoices
 from marketplace.pages.views.keys import keys, remove_key
@@ -144,6 +145,8 @@ urlpatterns = [
     path("host/payouts/onboarding", start_onboarding, name="host-payouts-onboarding"),
     path("host/payouts/back", onboarded, name="host-payouts-back"),
     path("host/tokens", issue_enrolment_token, name="host-token"),
+    path("host/machines/<uuid:machine_id>/", host_machine, name="host-machine"),
+    path("host/machines/<uuid:machine_id>/price", set_price, name="host-price"),
     path("host/machines/<uuid:machine_id>/terms", set_terms, name="host-terms"),
     path("host/machines/<uuid:machine_id>/propose", propose_prices, name="host-propose"),
     path("host/machines/<uuid:machine_id>/appeal", appeal, name="host-appeal"),

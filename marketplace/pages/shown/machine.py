@@ -56,6 +56,7 @@ class MachineLine:
     since: str
     checked: str
     verification_url: str
+    public_url: str
     #: empty: there is nothing to appeal, or one waits
     appeal_url: str
     #: what became of the newest appeal; empty: there never was one
@@ -98,6 +99,7 @@ def line(found: HostMachine, now: datetime) -> MachineLine:
         since=_since(found, now),
         checked="" if found.checked_at is None else wording.ago(found.checked_at, now),
         verification_url=f"/machines/{machine.id}/verification/",
+        public_url=f"/machines/{machine.id}/",
         appeal_url=_appeal_url(found),
         appeal=_appeal(found.appeal, now),
         score="–" if found.points_micro is None else wording.points(found.points_micro),

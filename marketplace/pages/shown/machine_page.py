@@ -149,13 +149,14 @@ def factors_picture(ppm_by_name: dict[str, int]) -> Picture | None:
             y=number * STRIP_STEP,
             height=STRIP,
         )
-    least = min(names, key=lambda name: ppm_by_name[name] * PPM // MOST.get(name, PPM))
+    lowest = min(names, key=lambda name: ppm_by_name[name])
+    most = f" {FACTORS[lowest][0]} takes most off." if ppm_by_name[lowest] < PPM else ""
     return Picture(
         name="factors",
         title="Factors of the score",
         words="From top to bottom: "
         + ", ".join(f"{label} {value}" for label, value, _ in rows)
-        + f". {FACTORS[least][0]} leaves most to gain.",
+        + f".{most}",
         width=picture.WIDTH,
         height=STRIP_STEP * (len(names) - 1) + STRIP,
         shapes=tuple(shapes),

@@ -17,10 +17,12 @@ from marketplace.machines.actions.name_hotkey import MachineNotYours
 from marketplace.machines.api import enrol_command
 from marketplace.offers.actions import set_terms as setting_terms
 from marketplace.offers.queries import OfferUnknown
-from marketplace.pages import queries, wording
+from marketplace.pages import host_table, wording
 from marketplace.pages.forms.problems import problems
 from marketplace.pages.forms.terms import TermsForm
-from marketplace.pages.shown import machine, usage, verification
+from marketplace.pages.host_table import Place, Sort
+from marketplace.pages.shown import host_table as shown_table
+from marketplace.pages.shown import usage, verification
 from marketplace.pages.shown.rental import Moment
 from marketplace.pages.visitor import MemberRequest, members_only
 from marketplace.rentals.actions import propose_prices as proposing
@@ -33,8 +35,11 @@ from marketplace.verification.history import events
 def host(request: HttpRequest) -> HttpResponse:
     """Explain hosting to everybody; show hosts their machines."""
     if not request.user.is_authenticated:
-        return render(request, "host/host.html", {"machines": []})
-    return render(request, "host/host.html", _context(request.user.pk))
+        return render(request, "host/host.html", {})
+    asked = request.GET.get("sort", "")
+    sort = Sort(asked) if asked in set(Sort) else Sort.ENROLLED
+    after = Place.decode(request.GET.get("after", ""))
+    return render(request, "host/host.html", _context(request.user.pk, sort, after))
 
 
 @never_cache
@@ -61,7 +66,7 @@ def set_terms(request: MemberRequest, machine_id: UUID) -> HttpResponse:
     form = TermsForm(request.POST)
     if not form.is_valid():
         messages.error(request, " ".join(problems(form)))
-        return redirect("host")
+        return redirect("host-machine", machine_id=machine_id)
     terms = form.cleaned_data
     try:
         setting_terms.set_terms(
@@ -89,7 +94,7 @@ def set_terms(request: MemberRequest, machine_id: UUID) -> HttpResponse:
         messages.error(request, refused.detail)
     else:
         messages.success(request, "The new terms hold for rentals that start from now on.")
-    return redirect("host")
+    return redirect("host-machine", machine_id=machine_id)
 
 
 @require_POST
@@ -108,7 +113,7 @@ def propose_prices(request: MemberRequest, machine_id: UUID) -> HttpResponse:
         lowered = wording.count(done.lowered, "rental")
         asked = wording.count(done.asked, "renter")
         messages.success(request, f"{lowered} cost less now, and {asked} were asked for more.")
-    return redirect("host")
+    return redirect("host-machine", machine_id=machine_id)
 
 
 @require_POST
@@ -128,17 +133,18 @@ def appeal(request: MemberRequest, machine_id: UUID) -> HttpResponse:
         messages.error(request, refused.detail)
     else:
         messages.success(request, "Your appeal waits for the operator’s answer, here.")
-    return redirect("host")
+    return redirect("host-machine", machine_id=machine_id)
 
 
-def _context(host_id: int) -> dict[str, object]:
+def _context(
+    host_id: int, sort: Sort = Sort.ENROLLED, after: Place | None = None
+) -> dict[str, object]:
     now = timezone.now()
-    found = queries.host_machines(host_id, now)
-    ids = [one.offer.machine_id for one in found]
-    incidents = incidents_of_machines(ids)
+    found = host_table.table(host_id, sort=sort, after=after, now=now)
+    ids = [row.offer.machine_id for row in found.rows]
     return {
-        "machines": [machine.line(item, now) for item in found],
+        "table": shown_table.page(found, sort, now) if found.machines else None,
         "changes": [verification.change(one) for one in events(ids)],
-        "incidents": [usage.incident_line(one) for one in incidents],
+        "incidents": [usage.incident_line(one) for one in incidents_of_machines(ids)],
         "earned": format_usd(earned(host_id)),
     }

@@ -77,4 +77,4 @@ def _take(request: MemberRequest, machine_id: UUID) -> HttpResponse:
         now=timezone.now(),
     )
     messages.success(request, f"{told['hotkey']} earns for this machine from now on.")
-    return redirect("host")
+    return redirect("host-machine", machine_id=machine_id)

@@ -26,6 +26,12 @@ def host(market: Market, charlie: User, browser_of: Browser) -> Client:
     return browser_of(charlie)
 
 
+def page_of(host: Client, market: Market) -> str:
+    reply = host.get(f"/host/machines/{market.machine.id}/")
+    assert reply.status_code == 200
+    return reply.content.decode()
+
+
 def test_everybody_may_read_how_hosting_works(db: None) -> None:
     page = Client().get("/host/").content.decode()
     assert "Put your machine to work" in page
@@ -68,30 +74,42 @@ def test_a_host_sees_verdict_score_earnings_and_what_is_free(host: Client, marke
         signature="00",
         received_at=scene.NOW,
     )
-    page = host.get("/host/").content.decode()
+    page = page_of(host, market)
     for words in ("Online", "Verified", "1.25", "Uptime", "90 %", "4 of 4 CPUs", "$3.60 per CPU"):
         assert words in page
     assert "Acceptance" not in page, "what nobody measured is no figure"
 
 
 def test_a_host_reads_that_gpus_wait_for_a_price(host: Client, market: Market) -> None:
-    assert "until you set its price" not in host.get("/host/").content.decode()
+    assert "until you set its price" not in page_of(host, market)
     Offer.objects.update(listed=False)
     Machine.objects.update(gpus_total=1)
-    page = host.get("/host/").content.decode()
+    page = page_of(host, market)
     assert "Not on the market until you set its price" in page
     assert "hotkey" in page
 
 
-def test_the_page_takes_the_same_queries_however_many_machines(
+def test_the_table_takes_the_same_queries_however_many_machines(
     host: Client, market: Market, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     more_offers(market, 5)
-    # session, user; machines, standings, newest scores, earnings by machine; incidents; earned;
-    # balance, unread notices; guests; newest appeals; what changed
-    with django_assert_num_queries(13):
+    # session, user; machines; earned and fees by day; offers, guests, standings, newest scores in
+    # two, uptime in two, occupancy in three; what changed, incidents; earned; balance, unread
+    with django_assert_num_queries(19):
         page = host.get("/host/")
-    assert len(page.context["machines"]) == 6
+    assert len(page.context["table"].rows) == 6
+
+
+def test_the_page_of_a_machine_takes_the_same_queries_however_many_there_are(
+    host: Client, market: Market, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    # The scene makes copies under the same name in Python.
+    url = f"/host/machines/{market.machine.id}/"
+    with django_assert_max_num_queries(40) as first:
+        assert host.get(url).status_code == 200
+    more_offers(market, 5)
+    with django_assert_max_num_queries(len(first)):
+        assert host.get(url).status_code == 200
 
 
 def test_a_machine_that_claims_more_than_was_looked_at_is_not_shown_as_verified(
@@ -101,9 +119,9 @@ def test_a_machine_that_claims_more_than_was_looked_at_is_not_shown_as_verified(
     signed = scene.Judge().verdict(market.machine, hardware=looked_at)
     VerdictRecord.objects.update(signed=signed.model_dump(mode="json"))
     badge = '<span class="badge badge-good">Verified</span>'
-    assert badge in host.get("/host/").content.decode()
+    assert badge in page_of(host, market)
     describe(machine_id=market.machine.id, hardware=looked_at.model_copy(update={"cpus": 64}))
-    page = host.get("/host/").content.decode()
+    page = page_of(host, market)
     assert badge not in page
     assert "claims other hardware" in page
 
@@ -120,7 +138,7 @@ def test_terms_are_set_by_a_plain_form(host: Client, market: Market) -> None:
 
 def test_bids_are_taken_only_while_the_host_names_a_floor(host: Client, market: Market) -> None:
     assert Offer.objects.get().bid_floor_microusd is None
-    assert b"Who bids is outbid by higher bids" in host.get("/host/").content
+    assert "Who bids is outbid by higher bids" in page_of(host, market)
     url = f"/host/machines/{market.machine.id}/terms"
     host.post(url, {"price_cpu_hour": "0.02", "bid_floor": "0.01"})
     assert Offer.objects.get().bid_floor_microusd == 10_000

@@ -32,7 +32,7 @@ def signed(browser: Client, url: str) -> dict[str, str]:
 
 def test_a_host_names_a_hotkey_in_two_steps(charlie: User, browser_of: Browser, url: str) -> None:
     browser = browser_of(charlie)
-    assert "Earn emission" in browser.get("/host/").content.decode()
+    assert "Earn emission" in browser.get(url.removesuffix("hotkey")).content.decode()
     page = browser.post(url, signed(browser, url), follow=True).content.decode()
     assert "earns for this machine from now on" in page
     assert "Change who earns its emission" in page

@@ -103,7 +103,7 @@ def test_every_picture_has_words_and_a_table(market: Market) -> None:
     )
     assert tuple(pictures(page)) == titles
     assert page.count("As a table") == len(titles)
-    assert "Uptime leaves most to gain" in page
+    assert "Uptime takes most off." in page
 
 
 def test_a_day_with_time_missing_is_shown_as_such(market: Market) -> None:
@@ -176,7 +176,7 @@ def test_the_page_takes_the_same_queries_however_many_looks(
     for second in range(1, 5):
         signed = scene.Judge().verdict(market.machine, checked_at_ms=NOW_MS + second)
         record(signed=signed, now=scene.after(second))
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(13):
         page_of(market)
 
 

@@ -42,7 +42,7 @@ def test_a_host_sets_reservations_storage_and_traffic(host: Client, market: Mark
     steps = [{"days": 7, "discount_ppm": 50_000}, {"days": 30, "discount_ppm": 125_000}]
     assert offer.discounts == steps
     assert (offer.storage_price_microusd, offer.network_price_microusd) == (70_000, 10_000)
-    page = host.get("/host/").content.decode()
+    page = host.get(f"/host/machines/{market.machine.id}/").content.decode()
     assert "7: 5 %\n30: 12.5 %" in page
     host.post(url, told | {"discounts": "30: 20\n7: 5"})
     host.post(url, told | {"discounts": "many"})

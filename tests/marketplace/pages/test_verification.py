@@ -149,7 +149,7 @@ def test_a_host_reads_what_to_do_and_appeals_by_a_plain_form(
 ) -> None:
     say(market, VerdictState.BANNED)
     host = browser_of(charlie)
-    page = host.get("/host/").content.decode()
+    page = host.get(f"/host/machines/{market.machine.id}/").content.decode()
     url = f"/host/machines/{market.machine.id}/appeal"
     for words in ("Banned", "only that ends a ban", f'action="{url}"', "How your machines stand"):
         assert words in page
@@ -159,7 +159,7 @@ def test_a_host_reads_what_to_do_and_appeals_by_a_plain_form(
     again = host.post(url, {"text": "Other words."}, follow=True).content.decode()
     assert "waits for its answer already" in again
     answer(machine_id=market.machine.id, granted=False, words="Still bad.", now=scene.NOW)
-    page = host.get("/host/").content.decode()
+    page = host.get(f"/host/machines/{market.machine.id}/").content.decode()
     assert "Your appeal was refused" in page
     assert "Still bad." in page
     assert "Still bad." not in page_of(market), "an appeal is between host and operator"
