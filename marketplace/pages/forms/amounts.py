@@ -46,3 +46,8 @@ class GibField(forms.DecimalField):
         """Return bytes."""
         gib = super().clean(value)
         return None if gib is None else int(gib * GIB)
+
+
+def in_gib(size_bytes: int) -> str:
+    """Return what the field of a size starts with."""
+    return f"{size_bytes / GIB:.4f}".rstrip("0").rstrip(".")

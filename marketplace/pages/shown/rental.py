@@ -14,6 +14,7 @@ from marketplace.pages import wording
 from marketplace.pages.forms.idle import IdleForm
 from marketplace.pages.forms.workload import ChangeForm
 from marketplace.pages.shown import bid
+from marketplace.pages.shown.connect import Connect, connect
 from marketplace.rentals.queries import RentalView
 
 STEPS = (
@@ -114,6 +115,10 @@ class RentalPanel:
     ssh_fingerprint: str
     #: what makes ssh ask nothing at the first log-in
     ssh_trust_command: str
+    #: None: nobody can log in now
+    connect: Connect | None
+    #: the form with what this one has
+    like_url: str
     resources: str
     price: str
     #: None: nobody outbids it
@@ -184,6 +189,8 @@ def panel(rental: RentalView) -> RentalPanel:
         ssh_command=rental.ssh_command,
         ssh_fingerprint=_fingerprint(rental.ssh_host_key),
         ssh_trust_command=_trust_command(rental),
+        connect=connect(rental),
+        like_url=f"/offers/{rental.offer_id}/rent?like={rental.id}",
         resources=_resources(rental),
         price=f"{format_usd(rental.price_hour_microusd)} an hour",
         bid=bid.shown(rental),

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
+from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -18,6 +19,8 @@ from marketplace.domain.matching import Slice
 from marketplace.domain.problem import Refused
 from marketplace.ledger import queries as ledger
 from marketplace.offers import queries as offers
+from marketplace.pages.forms.amounts import in_gib
+from marketplace.pages.forms.like import as_large, what_runs
 from marketplace.pages.forms.rent import RentForm
 from marketplace.pages.forms.template import filled
 from marketplace.pages.queries import newest_image
@@ -26,6 +29,7 @@ from marketplace.pages.shown.quote import Quote, quote
 from marketplace.pages.visitor import MemberRequest, members_only
 from marketplace.pages.wording import GIB
 from marketplace.rentals import bids
+from marketplace.rentals import queries as rentals
 from marketplace.rentals.actions import rent as renting
 from marketplace.templates import queries as templates
 
@@ -34,6 +38,7 @@ HOURS = 1
 TEMPLATES_SHOWN = 8
 #: fields that are folded away while nothing is in them
 MORE = ("ports", "volumes", "command", "registry_user", "registry_password")
+GONE = "That machine is not for rent now. These are."
 CHANGED = "The most that it can cost is now {total}. Rent again if that is fine."
 
 
@@ -41,7 +46,13 @@ CHANGED = "The most that it can cost is now {total}. Rent again if that is fine.
 @members_only
 def rent(request: MemberRequest, offer_id: UUID) -> HttpResponse:
     """Show the form, price it again, or start the rental."""
-    offer = _offer(request, offer_id)
+    try:
+        offer = _offer(request, offer_id)
+    except Http404:
+        if not request.GET.get("like"):
+            raise
+        messages.info(request, GONE)
+        return redirect("offers")
     form, shown = _form(request, offer)
     if request.method == "POST" and request.POST.get("intent") == "quote":
         if getattr(request, "htmx", None):
@@ -65,6 +76,7 @@ def rent(request: MemberRequest, offer_id: UUID) -> HttpResponse:
         "more_open": any(form[name].value() or form[name].errors for name in MORE),
         "templates": templates.templates(request.user.pk)[:TEMPLATES_SHOWN],
         "template": request.GET.get("template", ""),
+        "like": request.GET.get("like", "")[:8],
         "has_keys": bool(form.fields["ssh_keys"].choices),  # type: ignore[attr-defined]
     }
     return render(
@@ -101,20 +113,34 @@ def _first_guess(
     request: MemberRequest, offer: offers.OfferRow, keys: Sequence[SshKey]
 ) -> dict[str, Any]:
     """Return what the form starts with: small, but never more than is free."""
-    chosen = _template(request)
+    chosen, like = _template(request), _like(request)
     runs = filled(chosen) if chosen else {"image": newest_image(request.user.pk)}
+    if like is not None:
+        runs = what_runs(like)
     return {
         **runs,
         "image": runs["image"] or settings.DEFAULT_IMAGE,
         "cpus": 1,
         "gpus": min(1, offer.gpus_free),
-        "ram": _gib(min(GIB, offer.ram_bytes_free)),
-        "disk": _gib(min(2 * GIB, offer.disk_bytes_free)),
+        "ram": in_gib(min(GIB, offer.ram_bytes_free)),
+        "disk": in_gib(min(2 * GIB, offer.disk_bytes_free)),
         "hours": min(HOURS, offer.longest_term_s / 3600),
         "failover": True,
         "ssh_keys": [str(key.pk) for key in keys],
         "request_key": uuid4().hex,
+        **(as_large(like, offer) if like is not None else {}),
     }
+
+
+def _like(request: MemberRequest) -> rentals.RentalView | None:
+    """Return the renter's rental that the new one shall be like; None: none was named."""
+    named = request.GET.get("like", "")
+    if not named:
+        return None
+    try:
+        return rentals.view(UUID(named), request.user.pk, timezone.now())
+    except (ValueError, rentals.RentalUnknown):
+        raise Http404("You have no such rental.") from None
 
 
 def _template(request: MemberRequest) -> templates.Known | None:
@@ -170,7 +196,3 @@ def _key_ids(request: MemberRequest, form: RentForm) -> list[UUID]:
         return form.ssh_key_ids()
     key = add_ssh_key.add(user_id=request.user.pk, name="", public_key=pasted, now=timezone.now())
     return [*form.ssh_key_ids(), key.pk]
-
-
-def _gib(size_bytes: int) -> str:
-    return f"{size_bytes / GIB:.4f}".rstrip("0").rstrip(".")

@@ -1,0 +1,77 @@
+"""This will prepare the ways into a running rental: SSH, editors over SSH, and its ports."""
+
+from dataclasses import dataclass
+
+from marketplace.domain.rental import RentalState
+from marketplace.rentals.queries import RentalView
+
+#: what people know a port by
+KNOWN = {8888: "Jupyter", 8188: "ComfyUI", 6006: "TensorBoard", 8000: "vLLM"}
+#: listens at 8888 whether or not anybody published that
+NOTEBOOK, NOTEBOOK_PORT = "jupyter", 8888
+
+
+@dataclass(frozen=True, slots=True)
+class Tunnel:
+    """A port inside, reached through SSH: encrypted, and open to nobody else."""
+
+    port: int
+    #: ``Jupyter, port 8888``
+    label: str
+    command: str
+    #: where it is then, on the renter's own machine
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """The ways into a running rental, beside the plain command."""
+
+    #: lines for ~/.ssh/config
+    config: str
+    #: opens Visual Studio Code in the rental
+    editor_url: str
+    #: what it is called in the lines
+    alias: str
+    tunnels: tuple[Tunnel, ...]
+
+
+def connect(rental: RentalView) -> Connect | None:
+    """Return the ways in; None: nobody can log in now."""
+    if not rental.ssh_command or rental.state is not RentalState.ACTIVE:
+        return None
+    alias = f"berth-{str(rental.id)[:8]}"
+    lines = (
+        f"Host {alias}",
+        f"  HostName {rental.ssh_host}",
+        f"  Port {rental.ssh_port}",
+        f"  User {rental.ssh_user}",
+    )
+    ports = [port.inside for port in rental.ports]
+    if NOTEBOOK in rental.image and NOTEBOOK_PORT not in ports:
+        ports.append(NOTEBOOK_PORT)
+    return Connect(
+        config="\n".join(lines),
+        editor_url=f"vscode://vscode-remote/ssh-remote+{_place(rental, alias)}/",
+        alias=alias,
+        tunnels=tuple(_tunnel(port, rental.ssh_command) for port in ports),
+    )
+
+
+def _place(rental: RentalView, alias: str) -> str:
+    # The colons of an IPv6 address would be taken for a port; the lines of the config name it too.
+    if ":" in rental.ssh_host:
+        return alias
+    return f"{rental.ssh_user}@{rental.ssh_host}:{rental.ssh_port}"
+
+
+def _tunnel(port: int, command: str) -> Tunnel:
+    # Below 1024 only an administrator may listen.
+    own = port if port >= 1024 else 8000 + port
+    name = KNOWN.get(port, "")
+    return Tunnel(
+        port=port,
+        label=f"{name}, port {port}" if name else f"Port {port}",
+        command=command.replace("ssh ", f"ssh -N -L {own}:127.0.0.1:{port} ", 1),
+        url=f"http://localhost:{own}/",
+    )
