@@ -1,11 +1,17 @@
 """This will tell a host's machines and name the hotkeys that earn for them."""
 
 from datetime import date, datetime
+from typing import Any
 from urllib.parse import quote
 
 from berth.exchange import Call, Exchange
 from berth.reading import read
 from berth.shapes import Shape
+
+
+class Reason(Shape):
+    code: str
+    message: str
 
 
 class HostedMachine(Shape):
@@ -15,10 +21,45 @@ class HostedMachine(Shape):
     address: str = ""
     #: ss58; empty: no hotkey earns for it
     miner_hotkey: str = ""
+    online: bool = False
+    gpu_model: str = ""
+    gpus: int = 0
+    cpus: int = 0
+    #: new, verified, degraded, suspended or banned, and why
+    verdict: str = ""
+    reasons: tuple[Reason, ...] = ()
+    #: the share of 30 days that it was there, and that was rented and paid for, in millionths
+    uptime_ppm: int = 0
+    occupancy_ppm: int = 0
+    #: after fees, over its whole life
+    earned_microusd: int = 0
 
 
 class Machines(Shape):
     items: tuple[HostedMachine, ...] = ()
+
+
+class Spread(Shape):
+    """Where prices of an hour of one unit lie."""
+
+    p10_microusd: int
+    median_microusd: int
+    p90_microusd: int
+    #: how many, and of how many hosts
+    prices: int
+    hosts: int
+
+
+class MarketPrices(Shape):
+    """Prices of machines like one of the account's. None: too few to tell."""
+
+    offered: Spread | None = None
+    paid: Spread | None = None
+    #: what was asked about, or the machine's own
+    price_unit_microusd: int
+    occupancy_ppm: int
+    #: of thirty days at that price, rented as much as now
+    earns_microusd: int
 
 
 class Consent(Shape):
@@ -108,6 +149,29 @@ class Hosting:
         """Return every machine of the account."""
         answer = self._exchange.send(Call("GET", "/host/machines", repeatable=True))
         return read(Machines, answer).items
+
+    def market(self, machine_id: str, *, price_microusd: int | None = None) -> MarketPrices:
+        """Return where prices of such machines lie, and what this price would earn."""
+        params = {} if price_microusd is None else {"price_unit_microusd": str(price_microusd)}
+        path = f"/host/machines/{machine_id}/market"
+        call = Call("GET", path, params=params, repeatable=True)
+        return read(MarketPrices, self._exchange.send(call))
+
+    def set_price(self, machine_id: str, *, price_microusd: int, has_gpus: bool) -> None:
+        """Ask this price of an hour of one GPU, or of one CPU where there is none."""
+        name = "price_gpu_hour_microusd" if has_gpus else "price_cpu_hour_microusd"
+        self._change(machine_id, {name: price_microusd})
+
+    def set_maintenance(self, machine_id: str, window: tuple[datetime, datetime] | None) -> None:
+        """Announce when the machine is worked on; None: it is not, or no more."""
+        told = None
+        if window is not None:
+            told = {"begins_at": window[0].isoformat(), "ends_at": window[1].isoformat()}
+        self._change(machine_id, {"maintenance": told})
+
+    def _change(self, machine_id: str, terms: dict[str, Any]) -> None:
+        path = f"/host/machines/{machine_id}/offer"
+        self._exchange.send(Call("PATCH", path, body=terms, repeatable=True))
 
     def earnings(self) -> Earnings:
         """Return what the account's machines earned."""

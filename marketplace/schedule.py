@@ -52,6 +52,9 @@ PASSES = (
     Pass("idle", "marketplace.rentals.actions.stop_idle.stop_idle", 10, 60),
     Pass("tell-rentals", "marketplace.notices.actions.tell_rentals.tell_rentals", 10, 60),
     Pass("tell-outbid", "marketplace.notices.actions.tell_outbid.tell_outbid", 2, 60),
+    Pass(
+        "tell-maintenance", "marketplace.notices.actions.tell_maintenance.tell_maintenance", 10, 60
+    ),
     Pass("tell-delivered", "marketplace.notices.actions.tell_delivered.tell_delivered", 10, 60),
     Pass("tell-accounts", "marketplace.notices.actions.tell_accounts.tell_accounts", 5, 60),
     Pass("tell-money", "marketplace.notices.actions.tell_money.tell_money", 30, 60),

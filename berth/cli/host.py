@@ -4,12 +4,16 @@ from typing import Annotated, Literal
 
 import typer
 
-from berth.cli import output, session
+from berth.cli import host_machines, output, session
 from berth.cli.options import AsJson
 from berth.hosting import PayoutDetails, Payouts
 from berth.units import format_usd
 
-app = typer.Typer(help="What your machines earn, and what you are paid.", no_args_is_help=True)
+app = typer.Typer(help="Your machines, their prices and earnings.", no_args_is_help=True)
+app.command("machines")(host_machines.machines)
+app.command("market")(host_machines.market)
+app.command("price")(host_machines.price)
+app.command("maintenance")(host_machines.maintenance)
 
 OBSTACLES = {
     "site": "This site pays nothing out yet; what you earn stays yours.",

@@ -64,7 +64,7 @@ def hotkey(
             "Give --key FILE; or --address, and then --signed-at and --signature as well."
         )
     with session.client() as client:
-        found = _find(client, machine)
+        found = find_machine(client, machine)
         if key is not None:
             signed = _sign(client, found, key.expanduser())
         elif address and signed_at and signature:
@@ -136,7 +136,11 @@ def _consent(client: Client, machine: HostedMachine, address: str) -> Consent:
     return told
 
 
-def _find(client: Client, machine: str) -> HostedMachine:
+def find_machine(client: Client, machine: str) -> HostedMachine:
+    """Return the account's machine by its id, its key, or how the id begins.
+
+    :raises Refused: when there is none, or several begin so.
+    """
     machines = client.hosting.machines()
 
     def find(machine_id: str) -> HostedMachine:

@@ -25,6 +25,7 @@ LETTERS = {
     "rental_ends_soon": "A rental ends soon",
     "rental_idle": "A rental will be stopped as it is idle",
     "rental_outbid": "A rental is outbid",
+    "rental_maintenance": "A host works on the machine of a rental",
     "rental_resumed": "An outbid rental runs again",
     "rental_stopped": "A rental was stopped without your doing",
     "rental_ended": "A rental ended at its limit",

@@ -45,6 +45,8 @@ class MachineReply(Schema):
     verdict_since: datetime | None
     verdict_expires_at: datetime | None
     uptime_ppm: int
+    #: the share of the last thirty days that was rented and paid for, in millionths
+    occupancy_ppm: int
     #: points in millionths of the newest epoch; null: not scored yet
     points_micro: int | None
     factors_ppm: dict[str, int]
@@ -123,6 +125,7 @@ def _reply(hosted: HostedMachine) -> MachineReply:
         verdict_since=hosted.verdict_since,
         verdict_expires_at=hosted.verdict_expires_at,
         uptime_ppm=hosted.uptime_ppm,
+        occupancy_ppm=hosted.occupancy_ppm,
         points_micro=hosted.points_micro,
         factors_ppm=dict(hosted.factors_ppm),
         earned_microusd=hosted.earned_microusd,

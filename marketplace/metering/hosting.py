@@ -7,6 +7,7 @@ from datetime import datetime
 from marketplace.domain.standing import StandingState
 from marketplace.machines import queries as machine_queries
 from marketplace.machines.models import Machine
+from marketplace.metering.occupancy import occupancies_ppm
 from marketplace.metering.queries import earned_by_machine
 from marketplace.verification import queries as verification
 from marketplace.verification.models import EpochScore
@@ -22,6 +23,8 @@ class HostedMachine:
     verdict_since: datetime | None
     verdict_expires_at: datetime | None
     uptime_ppm: int
+    #: of thirty days, in millionths
+    occupancy_ppm: int
     #: None: not scored yet
     points_micro: int | None
     factors_ppm: Mapping[str, int]
@@ -36,12 +39,14 @@ def hosted_machines(host_id: int, *, now: datetime) -> tuple[HostedMachine, ...]
     scores = verification.newest_scores(machines)
     uptimes = machine_queries.uptimes_ppm(machines, now=now)
     earned = earned_by_machine(host_id)
+    occupancies = occupancies_ppm(machines, host_id=host_id, now=now)
     return tuple(
         _hosted(
             machine,
             standings[machine.id],
             scores.get(machine.id),
             uptime_ppm=uptimes[machine.id],
+            occupancy_ppm=occupancies[machine.id],
             earned_microusd=earned.get(machine.id, 0),
         )
         for machine in machines
@@ -55,6 +60,7 @@ def _hosted(
     score: EpochScore | None,
     *,
     uptime_ppm: int,
+    occupancy_ppm: int,
     earned_microusd: int,
 ) -> HostedMachine:
     return HostedMachine(
@@ -64,6 +70,7 @@ def _hosted(
         verdict_since=standing.since,
         verdict_expires_at=standing.expires_at,
         uptime_ppm=uptime_ppm,
+        occupancy_ppm=occupancy_ppm,
         points_micro=score.points_micro if score else None,
         factors_ppm=score.factors_ppm if score else {},
         earned_microusd=earned_microusd,

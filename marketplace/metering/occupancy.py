@@ -50,7 +50,7 @@ def _used_ms(
             used=Sum(F("charged_ms") * Greatest(F(f"placement__{name}"), 0))
         )
         for row in sums.order_by("placement__machine_id"):
-            found[row["placement__machine_id"]] += row["used"]
+            found[row["placement__machine_id"]] += int(row["used"])
     older = meters.filter(opened_at__lt=since).select_related("placement__machine").order_by("id")
     for meter in older.iterator(chunk_size=1000):
         machine, until = meter.placement.machine, meter.charged_until or since

@@ -38,6 +38,9 @@ class Offer(models.Model):
     #: the host works on the machine inside [from, until), and nothing may run then
     maintenance_from = models.DateTimeField(null=True, blank=True)
     maintenance_until = models.DateTimeField(null=True, blank=True)
+    #: when the one begins of which its renters were told last, and how often they were told
+    maintenance_told_from = models.DateTimeField(null=True, blank=True)
+    maintenance_told = models.PositiveIntegerField(default=0)
     #: only its guests see and rent it
     private = models.BooleanField(default=False)
     #: False: the host took it off the market
@@ -101,6 +104,12 @@ class Offer(models.Model):
             models.Index(name="offer_by_away", fields=["away_ppm", "id"], condition=Q(listed=True)),
             models.Index(
                 name="offer_by_start", fields=["start_p50_ms", "id"], condition=Q(listed=True)
+            ),
+            models.Index(
+                name="offer_maintenance",
+                fields=["id"],
+                condition=Q(maintenance_from__isnull=False)
+                | Q(maintenance_told_from__isnull=False),
             ),
             # The cheapest offers are of small GPUs: whoever wants a large one would read them all.
             models.Index(

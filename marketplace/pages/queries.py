@@ -15,6 +15,7 @@ from marketplace.metering.queries import earned_by_machine
 from marketplace.offers.actions.set_terms import NOT_YOURS
 from marketplace.offers.models import Offer
 from marketplace.offers.queries import OfferUnknown, of_host
+from marketplace.placements.queries import live
 from marketplace.rentals.models import Rental
 from marketplace.verification import queries as verification
 from marketplace.verification.history import newest_appeals
@@ -82,6 +83,11 @@ def host_machine(host_id: int, machine_id: UUID, now: datetime) -> HostMachine:
         newest_appeals(one).get(machine_id),
         earned_by_machine(host_id, machine_id=machine_id).get(machine_id, 0),
     )
+
+
+def live_placements(machine_id: UUID) -> int:
+    """Return how many placements, stopped ones too, would end with a maintenance."""
+    return live(machine_id).count()
 
 
 def burn_hour_microusd(user_id: int) -> int:

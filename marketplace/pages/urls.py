@@ -27,7 +27,11 @@ from marketplace.pages.views.host import (
     propose_prices,
     set_terms,
 )
-from marketplace.pages.views.host_machine import host_machine, set_price
+from marketplace.pages.views.host_machine import (
+    host_machine,
+    set_maintenance,
+    set_price,
+)
 from marketplace.pages.views.hotkey import hotkey
 from marketplace.pages.views.invoices import invoice, invoice_file, invoices
 from marketplace.pages.views.keys import keys, remove_key
@@ -147,6 +151,7 @@ urlpatterns = [
     path("host/tokens", issue_enrolment_token, name="host-token"),
     path("host/machines/<uuid:machine_id>/", host_machine, name="host-machine"),
     path("host/machines/<uuid:machine_id>/price", set_price, name="host-price"),
+    path("host/machines/<uuid:machine_id>/maintenance", set_maintenance, name="host-maintenance"),
     path("host/machines/<uuid:machine_id>/terms", set_terms, name="host-terms"),
     path("host/machines/<uuid:machine_id>/propose", propose_prices, name="host-propose"),
     path("host/machines/<uuid:machine_id>/appeal", appeal, name="host-appeal"),

@@ -111,14 +111,6 @@ class TermsForm(forms.Form):
     ends_at = MomentField(
         label="For rent until, UTC", help_text="No rental may run beyond it. Empty: no end."
     )
-    maintenance_from = MomentField(
-        label="Maintenance from, UTC",
-        help_text=(
-            "What still runs then ends, with its files; its renters are told from now on."
-            " They have an hour at least."
-        ),
-    )
-    maintenance_until = MomentField(label="Maintenance until, UTC")
     guests = GuestsField(
         label="Only for these people",
         help_text=(

@@ -2,12 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from marketplace.domain.money import PPM
 from marketplace.domain.standing import MEANING
+from marketplace.machines.queries import UPTIME_DAYS
 from marketplace.offers.machine_record import MachineFacts
+from marketplace.offers.models import Offer
+from marketplace.pages import wording
+from marketplace.pages.forms.maintenance import MaintenanceForm
 from marketplace.pages.shown import machine_page
 from marketplace.pages.shown.picture import Picture
+from marketplace.pages.shown.rental import Moment
 from protocol.validator import FindingState
 
 #: what a host can do for each factor
@@ -38,6 +44,17 @@ class Score:
     epoch_url: str
 
 
+@dataclass(frozen=True, slots=True)
+class Maintenance:
+    begins: Moment
+    ends: Moment
+    #: how many would end with it
+    rentals: str
+    #: what it does to the share of time that the machine is there
+    costs: str
+    form: MaintenanceForm
+
+
 def remedies(facts: MachineFacts) -> tuple[Remedy, ...]:
     """Return what is wrong with the machine, the worst first; each once."""
     found = {one.text: one for one in reversed(list(_remedies(facts)))}
@@ -55,6 +72,22 @@ def score(facts: MachineFacts) -> Score:
         advice="" if least is None else ADVICE[least],
         epoch_url="" if facts.score is None else f"/scores/{facts.score.epoch}/",
     )
+
+
+def maintenance(offer: Offer, live: int, now: datetime) -> Maintenance:
+    """Return what is announced, if it is not over, and what an hour of it costs."""
+    begins, ends = offer.maintenance_from, offer.maintenance_until
+    if ends is not None and ends <= now:
+        begins = ends = None
+    hour = PPM // (UPTIME_DAYS * 24)
+    costs = f"an hour takes {hour / PPM:.4f} off your reliability for 30 days."
+    if begins is not None and ends is not None:
+        hours = (ends - begins) / timedelta(hours=1)
+        costs += f" All of it would take {min(1.0, hours * hour / PPM):.4f}."
+    there = "Nothing runs there now."
+    if live:
+        there = f"Up to {wording.count(live, 'rental')}, stopped ones too, would end then."
+    return Maintenance(Moment.of(begins), Moment.of(ends), there, costs, MaintenanceForm())
 
 
 def _remedies(facts: MachineFacts) -> Iterator[Remedy]:

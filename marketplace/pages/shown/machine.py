@@ -169,8 +169,6 @@ def terms_form(offer: Offer) -> TermsForm:
         "cpus_min": offer.cpus_min,
         "gpus_min": offer.gpus_min,
         "ends_at": offer.ends_at,
-        "maintenance_from": offer.maintenance_from,
-        "maintenance_until": offer.maintenance_until,
         "guests": "\n".join(guest.email for guest in offer.guests.all()),
         "listed": offer.listed,
     }

@@ -83,8 +83,6 @@ def set_terms(request: MemberRequest, machine_id: UUID) -> HttpResponse:
             cpus_min=terms["cpus_min"],
             gpus_min=terms["gpus_min"],
             ends_at=terms["ends_at"],
-            maintenance_from=terms["maintenance_from"],
-            maintenance_until=terms["maintenance_until"],
             guests=terms["guests"],
             listed=terms["listed"],
         )

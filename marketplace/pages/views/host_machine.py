@@ -16,6 +16,8 @@ from marketplace.offers.actions import set_terms as setting_terms
 from marketplace.offers.actions.set_terms import PRICE_HOUR_MICROUSD_MAX
 from marketplace.offers.queries import OfferUnknown
 from marketplace.pages import queries
+from marketplace.pages.forms.maintenance import MaintenanceForm
+from marketplace.pages.forms.problems import problems
 from marketplace.pages.shown import host_machine as shown
 from marketplace.pages.shown import machine, usage, verification
 from marketplace.pages.shown import market as shown_market
@@ -35,6 +37,7 @@ def host_machine(request: MemberRequest, machine_id: UUID) -> HttpResponse:
     except OfferUnknown as refused:
         raise Http404(refused.detail) from None
     facts = machine_record.of_machine(machine_id, now=now, viewer_id=host_id)
+    rentals = queries.live_placements(machine_id)
     incidents = list(incidents_of_machines([machine_id]))
     context = {
         "machine": machine.line(found, now),
@@ -43,6 +46,7 @@ def host_machine(request: MemberRequest, machine_id: UUID) -> HttpResponse:
         "reliability": f"{facts.uptime_ppm / PPM:.4f}",
         "remedies": shown.remedies(facts),
         "score": shown.score(facts),
+        "maintenance": shown.maintenance(found.offer, rentals, now),
         "changes": [verification.change(one) for one in events([machine_id])],
         "incidents": [usage.incident_line(one) for one in incidents],
     }
@@ -70,6 +74,38 @@ def set_price(request: MemberRequest, machine_id: UUID) -> HttpResponse:
         messages.error(request, refused.detail)
     else:
         messages.success(request, "The new price holds for rentals that start from now on.")
+    return redirect("host-machine", machine_id=machine_id)
+
+
+@require_POST
+@members_only
+def set_maintenance(request: MemberRequest, machine_id: UUID) -> HttpResponse:
+    """Announce when the host works on the machine, or call it off."""
+    withdrawn = request.POST.get("withdraw") == "yes"
+    form = MaintenanceForm(request.POST)
+    if not withdrawn and not form.is_valid():
+        messages.error(request, " ".join(problems(form)))
+        return redirect("host-machine", machine_id=machine_id)
+    begins, ends = (
+        (None, None)
+        if withdrawn
+        else (form.cleaned_data["begins_at"], form.cleaned_data["ends_at"])
+    )
+    try:
+        setting_terms.set_terms(
+            host_id=request.user.pk,
+            machine_id=machine_id,
+            now=timezone.now(),
+            maintenance_from=begins,
+            maintenance_until=ends,
+        )
+    except OfferUnknown as refused:
+        raise Http404(refused.detail) from None
+    except Refused as refused:
+        messages.error(request, refused.detail)
+    else:
+        said = "No work is announced any more." if begins is None else "It is announced."
+        messages.success(request, f"{said} Who has a rental there is told.")
     return redirect("host-machine", machine_id=machine_id)
 
 

@@ -146,30 +146,24 @@ def test_bids_are_taken_only_while_the_host_names_a_floor(host: Client, market: 
     assert Offer.objects.get().bid_floor_microusd is None
 
 
-def test_a_host_names_an_end_a_maintenance_and_guests(host: Client, market: Market) -> None:
+def test_a_host_names_an_end_and_guests(host: Client, market: Market) -> None:
     url = f"/host/machines/{market.machine.id}/terms"
     terms = {
         "price_cpu_hour": "0.02",
         "cpus_min": "2",
         "ends_at": "2027-01-01T00:00",
-        "maintenance_from": "2026-12-01T08:00",
-        "maintenance_until": "2026-12-01T09:30",
         "guests": "alice@example.com\nBob@example.com",
         "listed": "on",
     }
     page = host.post(url, terms, follow=True).content.decode()
     offer = Offer.objects.get()
     assert f"{offer.ends_at:%Y-%m-%d %H:%M}" == "2027-01-01 00:00"
-    assert f"{offer.maintenance_until:%Y-%m-%d %H:%M}" == "2026-12-01 09:30"
     assert (offer.cpus_min, offer.private) == (2, True)
     assert "for your guests only" in page
-    assert 'value="2026-12-01T08:00"' in page
     assert "alice@example.com\nbob@example.com</textarea>" in page
     host.post(url, {"price_cpu_hour": "0.02", "listed": "on"})
     offer.refresh_from_db()
-    assert (offer.ends_at, offer.maintenance_from, offer.private) == (None, None, False)
-    half = host.post(url, terms | {"maintenance_until": ""}, follow=True).content.decode()
-    assert "Say both when the maintenance begins and when it ends." in half
+    assert (offer.ends_at, offer.private) == (None, False)
 
 
 def test_a_price_out_of_bounds_is_explained(host: Client, market: Market) -> None:

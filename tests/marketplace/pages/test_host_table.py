@@ -227,3 +227,43 @@ def test_what_is_no_price_is_refused_in_words(host: Client, market: Market, pric
     reply = host.post(f"{url}price", {"price": price}, follow=True)
     assert b"note-error" in reply.content
     assert Offer.objects.get().price_cpu_hour_microusd == 3_600_000
+
+
+def test_a_maintenance_is_announced_moved_and_called_off_by_plain_forms(
+    host: Client, market: Market
+) -> None:
+    url = f"/host/machines/{market.machine.id}/"
+    window = {"begins_at": "2026-12-01T08:00", "ends_at": "2026-12-01T09:30"}
+    page = host.post(f"{url}maintenance", window, follow=True).content.decode()
+    for words in ("It is announced.", "1 Dec 2026, 08:00:00 UTC", "All of it would take 0.0021."):
+        assert words in page
+    # What the other forms save leaves it as it is.
+    host.post(f"{url}terms", {"price_cpu_hour": "0.02", "listed": "on"})
+    host.post(f"{url}price", {"price": "0.42"})
+    assert f"{Offer.objects.get().maintenance_until:%Y-%m-%d %H:%M}" == "2026-12-01 09:30"
+    half = host.post(f"{url}maintenance", window | {"ends_at": ""}, follow=True).content.decode()
+    assert "Say both when the maintenance begins and when it ends." in half
+    broken = host.post(f"{url}maintenance", {"begins_at": "soon"}, follow=True).content.decode()
+    assert "note-error" in broken
+    page = host.post(f"{url}maintenance", {"withdraw": "yes"}, follow=True).content.decode()
+    assert "None is announced." in page
+    assert Offer.objects.get().maintenance_from is None
+
+
+def test_neither_bob_nor_a_visitor_announces_work_on_charlies_machine(
+    market: Market, bob: User, browser_of: Browser
+) -> None:
+    url = f"/host/machines/{market.machine.id}/maintenance"
+    window = {"begins_at": "2026-12-01T08:00", "ends_at": "2026-12-01T09:30"}
+    assert browser_of(bob).post(url, window).status_code == 404
+    assert Client().post(url, window).status_code == 302
+    assert Client().get(url).status_code == 405
+    assert Offer.objects.get().maintenance_from is None
+
+
+def test_a_maintenance_that_is_over_is_announced_no_more(host: Client, market: Market) -> None:
+    Offer.objects.update(
+        maintenance_from=scene.after(-9_000), maintenance_until=scene.after(-8_000)
+    )
+    page = host.get(f"/host/machines/{market.machine.id}/").content.decode()
+    assert "None is announced." in page
