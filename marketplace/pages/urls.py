@@ -60,7 +60,7 @@ from marketplace.pages.views.rental_events import rental_events
 from marketplace.pages.views.rental_idle import idle
 from marketplace.pages.views.rental_terminal import rental_terminal
 from marketplace.pages.views.rental_traffic import traffic
-from marketplace.pages.views.rental_usage import rental_usage
+from marketplace.pages.views.rental_usage import rental_usage, rental_usage_columns
 from marketplace.pages.views.rentals import rentals
 from marketplace.pages.views.scores import newest_scores, scores
 from marketplace.pages.views.templates import delete_template, templates
@@ -84,6 +84,7 @@ urlpatterns = [
     path("rentals/<uuid:rental_id>/", rental, name="rental"),
     path("rentals/<uuid:rental_id>/panel", rental_panel, name="rental-panel"),
     path("rentals/<uuid:rental_id>/usage", rental_usage, name="rental-usage"),
+    path("rentals/<uuid:rental_id>/usage.json", rental_usage_columns, name="rental-usage-columns"),
     path("rentals/<uuid:rental_id>/terminal", rental_terminal, name="rental-terminal"),
     path("rentals/<uuid:rental_id>/events", rental_events, name="rental-events"),
     path("rentals/<uuid:rental_id>/bill", rental_bill, name="rental-bill"),

@@ -135,6 +135,23 @@ def charges(meter: Meter) -> tuple[Day, ...]:
     return tuple(one for one in found if one.amount_microusd)
 
 
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a rental was charged: up to a moment, and each charge after it."""
+
+    before_microusd: int
+    #: when and how much, in order
+    later: tuple[tuple[datetime, int], ...]
+
+
+def spent(meter: Meter, *, since: datetime) -> Spent:
+    """Return what was charged for everything, and what of it came after that moment."""
+    rows = Transfer.objects.filter(debit__hold=meter.hold_id, kind__in=CHARGED)
+    before = rows.filter(at__lte=since).aggregate(sum=Sum("amount_microusd"))["sum"]
+    later = rows.filter(at__gt=since).order_by("at", "id").values_list("at", "amount_microusd")
+    return Spent(before or 0, tuple(later))
+
+
 def _given_back(rental: Rental) -> tuple[GivenBack, ...]:
     rows = RentalProof.objects.filter(rental=rental, returned_microusd__gt=0)
     return tuple(

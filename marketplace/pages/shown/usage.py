@@ -72,8 +72,8 @@ def _numbers(placement: Placement, point: Point) -> tuple[Number, ...]:
         disk = f"{wording.size(point.disk_used_bytes)} of {wording.size(point.disk_bytes)}"
         numbers.append(Number("Disk", disk))
     if point.received_bytes_s is not None and point.sent_bytes_s is not None:
-        pace = f"{_pace(point.received_bytes_s)} in, {_pace(point.sent_bytes_s)} out"
-        numbers.append(Number("Network", pace))
+        both = f"{pace(point.received_bytes_s)} in, {pace(point.sent_bytes_s)} out"
+        numbers.append(Number("Network", both))
     numbers += [Number(f"GPU {number}", _gpu(gpu)) for number, gpu in enumerate(point.gpus, 1)]
     return tuple(numbers)
 
@@ -83,7 +83,8 @@ def _cpu(cpu_milli: int | None, cpus: int) -> str:
     return f"– of {cores}" if cpu_milli is None else f"{cpu_milli / 1000:.2f} of {cores}"
 
 
-def _pace(bytes_s: int) -> str:
+def pace(bytes_s: int) -> str:
+    """Return ``1.5 MB/s``."""
     for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if bytes_s >= size:
             return f"{bytes_s / size:.1f} {unit}/s"

@@ -223,3 +223,17 @@ def check(rental: Rental, *, second: int) -> None:
     assert sum(one.amount_microusd for one in charges) == bill.time_microusd
     assert sum(one.cost_microusd for one in bill.periods) == bill.time_microusd
     assert all(one.cost_microusd == charge(one.price_hour_microusd, one.ms) for one in bill.periods)
+
+
+def test_what_was_spent_is_told_up_to_a_moment_and_charge_by_charge_after_it(
+    market: Market, rental: Rental
+) -> None:
+    looked(market, rental, 60)
+    looked(market, rental, 120)
+    meter = Meter.objects.get(rental=rental)
+    whole, half = (bills.spent(meter, since=after(second)) for second in (0, 61))
+    assert whole.before_microusd == 0
+    assert sum(amount for _, amount in whole.later) == meter.charged_microusd > 0
+    assert 0 < half.before_microusd < meter.charged_microusd
+    assert half.before_microusd + sum(amount for _, amount in half.later) == meter.charged_microusd
+    assert all(at > after(61) for at, _ in half.later)

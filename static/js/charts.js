@@ -1,0 +1,119 @@
+// <div data-charts="/rentals/…/usage.json">: what a rental used in the last hour, drawn and kept
+// new. The same numbers stand in words above it and as a table on a page of their own.
+const EVERY_MS = 10000;
+const SPAN_S = 3600;
+const HEIGHT = 110;
+const place = document.querySelector("[data-charts]"), charts = [];
+let known = null;
+
+function size(bytes) {
+  const power = bytes < 1024 ? 0 : Math.min(4, Math.floor(Math.log2(bytes) / 10));
+  const digits = power && bytes / 1024 ** power < 10 ? 1 : 0;
+  return `${(bytes / 1024 ** power).toFixed(digits)} ${["B", "KiB", "MiB", "GiB", "TiB"][power]}`;
+}
+
+function pace(bytes) {
+  const power = bytes < 1000 ? 0 : Math.min(3, Math.floor(Math.log10(bytes) / 3));
+  return `${(bytes / 1000 ** power).toFixed(power ? 1 : 0)} ${["B", "kB", "MB", "GB"][power]}/s`;
+}
+
+const dollars = (number) => `$${number.toFixed(number < 10 ? 4 : 2)}`;
+// Ticks of sizes that are round in the words of sizes.
+const POWERS = Array.from({ length: 50 }, (_, power) => 2 ** power);
+const percent = (number) => `${Math.round(number)} %`;
+const cores = (number) => number.toFixed(2);
+
+// A custom property that differs between light and dark is known to an element alone.
+function colour(name) {
+  const probe = place.querySelector("[data-probe]");
+  probe.className = `ink-${name}`;
+  return getComputedStyle(probe).color;
+}
+
+function wanted(told) {
+  const gpus = told.gpus.map((gpu, number) => [`GPU ${number + 1}`, gpu]);
+  const lines = (key) => gpus.map(([name, gpu]) => [name, gpu[key]]);
+  const all = [
+    ["CPU, cores", cores, told.cpus_max, [["CPU", told.cpu]]],
+    ["Memory", size, told.memory_max, [["Memory", told.memory]]],
+    ["GPU busy", percent, 100, lines("busy")],
+    ["GPU memory", size, null, lines("memory")],
+    ["Network", pace, null, [["In", told.received], ["Out", told.sent]]],
+    ["Disk", size, told.disk_max, [["Disk", told.disk]]],
+    ["Cost so far", dollars, null, [["Cost", told.cost]]],
+  ];
+  return all.filter(([, , , each]) => each.some(([, column]) => column.some((one) => one !== null)));
+}
+
+function caption(chart, at) {
+  const several = chart.lines.length > 1;
+  const said = chart.lines.map(([name, column], number) => {
+    const each = document.createElement("span"), shown = column[at];
+    const value = shown === null || shown === undefined ? "–" : chart.words(shown);
+    each.className = several ? `ink-${number % 4}` : "muted";
+    each.textContent = several ? `${name} ${value} ` : value;
+    return each;
+  });
+  chart.said.replaceChildren(...said);
+  if (!several && chart.most !== null) chart.said.append(` of ${chart.words(chart.most)}`);
+}
+
+function axis(more) {
+  const font = `11px ${getComputedStyle(place).fontFamily}`, grid = { stroke: () => colour("grid"), width: 1 };
+  return { stroke: () => colour("muted"), font, grid, ticks: { show: false }, ...more };
+}
+
+function draw(told, [name, words, most, lines]) {
+  const figure = place.appendChild(document.createElement("figure"));
+  const head = figure.appendChild(document.createElement("figcaption"));
+  head.append(name, " ");
+  const said = head.appendChild(document.createElement("span"));
+  said.className = "number muted";
+  const chart = { name, words, most, lines, said };
+  const series = lines.map(([label], at) => ({
+    label, width: 1.5, stroke: () => colour(at % 4), points: { show: false },
+  }));
+  const options = {
+    width: figure.clientWidth, height: HEIGHT, series: [{}, ...series],
+    legend: { show: false }, cursor: { sync: { key: "usage" }, y: false },
+    axes: [axis({ size: 22 }), axis({ size: 62, values: (_, ticks) => ticks.map(words), space: 34, ...(words === size && { incrs: POWERS }) })],
+    scales: {
+      x: { range: () => [Date.now() / 1000 - SPAN_S, Date.now() / 1000] },
+      y: { range: (_, low, high) => [0, most ?? (high || 1) * 1.1] },
+    },
+    hooks: { setCursor: [(plot) => caption(chart, plot.cursor.idx ?? known.at.length - 1)] },
+  };
+  chart.plot = new window.uPlot(options, [told.at, ...lines.map(([, column]) => column)], figure);
+  new ResizeObserver(() => chart.plot.setSize({ width: figure.clientWidth, height: HEIGHT })).observe(figure);
+  charts.push(chart);
+  caption(chart, told.at.length - 1);
+}
+
+function renew() {
+  const found = wanted(known);
+  if (found.length !== charts.length) {
+    for (const chart of charts.splice(0)) chart.plot.root.closest("figure").remove();
+    for (const each of found) draw(known, each);
+    return;
+  }
+  charts.forEach((chart, at) => {
+    chart.lines = found[at][3];
+    chart.plot.setData([known.at, ...chart.lines.map(([, column]) => column)]);
+    if (chart.plot.cursor.idx === null || chart.plot.cursor.idx === undefined) caption(chart, known.at.length - 1);
+  });
+}
+
+async function ask() {
+  if (document.hidden || !place.checkVisibility()) return;
+  const reply = await fetch(place.dataset.charts, { headers: { Accept: "application/json" } }).catch(() => null);
+  if (!reply?.ok) return;
+  known = await reply.json();
+  if (known.at.length) renew();
+}
+
+const redraw = () => charts.forEach((chart) => chart.plot.redraw());
+document.addEventListener("click", (event) => event.target.closest("[data-theme-toggle]") && redraw());
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+document.addEventListener("visibilitychange", ask);
+setInterval(ask, EVERY_MS);
+ask();

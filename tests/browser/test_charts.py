@@ -1,0 +1,68 @@
+"""A person sees what their rental used, drawn in the colours of the theme, and reads it as well."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from marketplace.accounts.models import User
+from marketplace.domain.usage import slot_of
+from marketplace.rentals.models import Rental
+from marketplace.telemetry.models import Reading
+from tests.browser.audit import problems
+from tests.browser.conftest import Enter
+from tests.browser.test_terminal import alice, rental
+
+__all__ = ["alice", "rental"]
+#: whether the first chart has a line of this colour; a line's edge is as much of it as it covers
+DRAWN = """(rgb) => {
+  const canvas = document.querySelector(".charts canvas");
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  for (let at = 0; at < data.length; at += 4) {
+    const away = rgb.map((each, place) => Math.abs(data[at + place] - each));
+    if (data[at + 3] > 100 && away.every((each) => each < 8)) return true;
+  }
+  return false;
+}"""
+
+
+def tell(rental: Rental) -> None:
+    """Keep five minutes of readings, as its machine tells them."""
+    placement, now = rental.placement, timezone.now()
+    for number in range(30):
+        at = now - timedelta(seconds=10 * (30 - number))
+        used = {
+            "placement_id": str(placement.id),
+            "run": 1,
+            "cpu_ms": number * 5000,
+            "memory_bytes": 1 << 29,
+            "disk_used_bytes": 1 << 28,
+            "disk_bytes": 2 << 30,
+            "received_bytes": number * 1_000_000,
+            "sent_bytes": number * 1_000_000,
+            "gpus": [{"uuid": "GPU-1", "busy_percent": 50, "memory_bytes": 1 << 30}],
+        }
+        content = {"machine": {}, "placements": {str(placement.id): used}}
+        Reading.objects.create(
+            machine_id=placement.machine_id, slot=slot_of(at), at=at, content=content
+        )
+
+
+def test_a_person_sees_and_reads_what_their_rental_used(
+    page: Page, enter: Enter, alice: User, rental: Rental
+) -> None:
+    tell(rental)
+    enter(page, alice)
+    page.emulate_media(color_scheme="light")
+    page.goto(f"/rentals/{rental.id}/")
+    charts = page.locator(".charts figure")
+    expect(charts).to_have_count(7)
+    expect(charts.first).to_contain_text("0.50 of 1.00")
+    expect(charts.nth(4)).to_contain_text("In 100.0 kB/s")
+    page.wait_for_function(DRAWN, arg=[10, 97, 102])
+    page.get_by_role("button", name="Light or dark").click()
+    page.wait_for_function(DRAWN, arg=[98, 210, 198])
+    assert problems(page) == []
+    page.get_by_role("link", name="The last hour as a table").click()
+    expect(page.locator("#hour")).to_contain_text("100.0 kB/s")
+    assert problems(page) == []
