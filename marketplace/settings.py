@@ -1,6 +1,7 @@
 """This will configure the marketplace from BERTH_* variables; docs/settings.md explains each."""
 
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -114,6 +115,9 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.github",
+    "allauth.socialaccount.providers.google",
     "allauth.usersessions",
     "django_htmx",
     "template_partials",
@@ -228,6 +232,19 @@ MFA_TOTP_TOLERANCE = 1
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 #: nobody can prove an address where no letter is sent
 MFA_ALLOW_UNVERIFIED_EMAIL = not SENDS_MAIL
+#: by whom people may log in beside us; each only where the site is known there
+OTHER_LOG_INS = {"github": "GitHub", "google": "Google"}
+#: what the site is there; empty: it is not known there
+_KNOWN_AS = {
+    "github": (env.text("BERTH_GITHUB_CLIENT_ID"), env.text("BERTH_GITHUB_CLIENT_SECRET")),
+    "google": (env.text("BERTH_GOOGLE_CLIENT_ID"), env.text("BERTH_GOOGLE_CLIENT_SECRET")),
+}
+SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, Any]] = {
+    one: {"OAUTH_PKCE_ENABLED": True, "APP": {"client_id": client_id, "secret": secret}}
+    for one, (client_id, secret) in _KNOWN_AS.items()
+    if client_id and secret
+}
+SOCIALACCOUNT_ADAPTER = "marketplace.accounts.other_log_ins.Adapter"
 #: on the site of one machine, which has no certificate
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = EMBEDDED
 #: what people are told on their page is sent to their proven e-mail address too

@@ -2,6 +2,7 @@
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib import admin
@@ -14,11 +15,15 @@ from django.utils import timezone
 from django.utils.http import urlencode
 
 from marketplace.accounts import second_step
+from marketplace.accounts.other_log_ins import google_came_back, to_github, to_google
 from marketplace.accounts.views import (
     change_password,
     log_in,
+    log_in_again,
+    log_ins,
     reauthenticate,
     reset_password,
+    set_password,
     sign_up,
 )
 from marketplace.api import agent_api, api
@@ -48,7 +53,8 @@ def _log_in_first(request: HttpRequest, extra_context: object = None) -> HttpRes
 admin.site.has_permission = _may_administer  # type: ignore[method-assign]
 admin.site.login = _log_in_first  # type: ignore[method-assign]
 # Libraries bring these with forms that change; nothing here uses any.
-admin.site.unregister((Authenticator, EmailAddress, Group, UserSession))
+_OTHERS = (SocialAccount, SocialApp, SocialToken)
+admin.site.unregister((Authenticator, EmailAddress, Group, UserSession, *_OTHERS))
 
 urlpatterns = [
     path(paths.API.removeprefix("/") + "/", api.urls),
@@ -58,6 +64,15 @@ urlpatterns = [
     path("accounts/password/reset/", reset_password, name="account_reset_password"),
     path("accounts/password/change/", change_password, name="account_change_password"),
     path("accounts/reauthenticate/", reauthenticate, name="account_reauthenticate"),
+    path("accounts/password/set/", set_password, name="account_set_password"),
+    path("accounts/again/", log_in_again, name="log-in-again"),
+    path("accounts/3rdparty/", log_ins, name="socialaccount_connections"),
+    # Whoever comes by another log-in gets an account at once or none: there is no form between.
+    path("accounts/3rdparty/signup/", log_in, name="socialaccount_signup"),
+    path("accounts/github/login/", to_github, name="github_login"),
+    path("accounts/google/login/", to_google, name="google_login"),
+    path("accounts/google/login/callback/", google_came_back, name="google_callback"),
+    path("accounts/google/login/token/", log_in, name="google_login_by_token"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("stripe/events", card_events, name="card-events"),

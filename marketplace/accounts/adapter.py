@@ -1,9 +1,14 @@
 """This will tell the library that logs people in what this site knows better."""
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import context
 from django.http import HttpRequest
+from django.urls import reverse
 
+from marketplace.accounts.asked_again import ask
 from marketplace.accounts.client_address import client_address
+from marketplace.accounts.models import User
+from marketplace.accounts.other_log_ins import proves_elsewhere
 
 
 class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # the library has no types
@@ -12,3 +17,24 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # the library has n
     def get_client_ip(self, request: HttpRequest) -> str:
         """Return the address that a request counts for."""
         return client_address(request)
+
+    def is_reauthentication_required(self, *, app: str, **more: object) -> bool:
+        """Say whether they are asked again; whoever has no password has logged in lately.
+
+        The library would let these do anything with an open session.
+
+        :raises ReauthenticationRequired: when that was long ago.
+        """
+        user = context.request.user
+        if isinstance(user, User) and proves_elsewhere(user):
+            ask(context.request)
+        required: bool = super().is_reauthentication_required(app=app, **more)
+        return required
+
+    def get_reauthentication_methods(self, user: object) -> list[dict[str, str]]:
+        """Return how they show who they are; without password and second step, by a log-in."""
+        methods: list[dict[str, str]] = super().get_reauthentication_methods(user)
+        if not methods and isinstance(user, User):
+            again = {"id": "log_in", "description": "Log in again", "url": reverse("log-in-again")}
+            return [again]
+        return methods

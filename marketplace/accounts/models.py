@@ -162,6 +162,7 @@ class AccountEvent(models.Model):
         API_KEY_MADE = "api_key_made"
         SECOND_STEP_REMOVED = "second_step_removed"
         CODES_FAILED = "codes_failed"
+        LOG_IN_LINKED = "log_in_linked"
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="account_events")
     kind = models.CharField(max_length=40)

@@ -6,16 +6,20 @@ from functools import wraps
 
 from allauth.account import views
 from allauth.account.internal.flows.login import record_authentication
+from allauth.socialaccount.models import SocialAccount
+from allauth.socialaccount.views import ConnectionsView
 from django.conf import settings
+from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
 from marketplace.accounts.actions import guess
 from marketplace.accounts.actions.count_attempt import Limit, TooManyAttempts, count
-from marketplace.accounts.asked_again import proofs
+from marketplace.accounts.asked_again import asked_again, proofs
 from marketplace.accounts.client_address import client_address
 from marketplace.accounts.models import User
+from marketplace.accounts.other_log_ins import called, links, offered
 
 
 class LogIn(views.LoginView):  # type: ignore[misc]  # the library has no types
@@ -23,12 +27,41 @@ class LogIn(views.LoginView):  # type: ignore[misc]  # the library has no types
 
     def get_context_data(self, **more: object) -> dict[str, object]:
         """Return the library's context and ours."""
-        return {**super().get_context_data(**more), "sends_mail": settings.SENDS_MAIL}
+        ours = {"sends_mail": settings.SENDS_MAIL, "others": offered()}
+        return {**super().get_context_data(**more), **ours}
+
+
+class SignUp(views.SignupView):  # type: ignore[misc]
+    """Knows by whom people log in beside us."""
+
+    def get_context_data(self, **more: object) -> dict[str, object]:
+        """Return the library's context and ours."""
+        return {**super().get_context_data(**more), "others": offered()}
+
+
+class LogIns(ConnectionsView):  # type: ignore[misc]
+    """Shows by whom a person logs in, and links another."""
+
+    def get_context_data(self, **more: object) -> dict[str, object]:
+        """Return the library's context and ours."""
+        linked = SocialAccount.objects.filter(user=self.request.user).order_by("pk")
+        ours = {
+            "others": {
+                one: name
+                for one, name in offered().items()
+                if one not in {each.provider for each in linked}
+            },
+            "linked": [
+                (each.pk, settings.OTHER_LOG_INS[each.provider], called(each)) for each in linked
+            ],
+        }
+        return {**super().get_context_data(**more), **ours}
 
 
 _log_in: Callable[[HttpRequest], HttpResponse] = LogIn.as_view()
 _reset_password: Callable[[HttpRequest], HttpResponse] = views.password_reset
-_sign_up: Callable[[HttpRequest], HttpResponse] = views.signup
+_sign_up: Callable[[HttpRequest], HttpResponse] = SignUp.as_view()
+log_ins: Callable[[HttpRequest], HttpResponse] = LogIns.as_view()
 #: from one network address; each also tells whether an e-mail address is known here
 SIGN_UPS = Limit("sign up from a network address", 20, timedelta(minutes=10))
 
@@ -96,6 +129,15 @@ def reset_password(request: HttpRequest) -> HttpResponse:
     return _reset_password(request)
 
 
+@login_required
+def log_in_again(request: HttpRequest) -> HttpResponse:
+    """Lead somebody without a password back to whoever lets them in."""
+    user = request.user
+    context = {"others": links(user) if isinstance(user, User) else {}}
+    return render(request, "socialaccount/again.html", context)
+
+
+set_password = asked_again(views.password_set)
 reauthenticate = own_password(views.reauthenticate)
 change_password = own_password(views.password_change)
 

@@ -22,6 +22,11 @@ SAID = {
         "A log-in no longer asks for it: {about}. " + NOT_YOU,
         "/accounts/2fa/",
     ),
+    Kind.LOG_IN_LINKED: (
+        "Another log-in opens your account",
+        "It is {about}. If that was not you, unlink it and change your password.",
+        "/accounts/3rdparty/",
+    ),
     Kind.CODES_FAILED: (
         "Somebody fails at your second step",
         "Your password was given, and then a wrong code, many times within a day. If that was not"

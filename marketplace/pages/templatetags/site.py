@@ -23,12 +23,15 @@ PLACES = (
 )
 #: shown to staff alone; what they may do there is asked of their roles
 CONSOLE = ("Console", ("/console/",))
+#: only where GitHub or Google know this site
+OTHERS = "/accounts/3rdparty/"
 ACCOUNT = (
     ("SSH keys", "/keys/"),
     ("API keys", "/api-keys/"),
     ("E-mail address", "/accounts/email/"),
     ("Password", "/accounts/password/"),
     ("Second step", "/accounts/2fa/"),
+    ("Other log-ins", OTHERS),
     ("Sessions", "/accounts/sessions/"),
 )
 OF_CONSOLE = (
@@ -72,6 +75,7 @@ def account_places(context: Context) -> tuple[Place, ...]:
         # The library's page of a password has no address of its own above it.
         Place(label, f"{url}change/" if label == "Password" else url, path.startswith(url))
         for label, url in ACCOUNT
+        if url != OTHERS or settings.SOCIALACCOUNT_PROVIDERS
     )
 
 
