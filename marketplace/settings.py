@@ -100,6 +100,7 @@ INSTALLED_APPS = [
             "marketplace.payments",
             "marketplace.payouts",
             "marketplace.papers",
+            "marketplace.own_data",
             "marketplace.console",
             "marketplace.pages",
             "validator",

@@ -41,7 +41,14 @@ LETTERS = {
 }
 #: is always written: whoever got hold of an account must not hide it
 ALWAYS_WRITTEN = frozenset(
-    {"spend_limit_changed", "api_key_made", "second_step_removed", "codes_failed", "log_in_linked"}
+    {
+        "spend_limit_changed",
+        "api_key_made",
+        "second_step_removed",
+        "codes_failed",
+        "log_in_linked",
+        "export_ready",
+    }
 )
 #: all that people are told of; each has a row in docs/notices.md
 KINDS = ALWAYS_WRITTEN | LETTERS.keys()

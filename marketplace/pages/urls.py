@@ -41,6 +41,7 @@ from marketplace.pages.views.machine import machine
 from marketplace.pages.views.money import balance, money, statement_csv
 from marketplace.pages.views.notices import notices, read_notices
 from marketplace.pages.views.offers import offers
+from marketplace.pages.views.own_data import own_data, own_data_file
 from marketplace.pages.views.payouts import onboarded, payouts, route, start_onboarding
 from marketplace.pages.views.receipts import receipts
 from marketplace.pages.views.rent import rent
@@ -131,6 +132,8 @@ urlpatterns = [
     path("money/automatic", automatic, name="automatic"),
     path("money/automatic/off", automatic_off, name="automatic-off"),
     path("money/top-ups/<uuid:top_up_id>/", top_up_page, name="payment"),
+    path("accounts/data/", own_data, name="own-data"),
+    path("accounts/data/<uuid:export_id>.zip", own_data_file, name="own-data-file"),
     path("notices/", notices, name="notices"),
     path("notices/letters/", letters, name="letters"),
     path("notices/read", read_notices, name="notices-read"),

@@ -33,6 +33,7 @@ ACCOUNT = (
     ("Second step", "/accounts/2fa/"),
     ("Other log-ins", OTHERS),
     ("Sessions", "/accounts/sessions/"),
+    ("Your data", "/accounts/data/"),
 )
 OF_CONSOLE = (
     ("To do", "/console/", Right.SEE),

@@ -1,0 +1,1 @@
+"""This will hand people all that is kept about them."""

@@ -1,0 +1,1 @@
+"""What people can do with what is kept about them, one use-case per file."""

@@ -1,0 +1,32 @@
+"""This will store exports until their week is over."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+
+class Export(models.Model):
+    """All that is kept about a person, as of when it was made."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="exports"
+    )
+    asked_at = models.DateTimeField(db_index=True)
+    #: None: a pass makes it
+    ready_at = models.DateTimeField(null=True)
+    #: a zip; None: not yet
+    content = models.BinaryField(null=True)
+    size_bytes = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ("-asked_at", "id")
+        constraints = [
+            models.UniqueConstraint(
+                fields=("user",), condition=models.Q(ready_at=None), name="export_one_under_way"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"export of {self.user_id}"

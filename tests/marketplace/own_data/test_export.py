@@ -1,0 +1,150 @@
+"""People take along all that is kept about them, and nobody else does."""
+
+import csv
+import io
+import json
+import re
+import zipfile
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.apps import apps
+from django.test import Client
+
+from marketplace.accounts.actions import issue_api_key
+from marketplace.accounts.actions.count_attempt import TooManyAttempts
+from marketplace.accounts.models import User
+from marketplace.domain.ledger import TransferKind
+from marketplace.domain.money import MicroUsd
+from marketplace.ledger.actions import open_account
+from marketplace.ledger.actions.post import post
+from marketplace.notices.models import Notice
+from marketplace.own_data import content
+from marketplace.own_data.actions import export
+from marketplace.own_data.models import Export
+from tests.marketplace.browsers import enter
+from tests.marketplace.rentals.market import Market, give_key
+from tests.marketplace.scene import NOW, after
+
+#: names of columns that may open something
+OPENS = re.compile("digest|secret|token|password|session|sealed|credential|_key$")
+#: and do not: ids, public keys and what names a request
+HARMLESS = {
+    *("accounts.SshKey.public_key", "rentals.Rental.idempotency_key", "jobs.Job.idempotency_key"),
+    *("rentals.Rental.request_digest", "jobs.Job.request_digest", "jobs.Blob.digest"),
+    *("machines.Machine.machine_key", "machines.EnrolmentToken.used_by_key"),
+    "notices.WebHook.secret_turn",
+}
+
+
+def opened(zipped: bytes) -> dict[str, Any]:
+    """Return the files by name: JSON read, CSV as rows."""
+    with zipfile.ZipFile(io.BytesIO(zipped)) as archive:
+        texts = {name: archive.read(name).decode() for name in archive.namelist()}
+    tables = {name: json.loads(text) for name, text in texts.items() if name.endswith(".json")}
+    rows = list(csv.DictReader(io.StringIO(texts["transfers.csv"])))
+    return {**texts, **tables, "transfers.csv": rows}
+
+
+@pytest.fixture
+def full(alice: User, bob: User, charlie: User, give: Callable[..., None]) -> User:
+    """Alice, who has rented from Charlie; Bob did so too."""
+    market = Market.open(charlie)
+    for user in (alice, bob):
+        give(user, 20_000_000)
+        give_key(user)
+        market.run(market.rent(user, lease_s=3600), at=after(2))
+    Authenticator.objects.create(user=alice, type="totp", data={"secret": "hush-totp"})
+    return alice
+
+
+def test_all_about_a_person_is_in_it_and_nothing_about_others(full: User, bob: User) -> None:
+    issued = issue_api_key.issue(user_id=full.pk, name="ci", now=NOW)
+    files = opened(content.written(full, site="https://berth.example", now=NOW))
+    assert files["account.json"][0]["email"] == full.email
+    assert [key["name"] for key in files["accounts-apikey.json"]] == ["ci"]
+    assert [rental["renter_id"] for rental in files["rentals-rental.json"]] == [full.pk]
+    assert len(files["rentals-events.json"]) > 1
+    kinds = {row["kind"] for row in files["transfers.csv"]}
+    assert {"top_up", "hold"} <= kinds
+    everything = " ".join(map(str, files.values()))
+    for hushed in (full.password, issued.secret, issued.key.digest, "hush-totp", bob.email):
+        assert hushed not in everything
+    of_bob = {str(rental.pk) for rental in bob.rentals.all()}
+    assert not any(one in everything for one in of_bob)
+
+
+def test_every_table_about_people_is_in_it(full: User) -> None:
+    files = opened(content.written(full, site="https://berth.example", now=NOW))
+    about = {
+        f"{model._meta.app_label}-{model._meta.model_name}.json"
+        for model in apps.get_models()
+        for field in model._meta.concrete_fields
+        if field.related_model is User and (model._meta.label, field.name) not in content.OF_STAFF
+    }
+    assert about <= files.keys()
+    assert len(about) > 25
+
+
+def test_no_column_that_opens_something_is_handed_out() -> None:
+    models = [relation.related_model for relation in content.tables_about_people()]
+    shown = {
+        f"{one._meta.label}.{name}" for one in (User, *models) for name in content.columns(one)
+    }
+    assert {name for name in shown if OPENS.search(name.rpartition(".")[2])} <= HARMLESS
+    assert shown >= HARMLESS
+
+
+def test_a_cell_is_no_formula(alice: User, give: Callable[..., None]) -> None:
+    post(
+        debit=open_account.outside(),
+        credit=open_account.wallet(user_id=alice.pk),
+        amount_microusd=MicroUsd(1),
+        kind=TransferKind.TOP_UP,
+        cause="=cmd()",
+        now=NOW,
+    )
+    files = opened(content.written(alice, site="s", now=NOW))
+    assert [row["cause"] for row in files["transfers.csv"]] == ["'=cmd()"]
+
+
+def test_an_export_is_asked_for_made_told_and_handed_to_its_owner_alone(
+    alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("django.utils.timezone.now", lambda: NOW)
+    browser = enter(Client(), alice)
+    assert b"It is being made" in browser.post("/accounts/data/", follow=True).content
+    assert b"is being made; load this page" in browser.post("/accounts/data/", follow=True).content
+    made = Export.objects.get()
+    path = f"/accounts/data/{made.pk}.zip"
+    assert browser.get(path).status_code == 404
+    assert [export.make_exports(now=NOW), export.make_exports(now=NOW)] == [1, 0]
+    assert [notice.kind for notice in Notice.objects.filter(user=alice)] == ["export_ready"]
+    assert path in browser.get("/accounts/data/").content.decode()
+    got = browser.get(path)
+    assert opened(got.content)["account.json"][0]["email"] == alice.email
+    assert "no-store" in got.headers["Cache-Control"]
+    assert enter(Client(), bob).get(path).status_code == 404
+    assert path not in enter(Client(), bob).get("/accounts/data/").content.decode()
+    assert Client().get(path).headers["Location"].startswith("/accounts/login/")
+    idle = enter(Client(), alice, ago_s=3600)
+    for asked in (idle.get(path), idle.post("/accounts/data/")):
+        assert asked.headers["Location"].startswith("/accounts/reauthenticate/")
+    later = NOW + export.KEPT_FOR
+    monkeypatch.setattr("django.utils.timezone.now", lambda: later)
+    assert browser.get(path).status_code == 404
+    export.make_exports(now=later)
+    assert not Export.objects.exists()
+
+
+def test_only_so_many_are_made_in_a_day(alice: User, bob: User) -> None:
+    for _ in range(export.EXPORTS.attempts_max):
+        export.ask(user_id=alice.pk, now=NOW)
+        assert export.make_exports(now=NOW) == 1
+    with pytest.raises(TooManyAttempts):
+        export.ask(user_id=alice.pk, now=NOW)
+    export.ask(user_id=bob.pk, now=NOW)
+    export.ask(user_id=alice.pk, now=NOW + timedelta(days=1))
