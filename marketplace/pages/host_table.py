@@ -10,10 +10,9 @@ from uuid import UUID
 from marketplace.domain.standing import StandingState
 from marketplace.machines import queries as machine_queries
 from marketplace.machines.models import Machine
-from marketplace.metering.occupancy import occupancies_ppm
+from marketplace.metering.occupancy import Lately, lately
 from marketplace.offers.models import Offer
 from marketplace.offers.queries import of_host
-from marketplace.payouts.earned import Earned, earned
 from marketplace.verification import queries as verification
 
 PAGE_ROWS = 50
@@ -70,7 +69,7 @@ class HostRow:
     #: of the last thirty days, in millionths
     occupancy_ppm: int
     uptime_ppm: int
-    #: in thirty days, after the fee
+    #: of its rentals' time in thirty days, after the fee
     earned_microusd: int
     #: points in millionths; None: never scored
     points_micro: int | None
@@ -93,9 +92,8 @@ def table(host_id: int, *, sort: Sort, after: Place | None, now: datetime) -> Ho
     machines = list(
         machine_queries.of_host(host_id).defer("hardware", "miner_hotkey")[:MACHINES_MAX]
     )
-    summary = earned(host_id, now=now)
-    earned_of = {one.id: _earned(summary.by_machine, one.id) for one in machines}
-    keys = _keys(machines, sort, earned_of, host_id=host_id, now=now)
+    done = lately(machines, host_id=host_id, now=now)
+    keys = _keys(machines, sort, done, host_id=host_id, now=now)
     order = sorted(machines, key=lambda one: (keys[one.id], one.id))
     if after is not None:
         behind = (after.key, after.machine_id)
@@ -103,18 +101,18 @@ def table(host_id: int, *, sort: Sort, after: Place | None, now: datetime) -> Ho
     page = order[:PAGE_ROWS]
     last = page[-1] if len(order) > len(page) else None
     return HostTable(
-        rows=_rows(page, earned_of, host_id=host_id, now=now),
+        rows=_rows(page, done, host_id=host_id, now=now),
         next_place=None if last is None else Place(keys[last.id], last.id),
         machines=len(machines),
         online=sum(one.online for one in machines),
-        earned_microusd=summary.total.month_microusd,
+        earned_microusd=sum(one.earned_microusd for one in done.values()),
     )
 
 
 def _keys(
     machines: Sequence[Machine],
     sort: Sort,
-    earned_of: Mapping[UUID, int],
+    done: Mapping[UUID, Lately],
     *,
     host_id: int,
     now: datetime,
@@ -124,10 +122,9 @@ def _keys(
     if sort is Sort.STATUS:
         return {one.id: int(one.online) for one in machines}
     if sort is Sort.EARNED:
-        return {machine_id: -microusd for machine_id, microusd in earned_of.items()}
+        return {machine_id: -one.earned_microusd for machine_id, one in done.items()}
     if sort is Sort.OCCUPANCY:
-        found = occupancies_ppm(machines, host_id=host_id, now=now)
-        return {machine_id: -ppm for machine_id, ppm in found.items()}
+        return {machine_id: -one.occupancy_ppm for machine_id, one in done.items()}
     if sort is Sort.RELIABILITY:
         uptimes = machine_queries.uptimes_ppm(mine, now=now)
         return {one.id: uptimes.get(one.id, 0) for one in machines}
@@ -141,28 +138,22 @@ def _keys(
 
 
 def _rows(
-    page: Sequence[Machine], earned_of: Mapping[UUID, int], *, host_id: int, now: datetime
+    page: Sequence[Machine], done: Mapping[UUID, Lately], *, host_id: int, now: datetime
 ) -> tuple[HostRow, ...]:
     shown = Machine.objects.filter(id__in=[one.id for one in page])
     offers = {one.machine_id: one for one in of_host(host_id).filter(machine__in=shown)}
     standings = verification.standings(shown, now)
     scores = verification.newest_scores(shown)
     uptimes = machine_queries.uptimes_ppm(shown, now=now)
-    occupancies = occupancies_ppm(page, host_id=host_id, now=now)
     return tuple(
         HostRow(
             offer=offers[one.id],
             state=standings[one.id].state,
-            occupancy_ppm=occupancies[one.id],
+            occupancy_ppm=done[one.id].occupancy_ppm,
             uptime_ppm=uptimes[one.id],
-            earned_microusd=earned_of[one.id],
+            earned_microusd=done[one.id].earned_microusd,
             points_micro=scores[one.id].points_micro if one.id in scores else None,
         )
         for one in page
         if one.id in offers and one.id in standings and one.id in uptimes
     )
-
-
-def _earned(by_machine: Mapping[UUID | None, Earned], machine_id: UUID) -> int:
-    found = by_machine.get(machine_id)
-    return 0 if found is None else found.month_microusd

@@ -93,9 +93,9 @@ def test_the_table_takes_the_same_queries_however_many_machines(
     host: Client, market: Market, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     more_offers(market, 5)
-    # session, user; machines; earned and fees by day; offers, guests, standings, newest scores in
-    # two, uptime in two, occupancy in three; what changed, incidents; earned; balance, unread
-    with django_assert_num_queries(19):
+    # session, user; machines; meters in two; offers, guests, standings, newest scores in two,
+    # uptime in two; what changed, incidents; earned; balance, unread
+    with django_assert_num_queries(16):
         page = host.get("/host/")
     assert len(page.context["table"].rows) == 6
 
