@@ -23,6 +23,7 @@ PASSES = (
     Pass("look", "marketplace.placements.tasks.look", 0.25, 60, lane="look"),
     Pass("charge", "marketplace.metering.actions.charge.charge_all", 1, 60),
     Pass("credit", "marketplace.ledger.actions.grant_credit.expire_credit", 10, 60),
+    Pass("bans", "marketplace.console.actions.shut_out.shut_out_all", 10, 60),
     Pass("holds", "marketplace.ledger.actions.hold.release_expired", 10, 60),
     Pass("storage", "marketplace.metering.actions.count_storage.count_storage", 60, 60),
     Pass("traffic", "marketplace.rentals.actions.count_traffic.count_traffic", 60, 60),

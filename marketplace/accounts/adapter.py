@@ -9,10 +9,16 @@ from marketplace.accounts.asked_again import ask
 from marketplace.accounts.client_address import client_address
 from marketplace.accounts.models import User
 from marketplace.accounts.other_log_ins import proves_elsewhere
+from marketplace.domain.features import Feature
+from marketplace.oversight import switches
 
 
 class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # the library has no types
     """Its remaining limits count the same addresses as ours."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        """Say whether anybody may make an account now, by whatever way."""
+        return not switches.is_off(Feature.SIGN_UPS)
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """Return the address that a request counts for."""

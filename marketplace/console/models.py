@@ -21,3 +21,27 @@ class StaffRole(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} is {self.role}"
+
+
+class Ban(models.Model):
+    """Why somebody was shut out, and since when; who did it stands in the log of acts."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="bans"
+    )
+    #: they read it
+    reason = models.CharField(max_length=500)
+    banned_at = models.DateTimeField()
+    #: None: it stands
+    lifted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=("user",), condition=models.Q(lifted_at=None), name="ban_once_at_a_time"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"ban of {self.user_id}"

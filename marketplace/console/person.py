@@ -10,7 +10,7 @@ from marketplace.accounts import queries as accounts
 from marketplace.accounts import second_step
 from marketplace.accounts.models import User
 from marketplace.console import queries
-from marketplace.console.models import StaffRole
+from marketplace.console.models import Ban, StaffRole
 from marketplace.ledger import queries as ledger
 from marketplace.machines.models import Machine
 from marketplace.oversight.models import Act
@@ -39,6 +39,8 @@ class Person:
     #: newest first
     machines: Sequence[Machine]
     acts: tuple[Act, ...]
+    #: that stands; None: they may come in, or an older version shut them out
+    ban: Ban | None
 
 
 def person(user_id: int, *, now: datetime) -> Person | None:
@@ -62,6 +64,7 @@ def person(user_id: int, *, now: datetime) -> Person | None:
         rentals=rentals(Rental.objects.filter(renter=user)),
         machines=tuple(machines[:ROWS_MAX]),
         acts=queries.acts(person_id=user.pk, limit=ROWS_MAX).acts,
+        ban=Ban.objects.filter(user=user, lifted_at=None).first(),
     )
 
 

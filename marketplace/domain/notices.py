@@ -48,6 +48,8 @@ ALWAYS_WRITTEN = frozenset(
         "codes_failed",
         "log_in_linked",
         "export_ready",
+        "account_banned",
+        "account_restored",
     }
 )
 #: all that people are told of; each has a row in docs/notices.md

@@ -41,3 +41,16 @@ class Act(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.subject} by {self.by_name}"
+
+
+class Switch(models.Model):
+    """A feature that is off; no row: it is on."""
+
+    #: a ``Feature``
+    name = models.CharField(primary_key=True, max_length=32)
+    off_at = models.DateTimeField()
+    #: the operator's words behind the sentence that people read; may be empty
+    words = models.CharField(max_length=200, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.name} off since {self.off_at:%Y-%m-%d %H:%M}"

@@ -2,10 +2,18 @@
 
 from django.urls import path
 
+from marketplace.pages.views.console.features import features, turn
 from marketplace.pages.views.console.home import console
 from marketplace.pages.views.console.log import log
 from marketplace.pages.views.console.payments import payment
-from marketplace.pages.views.console.people import people, person, person_let_pay
+from marketplace.pages.views.console.people import (
+    people,
+    person,
+    person_ban,
+    person_let_pay,
+    person_lift,
+    person_prove,
+)
 from marketplace.pages.views.console.roles import roles
 
 urlpatterns = [
@@ -13,6 +21,11 @@ urlpatterns = [
     path("people/", people, name="console-people"),
     path("people/<int:user_id>/", person, name="console-person"),
     path("people/<int:user_id>/let-pay", person_let_pay, name="console-let-pay"),
+    path("people/<int:user_id>/ban", person_ban, name="console-ban"),
+    path("people/<int:user_id>/lift", person_lift, name="console-lift"),
+    path("people/<int:user_id>/prove", person_prove, name="console-prove"),
+    path("features/", features, name="console-features"),
+    path("features/<str:name>", turn, name="console-turn"),
     path("payments/<uuid:top_up_id>/", payment, name="console-payment"),
     path("log/", log, name="console-log"),
     path("roles/", roles, name="console-roles"),

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from marketplace.domain.features import Feature
 from marketplace.domain.money import MicroUsd
 from marketplace.domain.payout import Available, Terms, available, next_friday, payable
+from marketplace.oversight import switches
 from marketplace.payments import queries as payments
 from marketplace.payouts import configured_gateway, queries
 from marketplace.payouts.disagreeing import disagreeing
@@ -29,6 +31,8 @@ class Obstacle(StrEnum):
     DISPUTE = "dispute"
     #: the audit found something wrong with the books of what the host earned
     AUDIT = "audit"
+    #: operators turned payouts off for now
+    OFF = "off"
     #: there is less than a payout moves
     LITTLE = "little"
 
@@ -89,4 +93,6 @@ def _obstacle(
         return Obstacle.DISPUTE
     if disagreeing().holds_back(host_id):
         return Obstacle.AUDIT
+    if switches.is_off(Feature.PAYOUTS):
+        return Obstacle.OFF
     return Obstacle.NONE if amount else Obstacle.LITTLE

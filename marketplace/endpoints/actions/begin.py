@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from django.db import transaction
 
 from marketplace.domain import endpoint as domain
+from marketplace.domain.features import Feature
 from marketplace.domain.matching import Slice
 from marketplace.domain.offer_query import PAGE_ROWS_MAX, OfferQuery, wanted
 from marketplace.domain.problem import Refused
@@ -23,6 +24,7 @@ from marketplace.machines.actions import lock
 from marketplace.metering.actions.begin import begin, check_room, terms_of
 from marketplace.offers import queries as offers
 from marketplace.offers.queries import OfferRow
+from marketplace.oversight import switches
 from marketplace.placements.registry_login import unseal
 from protocol.workload import Workload
 
@@ -57,6 +59,7 @@ class NoGateway(Refused):
 def begin_replica(*, endpoint_id: UUID, now: datetime) -> Replica | None:
     """Return the new replica; None: by now none is missing.
 
+    :raises FeatureOff: when nothing new may be rented for now.
     :raises InsufficientFunds: when the wallet can't cover its first hour.
     :raises NoGateway: when nobody could reach it: its host would work unpaid.
     :raises RepliesLate: when the renter's replicas ran for too long without answering.
@@ -67,6 +70,7 @@ def begin_replica(*, endpoint_id: UUID, now: datetime) -> Replica | None:
         endpoint = _lock(endpoint_id)
         if not _is_missing(endpoint, now):
             return None
+        switches.check(Feature.RENTALS)
         if queries.telling_gateway(now) is None:
             raise NoGateway
         check_unanswered(endpoint.renter_id, now)

@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Value
 from django.db.models.functions import Greatest
 
+from marketplace.domain.features import Feature
 from marketplace.domain.matching import Slice
 from marketplace.domain.placement import DEADLINES
 from marketplace.domain.problem import Refused
@@ -26,6 +27,7 @@ from marketplace.metering.actions.begin import (
     terms_of,
 )
 from marketplace.offers import queries as offers
+from marketplace.oversight import switches
 from marketplace.placements import workload as workloads
 from protocol.agent import RegistryLogin
 from protocol.hardware import Resources
@@ -91,6 +93,7 @@ def run(*, renter_id: int, asked: Asked, idempotency_key: str, now: datetime) ->
     idempotency = idempotency_key, digest
     if (known := _known(renter_id, *idempotency)) is not None:
         return known
+    switches.check(Feature.RENTALS)
     try:
         return _run_once(renter_id, asked, workload, idempotency, now)
     except IntegrityError:

@@ -8,10 +8,13 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
+from marketplace.accounts.models import User
+from marketplace.domain.features import Feature
 from marketplace.domain.problem import Refused
 from marketplace.machines.actions import describe
 from marketplace.machines.actions.issue_token import digest
 from marketplace.machines.models import EnrolmentToken, Machine
+from marketplace.oversight import switches
 from protocol.address import is_private
 from protocol.agent import EnrolRequest
 
@@ -47,6 +50,12 @@ class MachineOfAnother(Refused):
     sentence = "This machine is enrolled by another host, who must give it up first."
 
 
+class HostBanned(Refused):
+    code = "host_banned"
+    status = 403
+    sentence = "The account of this machine's host is banned; its host can write to the operator."
+
+
 class KeyMismatch(Refused):
     code = "signature_invalid"
     status = 401
@@ -64,6 +73,8 @@ def enrol(*, request: EnrolRequest, now: datetime, signed_by: str | None = None)
     :raises EnrolmentTokenUnknown: when there is no such token or another machine used it.
     :raises EnrolmentTokenExpired: when it is too old.
     :raises MachineOfAnother: when another host enrolled this key.
+    :raises FeatureOff: when it is new, and no new machine can be enrolled for now.
+    :raises HostBanned: when it is new, and its host is shut out.
     """
     if signed_by is not None and signed_by != request.machine_key:
         raise KeyMismatch
@@ -124,9 +135,17 @@ def _write(request: EnrolRequest, host_id: int, now: datetime) -> Machine:
     if machine.host_id != host_id:
         raise MachineOfAnother
     if is_new:
+        _check_host(host_id)
         describe.write_gpus(machine_id=machine.id, hardware=hardware)
         return machine
     Machine.objects.filter(id=machine.id).update(**columns)
     describe.describe(machine_id=machine.id, hardware=hardware)
     machine.refresh_from_db()
     return machine
+
+
+def _check_host(host_id: int) -> None:
+    """Let only new machines wait: what runs on another belongs to renters."""
+    switches.check(Feature.ENROLMENTS)
+    if not User.objects.filter(pk=host_id, is_active=True).exists():
+        raise HostBanned

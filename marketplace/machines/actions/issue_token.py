@@ -9,8 +9,10 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from marketplace.accounts.models import User
+from marketplace.domain.features import Feature
 from marketplace.domain.problem import Refused
 from marketplace.machines.models import EnrolmentToken
+from marketplace.oversight import switches
 
 TOKEN_LIFETIME = timedelta(hours=24)
 #: of one host, neither used nor expired
@@ -43,8 +45,10 @@ def issue_token(
 ) -> IssuedToken:
     """Return a new token of this host.
 
+    :raises FeatureOff: when no new machine can be enrolled for now.
     :raises EnrolmentTokensMany: when it has as many open ones as there may be.
     """
+    switches.check(Feature.ENROLMENTS)
     token = f"enrol_{new_secret()}"
     with transaction.atomic():
         # Asked for at the same moment, they are counted one after the other.

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from marketplace.domain.features import SENTENCES, Feature
 from marketplace.domain.money import PPM, format_usd
 from marketplace.domain.payout import AMOUNT_MICROUSD_MAX, PayoutState
 from marketplace.domain.tax import COUNTRIES, masked
@@ -107,6 +108,7 @@ def _obstacle(found: Outlook) -> str:
         " out until that is settled. Write to the site's operator.",
         Obstacle.AUDIT: "The site's audit found a disagreement in its books: payouts wait until the"
         " operator has looked into it. What you earned stays yours.",
+        Obstacle.OFF: SENTENCES[Feature.PAYOUTS],
         Obstacle.LITTLE: f"A payout moves at least {least}; until then it adds up.",
     }[found.obstacle]
 

@@ -7,9 +7,11 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.template import Context
 
+from marketplace.domain.features import Feature
 from marketplace.domain.oversight import Right
 from marketplace.ledger import queries as ledger
 from marketplace.notices import queries as notices
+from marketplace.oversight import switches
 from marketplace.pages.wording import balance_in_brief
 
 register = template.Library()
@@ -38,6 +40,7 @@ ACCOUNT = (
 OF_CONSOLE = (
     ("To do", "/console/", Right.SEE),
     ("People", "/console/people/", Right.SEE),
+    ("Features", "/console/features/", Right.SWITCH),
     ("Roles", "/console/roles/", Right.ROLES),
     ("Log", "/console/log/", Right.LOG),
 )
@@ -60,6 +63,12 @@ class Header:
     balance: str
     #: empty: everything was seen
     unread: str = ""
+
+
+@register.simple_tag
+def sign_ups_closed() -> str:
+    """Return why nobody can sign up now."""
+    return switches.sentence(Feature.SIGN_UPS)
 
 
 @register.simple_tag

@@ -7,12 +7,14 @@ from django.db import transaction
 from django.db.models import BigIntegerField, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
+from marketplace.domain.features import Feature
 from marketplace.domain.ledger import AccountKind
 from marketplace.domain.money import MicroUsd
 from marketplace.domain.paying_in import AUTO_TOP_UP_EVERY, AutoTopUpRule, top_up_is_due
 from marketplace.ledger import queries as ledger
 from marketplace.ledger.models import Account
 from marketplace.one_by_one import one_by_one
+from marketplace.oversight import switches
 from marketplace.payments import configured_gateway, queries
 from marketplace.payments.actions.top_up import CardNeeded, CardsBarred, ask, begin
 from marketplace.payments.card_processor import CardProcessor
@@ -29,7 +31,7 @@ def auto_top_up(*, now: datetime) -> int:
 
     Call it outside a transaction: the processor is a remote call.
     """
-    if not configured_gateway.takes_cards():
+    if not configured_gateway.takes_cards() or switches.is_off(Feature.TOP_UPS):
         return 0
     processor = configured_gateway.cards()
     asked = one_by_one(
@@ -63,7 +65,7 @@ def _low(now: datetime) -> QuerySet[AutoTopUp]:
     pending = TopUp.objects.filter(user_id=OuterRef("user_id"), state=TopUpState.PENDING)
     rested = Q(asked_at=None) | Q(asked_at__lte=now - AUTO_TOP_UP_EVERY)
     return (
-        AutoTopUp.objects.filter(rested, is_on=True)
+        AutoTopUp.objects.filter(rested, is_on=True, user__is_active=True)
         .annotate(
             to_spend=Coalesce(Subquery(balance, output_field=BigIntegerField()), 0),
             asked_of_month=Coalesce(Subquery(asked, output_field=BigIntegerField()), 0),

@@ -6,12 +6,14 @@ from uuid import UUID
 
 from django.db import transaction
 
+from marketplace.domain.features import Feature
 from marketplace.domain.ledger import AccountKind
 from marketplace.domain.money import MICROUSD_PER_USD, MicroUsd, format_usd
 from marketplace.domain.paying_in import is_whole_cents, next_ask
 from marketplace.domain.problem import Refused
 from marketplace.ledger.actions import open_account
 from marketplace.ledger.actions.post import CauseReused, post
+from marketplace.oversight import switches
 from marketplace.payments import configured_gateway
 from marketplace.payments.actions import note_difference
 from marketplace.payments.actions.count_decline import count_decline, forget_declines
@@ -115,9 +117,12 @@ def begin(
 
     It keeps the card that is saved now: asked again later, it is still the same request.
 
+    :raises FeatureOff: when no money can be added for now.
     :raises CardNeeded: when the gateway wants a saved card and there is none.
     :raises CardsBarred: when this person's cards are not taken any more.
     """
+    if not TopUp.objects.filter(cause=cause).exists():
+        switches.check(Feature.TOP_UPS)
     payer = Payer.objects.filter(user_id=user_id).first() if gateway.needs_card else None
     if payer is not None and payer.barred_at is not None:
         raise CardsBarred

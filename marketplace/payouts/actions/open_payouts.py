@@ -7,12 +7,14 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 
+from marketplace.domain.features import Feature
 from marketplace.domain.ledger import AccountKind, TransferKind
 from marketplace.domain.money import MicroUsd
 from marketplace.domain.payout import available, friday, payable
 from marketplace.ledger.actions import open_account
 from marketplace.ledger.actions.post import InsufficientFunds, post
 from marketplace.ledger.models import Account
+from marketplace.oversight import switches
 from marketplace.payments import queries as payments
 from marketplace.payouts import configured_gateway, queries
 from marketplace.payouts.disagreeing import disagreeing
@@ -33,6 +35,8 @@ def open_payouts(*, now: datetime, gateway: PayoutGateway | None = None) -> int:
     is decided on once that is cleared.
     """
     if gateway is None and not configured_gateway.is_there():
+        return 0
+    if switches.is_off(Feature.PAYOUTS):
         return 0
     chosen, day = gateway or configured_gateway.get(), friday(now)
     waiting = disagreeing()

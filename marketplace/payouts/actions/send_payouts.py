@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 
+from marketplace.domain.features import Feature
 from marketplace.domain.ledger import TransferKind
 from marketplace.domain.money import MicroUsd, format_usd
 from marketplace.domain.payout import (
@@ -21,6 +22,7 @@ from marketplace.domain.transfer_out import Arrival, Landing, Sent, TransferRefu
 from marketplace.ledger.actions import open_account
 from marketplace.ledger.actions.post import post
 from marketplace.notices.actions.notify import notify
+from marketplace.oversight import switches
 from marketplace.payments import queries as payments
 from marketplace.payments.gateway import GatewayUnreachable
 from marketplace.payouts import configured_gateway
@@ -59,8 +61,11 @@ def send_payouts(*, now: datetime, gateway: PayoutGateway | None = None) -> int:
         return 0
     chosen = gateway or configured_gateway.get()
     waiting = disagreeing()
+    # What was sent is followed on; what is only set apart waits.
+    waits = waiting.everybody or switches.is_off(Feature.PAYOUTS)
     mine = due.filter(account__gateway=chosen.name).exclude(
-        Q() if waiting.everybody else Q(host_id__in=waiting.host_ids), state=PayoutState.PENDING
+        Q() if waits else Q(host_id__in=waiting.host_ids) | Q(host__is_active=False),
+        state=PayoutState.PENDING,
     )
     ids = list(mine.values_list("pk", flat=True)[:PAYOUTS_MAX])
     done = 0

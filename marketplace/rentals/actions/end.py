@@ -16,9 +16,20 @@ from marketplace.rentals import queries
 from marketplace.rentals.models import Rental
 from protocol.agent import Want
 
+CODE, REASON = "renter_ended", "You ended it."
 
-def end(*, rental_id: UUID, renter_id: int, now: datetime) -> None:
+
+def end(
+    *,
+    rental_id: UUID,
+    renter_id: int,
+    now: datetime,
+    reason_code: str = CODE,
+    reason: str = REASON,
+) -> None:
     """Ask for the rental's end, and with it that of its files; asking twice changes nothing.
+
+    ``reason_code``, ``reason``: where it was not its renter who asked, and yet their doing.
 
     A reservation that ends before its term costs what its time had cost on demand, and no more
     than the whole term.
@@ -31,8 +42,8 @@ def end(*, rental_id: UUID, renter_id: int, now: datetime) -> None:
         loses = rental.price_type == PriceType.RESERVED and _loses_discount(rental.id, now)
         request_end.request_end(
             placement_id=rental.placement_id,
-            reason_code="renter_ended",
-            reason="You ended it.",
+            reason_code=reason_code,
+            reason=reason,
             now=now,
         )
         if loses:

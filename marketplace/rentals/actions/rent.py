@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 from django.db import IntegrityError, transaction
 
 from marketplace.domain import failover
+from marketplace.domain.features import Feature
 from marketplace.domain.funding import Funding
 from marketplace.domain.matching import Slice
 from marketplace.domain.pricing import PriceType
@@ -24,6 +25,7 @@ from marketplace.metering.actions.begin import (
 from marketplace.metering.actions.open_side_meter import open_side_meter
 from marketplace.offers import queries as offers
 from marketplace.offers.models import Offer
+from marketplace.oversight import switches
 from marketplace.placements import workload as workloads
 from marketplace.placements.registry_login import seal
 from marketplace.rentals import keys
@@ -139,6 +141,7 @@ def rent(
     idempotency = (idempotency_key, asked.digest)
     if (known := _known(renter_id, *idempotency)) is not None:
         return known
+    switches.check(Feature.RENTALS)
     try:
         return _rent_once(renter_id, asked, idempotency, now)
     except IntegrityError:

@@ -19,8 +19,17 @@ from marketplace.rentals.models import Rental
 CODE, REASON = "renter_stopped", "You stopped it."
 
 
-def stop(*, rental_id: UUID, renter_id: int, now: datetime) -> None:
+def stop(
+    *,
+    rental_id: UUID,
+    renter_id: int,
+    now: datetime,
+    reason_code: str = CODE,
+    reason: str = REASON,
+) -> None:
     """Ask for the rental to stop; asking twice changes nothing. Its lease runs on.
+
+    ``reason_code``, ``reason``: where it was not its renter who asked.
 
     :raises RentalUnknown: when this renter has no such rental.
     :raises RentalOver: when it is ending or has ended.
@@ -33,7 +42,7 @@ def stop(*, rental_id: UUID, renter_id: int, now: datetime) -> None:
         # An auction may start it again at this moment.
         lock.lock(machine_id=rental.placement.machine_id)
         placement = request_stop.request_stop(
-            placement_id=rental.placement_id, reason_code=CODE, reason=REASON, now=now
+            placement_id=rental.placement_id, reason_code=reason_code, reason=reason, now=now
         )
         if placement.state not in (PlacementState.STOPPING, PlacementState.STOPPED):
             raise RentalOver
@@ -41,5 +50,5 @@ def stop(*, rental_id: UUID, renter_id: int, now: datetime) -> None:
         Rental.objects.filter(id=rental_id, funding=Funding.ROLLING).update(fund_due_at=now)
         # What was outbid already starts by itself no more.
         Placement.objects.filter(id=rental.placement_id, resume_due_at__isnull=False).update(
-            resume_due_at=None, reason_code=CODE, reason=REASON
+            resume_due_at=None, reason_code=reason_code, reason=reason
         )

@@ -8,9 +8,13 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.validators import validate_email
+from django.db import transaction
+from django.utils import timezone
 
 from marketplace.accounts.actions import prove_email
 from marketplace.accounts.models import User
+from marketplace.domain.oversight import ActKind
+from marketplace.oversight.record import by_command
 
 
 class Command(BaseCommand):
@@ -38,8 +42,18 @@ class Command(BaseCommand):
         user = known or User(email=email)
         user.set_password(password)
         user.is_staff = user.is_superuser = options["operator"] or user.is_superuser
-        user.save()
-        if known is None:
-            # The operator knows whom it is for.
-            prove_email.prove(user=user)
+        with transaction.atomic():
+            user.save()
+            if known is None:
+                # The operator knows whom it is for.
+                prove_email.prove(user=user)
+            by_command(
+                "create_account",
+                kind=ActKind.ACCOUNT,
+                subject=f"person {email}",
+                person_id=user.pk,
+                before={"there": known is not None},
+                after={"operator": user.is_superuser},
+                now=timezone.now(),
+            )
         self.stdout.write(f"{email} can log in.")

@@ -3,9 +3,13 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+from django.utils import timezone
 
 from marketplace.accounts import second_step
 from marketplace.accounts.models import User
+from marketplace.domain.oversight import ActKind
+from marketplace.oversight.record import by_command
 
 
 class Command(BaseCommand):
@@ -24,6 +28,14 @@ class Command(BaseCommand):
         user = User.objects.filter(email=email).first()
         if user is None:
             raise CommandError(f"Nobody here has the address {email}.")
-        if not second_step.remove(user=user):
-            raise CommandError(f"{email} logs in with a password alone.")
+        with transaction.atomic():
+            if not second_step.remove(user=user):
+                raise CommandError(f"{email} logs in with a password alone.")
+            by_command(
+                "remove_second_step",
+                kind=ActKind.REMOVE_STEP,
+                subject=f"person {email}",
+                person_id=user.pk,
+                now=timezone.now(),
+            )
         self.stdout.write(f"{email} logs in with a password alone from now on.")

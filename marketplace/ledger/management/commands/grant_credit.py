@@ -6,12 +6,16 @@ from uuid import uuid4
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 
 from marketplace.domain.money import format_usd, usd
+from marketplace.domain.oversight import ActKind
 from marketplace.domain.problem import Refused
 from marketplace.ledger.actions.grant_credit import grant_credit
+from marketplace.ledger.models import CreditGrant
+from marketplace.oversight.record import by_command
 
 
 class Command(BaseCommand):
@@ -40,14 +44,27 @@ class Command(BaseCommand):
         if user is None:
             raise CommandError(f"Nobody has the address {options['email']}.")
         try:
-            granted = grant_credit(
-                user_id=user.pk,
-                amount_microusd=usd(options["usd"]),
-                expires_at=_end(options, now),
-                cause=f"operator:{options['cause'] or uuid4()}",
-                note=options["note"][:200],
-                now=now,
-            )
+            with transaction.atomic():
+                cause = f"operator:{options['cause'] or uuid4()}"
+                is_new = not CreditGrant.objects.filter(cause=cause).exists()
+                granted = grant_credit(
+                    user_id=user.pk,
+                    amount_microusd=usd(options["usd"]),
+                    expires_at=_end(options, now),
+                    cause=cause,
+                    note=options["note"][:200],
+                    now=now,
+                )
+                if is_new:
+                    by_command(
+                        "grant_credit",
+                        kind=ActKind.CREDIT,
+                        subject=f"person {user.email}",
+                        reason=options["note"],
+                        person_id=user.pk,
+                        after={"credit": format_usd(granted.amount_microusd)},
+                        now=now,
+                    )
         except Refused as refused:
             raise CommandError(refused.detail) from None
         amount, until = format_usd(granted.amount_microusd), f"{granted.expires_at:%Y-%m-%d %H:%M}"

@@ -3,9 +3,12 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 from django.utils import timezone
 
+from marketplace.domain.oversight import ActKind
 from marketplace.metering.actions.audit_money import audit_money
+from marketplace.oversight.record import by_command
 
 
 class Command(BaseCommand):
@@ -28,8 +31,16 @@ class Command(BaseCommand):
         now = timezone.now()
         run = audit_money(now=now)
         if options["clear"]:
-            run.cleared_at = now
-            run.save(update_fields=["cleared_at"])
+            with transaction.atomic():
+                run.cleared_at = now
+                run.save(update_fields=["cleared_at"])
+                by_command(
+                    "ledger_audit",
+                    kind=ActKind.CLEAR_AUDIT,
+                    subject=f"audit run {run.pk}",
+                    after={"problems": list(run.problems)},
+                    now=now,
+                )
         if run.problems:
             raise CommandError("\n".join(run.problems))
         self.stdout.write(

@@ -1,5 +1,6 @@
 """This will find people, and show one with everything that belongs to them."""
 
+from collections.abc import Callable
 from functools import partial
 
 from django.http import Http404, HttpResponse
@@ -8,9 +9,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from marketplace.console import queries
+from marketplace.console.actions.ban import ban, lift
 from marketplace.console.actions.let_pay import let_pay
+from marketplace.console.actions.prove_email import prove
 from marketplace.console.person import person as find_person
 from marketplace.domain.oversight import Right
+from marketplace.pages.forms.console import REASON_LENGTH_MAX
 from marketplace.pages.shown import console
 from marketplace.pages.staff import StaffRequest, staff_only
 from marketplace.pages.views.console.pages import done, text
@@ -42,6 +46,7 @@ def person(request: StaffRequest, user_id: int) -> HttpResponse:
         **console.person(found),
         "may_money": Right.MONEY in rights,
         "may_roles": Right.ROLES in rights,
+        "may_ban": Right.BAN in rights,
     }
     return render(request, "console/person.html", context)
 
@@ -50,12 +55,34 @@ def person(request: StaffRequest, user_id: int) -> HttpResponse:
 @staff_only(Right.MONEY)
 def person_let_pay(request: StaffRequest, user_id: int) -> HttpResponse:
     """Take their cards again."""
-    act = partial(
-        let_pay,
-        by=request.staff,
-        user_id=user_id,
-        reason=request.POST.get("reason", ""),
-        now=timezone.now(),
-    )
-    done(request, act, "Their cards are taken again.")
+    return _act(request, user_id, let_pay, "Their cards are taken again.")
+
+
+@require_POST
+@staff_only(Right.BAN)
+def person_ban(request: StaffRequest, user_id: int) -> HttpResponse:
+    """Shut them out."""
+    return _act(request, user_id, ban, "They are banned, and were told so.")
+
+
+@require_POST
+@staff_only(Right.BAN)
+def person_lift(request: StaffRequest, user_id: int) -> HttpResponse:
+    """Let them in again."""
+    return _act(request, user_id, lift, "The ban is lifted, and they were told so.")
+
+
+@require_POST
+@staff_only(Right.BAN)
+def person_prove(request: StaffRequest, user_id: int) -> HttpResponse:
+    """Take their e-mail address as theirs."""
+    return _act(request, user_id, prove, "Their e-mail address counts as proven.")
+
+
+def _act(
+    request: StaffRequest, user_id: int, act: Callable[..., object], sentence: str
+) -> HttpResponse:
+    reason = request.POST.get("reason", "")[:REASON_LENGTH_MAX]
+    asked = partial(act, by=request.staff, user_id=user_id, reason=reason, now=timezone.now())
+    done(request, asked, sentence)
     return redirect("console-person", user_id)

@@ -3,9 +3,12 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 from django.utils import timezone
 
+from marketplace.domain.oversight import ActKind
 from marketplace.domain.problem import Refused
+from marketplace.oversight.record import by_command
 from marketplace.papers.actions.correct import correct
 from marketplace.papers.models import PREFIXES, Paper, PaperKind
 from marketplace.papers.queries import NUMBER
@@ -34,7 +37,19 @@ class Command(BaseCommand):
         if invoice is None:
             raise CommandError("There is no invoice of this number; write it as INV-000017.")
         try:
-            note, made = correct(invoice=invoice, reason=options["reason"], now=timezone.now())
+            with transaction.atomic():
+                now = timezone.now()
+                note, made = correct(invoice=invoice, reason=options["reason"], now=now)
+                by_command(
+                    "correct_invoice",
+                    kind=ActKind.CORRECT_INVOICE,
+                    subject=f"invoice {invoice.number}",
+                    reason=options["reason"],
+                    person_id=invoice.user_id,
+                    before={"invoice": invoice.number},
+                    after={"invoice": made.number},
+                    now=now,
+                )
         except Refused as refused:
             raise CommandError(refused.detail) from None
         self.stdout.write(f"{note.number} takes {invoice.number} back; {made.number} replaces it.")

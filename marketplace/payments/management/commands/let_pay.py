@@ -3,7 +3,11 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+from django.utils import timezone
 
+from marketplace.domain.oversight import ActKind
+from marketplace.oversight.record import by_command
 from marketplace.payments.models import Payer
 
 
@@ -23,6 +27,18 @@ class Command(BaseCommand):
         :raises CommandError: when no such person is barred.
         """
         barred = Payer.objects.filter(user__email=options["email"].strip().lower())
-        if not barred.exclude(barred_at=None).update(barred_at=None):
-            raise CommandError(f"No cards of {options['email']} are barred.")
+        with transaction.atomic():
+            payer = barred.exclude(barred_at=None).first()
+            if payer is None:
+                raise CommandError(f"No cards of {options['email']} are barred.")
+            barred.update(barred_at=None)
+            by_command(
+                "let_pay",
+                kind=ActKind.LET_PAY,
+                subject=f"person {options['email']}",
+                person_id=payer.user_id,
+                before={"cards": "barred"},
+                after={"cards": "taken"},
+                now=timezone.now(),
+            )
         self.stdout.write("Their cards are taken again.")

@@ -3,9 +3,12 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 from django.utils import timezone
 
+from marketplace.domain.oversight import ActKind
 from marketplace.domain.problem import Refused
+from marketplace.oversight.record import by_command
 from marketplace.verification.actions.admit_validator import admit
 
 
@@ -25,12 +28,21 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Admit the validator, or say why not."""
         try:
-            validator = admit(
-                hotkey=options["hotkey"],
-                name=options["name"],
-                stake=options["stake"],
-                now=timezone.now(),
-            )
+            with transaction.atomic():
+                now = timezone.now()
+                validator = admit(
+                    hotkey=options["hotkey"],
+                    name=options["name"],
+                    stake=options["stake"],
+                    now=now,
+                )
+                by_command(
+                    "add_validator",
+                    kind=ActKind.ADMIT_VALIDATOR,
+                    subject=f"validator {validator.hotkey}",
+                    after={"name": validator.name, "stake": validator.stake},
+                    now=now,
+                )
         except Refused as refusal:
             raise CommandError(refusal.detail) from None
         self.stdout.write(

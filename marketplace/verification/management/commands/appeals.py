@@ -4,9 +4,12 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 from django.utils import timezone
 
+from marketplace.domain.oversight import ActKind
 from marketplace.domain.problem import Refused
+from marketplace.oversight.record import by_command
 from marketplace.verification.actions.appeal import answer
 from marketplace.verification.models import Appeal
 
@@ -29,12 +32,23 @@ class Command(BaseCommand):
         if words is None:
             raise CommandError("Say --grant WHY or --refuse WHY; the host reads why.")
         try:
-            answered = answer(
-                machine_id=self._named(machine),
-                granted=grant is not None,
-                words=words,
-                now=timezone.now(),
-            )
+            with transaction.atomic():
+                now = timezone.now()
+                answered = answer(
+                    machine_id=self._named(machine),
+                    granted=grant is not None,
+                    words=words,
+                    now=now,
+                )
+                by_command(
+                    "appeals",
+                    kind=ActKind.ANSWER_APPEAL,
+                    subject=f"machine {answered.machine_id}",
+                    reason=words,
+                    person_id=answered.machine.host_id,
+                    after={"granted": answered.granted},
+                    now=now,
+                )
         except Refused as refusal:
             raise CommandError(refusal.detail) from None
         self.stdout.write(f"Appeal {'granted' if answered.granted else 'refused'}.")

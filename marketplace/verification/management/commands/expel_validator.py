@@ -3,8 +3,12 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+from django.utils import timezone
 
+from marketplace.domain.oversight import ActKind
 from marketplace.domain.problem import Refused
+from marketplace.oversight.record import by_command
 from marketplace.verification.actions.admit_validator import expel
 
 
@@ -18,7 +22,14 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Expel the validator, or say why not."""
         try:
-            validator = expel(hotkey=options["hotkey"])
+            with transaction.atomic():
+                validator = expel(hotkey=options["hotkey"])
+                by_command(
+                    "expel_validator",
+                    kind=ActKind.EXPEL_VALIDATOR,
+                    subject=f"validator {validator.hotkey}",
+                    now=timezone.now(),
+                )
         except Refused as refusal:
             raise CommandError(refusal.detail) from None
         self.stdout.write(f"Expelled {validator.name} ({validator.hotkey}).")

@@ -1,0 +1,63 @@
+"""This will stop what people run who are shut out, and let their machines take nobody new."""
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Q
+
+from marketplace.console.models import Ban
+from marketplace.domain.placement import RUNS, PlacementState
+from marketplace.domain.pricing import PriceType
+from marketplace.jobs.models import Job
+from marketplace.offers.models import Offer
+from marketplace.one_by_one import one_by_one
+from marketplace.placements.actions.request_end import request_end
+from marketplace.rentals.actions.end import end
+from marketplace.rentals.actions.stop import stop
+from marketplace.rentals.models import Rental
+
+#: of one pass; the next pass goes on
+ROWS_MAX = 200
+CODE, REASON = "account_banned", "The account of its renter was banned."
+
+
+def shut_out_all(*, now: datetime) -> int:
+    """Return how much was stopped, ended or unlisted that a ban met half-way, or not at all."""
+    banned = Ban.objects.filter(lifted_at=None).order_by("id")
+    return shut_out(user_ids=list(banned.values_list("user_id", flat=True)), now=now)
+
+
+def shut_out(*, user_ids: Collection[int], now: datetime) -> int:
+    """Return how much was stopped, ended or unlisted of these people.
+
+    Replicas end by themselves: an endpoint of somebody who is shut out wants none.
+    """
+    if not user_ids:
+        return 0
+    runs = Q(placement__state__in=(*RUNS, PlacementState.WAITING))
+    theirs, host = Q(renter_id__in=user_ids), Q(machine__host_id__in=user_ids)
+    rentals = Rental.objects.filter(theirs, runs | Q(placement__resume_due_at__isnull=False))
+    jobs = Job.objects.filter(theirs, runs)
+    done = one_by_one(
+        rentals.order_by("id"),
+        lambda rental: _stop(rental, now),
+        failed="Rental of somebody banned not stopped",
+        most=ROWS_MAX,
+    )
+    ended = one_by_one(
+        jobs.order_by("id").values_list("placement_id", flat=True),
+        lambda placement_id: _end_job(placement_id, now),
+        failed="Job of somebody banned not ended",
+        most=ROWS_MAX,
+    )
+    return len(done) + len(ended) + Offer.objects.filter(host, listed=True).update(listed=False)
+
+
+def _stop(rental: Rental, now: datetime) -> None:
+    act = end if rental.price_type == PriceType.RESERVED else stop
+    act(rental_id=rental.id, renter_id=rental.renter_id, now=now, reason_code=CODE, reason=REASON)
+
+
+def _end_job(placement_id: UUID, now: datetime) -> None:
+    request_end(placement_id=placement_id, reason_code=CODE, reason=REASON, now=now)
