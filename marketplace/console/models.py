@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 
 from marketplace.domain.oversight import Role
+from marketplace.rentals.models import RentalProof
 
 
 class StaffRole(models.Model):
@@ -45,3 +46,15 @@ class Ban(models.Model):
 
     def __str__(self) -> str:
         return f"ban of {self.user_id}"
+
+
+class Ruling(models.Model):
+    """What staff decided of a proof that its renter and a validator do not agree about."""
+
+    proof = models.OneToOneField(RentalProof, on_delete=models.CASCADE, related_name="ruling")
+    #: False: it stays as it was
+    for_renter = models.BooleanField()
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"ruling of {self.proof_id}"

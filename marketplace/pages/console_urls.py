@@ -3,7 +3,7 @@
 from django.urls import path
 
 from marketplace.pages.views.console.features import features, turn
-from marketplace.pages.views.console.home import console
+from marketplace.pages.views.console.home import appeal, console, evidence, settle
 from marketplace.pages.views.console.log import log
 from marketplace.pages.views.console.payments import payment
 from marketplace.pages.views.console.people import (
@@ -18,6 +18,9 @@ from marketplace.pages.views.console.roles import roles
 
 urlpatterns = [
     path("", console, name="console"),
+    path("proofs/<uuid:proof_id>", settle, name="console-settle"),
+    path("appeals/<uuid:machine_id>", appeal, name="console-appeal"),
+    path("disputes/<str:dispute_id>/evidence.txt", evidence, name="console-evidence"),
     path("people/", people, name="console-people"),
     path("people/<int:user_id>/", person, name="console-person"),
     path("people/<int:user_id>/let-pay", person_let_pay, name="console-let-pay"),

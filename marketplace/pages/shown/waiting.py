@@ -1,0 +1,69 @@
+"""This will prepare what waits for staff."""
+
+from datetime import datetime
+
+from marketplace.console.waiting import Waiting
+from marketplace.domain.money import format_usd
+from marketplace.pages import wording
+from marketplace.pages.shown.console import person_url
+from marketplace.pages.shown.rental import Moment
+
+
+def page(found: Waiting, now: datetime) -> dict[str, object]:
+    """Return what the first page of the console shows."""
+    return {
+        "disputes": [
+            {
+                "id": one.pk,
+                "amount": format_usd(one.amount_microusd),
+                "reason": one.reason,
+                "person": one.top_up.user.email,
+                "payment_url": f"/console/payments/{one.top_up_id}/",
+                "evidence_url": f"/console/disputes/{one.pk}/evidence.txt",
+                "due": Moment.of(one.evidence_due_at),
+            }
+            for one in found.disputes
+        ],
+        "proofs": [
+            {
+                "id": str(one.id),
+                "rental": str(one.rental_id),
+                "shown": wording.percent(one.delivered_ppm or 0),
+                "returned": format_usd(one.returned_microusd),
+                "renter": one.rental.renter.email,
+                "renter_url": person_url(one.rental.renter_id),
+                "host": one.rental.placement.machine.host.email,
+                "host_url": person_url(one.rental.placement.machine.host_id),
+                "machine_url": f"/machines/{one.rental.placement.machine_id}/verification/",
+                "at": Moment.of(one.counted_at),
+            }
+            for one in found.proofs
+        ],
+        "appeals": [
+            {
+                "machine": str(one.machine_id),
+                "machine_url": f"/machines/{one.machine_id}/verification/",
+                "host": one.machine.host.email,
+                "host_url": person_url(one.machine.host_id),
+                "text": one.text,
+                "at": Moment.of(one.made_at),
+            }
+            for one in found.appeals
+        ],
+        "backlogs": [
+            {
+                "name": one.name,
+                "rows": f"{one.rows:,}",
+                "since": wording.ago(one.due_at, now) if one.due_at else "",
+            }
+            for one in found.backlogs
+        ],
+        "audit": _audit(found),
+    }
+
+
+def _audit(found: Waiting) -> dict[str, object] | None:
+    run = found.audit
+    if run is None:
+        return None
+    return {"at": Moment.of(run.at), "problems": len(run.problems), "is_well": not run.problems}
