@@ -59,33 +59,36 @@ def ssh_command(
 
     :raises Refused: ``door_malformed`` when host or user is not plain.
     """
-    if (
-        not _HOST.fullmatch(door.host)
-        or not _USER.fullmatch(door.user)
-        or not 0 < door.port < 65536
-    ):
-        raise Refused("door_malformed", "The rental's SSH address is malformed.")
-    options = [
-        f"UserKnownHostsFile={_quoted(known_hosts)}",
-        "GlobalKnownHostsFile=/dev/null",
-        "StrictHostKeyChecking=yes",
-        f"HostKeyAlias={_alias(rental_id)}",
-        "HostKeyAlgorithms=ssh-ed25519",
-        "CheckHostIP=no",
-        "UpdateHostKeys=no",
-        "ConnectTimeout=20",
-    ]
-    if identity is not None:
-        options.append("IdentitiesOnly=yes")
-    argv = ["ssh"]
-    for option in options:
-        argv += ["-o", option]
-    if identity is not None:
-        argv += ["-i", str(identity)]
+    argv = ["ssh", *_options(rental_id, door, known_hosts, identity)]
     argv += ["-p", str(door.port), "-l", door.user, "--", door.host]
     if remote:
         argv.append(remote[0] if len(remote) == 1 else shlex.join(remote))
     return argv
+
+
+def scp_command(
+    *,
+    rental_id: str,
+    door: SshDoor,
+    known_hosts: Path,
+    identity: Path | None,
+    path: str,
+    here: str,
+    fetches: bool,
+) -> list[str]:
+    """Return the argv of scp between a path in the rental and a file or folder here.
+
+    ``fetches``: from the rental to here.
+
+    :raises Refused: ``door_malformed`` when host or user is not plain.
+    """
+    argv = ["scp", "-r", *_options(rental_id, door, known_hosts, identity)]
+    argv += ["-o", f"User={door.user}", "-P", str(door.port), "--"]
+    host = f"[{door.host}]" if ":" in door.host else door.host
+    # What has a colon before a slash would be another machine's to scp.
+    local = here if here.startswith("/") else f"./{here}"
+    there = f"{host}:{path}"
+    return [*argv, there, local] if fetches else [*argv, local, there]
 
 
 def ssh_program(search_path: str | None) -> str:
@@ -93,9 +96,17 @@ def ssh_program(search_path: str | None) -> str:
 
     :raises Refused: ``ssh_missing`` when there is none.
     """
-    found = shutil.which("ssh", path=search_path)
+    return program("ssh", search_path)
+
+
+def program(name: str, search_path: str | None) -> str:
+    """Return where one of OpenSSH's programs is.
+
+    :raises Refused: ``ssh_missing`` when there is none.
+    """
+    found = shutil.which(name, path=search_path)
     if found is None:
-        raise Refused("ssh_missing", "There is no ssh here. Install OpenSSH's client.")
+        raise Refused("ssh_missing", f"There is no {name} here. Install OpenSSH's client.")
     return found
 
 
@@ -139,6 +150,30 @@ class Doors:
         folder = self._folder / _checked(rental_id)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
+
+
+def _options(rental_id: str, door: SshDoor, known_hosts: Path, identity: Path | None) -> list[str]:
+    """Return the options that ssh and scp share; what the marketplace sent can become none."""
+    if (
+        not _HOST.fullmatch(door.host)
+        or not _USER.fullmatch(door.user)
+        or not 0 < door.port < 65536
+    ):
+        raise Refused("door_malformed", "The rental's SSH address is malformed.")
+    options = [
+        f"UserKnownHostsFile={_quoted(known_hosts)}",
+        "GlobalKnownHostsFile=/dev/null",
+        "StrictHostKeyChecking=yes",
+        f"HostKeyAlias={_alias(rental_id)}",
+        "HostKeyAlgorithms=ssh-ed25519",
+        "CheckHostIP=no",
+        "UpdateHostKeys=no",
+        "ConnectTimeout=20",
+    ]
+    if identity is not None:
+        options.append("IdentitiesOnly=yes")
+    argv = [word for option in options for word in ("-o", option)]
+    return argv if identity is None else [*argv, "-i", str(identity)]
 
 
 def _alias(rental_id: str) -> str:

@@ -19,6 +19,7 @@ from berth.cli import (
     endpoints,
     host,
     hotkey,
+    inside,
     invoices,
     jobs,
     keys,
@@ -123,6 +124,8 @@ app.command("up")(up.up)
 app.command("ps")(rentals.ps)
 app.command("usage")(usage.usage)
 app.command("ssh")(ssh.ssh)
+app.command("exec")(inside.execute)
+app.command("cp")(inside.copy)
 app.command("prove")(prove.prove)
 app.command("stop")(change.stop)
 app.command("start")(change.start)

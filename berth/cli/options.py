@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from berth.cli.completing import rentals_beginning
 from berth.units import UnitMalformed, parse_duration, parse_size, parse_usd
 
 
@@ -33,7 +34,14 @@ duration = _typed(parse_duration)
 usd = _typed(parse_usd)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to stdout, problems to stderr.")]
-RentalId = Annotated[str, typer.Argument(metavar="RENTAL", help="Its id, or how the id begins.")]
+RentalId = Annotated[
+    str,
+    typer.Argument(
+        metavar="RENTAL",
+        help="Its id, or how the id begins.",
+        autocompletion=rentals_beginning,
+    ),
+]
 Wait = Annotated[bool, typer.Option("--wait", help="Return only when it is done.")]
 Timeout = Annotated[
     int,

@@ -1,0 +1,19 @@
+"""This will complete ids of rentals while somebody types; a shell that asks shows no problems."""
+
+from berth.cli import session
+from berth.client import Client
+from berth.problem import CannotReach, Refused
+
+#: longer than that nobody waits for a completion
+WAIT_S = 3.0
+
+
+def rentals_beginning(incomplete: str) -> list[str]:
+    """Return how the ids of live rentals go on; none where they cannot be asked for."""
+    try:
+        loaded = session.load()
+        with Client(loaded.url, loaded.key, clock=session.CLOCK, deadline_s=WAIT_S) as client:
+            found = client.rentals()
+    except (Refused, CannotReach, OSError):
+        return []
+    return [one.id[:8] for one in found if one.id.startswith(incomplete)]

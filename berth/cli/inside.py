@@ -1,0 +1,88 @@
+"""This will run commands in a rental and copy files, with the system's own ssh and scp."""
+
+import os
+import re
+import shlex
+import sys
+from typing import Annotated
+
+import typer
+
+from berth.cli import output, session
+from berth.cli.options import AsJson, RentalId
+from berth.cli.ssh import Identity, Login
+from berth.cli.ssh import command as ssh_argv
+from berth.problem import Refused
+from berth.shapes import Rental, SshDoor
+from berth.ssh import program, scp_command
+
+#: ``RENTAL:PATH``; what has a slash before the colon is a file here
+REMOTE = re.compile(r"^(?P<rental>[0-9a-fA-F-]{1,36}):(?P<path>.*)$", re.DOTALL)
+Words = Annotated[
+    list[str], typer.Argument(metavar="-- COMMAND", help="The command, each word kept whole.")
+]
+Place = Annotated[str, typer.Argument(metavar="[RENTAL:]PATH")]
+
+
+def execute(
+    *,
+    rental_id: RentalId,
+    words: Words,
+    tty: Annotated[bool, typer.Option("--tty", "-t", help="Give it a terminal.")] = False,
+    identity: Identity = None,
+    login: Login = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a command in a rental and end with its exit code. With --json, only write the ssh."""
+    with session.client() as client:
+        rental = session.find(client, rental_id)
+    # Several words are each kept whole; of one alone a shell there would make several.
+    line = [shlex.join(words)]
+    argv = ssh_argv(rental.id, _door(rental, login), identity, line)
+    _run([argv[0], "-t" if tty else "-T", *argv[1:]], as_json=as_json)
+
+
+def copy(
+    *,
+    source: Place,
+    target: Place,
+    identity: Identity = None,
+    login: Login = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy a file or folder to or from a rental. With --json, write the scp and do not run it."""
+    leaving, entering = REMOTE.fullmatch(source), REMOTE.fullmatch(target)
+    found = leaving or entering
+    if found is None or (leaving and entering):
+        raise typer.BadParameter(
+            "One of the two is in a rental, as in: berth cp model.pt 3f2a9c10:/data/"
+        )
+    with session.client() as client:
+        rental = session.find(client, found["rental"])
+    doors = session.doors()
+    door = _door(rental, login)
+    argv = scp_command(
+        rental_id=rental.id,
+        door=door,
+        known_hosts=doors.pin(rental.id, door).absolute(),
+        identity=identity.expanduser().absolute() if identity else doors.identity(rental.id),
+        path=found["path"],
+        here=target if leaving else source,
+        fetches=leaving is not None,
+    )
+    _run(argv, as_json=as_json)
+
+
+def _door(rental: Rental, login: str | None) -> SshDoor:
+    if rental.ssh is None:
+        raise Refused("not_ready", f"Rental {rental.id} is {rental.state}.")
+    return rental.ssh.model_copy(update={"user": login or rental.ssh.user})
+
+
+def _run(argv: list[str], *, as_json: bool) -> None:
+    if as_json:
+        output.write_json({"argv": argv})
+        return
+    found = program(argv[0], os.environ.get("PATH"))
+    sys.stdout.flush()
+    os.execv(found, argv)  # noqa: S606 - the argv is ours, and there is no shell

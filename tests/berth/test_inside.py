@@ -1,0 +1,110 @@
+"""Commands and files go into a rental by the system's ssh and scp, its host key pinned."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from berth.problem import Refused
+from berth.ssh import scp_command
+from tests.berth.market import Market
+from tests.berth.terminal import Terminal
+from tests.berth.test_cli import FAKE_SSH
+from tests.berth.test_ssh import RENTAL, door
+
+UP = ("up", "--cheapest", "--image", "debian:12", "--lease", "1h", "--json", "--wait")
+
+
+def scp(**changed: Any) -> list[str]:
+    asked: dict[str, Any] = {
+        "rental_id": RENTAL,
+        "door": door(),
+        "known_hosts": Path("/k"),
+        "identity": None,
+        "path": "/data/",
+        "here": "a",
+        "fetches": False,
+    }
+    return scp_command(**(asked | changed))
+
+
+@pytest.mark.parametrize(
+    ("here", "last"), [("a:b", "./a:b"), ("/x:y", "/x:y"), ("-r", "./-r"), ("..", "./..")]
+)
+def test_a_file_here_is_no_other_machines_and_no_option(here: str, last: str) -> None:
+    assert scp(here=here)[-3:] == ["--", last, "203.0.113.9:/data/"]
+    assert scp(here=here, fetches=True)[-3:] == ["--", "203.0.113.9:/data/", last]
+
+
+def test_an_ipv6_address_stands_in_brackets() -> None:
+    assert scp(door=door(host="2001:db8::1"))[-1] == "[2001:db8::1]:/data/"
+
+
+def test_an_address_that_is_not_plain_is_refused() -> None:
+    with pytest.raises(Refused):
+        scp(door=door(host="-oProxyCommand=x"))
+
+
+def test_scp_is_told_the_host_key_that_it_has_to_see(tmp_path: Path) -> None:
+    argv = scp(identity=tmp_path / "id")
+    for option in ("StrictHostKeyChecking=yes", f"HostKeyAlias=berth-{RENTAL}", "User=root"):
+        assert option in argv
+    # OpenSSH's own scp takes every one of the options, and fails at the connection alone.
+    argv[1:1] = ["-o", "ConnectTimeout=1", "-F", "/dev/null", "-o", "ProxyCommand=false"]
+    ran = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
+    assert "usage" not in ran.stderr.lower()
+    assert "Bad configuration" not in ran.stderr
+    assert ran.returncode != 0
+
+
+def test_a_command_runs_there_and_its_exit_code_is_ours(terminal: Terminal, market: Market) -> None:
+    rental = terminal.berth(*UP).json
+    terminal.program("ssh", FAKE_SSH)
+    ran = terminal.berth("exec", rental["id"][:8], "--", "ls", "a b", "--json")
+    words = ran.out.splitlines()
+    assert (ran.code, ran.err) == (7, "")
+    assert words[0] == "-T"
+    assert words[-3:] == ["--", "127.0.0.1", "ls 'a b' --json"]
+    assert terminal.berth("exec", rental["id"], "-t", "--", "top").out.startswith("-t\n")
+
+
+def test_files_are_copied_both_ways(terminal: Terminal, market: Market) -> None:
+    rental = terminal.berth(*UP).json
+    terminal.program("scp", FAKE_SSH)
+    ran = terminal.berth("cp", "model.pt", f"{rental['id'][:8]}:/data/")
+    assert ran.out.splitlines()[-2:] == ["./model.pt", "127.0.0.1:/data/"]
+    assert ran.code == 7
+    argv = terminal.berth("cp", f"{rental['id']}:out", "here", "--json").json["argv"]
+    assert argv[-2:] == ["127.0.0.1:out", "./here"]
+
+
+@pytest.mark.parametrize("places", [("a", "b"), ("3f2a:a", "3f2b:b"), ("./3f2a:a", "b")])
+def test_one_place_of_two_is_in_a_rental(
+    terminal: Terminal, market: Market, places: tuple[str, str]
+) -> None:
+    ran = terminal.berth("cp", *places, "--json")
+    assert (ran.code, ran.problem["code"]) == (2, "usage")
+
+
+@pytest.mark.parametrize(
+    "words", [("exec", "{}", "--json", "--", "id"), ("cp", "a", "{}:b", "--json")]
+)
+def test_before_there_is_a_door_it_is_refused(
+    terminal: Terminal, market: Market, words: tuple[str, ...]
+) -> None:
+    market.script = []
+    rental_id = market.add_rental()["id"]
+    ran = terminal.berth(*(word.format(rental_id) for word in words))
+    assert (ran.code, ran.problem["code"]) == (1, "not_ready")
+
+
+def test_a_shell_completes_the_ids_of_rentals(terminal: Terminal, market: Market) -> None:
+    rental_id = market.add_rental()["id"]
+    asked = {"_BERTH_COMPLETE": "complete_bash", "COMP_CWORD": "2"}
+    terminal.environment |= asked | {"COMP_WORDS": f"berth ssh {rental_id[:2]}"}
+    assert terminal.berth().out.split() == [rental_id[:8]]
+    # Where nobody answers nothing is completed, and nothing is said.
+    terminal.environment["BERTH_URL"] = "http://127.0.0.1:1"
+    ran = terminal.berth()
+    assert (ran.out.strip(), ran.err) == ("", "")
