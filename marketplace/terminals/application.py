@@ -36,7 +36,7 @@ PATH = re.compile(
 )
 #: the page says how large it is at once
 OPEN_S = 10.0
-FULL = "This site has as many terminals open as it can hold. Try again later, or use ssh."
+FULL = "As many terminals are open as may be. Close one, or use ssh."
 
 
 class Ended(Exception):
@@ -67,10 +67,14 @@ async def application(scope: MutableMapping[str, Any], receive: Receive, send: S
 
 async def _serve(socket: Socket, who: Visitor, rental_id: UUID) -> None:
     hall = standing.of_this_process()
-    if hall.is_full:
+    if hall.is_full(who.user_id):
         await socket.tell(type="end", code="full", sentence=FULL, again=False)
         return
-    hall.terminals += 1
+    with hall.holding(who.user_id):
+        await _opened(socket, who, rental_id)
+
+
+async def _opened(socket: Socket, who: Visitor, rental_id: UUID) -> None:
     try:
         size = await _asked(socket)
         key = Key()
@@ -91,8 +95,6 @@ async def _serve(socket: Socket, who: Visitor, rental_id: UUID) -> None:
     except Refused as refused:
         told = {"code": refused.code, "sentence": refused.detail}
         await socket.tell(type="end", again=False, **told)
-    finally:
-        hall.terminals -= 1
 
 
 async def _asked(socket: Socket) -> Size:

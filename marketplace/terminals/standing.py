@@ -1,7 +1,9 @@
 """This will see, for all terminals of a process at once, which of them have to end."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -9,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from django.utils import timezone
 
-from marketplace.domain.terminal import SEEN_EVERY_S
+from marketplace.domain.terminal import OPEN_A_PERSON_MAX, SEEN_EVERY_S
 from marketplace.endpoints.gateway.addresses import Addresses
 from marketplace.terminals import queries
 from marketplace.terminals.models import TerminalSession
@@ -35,13 +37,26 @@ class Hall:
     def __init__(self) -> None:
         self.addresses = Addresses()
         self.watch: Watch[Held, str] = Watch(look, tick_s=TICK_S)
-        #: those that log in, too
-        self.terminals = 0
+        #: of each person; those that log in and those that say nothing yet, too
+        self._terminals: Counter[int] = Counter()
 
-    @property
-    def is_full(self) -> bool:
-        """Whether no further terminal may be opened by this process."""
-        return self.terminals >= TERMINALS_MAX
+    def is_full(self, user_id: int) -> bool:
+        """Say whether this process opens no further terminal for that person."""
+        return (
+            self._terminals[user_id] >= OPEN_A_PERSON_MAX
+            or self._terminals.total() >= TERMINALS_MAX
+        )
+
+    @contextmanager
+    def holding(self, user_id: int) -> Iterator[None]:
+        """Count one terminal of that person."""
+        self._terminals[user_id] += 1
+        try:
+            yield
+        finally:
+            self._terminals[user_id] -= 1
+            if not self._terminals[user_id]:
+                del self._terminals[user_id]
 
 
 def look(held: Collection[Held], _new: Collection[Held]) -> Mapping[Held, str]:

@@ -90,6 +90,21 @@ async def test_a_page_that_asks_for_nothing_gets_nothing(
     assert house.tried == 0
 
 
+async def test_one_person_does_not_take_the_room_of_all_others(
+    house: House, rental: Rental, cookie: str, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standing, "OPEN_A_PERSON_MAX", 1)
+    silent, second = Page.of(rental.id, cookie), Page.of(rental.id, cookie)
+    await silent.knock()
+    await second.knock()
+    assert await second.end() == "full"
+    others = Page.of(rental.id, await in_thread(session_of)(bob))
+    await others.knock()
+    others.tell(type="nothing")
+    assert await others.end() == "malformed"
+    await silent.leave()
+
+
 async def test_a_full_process_opens_no_further_one(
     house: House, rental: Rental, cookie: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
