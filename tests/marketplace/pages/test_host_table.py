@@ -241,10 +241,11 @@ def test_a_maintenance_is_announced_moved_and_called_off_by_plain_forms(
     host.post(f"{url}terms", {"price_cpu_hour": "0.02", "listed": "on"})
     host.post(f"{url}price", {"price": "0.42"})
     assert f"{Offer.objects.get().maintenance_until:%Y-%m-%d %H:%M}" == "2026-12-01 09:30"
-    half = host.post(f"{url}maintenance", window | {"ends_at": ""}, follow=True).content.decode()
-    assert "Say both when the maintenance begins and when it ends." in half
-    broken = host.post(f"{url}maintenance", {"begins_at": "soon"}, follow=True).content.decode()
-    assert "note-error" in broken
+    late = {"ends_at": "2026-12-01T07:00"}
+    for broken in (late, {"ends_at": ""}, {"begins_at": "soon"}, dict.fromkeys(window, "")):
+        refused = host.post(f"{url}maintenance", window | broken, follow=True).content.decode()
+        assert "note-error" in refused
+        assert Offer.objects.get().maintenance_from is not None
     page = host.post(f"{url}maintenance", {"withdraw": "yes"}, follow=True).content.decode()
     assert "None is announced." in page
     assert Offer.objects.get().maintenance_from is None
