@@ -25,11 +25,11 @@ ROWS_MAX = 100_000
 HIDDEN: Mapping[str, frozenset[str]] = {
     "accounts.User": frozenset({"password"}),
     "accounts.ApiKey": frozenset({"digest"}),
-    "endpoints.Endpoint": frozenset({"key_digest"}),
+    "endpoints.Endpoint": frozenset({"key_digest", "registry_login"}),
     "machines.EnrolmentToken": frozenset({"token_sha256"}),
     "mfa.Authenticator": frozenset({"data"}),
     "usersessions.UserSession": frozenset({"session_key"}),
-    "oversight.Act": frozenset({"by_id"}),
+    "oversight.Act": frozenset({"by_id", "by_name"}),
     "own_data.Export": frozenset({"content"}),
 }
 #: tables whose rows are somebody's own doing as staff, and about others

@@ -30,13 +30,17 @@ from tests.marketplace.rentals.market import Market, give_key
 from tests.marketplace.scene import NOW, after
 
 #: names of columns that may open something
-OPENS = re.compile("digest|secret|token|password|session|sealed|credential|_key$")
+OPENS = re.compile("digest|secret|token|password|session|sealed|credential|login$|_key$")
 #: and do not: ids, public keys and what names a request
 HARMLESS = {
     *("accounts.SshKey.public_key", "rentals.Rental.idempotency_key", "jobs.Job.idempotency_key"),
     *("rentals.Rental.request_digest", "jobs.Job.request_digest", "jobs.Blob.digest"),
     *("machines.Machine.machine_key", "machines.EnrolmentToken.used_by_key"),
-    "notices.WebHook.secret_turn",
+    *(
+        "notices.WebHook.secret_turn",
+        "accounts.User.last_login",
+        "socialaccount.SocialAccount.last_login",
+    ),
 }
 
 
