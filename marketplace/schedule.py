@@ -137,6 +137,13 @@ PASSES = (
         "epochs", "marketplace.metering.actions.close_epochs.close_epochs", 30, 120, lane="epochs"
     ),
     Pass("exports", "marketplace.own_data.actions.export.make_exports", 10, 300, lane="epochs"),
+    Pass(
+        "farewells",
+        "marketplace.own_data.actions.say_farewell.say_farewell",
+        30,
+        120,
+        lane="mail",
+    ),
     Pass("nonces", "marketplace.verification.authenticate.forget_nonces", 60, 60),
     Pass("attempts", "marketplace.accounts.actions.count_attempt.forget_attempts", 60, 60),
     Pass("offers", "marketplace.offers.actions.refresh.refresh_all", 60, 120),

@@ -30,3 +30,15 @@ class Export(models.Model):
 
     def __str__(self) -> str:
         return f"export of {self.user_id}"
+
+
+class Farewell(models.Model):
+    """The last letter to somebody whose account is gone; sent, it is forgotten."""
+
+    email = models.EmailField()
+    at = models.DateTimeField()
+    #: when it is sent, or tried again
+    due_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"farewell {self.pk}"

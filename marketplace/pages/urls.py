@@ -11,6 +11,7 @@ from marketplace.pages.views.cards import (
     save_card,
     top_up_page,
 )
+from marketplace.pages.views.deletion import delete_own_account
 from marketplace.pages.views.earnings import earnings, statement, statement_file
 from marketplace.pages.views.endpoints import (
     delete_endpoint,
@@ -132,6 +133,7 @@ urlpatterns = [
     path("money/automatic", automatic, name="automatic"),
     path("money/automatic/off", automatic_off, name="automatic-off"),
     path("money/top-ups/<uuid:top_up_id>/", top_up_page, name="payment"),
+    path("accounts/delete/", delete_own_account, name="delete-account"),
     path("accounts/data/", own_data, name="own-data"),
     path("accounts/data/<uuid:export_id>.zip", own_data_file, name="own-data-file"),
     path("notices/", notices, name="notices"),

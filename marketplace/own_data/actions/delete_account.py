@@ -1,0 +1,149 @@
+"""This will take a person out of this site, and leave what its books need without a name."""
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from uuid import uuid4
+
+from django.db import transaction
+from django.db.models import CASCADE, F, Q
+
+from marketplace.accounts.models import User
+from marketplace.accounts.queries import proven_emails
+from marketplace.domain.ledger import AccountKind
+from marketplace.domain.placement import ENDED
+from marketplace.domain.problem import Refused
+from marketplace.endpoints.models import Endpoint
+from marketplace.jobs.models import Blob, Job
+from marketplace.ledger.models import Account
+from marketplace.machines.models import Machine
+from marketplace.own_data.models import Farewell
+from marketplace.payments.models import Dispute, Payer, Refund, TopUp
+from marketplace.payouts.models import Payout, PayoutAccount
+from marketplace.placements.models import Placement
+from marketplace.rentals.models import Rental
+from marketplace.volumes.models import Volume
+
+#: reserved, so that no letter ever gets there
+NOWHERE = "deleted.invalid"
+#: credit was given, and ends by itself
+MONEY = (AccountKind.WALLET, AccountKind.HOLD, AccountKind.FROZEN, AccountKind.EARNINGS)
+#: what a person did as staff stays as it was done
+KEPT_LOGS = frozenset({"admin.LogEntry"})
+
+logger = logging.getLogger(__name__)
+
+
+class AccountInUse(Refused):
+    """Something of the account goes on."""
+
+    code = "account_in_use"
+    status = 409
+
+
+def obstacle(user: User) -> str:
+    """Return what has to end before the account can, and how, in a sentence; empty: nothing."""
+    for is_there, sentence in _OBSTACLES:
+        if is_there(user):
+            return sentence
+    return ""
+
+
+def delete(*, user_id: int, now: datetime) -> None:
+    """Take the person out: nobody gets in any more, and no name, address or key of theirs is left.
+
+    Transfers, rentals, payments, invoices and tax details stay, of somebody without a name: the
+    books add up, and the law asks for papers.
+
+    :raises AccountInUse: while something of the account goes on.
+    """
+    with transaction.atomic():
+        user = User.objects.select_for_update(no_key=True).get(pk=user_id)
+        if sentence := obstacle(user):
+            raise AccountInUse(sentence)
+        for email in proven_emails(user.pk)[:1]:
+            Farewell.objects.create(email=email, at=now, due_at=now)
+        _forget(user, now)
+        user.email = f"{uuid4()}@{NOWHERE}"
+        user.is_active = False
+        user.last_login = None
+        # Every session holds a part of it, and is worth nothing with another.
+        user.set_unusable_password()
+        user.save()
+    logger.info("account deleted", extra={"user_id": user_id})
+
+
+def _forget(user: User, now: datetime) -> None:
+    """Remove what is about the person alone, which by design goes with their row."""
+    for relation in User._meta.related_objects:
+        model = relation.related_model
+        if relation.on_delete is CASCADE and model._meta.label not in KEPT_LOGS:
+            model._base_manager.filter(**{relation.field.name: user.pk}).delete()
+    Blob.objects.filter(renter=user).update(expires_at=now)
+    PayoutAccount.objects.filter(host=user).update(email="")
+    PayoutAccount.objects.filter(host=user, closed_at=None).update(closed_at=now)
+
+
+def _has_rentals(user: User) -> bool:
+    return Rental.objects.filter(renter=user).exclude(placement__state__in=ENDED).exists()
+
+
+def _has_jobs(user: User) -> bool:
+    return Job.objects.filter(renter=user).exclude(placement__state__in=ENDED).exists()
+
+
+def _has_machines(user: User) -> bool:
+    mine = Machine.objects.filter(host=user)
+    busy = Placement.objects.filter(machine__in=mine).exclude(state__in=ENDED)
+    return mine.filter(Q(online=True) | Q(offer__listed=True)).exists() or busy.exists()
+
+
+def _has_money(user: User) -> bool:
+    mine = Account.objects.filter(user=user, kind__in=MONEY)
+    return mine.exclude(credits_posted=F("debits_posted")).exists()
+
+
+def _has_payments(user: User) -> bool:
+    pending = Q(state="pending")
+    return (
+        TopUp.objects.filter(pending, user=user).exists()
+        or Refund.objects.filter(pending, top_up__user=user).exists()
+        or Payout.objects.filter(host=user, due_at__isnull=False).exists()
+    )
+
+
+_OBSTACLES: Sequence[tuple[Callable[[User], bool], str]] = (
+    (
+        lambda user: user.is_staff or user.is_superuser,
+        "You are an operator here: have another one take your roles away first.",
+    ),
+    (_has_rentals, "You have rentals: end each of them first, the stopped ones too."),
+    (_has_jobs, "You have jobs that run: end them, or wait for them first."),
+    (
+        lambda user: Endpoint.objects.filter(renter=user, deleted_at=None).exists(),
+        "You have endpoints: delete them first.",
+    ),
+    (
+        lambda user: Volume.objects.filter(renter=user).exists(),
+        "You have volumes: delete them first, and wait until their machines say so.",
+    ),
+    (
+        _has_machines,
+        "You have machines here: take each off the market, let its rentals end and stop its agent"
+        " first.",
+    ),
+    (
+        lambda user: Dispute.objects.filter(top_up__user=user, state="open").exists(),
+        "A payment of yours is disputed: wait until your bank has decided.",
+    ),
+    (_has_payments, "A payment or payout of yours is under way: wait until it has arrived."),
+    (
+        _has_money,
+        "There is money in your account: spend it, have it paid out or ask the operator to send it"
+        " back first.",
+    ),
+    (
+        lambda user: Payer.objects.filter(user=user).exclude(card="").exists(),
+        "A card of yours is saved: remove it on the page Money first.",
+    ),
+)

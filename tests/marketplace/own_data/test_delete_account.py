@@ -1,0 +1,145 @@
+"""An account goes when nothing of it goes on, and leaves nobody's name behind."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from django.core import mail as outbox
+from django.test import Client
+
+from marketplace.accounts import queries
+from marketplace.accounts.actions import add_ssh_key, issue_api_key
+from marketplace.accounts.actions.prove_email import prove
+from marketplace.accounts.models import SshKey, User
+from marketplace.ledger.models import Transfer
+from marketplace.machines.models import Machine
+from marketplace.notices.actions import add_hook
+from marketplace.notices.models import WebHook
+from marketplace.offers.models import Offer
+from marketplace.own_data.actions.delete_account import AccountInUse, delete, obstacle
+from marketplace.own_data.actions.say_farewell import say_farewell
+from marketplace.own_data.models import Farewell
+from marketplace.payments.models import Payer
+from tests.marketplace.browsers import enter
+from tests.marketplace.conftest import PASSWORD
+from tests.marketplace.rentals.market import ALICES_KEY, Market, give_key
+from tests.marketplace.scene import NOW, after
+
+PAGE = "/accounts/delete/"
+SURE = {"password": PASSWORD, "sure": "on"}
+
+
+def test_nothing_opens_it_and_no_name_is_left(alice: User, bob: User, now: datetime) -> None:
+    prove(user=alice)
+    secret = issue_api_key.issue(user_id=alice.pk, name="ci", now=now).secret
+    for user in (alice, bob):
+        add_ssh_key.add(user_id=user.pk, name="k", public_key=ALICES_KEY, now=now)
+        add_hook.add(user_id=user.pk, url="https://example.com/b", now=now)
+    here, there = enter(Client(), alice), enter(Client(), alice)
+    gone = here.post(PAGE, SURE)
+    assert "Your account is gone" in gone.content.decode()
+    for browser in (here, there):
+        assert browser.get("/keys/").headers["Location"].startswith("/accounts/login/")
+    assert queries.key_of(secret, now) is None
+    row = User.objects.get(pk=alice.pk)
+    assert (row.is_active, row.has_usable_password()) == (False, False)
+    assert row.email.endswith("@deleted.invalid")
+    assert {key.user for key in SshKey.objects.all()} == {bob}
+    assert {hook.user for hook in WebHook.objects.all()} == {bob}
+    assert Client().login(email=alice.email, password=PASSWORD) is False
+    again = Client()
+    again.post("/accounts/signup/", {"email": alice.email, "password1": PASSWORD})
+    assert User.objects.get(email=alice.email).pk != alice.pk
+
+
+def test_a_last_letter_is_sent_and_the_address_forgotten(alice: User, now: datetime) -> None:
+    prove(user=alice)
+    delete(user_id=alice.pk, now=now)
+    assert [say_farewell(now=now), say_farewell(now=now)] == [1, 0]
+    (letter,) = outbox.outbox
+    assert (letter.to, letter.subject) == ([alice.email], "Your account was deleted")
+    assert not Farewell.objects.exists()
+
+
+def test_an_address_that_was_not_proven_gets_no_letter(alice: User, now: datetime) -> None:
+    delete(user_id=alice.pk, now=now)
+    assert not Farewell.objects.exists()
+
+
+def test_a_letter_waits_for_a_mail_server_and_is_given_up(
+    alice: User, now: datetime, settings: Any
+) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+    prove(user=alice)
+    delete(user_id=alice.pk, now=now)
+    assert say_farewell(now=now) == 0
+    assert Farewell.objects.get().due_at > now
+    assert say_farewell(now=now + timedelta(days=4)) == 0
+    assert not Farewell.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "told", [{"sure": "on"}, SURE | {"password": "wrong"}, {"password": PASSWORD}]
+)
+def test_a_session_and_a_wrong_password_delete_nothing(alice: User, told: dict[str, str]) -> None:
+    assert enter(Client(), alice).post(PAGE, told).status_code == 422
+    assert User.objects.get(pk=alice.pk).email == alice.email
+
+
+def test_a_second_step_is_asked_for(alice: User) -> None:
+    code = RecoveryCodes.activate(alice).generate_codes()[0]
+    browser = enter(Client(), alice)
+    refused = browser.post(PAGE, SURE)
+    assert (refused.status_code, b"authenticator app" in refused.content) == (422, True)
+    assert browser.post(PAGE, SURE | {"code": "000000"}).status_code == 422
+    assert User.objects.get(pk=alice.pk).is_active
+    assert b"Your account is gone" in browser.post(PAGE, SURE | {"code": code}).content
+
+
+def test_a_visitor_and_another_account_delete_nothing_of_hers(alice: User, bob: User) -> None:
+    assert Client().post(PAGE, SURE).headers["Location"].startswith("/accounts/login/")
+    enter(Client(), bob).post(PAGE, SURE)
+    assert User.objects.get(pk=alice.pk).is_active
+    assert not User.objects.get(pk=bob.pk).is_active
+
+
+def test_what_goes_on_is_named_with_what_to_do(
+    alice: User, charlie: User, give: Callable[..., None]
+) -> None:
+    market = Market.open(charlie)
+    assert "stop its agent" in obstacle(charlie)
+    Machine.objects.update(online=False)
+    assert "stop its agent" in obstacle(charlie)
+    Offer.objects.update(listed=False)
+    assert obstacle(charlie) == ""
+    Machine.objects.update(online=True)
+    Offer.objects.update(listed=True)
+    give(alice, 20_000_000)
+    assert "There is money" in obstacle(alice)
+    give_key(alice)
+    rental = market.rent(alice)
+    market.run(rental, at=after(2))
+    assert "You have rentals" in obstacle(alice)
+    Machine.objects.update(online=False)
+    Offer.objects.update(listed=False)
+    assert "stop its agent" in obstacle(charlie)
+    transfers = Transfer.objects.count()
+    for user in (alice, charlie):
+        with pytest.raises(AccountInUse):
+            delete(user_id=user.pk, now=NOW)
+    assert User.objects.filter(is_active=False).count() == 0
+    assert Transfer.objects.count() == transfers
+    page = enter(Client(), alice).get(PAGE).content.decode()
+    assert "You have rentals: end each of them first" in page
+    assert "Delete my account</button>" not in page
+
+
+def test_a_saved_card_and_an_operators_role_are_in_the_way(alice: User, bob: User) -> None:
+    Payer.objects.create(user=alice, customer="cus_1", card="pm_1")
+    assert "A card of yours" in obstacle(alice)
+    User.objects.filter(pk=bob.pk).update(is_staff=True)
+    bob.refresh_from_db()
+    assert "operator" in obstacle(bob)
