@@ -50,7 +50,11 @@ class TextParser(Parser):
         """Return the JSON of the body."""
         if holds_nul(request.body):
             raise ValueError("A text may hold no NUL character.")
-        return super().parse_body(request)
+        content = super().parse_body(request)
+        if isinstance(content, list):
+            # It would be taken for an object of which everything is left out.
+            raise ValueError("A body is a JSON object.")
+        return content
 
     def parse_querydict(
         self, data: "MultiValueDict[str, Any]", list_fields: list[str], request: HttpRequest

@@ -95,8 +95,9 @@ class Condition:
 class CursorInvalid(Refused):
     """The cursor was not made by this search."""
 
-    code = "invalid"
+    code = "cursor_invalid"
     status = 422
+    sentence = "This page address is broken; start the search again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ class Cursor:
                 raise ValueError("The key is a 64-bit integer.")
             return cls(key=key, offer_id=UUID(hex=offer_id))
         except (AttributeError, binascii.Error, TypeError, ValueError):
-            raise CursorInvalid("This page address is broken; start the search again.") from None
+            raise CursorInvalid from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,8 +40,8 @@ class Me(Schema):
 class SpendLimits(Schema):
     """What the account may set aside, by UTC's days and months. Null: no limit."""
 
-    day_microusd: Annotated[int, Field(ge=0, le=10**15)] | None = None
-    month_microusd: Annotated[int, Field(ge=0, le=10**15)] | None = None
+    day_microusd: Annotated[int, Field(ge=0, le=10**15, strict=True)] | None = None
+    month_microusd: Annotated[int, Field(ge=0, le=10**15, strict=True)] | None = None
 
 
 class SpendLimitsReply(SpendLimits):

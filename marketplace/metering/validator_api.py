@@ -59,7 +59,7 @@ class SignedByValidator(AuthBase):
 router = Router(tags=["validator"], auth=SignedByValidator())
 
 
-class KeyRequest(Schema):
+class ValidatorKeyRequest(Schema):
     ssh_public_key: Annotated[str, Field(max_length=500)]
 
 
@@ -68,7 +68,7 @@ class Recorded(Schema):
 
 
 @router.post("/validator/register", response={204: None})
-def register(request: HttpRequest, payload: KeyRequest) -> Status[None]:
+def register(request: HttpRequest, payload: ValidatorKeyRequest) -> Status[None]:
     """Name the SSH key with which you will log in to machines."""
     register_key.register_key(
         hotkey=request.auth,  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ from marketplace.payments.test_gateway import TestGateway
 
 class PaymentsUnavailable(Refused):
     code = "payments_unavailable"
-    status = 503
+    status = 409
     sentence = "This site takes no cards yet, so no money can be added here."
 
 

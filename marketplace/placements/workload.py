@@ -21,7 +21,7 @@ class ImageMalformed(Refused):
 class WorkloadInvalid(Refused):
     """A part of what shall run is out of bounds."""
 
-    code = "invalid"
+    code = "workload_invalid"
     status = 422
 
 

@@ -24,7 +24,8 @@ Environment = Annotated[
         # No process can have a variable with a NUL in it.
         Annotated[str, Field(max_length=8192, pattern=r"^[^\x00]*$")],
     ],
-    Field(max_length=200),
+    # Other names are refused, which the library does not say by itself.
+    Field(max_length=200, json_schema_extra={"additionalProperties": False}),
 ]
 Ports = Annotated[list[Port], Field(max_length=PORTS_MOST)]
 Runtime = Annotated[str, Field(max_length=63)]
@@ -164,7 +165,7 @@ class PortReply(Schema):
     outside: int | None
 
 
-class VolumeReply(Schema):
+class MountedVolumeReply(Schema):
     id: UUID
     #: empty: you deleted it since
     name: str
@@ -223,7 +224,7 @@ class RentalReply(Schema):
     edition: int
     change: Change
     ports: list[PortReply]
-    volumes: list[VolumeReply]
+    volumes: list[MountedVolumeReply]
     resources: Resources
     #: of what comes: a change of the bid counts at once
     price_hour_microusd: int
@@ -301,7 +302,7 @@ class RentalReply(Schema):
                 PortReply(inside=port.inside, host=view.ssh_host, outside=port.outside)
                 for port in view.ports
             ],
-            volumes=[VolumeReply.from_orm(volume) for volume in view.volumes],
+            volumes=[MountedVolumeReply.from_orm(volume) for volume in view.volumes],
             resources=Resources.of(
                 cpus=view.cpus,
                 ram_bytes=view.ram_bytes,

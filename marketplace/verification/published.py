@@ -43,9 +43,9 @@ class EpochUnknown(Refused):
 
 
 class PlaceInvalid(Refused):
-    code = "invalid"
+    code = "cursor_invalid"
     status = 422
-    sentence = "This page address is broken; begin with the first page again."
+    sentence = "This page address is broken; start the search again."
 
 
 @dataclass(frozen=True, slots=True)

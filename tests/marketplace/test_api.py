@@ -267,7 +267,7 @@ def test_the_price_that_a_search_quotes_is_the_price_of_the_rental(
 def test_nothing_is_offered_for_nothing(market: Market, charlie: User) -> None:
     path = f"/host/machines/{market.machine.id}/offer"
     refused = Api(charlie).patch(path, {"price_cpu_hour_microusd": 0})
-    assert (refused.status_code, refused.json()["code"]) == (422, "invalid")
+    assert (refused.status_code, refused.json()["code"]) == (422, "terms_invalid")
 
 
 def test_a_statement_comes_in_pages(alice: User, api: Api, give: Callable[..., None]) -> None:

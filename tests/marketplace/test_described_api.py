@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from ninja import Schema
 from ninja.responses import NinjaJSONEncoder
 
 from marketplace import sync
@@ -73,3 +74,15 @@ def test_a_wrong_method_is_refused_in_the_one_shape(path: str) -> None:
     assert reply.headers["content-type"] == "application/problem+json"
     assert (reply.json()["status"], reply.json()["code"]) == (405, "invalid")
     assert reply.headers["allow"] in reply.json()["detail"]
+
+
+def test_no_two_shapes_share_a_name() -> None:
+    """The description holds one for each name: another one's would be told wrongly."""
+    kinds, named = [Schema], set()
+    while kinds:
+        for one in kinds.pop().__subclasses__():
+            kinds.append(one)
+            if one.__module__.startswith("marketplace."):
+                assert one.__name__ not in named, one
+                named.add(one.__name__)
+    assert "RentalReply" in named

@@ -29,7 +29,7 @@ CPUS_MIN, MEMORY_BYTES_MIN, DISK_BYTES_MIN = 1, 64 << 20, 256 << 20
 class RequestTooSmall(Refused):
     """Less than a container needs to start."""
 
-    code = "invalid"
+    code = "too_small"
     status = 422
     sentence = "Ask for at least 1 CPU, 64 MiB of memory and 256 MiB of disk."
 

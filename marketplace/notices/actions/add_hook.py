@@ -30,7 +30,7 @@ class WebHookKnown(Refused):
 
 
 class AddressRefused(Refused):
-    code = "invalid"
+    code = "address_invalid"
     status = 422
     sentence = "Write an address such as https://example.com/berth, without a name or password."
 

@@ -33,7 +33,7 @@ PRICE_FIRST = "Name the price of a GPU-hour to put this machine on the market."
 
 
 class TermsInvalid(Refused):
-    code = "invalid"
+    code = "terms_invalid"
     status = 422
     sentence = (
         "A price is between $0.000001 and $1000 an hour, a term between a second and 366 days."

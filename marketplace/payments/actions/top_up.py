@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 
 class TopUpAmountRefused(Refused):
-    code = "invalid"
+    code = "amount_invalid"
     status = 422
     sentence = (
         f"Add between {format_usd(AMOUNT_MICROUSD_MIN)} and {format_usd(AMOUNT_MICROUSD_MAX)}, "

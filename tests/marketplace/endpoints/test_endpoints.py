@@ -318,7 +318,7 @@ def test_it_is_nobodys_but_alices(site: Site, bob: User) -> None:
         ({"replicas": 0}, "invalid"),
         ({"http_port": 0}, "invalid"),
         ({"resources": {"cpu": {"count": 1}, "gpu": {"count": 0}, "ram": {"capacity": 1},
-                        "hard_disk": {"capacity": 1}}}, "invalid"),
+                        "hard_disk": {"capacity": 1}}}, "too_small"),
     ],
 )  # fmt: skip
 def test_what_could_never_run_is_refused(site: Site, changed: dict[str, Any], code: str) -> None:

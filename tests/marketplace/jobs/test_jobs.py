@@ -190,7 +190,7 @@ def test_what_is_wrong_with_a_job_is_said(site: Site) -> None:
     climbing = site.run(inputs=[{"path": "../a", "digest": digest}])
     assert (climbing.status_code, climbing.json()["code"]) == (422, "invalid")
     twice = [{"path": "a", "digest": digest}, {"path": "a/b", "digest": digest}]
-    assert site.run(inputs=twice).json()["code"] == "invalid"
+    assert site.run(inputs=twice).json()["code"] == "workload_invalid"
     assert site.run(run_limit_s=0).status_code == 422
     assert site.run(image="no image").json()["code"] == "image_unknown"
     dear = site.run(price_hour_microusd_max=1)

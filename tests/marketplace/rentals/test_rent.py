@@ -65,7 +65,7 @@ TINY = Resources.of(cpus=0, ram_bytes=scene.GIB, disk_bytes=2 * scene.GIB)
     [
         ({"lease_s": 36_000}, "insufficient_funds"),
         ({"resources": BIG}, "exceeds_machine"),
-        ({"resources": TINY}, "invalid"),
+        ({"resources": TINY}, "too_small"),
         ({"lease_s": None}, "limit_missing"),
         ({"lease_s": 40 * 86_400}, "term_too_long"),
         ({"bid_microusd": CPU_HOUR_MICROUSD}, "bids_not_taken"),

@@ -1,0 +1,54 @@
+"""Whatever is sent to the API is answered as its description says.
+
+Source: https://schemathesis.readthedocs.io
+"""
+
+from collections.abc import Iterator
+
+import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
+from django.utils import timezone
+from hypothesis import HealthCheck, settings
+from schemathesis import GenerationMode
+
+from marketplace.accounts.actions.issue_api_key import issue
+from marketplace.accounts.models import User
+
+CONFIG = schemathesis.Config.from_dict(
+    {
+        "generation": {"deterministic": True, "max-examples": 5, "allow-x00": False},
+        "checks": {
+            # What fits the description and cannot be done has a code of its own: see below.
+            "positive_data_acceptance": {"enabled": False},
+            "negative_data_rejection": {
+                "expected-statuses": [400, 401, 403, 404, 405, 409, 413, 422, 429]
+            },
+        },
+    }
+)
+schema = schemathesis.openapi.from_wsgi(
+    "/api/v1/openapi.json", get_wsgi_application(), config=CONFIG
+)
+
+
+@pytest.fixture
+def secret(alice: User) -> Iterator[str]:
+    """Give a key that may do everything, while no request closes the test's connection."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield issue(user_id=alice.pk, name="t", now=timezone.now()).secret
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@schema.parametrize()
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_an_operation_answers_as_described(case: schemathesis.Case, secret: str) -> None:
+    response = case.call_and_validate(headers={"Authorization": f"Bearer {secret}"})
+    fits = case.meta is not None and case.meta.generation.mode is GenerationMode.POSITIVE
+    if fits and response.status_code in (400, 422):
+        # "invalid" is the code of a wrong shape, which this is not.
+        assert response.json()["code"] != "invalid", response.text
