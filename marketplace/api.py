@@ -51,7 +51,7 @@ class TextParser(Parser):
         if holds_nul(request.body):
             raise ValueError("A text may hold no NUL character.")
         content = super().parse_body(request)
-        if isinstance(content, list):
+        if content is not None and not isinstance(content, dict):
             # It would be taken for an object of which everything is left out.
             raise ValueError("A body is a JSON object.")
         return content
