@@ -43,17 +43,21 @@ from marketplace.volumes.api import router as volumes
 from protocol.message import holds_nul
 
 
+class BodyRefused(ValueError):
+    """What no JSON of ours is; its text is the sentence that the sender reads."""
+
+
 class TextParser(Parser):
     """Takes no NUL character in: no text column of PostgreSQL does."""
 
     def parse_body(self, request: HttpRequest) -> dict[str, Any]:
         """Return the JSON of the body."""
         if holds_nul(request.body):
-            raise ValueError("A text may hold no NUL character.")
+            raise BodyRefused("A text may hold no NUL character")
         content = super().parse_body(request)
-        if content is not None and not isinstance(content, dict):
+        if not isinstance(content, dict):
             # It would be taken for an object of which everything is left out.
-            raise ValueError("A body is a JSON object.")
+            raise BodyRefused("Send a JSON object")
         return content
 
     def parse_querydict(
@@ -133,7 +137,8 @@ def on_invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
 
 def on_http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
     """Answer what the framework refuses by itself, such as a body that is no JSON."""
-    return problem(error.status_code, "invalid", f"{error.message}.")
+    told = error.__cause__ if isinstance(error.__cause__, BodyRefused) else error.message
+    return problem(error.status_code, "invalid", f"{told}.")
 
 
 def on_too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:

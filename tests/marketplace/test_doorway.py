@@ -26,7 +26,9 @@ def post(body: bytes) -> Any:
         (b'"a', 400),
         (b"\xff", 400),
         (b"[" * 100_000, 400),
-        (b"null", 422),
+        (b"null", 400),
+        (b"[null]", 400),
+        (b'"text"', 400),
         (b" " * 3_000_000, 413),
     ],
     ids=[
@@ -39,6 +41,8 @@ def post(body: bytes) -> Any:
         "bytes",
         "deep",
         "null",
+        "list",
+        "text",
         "large",
     ],
 )

@@ -25,7 +25,7 @@ _SOME = Resources.of(cpus=1, ram_bytes=1 << 30, disk_bytes=1 << 30)
 class TemplateInvalid(Refused):
     """A name or a note that cannot be kept."""
 
-    code = "invalid"
+    code = "template_invalid"
     status = 422
 
 
