@@ -58,7 +58,6 @@ class ActKind(StrEnum):
     ACCOUNT = "account"
     SETTLE = "settle"
     ANSWER_APPEAL = "answer-appeal"
-    BAN_MACHINE = "ban-machine"
     ADMIT_VALIDATOR = "admit-validator"
     EXPEL_VALIDATOR = "expel-validator"
     CLEAR_AUDIT = "clear-audit"
@@ -80,7 +79,6 @@ ACT_LABELS = {
     ActKind.ACCOUNT: "Account made or password set",
     ActKind.SETTLE: "Dispute settled",
     ActKind.ANSWER_APPEAL: "Appeal answered",
-    ActKind.BAN_MACHINE: "Machine banned",
     ActKind.ADMIT_VALIDATOR: "Validator admitted",
     ActKind.EXPEL_VALIDATOR: "Validator expelled",
     ActKind.CLEAR_AUDIT: "Audit cleared",

@@ -1,4 +1,4 @@
-"""This will store what operators did."""
+"""This will store what operators did, turned off and announce."""
 
 from django.conf import settings
 from django.db import models
@@ -54,3 +54,14 @@ class Switch(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} off since {self.off_at:%Y-%m-%d %H:%M}"
+
+
+class Announcement(models.Model):
+    """What every page says until then; one that is withdrawn ends at once."""
+
+    text = models.CharField(max_length=300)
+    at = models.DateTimeField()
+    until = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"announced until {self.until:%Y-%m-%d %H:%M}: {self.text[:40]}"

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from marketplace.pages.views.console.announcements import announcements, withdraw_announcement
 from marketplace.pages.views.console.features import features, turn
 from marketplace.pages.views.console.home import appeal, console, evidence, settle
 from marketplace.pages.views.console.log import log
@@ -29,6 +30,12 @@ urlpatterns = [
     path("people/<int:user_id>/prove", person_prove, name="console-prove"),
     path("features/", features, name="console-features"),
     path("features/<str:name>", turn, name="console-turn"),
+    path("announcements/", announcements, name="console-announcements"),
+    path(
+        "announcements/<int:announcement_id>/withdraw",
+        withdraw_announcement,
+        name="console-withdraw",
+    ),
     path("payments/<uuid:top_up_id>/", payment, name="console-payment"),
     path("log/", log, name="console-log"),
     path("roles/", roles, name="console-roles"),

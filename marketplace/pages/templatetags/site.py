@@ -4,14 +4,17 @@ from dataclasses import dataclass
 
 from django import template
 from django.conf import settings
+from django.db import Error
 from django.http import HttpRequest
 from django.template import Context
+from django.utils import timezone
 
 from marketplace.domain.features import Feature
 from marketplace.domain.oversight import Right
 from marketplace.ledger import queries as ledger
 from marketplace.notices import queries as notices
 from marketplace.oversight import switches
+from marketplace.oversight.announcements import Announced, standing
 from marketplace.pages.wording import balance_in_brief
 
 register = template.Library()
@@ -40,6 +43,7 @@ ACCOUNT = (
 OF_CONSOLE = (
     ("To do", "/console/", Right.SEE),
     ("People", "/console/people/", Right.SEE),
+    ("Announcements", "/console/announcements/", Right.ANNOUNCE),
     ("Features", "/console/features/", Right.SWITCH),
     ("Roles", "/console/roles/", Right.ROLES),
     ("Log", "/console/log/", Right.LOG),
@@ -69,6 +73,16 @@ class Header:
 def sign_ups_closed() -> str:
     """Return why nobody can sign up now."""
     return switches.sentence(Feature.SIGN_UPS)
+
+
+@register.simple_tag
+def announced() -> tuple[Announced, ...]:
+    """Return what operators say on every page."""
+    try:
+        return standing(timezone.now())
+    except Error:
+        # The page that says so must come up without a database.
+        return ()
 
 
 @register.simple_tag
