@@ -11,7 +11,7 @@ from marketplace.oversight.models import Announcement
 KEPT_S = 15
 #: of them on every page
 SHOWN_MAX = 3
-_KEY = "announcements"
+KEY = "announcements"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +24,14 @@ class Announced:
 
 def standing(now: datetime) -> tuple[Announced, ...]:
     """Return what is announced now, the newest first."""
-    kept: tuple[Announced, ...] | None = cache.get(_KEY)
+    kept: tuple[Announced, ...] | None = cache.get(KEY)
     if kept is None:
         rows = Announcement.objects.filter(until__gt=now).order_by("-id")[:SHOWN_MAX]
         kept = tuple(Announced(row.pk, row.text, row.at, row.until) for row in rows)
-        cache.set(_KEY, kept, KEPT_S)
+        cache.set(KEY, kept, KEPT_S)
     return tuple(one for one in kept if one.until > now)
 
 
 def look_anew() -> None:
     """Forget what this process knows; the others do within seconds."""
-    cache.delete(_KEY)
+    cache.delete(KEY)

@@ -15,6 +15,7 @@ from marketplace.domain.ledger import TransferKind
 from marketplace.domain.money import MicroUsd
 from marketplace.ledger.actions import open_account
 from marketplace.ledger.actions.post import post
+from marketplace.oversight import announcements
 from tests.fakestripe.fixtures import stripe, stripe_server, with_card
 
 __all__ = ["stripe", "stripe_server", "with_card"]
@@ -30,8 +31,12 @@ def _quick_passwords(settings: Settings) -> None:
 
 @pytest.fixture(autouse=True)
 def _fresh_cache() -> None:
-    """Let no test be refused what another one asked for: the library counts in the cache."""
+    """Let no test be refused what another one asked for: the library counts in the cache.
+
+    A process has looked at what is announced, as every one has whose first page is over.
+    """
     cache.clear()
+    cache.set(announcements.KEY, (), announcements.KEPT_S)
 
 
 @pytest.fixture

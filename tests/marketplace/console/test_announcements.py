@@ -17,13 +17,19 @@ from marketplace.console.actions.announce import (
 from marketplace.console.staff import NotYourRole, ReasonMissing, Staff
 from marketplace.console.staff import staff as as_staff
 from marketplace.domain.oversight import Role
-from marketplace.oversight.announcements import KEPT_S, SHOWN_MAX, standing
+from marketplace.oversight.announcements import KEPT_S, SHOWN_MAX, look_anew, standing
 from marketplace.oversight.models import Act, Announcement
 from tests.marketplace.staffed import staff
 
 URL = "/console/announcements/"
 SENT = {"text": "Payments rest <b>tonight</b>.", "hours": "2", "reason": "the processor's work"}
 SHOWN = "Payments rest &lt;b&gt;tonight&lt;/b&gt;."
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept() -> None:
+    """This process looks at the next page."""
+    look_anew()
 
 
 def test_every_page_says_it_until_it_is_withdrawn(as_admin: Client) -> None:
