@@ -34,6 +34,8 @@ class Outcome:
     blame: str
     #: its door was seen from outside
     came_up: bool
+    #: its renter, or whoever may, asked for its stop or its end
+    unwanted: bool
     #: the first one's, of those that took it over from each other
     first_started_at: datetime
     machines: int
@@ -53,6 +55,7 @@ def goes_on(outcome: Outcome, *, now: datetime) -> bool:
     return (
         outcome.blame == Blame.MACHINE
         and not outcome.came_up
+        and not outcome.unwanted
         and outcome.machines < MACHINES_MAX
         and now - outcome.first_started_at <= WITHIN
     )

@@ -159,6 +159,8 @@ class Failover(models.Model):
     #: of the first rental, and which one in the row of them this is, from 1 on
     first_started_at = models.DateTimeField()
     machines = models.PositiveSmallIntegerField(default=1)
+    #: traffic that is paid for at most
+    traffic_bytes_max = models.BigIntegerField(default=0)
     #: protocol.agent.RegistryLogin, encrypted; empty: none, or nobody needs one any more
     registry_login = models.TextField(blank=True, default="")
     #: when it came up, was taken over, or could not be; None: none of them yet

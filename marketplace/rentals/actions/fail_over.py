@@ -20,6 +20,7 @@ from marketplace.domain.problem import Refused
 from marketplace.domain.spending import SpendLimitReached
 from marketplace.ledger.actions import spend_limit
 from marketplace.ledger.actions.post import InsufficientFunds
+from marketplace.metering.models import SideMeter
 from marketplace.offers import queries as offers
 from marketplace.one_by_one import one_by_one
 from marketplace.placements.registry_login import unseal
@@ -32,6 +33,7 @@ logger = logging.getLogger(__name__)
 ROWS_MAX = 100
 #: offers that are tried before it is given up
 TRIES_MAX = 5
+READ = ("rental__placement", "rental__offer", "rental__meter__side", "rental__renter")
 #: the renter's own, so that no other offer changes it
 HOPELESS = (InsufficientFunds, SpendLimitReached, SshKeyMissing)
 
@@ -63,7 +65,7 @@ def _settle(wish: Failover, *, now: datetime) -> bool:
         locked = Failover.objects.select_for_update(of=("self",)).filter(
             pk=wish.pk, settled_at=None
         )
-        found = locked.select_related("rental__placement", "rental__offer", "rental__meter").first()
+        found = locked.select_related(*READ).first()
         if found is None:
             return False
         if goes_on(_outcome(found), now=now):
@@ -82,6 +84,7 @@ def _outcome(wish: Failover) -> Outcome:
     return Outcome(
         blame=placement.blame,
         came_up=placement.reachable_at is not None,
+        unwanted=placement.stop_requested_at is not None or not wish.rental.renter.is_active,
         first_started_at=wish.first_started_at,
         machines=wish.machines,
     )
@@ -119,12 +122,19 @@ def _choices(wish: Failover, now: datetime) -> list[UUID]:
         rows_max=PAGE_ROWS_MAX,
     )
     tried = _tried(rental)
+    side: SideMeter | None = getattr(rental.meter, "side", None)
+    storage, network = (
+        (side.storage_price_microusd, side.network_price_microusd) if side else (0, 0)
+    )
     found = [
         (row.price_asked_hour_microusd, row.id)
         for row in offers.search(query, now=now, viewer_id=rental.renter_id).items
         if row.price_asked_hour_microusd is not None
         and row.price_asked_hour_microusd <= wish.price_hour_microusd_max
         and row.machine_id not in tried
+        # An hour may be cheap where traffic is not, and a machine counts that itself.
+        and row.storage_price_microusd <= storage
+        and row.network_price_microusd <= network
     ]
     return [offer_id for _, offer_id in sorted(found)]
 
@@ -159,6 +169,7 @@ def _rented(wish: Failover, offer_id: UUID, now: datetime) -> Rental:
         cap_microusd=worst if former.cap_microusd is None else min(worst, former.cap_microusd),
         ssh_key_ids=_key_ids(former),
         price_hour_microusd_max=wish.price_hour_microusd_max,
+        traffic_bytes_max=wish.traffic_bytes_max,
         funding=Funding(former.funding),
         registry_login=unseal(wish.registry_login),
         idempotency_key=f"failover:{former.id}",
@@ -171,6 +182,7 @@ def _rented(wish: Failover, offer_id: UUID, now: datetime) -> Rental:
         price_hour_microusd_max=wish.price_hour_microusd_max,
         first_started_at=wish.first_started_at,
         machines=wish.machines + 1,
+        traffic_bytes_max=wish.traffic_bytes_max,
         registry_login=wish.registry_login,
     )
     rule: IdleRule | None = getattr(former, "idle_rule", None)

@@ -231,6 +231,7 @@ def _rent(
             rental=rental,
             price_hour_microusd_max=asked.failover_microusd,
             first_started_at=now,
+            traffic_bytes_max=bounds.traffic_bytes_max,
             registry_login=seal(asked.registry_login),
         )
     return rental

@@ -18,7 +18,9 @@ from marketplace.notices.actions.tell_rentals import tell_rentals
 from marketplace.notices.models import Notice
 from marketplace.offers.actions import refresh
 from marketplace.offers.models import Offer
+from marketplace.placements.models import Placement
 from marketplace.placements.registry_login import unseal
+from marketplace.rentals.actions import end
 from marketplace.rentals.actions.fail_over import fail_over
 from marketplace.rentals.actions.set_idle_rule import set_idle_rule
 from marketplace.rentals.models import Failover, Rental
@@ -116,6 +118,51 @@ def test_what_no_machine_could_run_is_tried_on_no_other(
     assert fail_over(now=after(3)) == 0
     assert wish(rental).settled_at == after(3)
     assert Rental.objects.count() == 1
+
+
+def test_what_its_renter_ended_is_taken_over_by_nobody(
+    market: Market, other: Market, alice: User
+) -> None:
+    rental = market.rent(alice, failover_microusd=DEARER)
+    end.end(rental_id=rental.id, renter_id=alice.pk, now=after(1))
+    fail(market, rental)
+    Placement.objects.filter(pk=rental.placement_id).update(blame="machine")
+    assert fail_over(now=after(3)) == 0
+    assert wish(rental).settled_at == after(3)
+    assert ledger.held(alice.pk) == 0
+
+
+def test_nobody_who_was_shut_out_rents_by_a_failover(
+    market: Market, other: Market, alice: User
+) -> None:
+    rental = market.rent(alice, failover_microusd=DEARER)
+    fail(market, rental)
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    assert fail_over(now=after(3)) == 0
+    assert Rental.objects.count() == 1
+
+
+@pytest.mark.parametrize("extra", ["storage_price_microusd", "network_price_microusd"])
+def test_a_machine_that_costs_more_beside_its_time_is_not_taken(
+    market: Market, other: Market, alice: User, extra: str
+) -> None:
+    Offer.objects.filter(pk=other.offer.pk).update(**{extra: 10})
+    rental = market.rent(alice, failover_microusd=DEARER)
+    fail(market, rental)
+    assert fail_over(now=after(3)) == 0
+    assert wish(rental).problem_code == "no_offer"
+
+
+def test_no_more_traffic_is_paid_for_than_was_agreed(
+    market: Market, other: Market, alice: User
+) -> None:
+    Offer.objects.update(network_price_microusd=1_000)
+    rental = market.rent(alice, failover_microusd=DEARER, traffic_bytes_max=5 * 10**9)
+    fail(market, rental)
+    assert fail_over(now=after(3)) == 1
+    successor = wish(rental).successor
+    assert successor is not None
+    assert successor.meter.side.traffic_microusd_max == 5_000
 
 
 def test_without_the_wish_nothing_is_taken_over(market: Market, other: Market, alice: User) -> None:
