@@ -16,7 +16,9 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import BinaryField, ForeignObjectRel, Model, Q, QuerySet
 
 from marketplace.accounts.models import User
+from marketplace.domain.oversight import ActKind
 from marketplace.ledger.models import Transfer
+from marketplace.oversight.models import Act
 from marketplace.placements.models import PlacementEvent
 
 #: of one table, the newest
@@ -34,12 +36,18 @@ HIDDEN: Mapping[str, frozenset[str]] = {
 }
 #: tables whose rows are somebody's own doing as staff, and about others
 OF_STAFF = frozenset({("oversight.Act", "by"), ("admin.LogEntry", "user")})
+#: whose reason the person was told; why staff did anything else is a word among staff
+TOLD_ACTS = frozenset({ActKind.BAN, ActKind.SETTLE, ActKind.ANSWER_APPEAL})
+AMONG_STAFF = ("reason", "before", "after")
+#: what a cell begins with that is a formula to some programs
+FORMULA = tuple("=+-@\t\r")
 README = """\
 What {site} keeps about {email}, as of {at:%Y-%m-%d %H:%M:%S} UTC.
 
 One JSON file for each table, with all its rows about you (the newest {rows}), and your
 transfers as CSV. Amounts are integers in micro-USD, times are UTC. Left out is what would open
-something: passwords, the secrets of second steps, the digests of keys. API keys and the secrets of
+something: passwords, the secrets of second steps, the digests of keys; and what the site's staff
+noted for themselves when they did something, unless you were told it. API keys and the secrets of
 web hooks are not kept at all.
 """
 
@@ -79,13 +87,23 @@ def _tables(user: User) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     for relation in tables_about_people():
         model = relation.related_model
         mine = model._base_manager.filter(**{relation.field.name: user.pk})
-        yield f"{model._meta.app_label}-{model._meta.model_name}", _rows(mine)
+        rows = _rows(mine)
+        yield (
+            f"{model._meta.app_label}-{model._meta.model_name}",
+            ([_told(row) for row in rows] if model is Act else rows),
+        )
     events = PlacementEvent.objects.filter(placement__rental__renter=user)
     yield "rentals-events", _rows(events)
 
 
 def _rows(found: QuerySet[Any]) -> list[dict[str, Any]]:
     return list(found.order_by("-pk").values(*columns(found.model))[:ROWS_MAX])
+
+
+def _told(act: dict[str, Any]) -> dict[str, Any]:
+    if act["kind"] in TOLD_ACTS:
+        return act
+    return {name: value for name, value in act.items() if name not in AMONG_STAFF}
 
 
 def _transfers(user: User) -> str:
@@ -97,6 +115,5 @@ def _transfers(user: User) -> str:
         *("id", "at", "kind", "amount_microusd", "debit__kind", "credit__kind", "cause", "note")
     )
     for row in rows[:ROWS_MAX]:
-        # A cell that begins so would be a formula to some programs.
-        table.writerow(f"'{one}" if str(one)[:1] in "=+-@" else one for one in row)
+        table.writerow(f"'{one}" if str(one).startswith(FORMULA) else one for one in row)
     return text.getvalue()

@@ -19,9 +19,11 @@ from marketplace.accounts.actions.count_attempt import TooManyAttempts
 from marketplace.accounts.models import User
 from marketplace.domain.ledger import TransferKind
 from marketplace.domain.money import MicroUsd
+from marketplace.domain.oversight import ActKind
 from marketplace.ledger.actions import open_account
 from marketplace.ledger.actions.post import post
 from marketplace.notices.models import Notice
+from marketplace.oversight.models import Act
 from marketplace.own_data import content
 from marketplace.own_data.actions import export
 from marketplace.own_data.models import Export
@@ -102,17 +104,30 @@ def test_no_column_that_opens_something_is_handed_out() -> None:
     assert shown >= HARMLESS
 
 
-def test_a_cell_is_no_formula(alice: User, give: Callable[..., None]) -> None:
+@pytest.mark.parametrize("cause", ["=cmd()", "+1", "-1", "@cmd", "\tcmd", "\rcmd"])
+def test_a_cell_is_no_formula_and_an_empty_one_stays_empty(alice: User, cause: str) -> None:
     post(
         debit=open_account.outside(),
         credit=open_account.wallet(user_id=alice.pk),
         amount_microusd=MicroUsd(1),
         kind=TransferKind.TOP_UP,
-        cause="=cmd()",
+        cause=cause,
         now=NOW,
     )
     files = opened(content.written(alice, site="s", now=NOW))
-    assert [row["cause"] for row in files["transfers.csv"]] == ["'=cmd()"]
+    assert [(row["cause"], row["note"]) for row in files["transfers.csv"]] == [(f"'{cause}", "")]
+
+
+def test_what_is_a_word_among_staff_stays_there(alice: User) -> None:
+    for kind in ActKind:
+        Act.objects.create(
+            at=NOW, by_name="s", kind=kind, person=alice, subject="s", reason=f"hush {kind}"
+        )
+    files = opened(content.written(alice, site="s", now=NOW))
+    acts = files["oversight-act.json"]
+    assert len(acts) == len(ActKind)
+    told = {act["kind"]: act["reason"] for act in acts if act.keys() & set(content.AMONG_STAFF)}
+    assert told == {kind: f"hush {kind}" for kind in ("ban", "settle", "answer-appeal")}
 
 
 def test_an_export_is_asked_for_made_told_and_handed_to_its_owner_alone(
