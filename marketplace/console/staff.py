@@ -18,6 +18,12 @@ class NotYourRole(Refused):
     sentence = "Your role does not include this; somebody with the role admin can do it."
 
 
+class OwnCase(Refused):
+    code = "own_case"
+    status = 403
+    sentence = "This is about you or your machine; somebody else who works here has to decide it."
+
+
 class ReasonMissing(Refused):
     code = "invalid"
     status = 422
@@ -44,6 +50,14 @@ class Staff:
         """
         if right not in self.rights:
             raise NotYourRole
+
+    def must_not_be(self, *user_ids: int) -> None:
+        """Go on only for somebody whom it is not about.
+
+        :raises OwnCase: for one of these people.
+        """
+        if self.user_id in user_ids:
+            raise OwnCase
 
     def acted(
         self,

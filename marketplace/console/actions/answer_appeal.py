@@ -7,6 +7,7 @@ from django.db import transaction
 
 from marketplace.console.staff import Staff
 from marketplace.domain.oversight import ActKind, Right
+from marketplace.machines.models import Machine
 from marketplace.verification.actions.appeal import answer
 
 
@@ -16,10 +17,12 @@ def answer_appeal(
     """Grant it, which ends a ban and has the machine proven anew, or refuse it; its host reads why.
 
     :raises NotYourRole: when they who ask may not.
+    :raises OwnCase: when the machine is theirs.
     :raises AppealWordless: when the answer gives no reason, or is too long.
     :raises AppealUnknown: when no appeal waits.
     """
     by.must(Right.SETTLE)
+    by.must_not_be(*Machine.objects.filter(id=machine_id).values_list("host_id", flat=True))
     with transaction.atomic():
         answered = answer(machine_id=machine_id, granted=granted, words=reason, now=now)
         by.acted(

@@ -20,10 +20,12 @@ def let_pay(*, by: Staff, user_id: int, reason: str, now: datetime) -> None:
     """Lift the mark alone: what the site paid stays in its books.
 
     :raises NotYourRole: when they who ask may not.
+    :raises OwnCase: when it is about themselves.
     :raises NotBarred: when no such person is barred.
     :raises ReasonMissing: when no reason is given.
     """
     by.must(Right.MONEY)
+    by.must_not_be(user_id)
     with transaction.atomic():
         barred = Payer.objects.filter(user_id=user_id, barred_at__isnull=False)
         payer = barred.select_for_update().select_related("user").first()

@@ -15,10 +15,12 @@ def prove(*, by: Staff, user_id: int, reason: str, now: datetime) -> None:
     """Note what a person proves by a letter where the site sends none.
 
     :raises NotYourRole: when they who ask may not.
+    :raises OwnCase: when it is about themselves.
     :raises NobodyThere: when there is no such person.
     :raises ReasonMissing: when no reason is given.
     """
     by.must(Right.BAN)
+    by.must_not_be(user_id)
     with transaction.atomic():
         user = User.objects.select_for_update().filter(pk=user_id).first()
         if user is None:

@@ -36,6 +36,7 @@ def rule(*, by: Staff, proof_id: UUID, for_renter: bool, reason: str, now: datet
     not paid out yet, and the rental costs less for what is left of a week.
 
     :raises NotYourRole: when they who ask may not.
+    :raises OwnCase: when they are its renter or its host.
     :raises NothingToSettle: when it is not disputed, or was settled.
     :raises Overtaken: when a newer proof counted, and it would be settled for the renter.
     :raises ReasonMissing: when no reason is given.
@@ -47,6 +48,7 @@ def rule(*, by: Staff, proof_id: UUID, for_renter: bool, reason: str, now: datet
         if not rental_id:
             raise NothingToSettle
         rental = locked(rental_id[0])
+        by.must_not_be(rental.renter_id, rental.meter.host_id)
         proof = RentalProof.objects.select_for_update().get(id=proof_id)
         if proof.effect != Effect.DISPUTED or Ruling.objects.filter(proof=proof).exists():
             raise NothingToSettle

@@ -33,6 +33,7 @@ def send_refund(
     :raises NotYourRole: when they who ask may not.
     :raises ReasonMissing: when no reason is given.
     :raises PaymentUnknown: when there is no such payment.
+    :raises OwnCase: when it is their own.
     :raises RefundRefused: when this much of it cannot go back.
     :raises CauseReused: when the key stands for another refund.
     """
@@ -42,6 +43,7 @@ def send_refund(
     payment = TopUp.objects.filter(pk=top_up_id).first()
     if payment is None:
         raise PaymentUnknown
+    by.must_not_be(payment.user_id)
 
     def keep(row: Refund) -> None:
         by.acted(
