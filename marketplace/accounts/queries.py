@@ -13,6 +13,8 @@ from marketplace.accounts.models import ApiKey, SshKey, User
 
 #: ``last_used_at`` is written at most this often, so that a busy key costs no write per request
 USED_RESOLUTION = timedelta(minutes=1)
+#: where deleted accounts have their address; reserved, so that no letter ever gets there
+NOWHERE = "deleted.invalid"
 
 
 def ssh_keys(user_id: int, only: Sequence[UUID] | None = None) -> Sequence[SshKey]:
@@ -58,3 +60,8 @@ def _note_use(key: ApiKey, now: datetime) -> None:
     if key.last_used_at is None or key.last_used_at <= stale:
         unseen = Q(last_used_at=None) | Q(last_used_at__lte=stale)
         ApiKey.objects.filter(unseen, pk=key.pk).update(last_used_at=now)
+
+
+def is_deleted(user: User) -> bool:
+    """Say whether its person deleted the account: it has an address at NOWHERE then."""
+    return user.email.endswith(f"@{NOWHERE}")

@@ -19,8 +19,9 @@ class Right(StrEnum):
     SEE = "see"
     #: disputes about what was delivered, and appeals of hosts
     SETTLE = "settle"
-    #: refunds, credit, and cards that were barred
+    #: refunds, and cards that were barred
     MONEY = "money"
+    #: bans, and e-mail addresses that are taken as proven
     BAN = "ban"
     ANNOUNCE = "announce"
     SWITCH = "switch"
@@ -38,8 +39,8 @@ _OF_ROLE = {
 #: what a role is for, in the words of the page that gives it
 MEANING = {
     Role.SUPPORT: "reads everything, settles disputes about what was delivered, answers appeals",
-    Role.FINANCE: "reads everything, sends refunds, gives credit, lets people pay again",
-    Role.ADMIN: "does all of that; bans, announces, turns features off, and gives roles",
+    Role.FINANCE: "reads everything, sends refunds, lets people pay again",
+    Role.ADMIN: "does all of that; bans, takes addresses as proven, announces, turns features off, and gives roles",
 }
 
 

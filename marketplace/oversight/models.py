@@ -5,7 +5,7 @@ from django.db import models
 
 
 class Act(models.Model):
-    """One privileged act; the database itself refuses to change or remove it."""
+    """One privileged act; the database refuses to change it, PostgreSQL also to remove it."""
 
     at = models.DateTimeField()
     #: None: by a command on the server

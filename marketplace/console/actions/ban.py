@@ -11,6 +11,7 @@ from allauth.usersessions.models import UserSession
 from django.db import transaction
 
 from marketplace.accounts.models import User
+from marketplace.accounts.queries import is_deleted
 from marketplace.console.actions.set_roles import NobodyThere
 from marketplace.console.actions.shut_out import shut_out
 from marketplace.console.models import Ban, StaffRole
@@ -85,7 +86,7 @@ def lift(*, by: Staff, user_id: int, reason: str, now: datetime) -> None:
     by.must(Right.BAN)
     with transaction.atomic():
         user = _locked(user_id)
-        if user.is_active:
+        if user.is_active or is_deleted(user):
             raise NotBanned
         User.objects.filter(pk=user.pk).update(is_active=True)
         Ban.objects.filter(user=user, lifted_at=None).update(lifted_at=now)

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import CASCADE, F, Q
 
 from marketplace.accounts.models import User
-from marketplace.accounts.queries import proven_emails
+from marketplace.accounts.queries import NOWHERE, proven_emails
 from marketplace.domain.ledger import AccountKind
 from marketplace.domain.placement import ENDED
 from marketplace.domain.problem import Refused
@@ -24,8 +24,6 @@ from marketplace.placements.models import Placement
 from marketplace.rentals.models import Rental
 from marketplace.volumes.models import Volume
 
-#: reserved, so that no letter ever gets there
-NOWHERE = "deleted.invalid"
 #: credit was given, and ends by itself
 MONEY = (AccountKind.WALLET, AccountKind.HOLD, AccountKind.FROZEN, AccountKind.EARNINGS)
 #: what a person did as staff stays as it was done

@@ -14,7 +14,7 @@ LETTERS_MAX = 20
 TEXT = """\
 Your account at {site} was deleted, as you asked. Nobody can log in to it any more; your keys,
 sessions and web hooks ended with it. What the books and the law need of payments and invoices
-stays, without your address.
+stays; invoices keep the name and address that they were made out to.
 
 If that was not you, answer this letter or write to the operator of the site at once.
 """

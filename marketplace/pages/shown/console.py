@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from marketplace.accounts.models import User
+from marketplace.accounts.queries import is_deleted
 from marketplace.console.person import Person
 from marketplace.domain.money import format_usd
 from marketplace.domain.placement import PlacementState
@@ -73,6 +74,8 @@ class MachineLine:
 def person_line(user: User) -> PersonLine:
     """Return one person of a list."""
     state, tone = ("Active", "good") if user.is_active else ("Banned", "bad")
+    if is_deleted(user):
+        state, tone = "Deleted", "idle"
     return PersonLine(
         email=user.email,
         url=person_url(user.pk),
@@ -106,7 +109,7 @@ def person(found: Person) -> dict[str, object]:
             ("Earned, not paid out", format_usd(found.earned_microusd)),
         ],
         "works_here": bool(found.roles) or user.is_superuser,
-        "banned": not user.is_active,
+        "banned": not user.is_active and not is_deleted(user),
         "ban_reason": found.ban.reason if found.ban else "",
         "is_proven": user.email in found.proven_emails,
         "barred": bool(found.paying_in.payer and found.paying_in.payer.barred_at),

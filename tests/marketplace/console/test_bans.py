@@ -9,6 +9,7 @@ from django.test import Client
 
 from marketplace.accounts.actions import issue_api_key
 from marketplace.accounts.models import User
+from marketplace.accounts.queries import NOWHERE
 from marketplace.console.actions.ban import BannedAlready, NotBanned, WorksHere, ban, lift
 from marketplace.console.actions.set_roles import NobodyThere
 from marketplace.console.actions.shut_out import shut_out_all
@@ -170,3 +171,10 @@ def test_an_address_is_taken_as_theirs(as_admin: Client, alice: User) -> None:
     assert Act.objects.get().kind == "prove-email"
     as_admin.post("/console/people/999999/prove", {"reason": "x"})
     assert Act.objects.count() == 1
+
+
+def test_nobody_lifts_what_is_no_ban_but_a_deleted_account(by: Staff, alice: User) -> None:
+    User.objects.filter(pk=alice.pk).update(is_active=False, email=f"one@{NOWHERE}")
+    with pytest.raises(NotBanned):
+        lift(by=by, user_id=alice.pk, reason="r", now=scene.NOW)
+    assert not User.objects.get(pk=alice.pk).is_active

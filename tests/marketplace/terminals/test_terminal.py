@@ -70,7 +70,7 @@ async def test_a_key_that_the_machine_never_let_in_is_taken_away(
     house: House, rental: Rental, cookie: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house.deaf = True
-    monkeypatch.setattr(shell, "ADMIT_S", 0.3)
+    monkeypatch.setattr(shell, "ADMIT_S", 3)
     page = Page.of(rental.id, cookie)
     await page.knock()
     page.tell(type="open", columns=80, rows=24)
