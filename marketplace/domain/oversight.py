@@ -40,7 +40,10 @@ _OF_ROLE = {
 MEANING = {
     Role.SUPPORT: "reads everything, settles disputes about what was delivered, answers appeals",
     Role.FINANCE: "reads everything, sends refunds, lets people pay again",
-    Role.ADMIN: "does all of that; bans, takes addresses as proven, announces, turns features off, and gives roles",
+    Role.ADMIN: (
+        "does all of that; bans, takes addresses as proven, announces, turns features off, and"
+        " gives roles"
+    ),
 }
 
 
