@@ -16,7 +16,7 @@ from marketplace.domain.terminal import END, IDLE_S_MAX, MAY_PASS, OPEN_S_MAX
 from marketplace.rentals.queries import RentalUnknown
 from marketplace.terminals import shell, standing
 from marketplace.terminals.actions.close import close, spend_key
-from marketplace.terminals.actions.open import Opened, open_session
+from marketplace.terminals.actions.open import Opened, ask, open_session
 from marketplace.terminals.shell import Door, Key, Shell, ShellFailed, Size
 from marketplace.terminals.socket import (
     AGAINST_THE_RULES,
@@ -35,7 +35,8 @@ PATH = re.compile(
     r"/rentals/(?P<rental_id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/terminal/socket"
 )
 #: the page says how large it is at once
-OPEN_S = 10.0
+OPEN_S = 5.0
+CROWDED = "Several terminals of yours are being opened. Try again in a moment."
 FULL = "As many terminals are open as may be. Close one, or use ssh."
 
 
@@ -66,26 +67,8 @@ async def application(scope: MutableMapping[str, Any], receive: Receive, send: S
 
 
 async def _serve(socket: Socket, who: Visitor, rental_id: UUID) -> None:
-    hall = standing.of_this_process()
-    if hall.is_full(who.user_id):
-        await socket.tell(type="end", code="full", sentence=FULL, again=False)
-        return
-    with hall.holding(who.user_id):
-        await _opened(socket, who, rental_id)
-
-
-async def _opened(socket: Socket, who: Visitor, rental_id: UUID) -> None:
     try:
-        size = await _asked(socket)
-        key = Key()
-        opened = await in_thread(open_session)(
-            rental_id=rental_id,
-            renter_id=who.user_id,
-            public_key=key.public,
-            now=timezone.now(),
-        )
-        code = await _held(socket, who, opened, key, size)
-        await socket.tell(type="end", code=code, sentence=END[code], again=code in MAY_PASS)
+        await _opened(socket, who, rental_id)
     except (PageMalformed, TimeoutError):
         told = {"code": "malformed", "sentence": END["malformed"]}
         await socket.tell(type="end", again=False, **told)
@@ -95,6 +78,30 @@ async def _opened(socket: Socket, who: Visitor, rental_id: UUID) -> None:
     except Refused as refused:
         told = {"code": refused.code, "sentence": refused.detail}
         await socket.tell(type="end", again=False, **told)
+
+
+async def _opened(socket: Socket, who: Visitor, rental_id: UUID) -> None:
+    hall = standing.of_this_process()
+    if hall.is_crowded(who.user_id):
+        await socket.tell(type="end", code="full", sentence=CROWDED, again=True)
+        return
+    # Whoever says nothing, has no rental or asks too often takes nobody's place in the hall.
+    with hall.hearing(who.user_id):
+        size = await _asked(socket)
+        await in_thread(ask)(rental_id=rental_id, renter_id=who.user_id, now=timezone.now())
+    if hall.is_full(who.user_id):
+        await socket.tell(type="end", code="full", sentence=FULL, again=False)
+        return
+    with hall.holding(who.user_id):
+        key = Key()
+        opened = await in_thread(open_session)(
+            rental_id=rental_id,
+            renter_id=who.user_id,
+            public_key=key.public,
+            now=timezone.now(),
+        )
+        code = await _held(socket, who, opened, key, size)
+        await socket.tell(type="end", code=code, sentence=END[code], again=code in MAY_PASS)
 
 
 async def _asked(socket: Socket) -> Size:

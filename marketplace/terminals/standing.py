@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -21,6 +21,8 @@ from marketplace.watch import Watch
 TICK_S = 2.0
 #: that one process holds
 TERMINALS_MAX = 200
+#: of one person: sockets whose page has said nothing yet, or whose rental is being looked up
+UNHEARD_A_PERSON_MAX = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,9 @@ class Hall:
     def __init__(self) -> None:
         self.addresses = Addresses()
         self.watch: Watch[Held, str] = Watch(look, tick_s=TICK_S)
-        #: of each person; those that log in and those that say nothing yet, too
+        #: of each person; those that log in, too
         self._terminals: Counter[int] = Counter()
+        self._unheard: Counter[int] = Counter()
 
     def is_full(self, user_id: int) -> bool:
         """Say whether this process opens no further terminal for that person."""
@@ -47,16 +50,28 @@ class Hall:
             or self._terminals.total() >= TERMINALS_MAX
         )
 
-    @contextmanager
-    def holding(self, user_id: int) -> Iterator[None]:
+    def is_crowded(self, user_id: int) -> bool:
+        """Say whether that person's pages that ask are as many as may be."""
+        return self._unheard[user_id] >= UNHEARD_A_PERSON_MAX
+
+    def holding(self, user_id: int) -> AbstractContextManager[None]:
         """Count one terminal of that person."""
-        self._terminals[user_id] += 1
-        try:
-            yield
-        finally:
-            self._terminals[user_id] -= 1
-            if not self._terminals[user_id]:
-                del self._terminals[user_id]
+        return _one_more(self._terminals, user_id)
+
+    def hearing(self, user_id: int) -> AbstractContextManager[None]:
+        """Count one page of that person that asks. It takes no terminal's place."""
+        return _one_more(self._unheard, user_id)
+
+
+@contextmanager
+def _one_more(counted: Counter[int], user_id: int) -> Iterator[None]:
+    counted[user_id] += 1
+    try:
+        yield
+    finally:
+        counted[user_id] -= 1
+        if not counted[user_id]:
+            del counted[user_id]
 
 
 def look(held: Collection[Held], _new: Collection[Held]) -> Mapping[Held, str]:

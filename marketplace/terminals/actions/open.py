@@ -49,6 +49,17 @@ class Opened:
     host_key: str
 
 
+def ask(*, rental_id: UUID, renter_id: int, now: datetime) -> None:
+    """Count that this renter asks for a terminal of this rental.
+
+    :raises RentalUnknown: when this renter has no such rental.
+    :raises NotOpen: when it has no open SSH door.
+    :raises TooManyAttempts: when this renter asked for too many of late.
+    """
+    _door(rental_id, renter_id, now)
+    count(limit=OPENED, subject=str(renter_id), now=now)
+
+
 def open_session(*, rental_id: UUID, renter_id: int, public_key: str, now: datetime) -> Opened:
     """Note a terminal and let its key log in.
 
@@ -57,12 +68,8 @@ def open_session(*, rental_id: UUID, renter_id: int, public_key: str, now: datet
     :raises RentalUnknown: when this renter has no such rental.
     :raises NotOpen: when it has no open SSH door.
     :raises TooManyTerminals: when as many are open as may be, in it or of this renter.
-    :raises TooManyAttempts: when this renter opened too many of late.
     """
-    rental = rentals.view(rental_id, renter_id, now)
-    if not rental.ssh_command or rental.ssh_port is None or not rental.ssh_host_key:
-        raise NotOpen
-    count(limit=OPENED, subject=str(renter_id), now=now)
+    rental, port = _door(rental_id, renter_id, now)
     line = f"{RESTRICTED} {public_key}"
     with transaction.atomic():
         # So that two at once are counted one after the other. Not as a key of others' rows.
@@ -79,10 +86,17 @@ def open_session(*, rental_id: UUID, renter_id: int, public_key: str, now: datet
     return Opened(
         session_id=session.id,
         host=rental.ssh_host,
-        port=rental.ssh_port,
+        port=port,
         user=rental.ssh_user,
         host_key=rental.ssh_host_key,
     )
+
+
+def _door(rental_id: UUID, renter_id: int, now: datetime) -> tuple[rentals.RentalView, int]:
+    rental = rentals.view(rental_id, renter_id, now)
+    if not rental.ssh_command or rental.ssh_port is None or not rental.ssh_host_key:
+        raise NotOpen
+    return rental, rental.ssh_port
 
 
 def _check_room(rental_id: UUID, renter_id: int, now: datetime) -> None:

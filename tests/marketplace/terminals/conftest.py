@@ -7,10 +7,17 @@ from django.utils import timezone
 
 from marketplace.accounts.models import User
 from marketplace.rentals.models import Rental
+from marketplace.terminals import application
 from marketplace.watch import in_thread
 from tests.marketplace import scene
 from tests.marketplace.rentals.market import Market, give_key
-from tests.marketplace.terminals.house import House, open_house
+from tests.marketplace.terminals.house import PATIENCE_S, House, open_house
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A slow test is no page that says nothing.
+    monkeypatch.setattr(application, "OPEN_S", PATIENCE_S)
 
 
 @pytest.fixture

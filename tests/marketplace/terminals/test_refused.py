@@ -1,5 +1,6 @@
 """Who gets no terminal: other sites' pages, strangers, other renters, and one too many."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,10 +12,10 @@ from marketplace.domain.terminal import STALE_S
 from marketplace.placements.models import Placement
 from marketplace.rentals.actions import stop as stopping
 from marketplace.rentals.models import Rental
-from marketplace.terminals import standing
+from marketplace.terminals import application, standing
 from marketplace.terminals.actions import open as opening
 from marketplace.terminals.actions.forget import forget
-from marketplace.terminals.actions.open import NotOpen, TooManyTerminals, open_session
+from marketplace.terminals.actions.open import NotOpen, TooManyTerminals, ask, open_session
 from marketplace.terminals.models import TerminalSession
 from marketplace.watch import in_thread
 from tests.marketplace.rentals.market import Market
@@ -90,19 +91,57 @@ async def test_a_page_that_asks_for_nothing_gets_nothing(
     assert house.tried == 0
 
 
-async def test_one_person_does_not_take_the_room_of_all_others(
+async def test_pages_that_say_nothing_take_nobodys_place(
     house: House, rental: Rental, cookie: str, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(standing, "TERMINALS_MAX", 1)
+    strange = await in_thread(session_of)(bob)
+    silent = [Page.of(rental.id, strange) for _ in range(standing.UNHEARD_A_PERSON_MAX)]
+    for page in silent:
+        await page.knock()
+    # No further one of theirs is even heard; others log in.
+    one_more = Page.of(rental.id, strange)
+    await one_more.knock()
+    assert await one_more.end() == "full"
+    page = Page.of(rental.id, cookie)
+    await page.open()
+    await page.leave()
+    for page in silent:
+        await page.leave()
+
+
+async def test_a_page_that_says_nothing_is_closed(
+    house: House, rental: Rental, cookie: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(application, "OPEN_S", 0.01)
+    page = Page.of(rental.id, cookie)
+    await page.knock()
+    assert await page.end() == "malformed"
+
+
+async def test_who_asked_too_often_takes_nobodys_place(
+    house: House, rental: Rental, cookie: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "OPENED", replace(opening.OPENED, attempts_max=1))
+    await in_thread(ask)(rental_id=rental.id, renter_id=rental.renter_id, now=timezone.now())
+    # Were a place taken first, it would be told that there is none.
+    monkeypatch.setattr(standing, "TERMINALS_MAX", 0)
+    page = Page.of(rental.id, cookie)
+    await page.knock()
+    page.tell(type="open", columns=80, rows=24)
+    assert await page.end() == "rate_limited"
+
+
+async def test_one_person_does_not_take_the_room_of_all_others(
+    house: House, rental: Rental, cookie: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(standing, "OPEN_A_PERSON_MAX", 1)
-    silent, second = Page.of(rental.id, cookie), Page.of(rental.id, cookie)
-    await silent.knock()
+    first, second = Page.of(rental.id, cookie), Page.of(rental.id, cookie)
+    await first.open()
     await second.knock()
+    second.tell(type="open", columns=80, rows=24)
     assert await second.end() == "full"
-    others = Page.of(rental.id, await in_thread(session_of)(bob))
-    await others.knock()
-    others.tell(type="nothing")
-    assert await others.end() == "malformed"
-    await silent.leave()
+    await first.leave()
 
 
 async def test_a_full_process_opens_no_further_one(
@@ -111,7 +150,9 @@ async def test_a_full_process_opens_no_further_one(
     monkeypatch.setattr(standing, "TERMINALS_MAX", 0)
     page = Page.of(rental.id, cookie)
     await page.knock()
+    page.tell(type="open", columns=80, rows=24)
     assert await page.end() == "full"
+    assert house.tried == 0
 
 
 def opened(rental: Rental, *, after: timedelta = timedelta(0)) -> opening.Opened:
