@@ -4,8 +4,9 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
+from marketplace.accounts.models import User
 from marketplace.console.models import Ban
 from marketplace.domain.placement import RUNS, PlacementState
 from marketplace.domain.pricing import PriceType
@@ -19,13 +20,17 @@ from marketplace.rentals.models import Rental
 
 #: of one pass; the next pass goes on
 ROWS_MAX = 200
-CODE, REASON = "account_banned", "The account of its renter was banned."
+CODE, REASON = "account_banned", "The account of its renter was banned or closed."
 
 
 def shut_out_all(*, now: datetime) -> int:
-    """Return how much was stopped, ended or unlisted that a ban met half-way, or not at all."""
-    banned = Ban.objects.filter(lifted_at=None).order_by("id")
-    return shut_out(user_ids=list(banned.values_list("user_id", flat=True)), now=now)
+    """Return how much was stopped, ended or unlisted that a ban met half-way, or not at all.
+
+    So is what began beside the deletion of an account: nobody is left who could end it.
+    """
+    banned = Ban.objects.filter(lifted_at=None).values("user_id")
+    people = User.objects.filter(Q(is_active=False) | Q(pk__in=banned))
+    return _shut_out(people, now)
 
 
 def shut_out(*, user_ids: Collection[int], now: datetime) -> int:
@@ -33,8 +38,10 @@ def shut_out(*, user_ids: Collection[int], now: datetime) -> int:
 
     Replicas end by themselves: an endpoint of somebody who is shut out wants none.
     """
-    if not user_ids:
-        return 0
+    return _shut_out(user_ids, now)
+
+
+def _shut_out(user_ids: Collection[int] | QuerySet[User], now: datetime) -> int:
     runs = Q(placement__state__in=(*RUNS, PlacementState.WAITING))
     theirs, host = Q(renter_id__in=user_ids), Q(machine__host_id__in=user_ids)
     rentals = Rental.objects.filter(theirs, runs | Q(placement__resume_due_at__isnull=False))

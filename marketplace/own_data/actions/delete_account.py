@@ -134,12 +134,13 @@ _OBSTACLES: Sequence[tuple[Callable[[User], bool], str]] = (
         lambda user: Dispute.objects.filter(top_up__user=user, state="open").exists(),
         "A payment of yours is disputed: wait until your bank has decided.",
     ),
-    (_has_payments, "A payment or payout of yours is under way: wait until it has arrived."),
+    # Before payments: a payout that is opened between the two takes the money along, and is found.
     (
         _has_money,
         "There is money in your account: spend it, have it paid out or ask the operator to send it"
         " back first.",
     ),
+    (_has_payments, "A payment or payout of yours is under way: wait until it has arrived."),
     (
         lambda user: Payer.objects.filter(user=user).exclude(card="").exists(),
         "A card of yours is saved: remove it on the page Money first.",

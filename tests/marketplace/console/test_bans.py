@@ -93,6 +93,17 @@ def test_a_pass_stops_what_began_beside_the_ban(
     assert shut_out_all(now=NOW) == 0
 
 
+def test_a_pass_stops_what_began_beside_the_deletion_of_its_account(
+    alice: User, rental: Rental, market: Market
+) -> None:
+    market.run(rental, at=scene.after(1))
+    assert shut_out_all(now=scene.after(2)) == 0
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    assert shut_out_all(now=scene.after(3)) == 1
+    assert state(rental)[0] == "stopping"
+    assert shut_out_all(now=scene.after(4)) == 0
+
+
 def test_others_rent_on_and_a_banned_hosts_machines_take_nobody_new(
     by: Staff, charlie: User, rental: Rental, market: Market
 ) -> None:

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from django.core import mail as outbox
+from django.db.models import F
 from django.test import Client
 
 from marketplace.accounts import queries
 from marketplace.accounts.actions import add_ssh_key, issue_api_key
 from marketplace.accounts.actions.prove_email import prove
 from marketplace.accounts.models import SshKey, User
-from marketplace.ledger.models import Transfer
+from marketplace.ledger.models import Account, Transfer
 from marketplace.machines.models import Machine
 from marketplace.notices.actions import add_hook
 from marketplace.notices.models import WebHook
@@ -21,7 +22,7 @@ from marketplace.offers.models import Offer
 from marketplace.own_data.actions.delete_account import AccountInUse, delete, obstacle
 from marketplace.own_data.actions.say_farewell import say_farewell
 from marketplace.own_data.models import Farewell
-from marketplace.payments.models import Payer
+from marketplace.payments.models import Payer, TopUp
 from tests.marketplace.browsers import enter
 from tests.marketplace.conftest import PASSWORD
 from tests.marketplace.rentals.market import ALICES_KEY, Market, give_key
@@ -135,6 +136,24 @@ def test_what_goes_on_is_named_with_what_to_do(
     page = enter(Client(), alice).get(PAGE).content.decode()
     assert "You have rentals: end each of them first" in page
     assert "Delete my account</button>" not in page
+
+
+def test_money_is_looked_for_before_the_payout_that_takes_it_along(
+    alice: User, give: Callable[..., None]
+) -> None:
+    """The other way round, one that is opened between the two would be in neither."""
+    give(alice, 1_000_000)
+    TopUp.objects.create(
+        user=alice,
+        amount_microusd=1_000_000,
+        gateway="stripe",
+        cause="t",
+        created_at=NOW,
+        ask_at=NOW,
+    )
+    assert "There is money" in obstacle(alice)
+    Account.objects.filter(user=alice).update(debits_posted=F("credits_posted"))
+    assert "under way" in obstacle(alice)
 
 
 def test_a_saved_card_and_an_operators_role_are_in_the_way(alice: User, bob: User) -> None:
