@@ -114,7 +114,7 @@ def _keep(by: Staff, user: User, kind: ActKind, reason: str, now: datetime) -> i
     banned = kind is ActKind.BAN
     act = by.acted(
         kind,
-        subject=f"person {user.email}",
+        subject=f"person {user.pk}",
         reason=reason,
         person_id=user.pk,
         before={"banned": not banned},

@@ -28,13 +28,13 @@ def let_pay(*, by: Staff, user_id: int, reason: str, now: datetime) -> None:
     by.must_not_be(user_id)
     with transaction.atomic():
         barred = Payer.objects.filter(user_id=user_id, barred_at__isnull=False)
-        payer = barred.select_for_update().select_related("user").first()
+        payer = barred.select_for_update().first()
         if payer is None:
             raise NotBarred
         barred.update(barred_at=None)
         by.acted(
             ActKind.LET_PAY,
-            subject=f"person {payer.user.email}",
+            subject=f"person {user_id}",
             reason=reason,
             person_id=user_id,
             before={"cards": "barred"},

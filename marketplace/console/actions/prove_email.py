@@ -28,9 +28,9 @@ def prove(*, by: Staff, user_id: int, reason: str, now: datetime) -> None:
         prove_email.prove(user=user)
         by.acted(
             ActKind.PROVE_EMAIL,
-            subject=f"person {user.email}",
+            subject=f"person {user.pk}",
             reason=reason,
             person_id=user.pk,
-            after={"proven": user.email},
+            after={"proven": True},
             now=now,
         )

@@ -75,7 +75,7 @@ def set_roles(
         User.objects.filter(pk=user.pk).update(is_staff=bool(after))
         by.acted(
             ActKind.ROLES,
-            subject=f"person {user.email}",
+            subject=f"person {user.pk}",
             reason=reason,
             now=now,
             person_id=user.pk,

@@ -17,6 +17,7 @@ from marketplace.endpoints.models import Endpoint
 from marketplace.jobs.models import Blob, Job
 from marketplace.ledger.models import Account
 from marketplace.machines.models import Machine
+from marketplace.offers.models import Guest
 from marketplace.own_data.models import Farewell
 from marketplace.payments.models import Dispute, Payer, Refund, TopUp
 from marketplace.payouts.models import Payout, PayoutAccount
@@ -28,6 +29,8 @@ from marketplace.volumes.models import Volume
 MONEY = (AccountKind.WALLET, AccountKind.HOLD, AccountKind.FROZEN, AccountKind.EARNINGS)
 #: what a person did as staff stays as it was done
 KEPT_LOGS = frozenset({"admin.LogEntry"})
+
+CHUNK = 500
 
 logger = logging.getLogger(__name__)
 
@@ -48,10 +51,11 @@ def obstacle(user: User) -> str:
 
 
 def delete(*, user_id: int, now: datetime) -> None:
-    """Take the person out: nobody gets in any more, and no name, address or key of theirs is left.
+    """Take the person out: nobody gets in any more, and no key or secret of theirs is left.
 
-    Transfers, rentals, payments, invoices and tax details stay, of somebody without a name: the
-    books add up, and the law asks for papers.
+    Transfers, what was rented, and payments with the processor's names of them stay, of somebody
+    without an address: the books add up. So do invoices and tax details with the name that the
+    person gave for them, as the law asks for papers, and the log of what operators did.
 
     :raises AccountInUse: while something of the account goes on.
     """
@@ -72,14 +76,33 @@ def delete(*, user_id: int, now: datetime) -> None:
 
 
 def _forget(user: User, now: datetime) -> None:
-    """Remove what is about the person alone, which by design goes with their row."""
+    """Remove what is about the person alone, and what opened or named something of theirs."""
+    emails = {user.email, *proven_emails(user.pk)}
     for relation in User._meta.related_objects:
         model = relation.related_model
         if relation.on_delete is CASCADE and model._meta.label not in KEPT_LOGS:
             model._base_manager.filter(**{relation.field.name: user.pk}).delete()
     Blob.objects.filter(renter=user).update(expires_at=now)
+    Guest.objects.filter(email__in=emails).delete()
+    _forget_secrets(user)
+    Payer.objects.filter(user=user).update(customer="", card_text="")
+    # A refund goes by the processor's name of the payment, which stays.
+    TopUp.objects.filter(user=user).update(card_text="")
+    # Nothing of others runs on one that is offline: it would have been in the way.
+    Machine.objects.filter(host=user, online=False).update(address="")
     PayoutAccount.objects.filter(host=user).update(email="")
     PayoutAccount.objects.filter(host=user, closed_at=None).update(closed_at=now)
+
+
+def _forget_secrets(user: User) -> None:
+    """Empty what their rentals, jobs and replicas were started with, and who could log in."""
+    theirs = Q(rental__renter=user) | Q(job__renter=user) | Q(replica__endpoint__renter=user)
+    rows = Placement.objects.filter(theirs, state__in=ENDED).order_by("id")
+    for placement in rows.only("id", "workload").iterator(chunk_size=CHUNK):
+        workload = placement.workload | {"command": [], "environment": {}}
+        Placement.objects.filter(pk=placement.pk).update(
+            workload=workload, former_workload=None, authorized_keys=[], guest_keys=[]
+        )
 
 
 def _has_rentals(user: User) -> bool:

@@ -31,11 +31,18 @@ def line(act: Act) -> ActLine:
         at=Moment.of(act.at),
         what=labels.get(act.kind, act.kind),
         by=act.by_name,
-        subject=act.subject,
+        subject=_subject(act),
         person_url=f"/console/people/{act.person_id}/" if act.person_id else "",
         reason=act.reason,
         changes=tuple(_change(name, act) for name in names),
     )
+
+
+def _subject(act: Act) -> str:
+    # It names a person by their number, as it can never change; their address may go.
+    if act.person is not None and act.subject == f"person {act.person.pk}":
+        return f"person {act.person.email}"
+    return act.subject
 
 
 def _change(name: str, act: Act) -> str:

@@ -81,6 +81,8 @@ def test_what_somebody_banned_rents_stops_and_they_are_told_why(
     assert "account_banned" in ALWAYS_WRITTEN
     act = Act.objects.get()
     assert (act.kind, act.person, act.reason) == ("ban", alice, "It mined coins.")
+    # No address: the log is never changed, not when the account is deleted either.
+    assert act.subject == f"person {alice.pk}"
 
 
 def test_a_pass_stops_what_began_beside_the_ban(
@@ -179,7 +181,9 @@ def test_an_address_is_taken_as_theirs(as_admin: Client, alice: User) -> None:
     as_admin.post(f"/console/people/{alice.pk}/prove", {"reason": "she called"})
     page = as_admin.get(f"/console/people/{alice.pk}/")
     assert page.context["is_proven"]
-    assert Act.objects.get().kind == "prove-email"
+    act = Act.objects.get()
+    assert (act.kind, act.after) == ("prove-email", {"proven": True})
+    assert f"person {alice.email}" in as_admin.get("/console/log/").content.decode()
     as_admin.post("/console/people/999999/prove", {"reason": "x"})
     assert Act.objects.count() == 1
 

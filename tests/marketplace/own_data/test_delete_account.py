@@ -18,11 +18,13 @@ from marketplace.ledger.models import Account, Transfer
 from marketplace.machines.models import Machine
 from marketplace.notices.actions import add_hook
 from marketplace.notices.models import WebHook
-from marketplace.offers.models import Offer
+from marketplace.offers.models import Guest, Offer
 from marketplace.own_data.actions.delete_account import AccountInUse, delete, obstacle
 from marketplace.own_data.actions.say_farewell import say_farewell
 from marketplace.own_data.models import Farewell
 from marketplace.payments.models import Payer, TopUp
+from marketplace.placements.models import Placement
+from marketplace.rentals.actions.end import end
 from tests.marketplace.browsers import enter
 from tests.marketplace.conftest import PASSWORD
 from tests.marketplace.rentals.market import ALICES_KEY, Market, give_key
@@ -53,6 +55,47 @@ def test_nothing_opens_it_and_no_name_is_left(alice: User, bob: User, now: datet
     again = Client()
     again.post("/accounts/signup/", {"email": alice.email, "password1": PASSWORD})
     assert User.objects.get(email=alice.email).pk != alice.pk
+
+
+def test_what_opened_or_named_something_of_theirs_is_emptied(
+    alice: User, charlie: User, give: Callable[..., None]
+) -> None:
+    market = Market.open(charlie)
+    give(alice, 20_000_000)
+    give_key(alice)
+    rental = market.rent(alice)
+    end(rental_id=rental.id, renter_id=alice.pk, now=after(1))
+    mine = Placement.objects.filter(rental=rental)
+    workload = mine.get().workload | {"command": ["serve"], "environment": {"TOKEN": "hush"}}
+    mine.update(workload=workload, former_workload=workload, guest_keys=["guest"])
+    mine.update(state="released", ended_at=after(1), deadline_at=None)
+    Account.objects.filter(user=alice).update(debits_posted=F("credits_posted"))
+    Payer.objects.create(user=alice, customer="cus_1", card_text="visa 4242")
+    paid = TopUp.objects.create(
+        user=alice,
+        amount_microusd=1_000_000,
+        state="paid",
+        gateway="stripe",
+        reference="pi_1",
+        card_text="visa 4242",
+        cause="t",
+        created_at=NOW,
+        ask_at=NOW,
+    )
+    Guest.objects.create(offer=Offer.objects.get(), email=alice.email)
+    delete(user_id=alice.pk, now=after(2))
+    left = mine.get()
+    assert (left.workload["command"], left.workload["environment"]) == ([], {})
+    assert left.workload["image"] == workload["image"]
+    assert (left.former_workload, left.authorized_keys, left.guest_keys) == (None, [], [])
+    assert list(Payer.objects.values_list("customer", "card_text")) == [("", "")]
+    paid.refresh_from_db()
+    assert (paid.card_text, paid.reference) == ("", "pi_1")
+    assert not Guest.objects.exists()
+    Machine.objects.update(online=False)
+    Offer.objects.update(listed=False)
+    delete(user_id=charlie.pk, now=after(3))
+    assert Machine.objects.get().address == ""
 
 
 def test_a_last_letter_is_sent_and_the_address_forgotten(alice: User, now: datetime) -> None:

@@ -50,7 +50,7 @@ class Command(BaseCommand):
             by_command(
                 "create_account",
                 kind=ActKind.ACCOUNT,
-                subject=f"person {email}",
+                subject=f"person {user.pk}",
                 person_id=user.pk,
                 before={"there": known is not None},
                 after={"operator": user.is_superuser},

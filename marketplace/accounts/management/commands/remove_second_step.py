@@ -34,7 +34,7 @@ class Command(BaseCommand):
             by_command(
                 "remove_second_step",
                 kind=ActKind.REMOVE_STEP,
-                subject=f"person {email}",
+                subject=f"person {user.pk}",
                 person_id=user.pk,
                 now=timezone.now(),
             )

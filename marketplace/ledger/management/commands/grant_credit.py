@@ -59,7 +59,7 @@ class Command(BaseCommand):
                     by_command(
                         "grant_credit",
                         kind=ActKind.CREDIT,
-                        subject=f"person {user.email}",
+                        subject=f"person {user.pk}",
                         reason=options["note"],
                         person_id=user.pk,
                         after={"credit": format_usd(granted.amount_microusd)},

@@ -35,7 +35,7 @@ class Command(BaseCommand):
             by_command(
                 "let_pay",
                 kind=ActKind.LET_PAY,
-                subject=f"person {options['email']}",
+                subject=f"person {payer.user_id}",
                 person_id=payer.user_id,
                 before={"cards": "barred"},
                 after={"cards": "taken"},
