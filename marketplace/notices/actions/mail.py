@@ -10,7 +10,7 @@ from django.core.mail import EmailMessage, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 
 from marketplace.accounts.queries import proven_emails
-from marketplace.domain.notices import mail_due
+from marketplace.domain.notices import ALWAYS_WRITTEN, mail_due
 from marketplace.notices import queries
 from marketplace.notices.models import Notice
 
@@ -28,7 +28,9 @@ def mail(*, now: datetime) -> int:
     if not settings.MAILS_NOTICES:
         return 0
     due = Notice.objects.filter(mail_due_at__lte=now).order_by("mail_due_at", "id")
-    notices = list(due[:LETTERS_MAX])
+    # First what warns of somebody in the account: others may have caused very many of the rest.
+    notices = list(due.filter(kind__in=ALWAYS_WRITTEN)[:LETTERS_MAX])
+    notices += due.exclude(kind__in=ALWAYS_WRITTEN)[: LETTERS_MAX - len(notices)]
     if not notices:
         return 0
     connection = get_connection()

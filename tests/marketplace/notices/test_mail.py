@@ -10,7 +10,7 @@ from pytest_django.fixtures import Settings
 from marketplace.accounts.actions.prove_email import prove
 from marketplace.accounts.models import User
 from marketplace.notices.actions.forget import KEPT, forget
-from marketplace.notices.actions.mail import mail
+from marketplace.notices.actions.mail import LETTERS_MAX, mail
 from marketplace.notices.actions.set_letters import KindUnknown, set_letter
 from marketplace.notices.models import Notice
 
@@ -55,6 +55,17 @@ def test_no_letter_is_sent_of_a_kind_that_was_turned_off_even_one_that_waits(
     assert mail(now=now) == 1
     with pytest.raises(KindUnknown):
         set_letter(user_id=alice.pk, kind="spend_limit_changed", on=False)
+
+
+def test_what_is_always_written_is_sent_first(alice: User, tell: Tell, now: datetime) -> None:
+    prove(user=alice)
+    for number in range(LETTERS_MAX):
+        tell(alice, f"low {number}")
+    tell(alice, "key", now=now + timedelta(seconds=1))
+    Notice.objects.filter(cause="key").update(kind="api_key_made")
+    assert mail(now=now + timedelta(seconds=1)) == LETTERS_MAX
+    assert outbox.outbox[0].subject == "Told of key"
+    assert Notice.objects.get(mail_due_at__isnull=False).kind == "balance_low"
 
 
 def test_a_letter_waits_for_a_mail_server_that_fails(
