@@ -8,7 +8,8 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +24,8 @@ from marketplace.placements.models import PlacementEvent
 
 #: of one table, the newest
 ROWS_MAX = 100_000
+#: of all files before they are packed
+BYTES_MAX = 64 << 20
 #: what opens something, or is about somebody else
 HIDDEN: Mapping[str, frozenset[str]] = {
     "accounts.User": frozenset({"password"}),
@@ -50,17 +53,46 @@ something: passwords, the secrets of second steps, the digests of keys; and what
 noted for themselves when they did something, unless you were told it. API keys and the secrets of
 web hooks are not kept at all.
 """
+CUT = """
+Together it is more than fits in one file, so older rows are missing from: {names}. Ask
+the site's operator for the rest.
+"""
+
+
+@dataclass(slots=True)
+class _Files:
+    """What is written, as long as there is room."""
+
+    archive: zipfile.ZipFile
+    room: int
+    cut: list[str] = field(default_factory=list)
+
+    def add(self, name: str, parts: Iterable[str], *, first: str = "", last: str = "") -> None:
+        """Write a file part by part, so that no table is in memory as a whole."""
+        with self.archive.open(name, "w") as file:
+            file.write(first.encode())
+            for part in parts:
+                content = part.encode()
+                if len(content) > self.room:
+                    self.cut.append(name)
+                    break
+                self.room -= len(content)
+                file.write(content)
+            file.write(last.encode())
 
 
 def written(user: User, *, site: str, now: datetime) -> bytes:
-    """Return the zip."""
+    """Return the zip; where there is too much, the README names the files that end early."""
     kept = io.BytesIO()
     with zipfile.ZipFile(kept, "w", zipfile.ZIP_DEFLATED) as archive:
-        about = README.format(site=site, email=user.email, at=now, rows=f"{ROWS_MAX:,}")
-        archive.writestr("README.txt", about)
+        files = _Files(archive, BYTES_MAX)
+        # Money first: whatever fills the rest takes no room from it.
+        files.add("transfers.csv", _transfers(user))
         for name, rows in _tables(user):
-            archive.writestr(f"{name}.json", json.dumps(rows, cls=DjangoJSONEncoder, indent=1))
-        archive.writestr("transfers.csv", _transfers(user))
+            files.add(f"{name}.json", _json(rows), first="[", last="\n]")
+        about = README.format(site=site, email=user.email, at=now, rows=f"{ROWS_MAX:,}")
+        cut = CUT.format(names=", ".join(files.cut)) if files.cut else ""
+        archive.writestr("README.txt", about + cut)
     return kept.getvalue()
 
 
@@ -82,22 +114,24 @@ def columns(model: type[Model]) -> list[str]:
     ]
 
 
-def _tables(user: User) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+def _tables(user: User) -> Iterator[tuple[str, Iterable[dict[str, Any]]]]:
     yield "account", _rows(User.objects.filter(pk=user.pk))
     for relation in tables_about_people():
         model = relation.related_model
-        mine = model._base_manager.filter(**{relation.field.name: user.pk})
-        rows = _rows(mine)
-        yield (
-            f"{model._meta.app_label}-{model._meta.model_name}",
-            ([_told(row) for row in rows] if model is Act else rows),
-        )
+        rows = _rows(model._base_manager.filter(**{relation.field.name: user.pk}))
+        name = f"{model._meta.app_label}-{model._meta.model_name}"
+        yield name, map(_told, rows) if model is Act else rows
     events = PlacementEvent.objects.filter(placement__rental__renter=user)
     yield "rentals-events", _rows(events)
 
 
-def _rows(found: QuerySet[Any]) -> list[dict[str, Any]]:
-    return list(found.order_by("-pk").values(*columns(found.model))[:ROWS_MAX])
+def _rows(found: QuerySet[Any]) -> Iterator[dict[str, Any]]:
+    return found.order_by("-pk").values(*columns(found.model))[:ROWS_MAX].iterator()
+
+
+def _json(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+    for number, row in enumerate(rows):
+        yield ("," if number else "") + "\n" + json.dumps(row, cls=DjangoJSONEncoder)
 
 
 def _told(act: dict[str, Any]) -> dict[str, Any]:
@@ -106,14 +140,16 @@ def _told(act: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in act.items() if name not in AMONG_STAFF}
 
 
-def _transfers(user: User) -> str:
-    text = io.StringIO()
-    table = csv.writer(text)
-    table.writerow(("id", "at", "kind", "amount_microusd", "from", "to", "cause", "note"))
+def _transfers(user: User) -> Iterator[str]:
+    yield _line(("id", "at", "kind", "amount_microusd", "from", "to", "cause", "note"))
     mine = Transfer.objects.filter(Q(debit__user=user) | Q(credit__user=user))
     rows = mine.order_by("-id").values_list(
         *("id", "at", "kind", "amount_microusd", "debit__kind", "credit__kind", "cause", "note")
     )
-    for row in rows[:ROWS_MAX]:
-        table.writerow(f"'{one}" if str(one).startswith(FORMULA) else one for one in row)
+    yield from map(_line, rows[:ROWS_MAX].iterator())
+
+
+def _line(row: Iterable[object]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerow(f"'{one}" if str(one).startswith(FORMULA) else one for one in row)
     return text.getvalue()

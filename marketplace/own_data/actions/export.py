@@ -7,13 +7,15 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import F
 
 from marketplace.accounts.actions.count_attempt import Limit, count
 from marketplace.accounts.models import User
 from marketplace.domain.problem import Refused
 from marketplace.notices.actions.notify import notify
+from marketplace.one_by_one import one_by_one
 from marketplace.own_data.content import written
-from marketplace.own_data.models import Export
+from marketplace.own_data.models import ATTEMPTS_MAX, Export
 
 KEPT_FOR = timedelta(days=7)
 EXPORTS = Limit("export all that is kept", 3, timedelta(days=1))
@@ -41,7 +43,7 @@ def ask(*, user_id: int, now: datetime) -> Export:
     :raises ExportUnderWay: when one is being made.
     :raises TooManyAttempts: when they asked for several today.
     """
-    if Export.objects.filter(user_id=user_id, ready_at=None).exists():
+    if Export.objects.filter(user_id=user_id, ready_at=None, attempts__lt=ATTEMPTS_MAX).exists():
         raise ExportUnderWay
     count(limit=EXPORTS, subject=str(user_id), now=now)
     try:
@@ -72,15 +74,23 @@ def content(*, user_id: int, export_id: UUID, now: datetime) -> bytes:
 def make_exports(*, now: datetime) -> int:
     """Return how many were made; those whose week is over are dropped.
 
-    Whoever is killed on the way makes it again; nobody is told twice.
+    Whoever is killed on the way makes it again, three times at most; nobody is told twice.
     """
     Export.objects.filter(asked_at__lte=now - KEPT_FOR).delete()
-    due = Export.objects.filter(ready_at=None).select_related("user").order_by("asked_at", "id")
-    return sum(_make(export, now) for export in due[:MADE_MAX])
+    due = Export.objects.filter(ready_at=None, attempts__lt=ATTEMPTS_MAX).select_related("user")
+    made = one_by_one(
+        # One that failed, or over which a process was killed, keeps no other waiting.
+        due.order_by("attempts", "asked_at", "id"),
+        lambda export: _make(export, now),
+        failed="Could not make an export",
+        most=MADE_MAX,
+    )
+    return sum(made)
 
 
 def _make(export: Export, now: datetime) -> bool:
     user: User = export.user
+    Export.objects.filter(pk=export.pk).update(attempts=F("attempts") + 1)
     made = written(user, site=settings.PUBLIC_URL, now=now)
     with transaction.atomic():
         mine = Export.objects.filter(pk=export.pk, ready_at=None)

@@ -38,6 +38,7 @@ def own_data(request: MemberRequest) -> HttpResponse:
             "until": Moment.of(one.asked_at + export.KEPT_FOR),
             "kilobytes": -(-one.size_bytes // 1000),
             "ready": one.ready_at is not None,
+            "given_up": one.is_given_up,
         }
         for one in export.exports(user_id, now)
     ]

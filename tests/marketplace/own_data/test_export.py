@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from allauth.mfa.models import Authenticator
 from django.apps import apps
+from django.db import DataError, connection
 from django.test import Client
 
 from marketplace.accounts.actions import issue_api_key
@@ -26,7 +27,7 @@ from marketplace.notices.models import Notice
 from marketplace.oversight.models import Act
 from marketplace.own_data import content
 from marketplace.own_data.actions import export
-from marketplace.own_data.models import Export
+from marketplace.own_data.models import ATTEMPTS_MAX, Export
 from tests.marketplace.browsers import enter
 from tests.marketplace.rentals.market import Market, give_key
 from tests.marketplace.scene import NOW, after
@@ -167,3 +168,45 @@ def test_only_so_many_are_made_in_a_day(alice: User, bob: User) -> None:
         export.ask(user_id=alice.pk, now=NOW)
     export.ask(user_id=bob.pk, now=NOW)
     export.ask(user_id=alice.pk, now=NOW + timedelta(days=1))
+
+
+def test_one_that_cannot_be_made_keeps_nobody_waiting_and_is_given_up(
+    alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("django.utils.timezone.now", lambda: NOW)
+    monkeypatch.setattr(export, "MADE_MAX", 1)
+    broken = export.ask(user_id=alice.pk, now=NOW)
+    well = export.ask(user_id=bob.pk, now=after(1))
+
+    def unreadable(execute: Callable[..., Any], sql: str, params: Any, *rest: Any) -> Any:
+        if 'FROM "ledger_transfer"' in sql and alice.pk in params:
+            raise DataError("a row of hers is broken")
+        return execute(sql, params, *rest)
+
+    with connection.execute_wrapper(unreadable):
+        assert [export.make_exports(now=after(2)) for _ in range(4)] == [1, 0, 0, 0]
+    well.refresh_from_db()
+    broken.refresh_from_db()
+    assert well.ready_at == after(2)
+    assert (broken.attempts, broken.is_given_up) == (ATTEMPTS_MAX, True)
+    assert b"could not be made" in enter(Client(), alice).get("/accounts/data/").content
+    # Another may be asked for.
+    export.ask(user_id=alice.pk, now=after(3))
+
+
+def test_what_is_too_much_is_cut_and_said(full: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = content.written(full, site="s", now=NOW)
+    whole = opened(written)
+    assert "missing from" not in whole["README.txt"]
+    with zipfile.ZipFile(io.BytesIO(written)) as archive:
+        sizes = {one.filename: one.file_size for one in archive.infolist()}
+    # Room for the money, the account, and nothing of another table.
+    room = sizes["transfers.csv"] + sizes["account.json"]
+    monkeypatch.setattr(content, "BYTES_MAX", room)
+    files = opened(content.written(full, site="s", now=NOW))
+    assert files["transfers.csv"] == whole["transfers.csv"]
+    assert files.keys() == whole.keys()
+    cut = {name for name in files if name != "README.txt" and files[name] != whole[name]}
+    assert cut
+    told = files["README.txt"].partition("missing from: ")[2].partition(". Ask")[0]
+    assert set(told.split(", ")) == cut
