@@ -162,7 +162,7 @@ class Payers(RuleBasedStateMachine):
         paid = self.payment(who)
         self.is_refused(top_up, **mine)
         self.is_refused(hold.place, **mine)
-        self.is_refused(refund, top_up_id=paid.pk, note="asked for", **amounts)
+        self.is_refused(refund, top_up_id=paid.pk, note="asked for", begun=repr, **amounts)
         if amount <= 0:
             self.is_refused(grant_credit, expires_at=ends, **mine)
 

@@ -283,6 +283,7 @@ class World:
             amount_microusd=MicroUsd(amount_microusd),
             note="asked for",
             cause=self.cause(),
+            begun=repr,
         )
         assert made is None or isinstance(made, Refund)
         return made
