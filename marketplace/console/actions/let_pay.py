@@ -1,4 +1,4 @@
-"""This will take cards again from somebody who lost a dispute that the site paid for."""
+"""This will have staff take cards again from somebody after a lost dispute."""
 
 from datetime import datetime
 
@@ -6,14 +6,7 @@ from django.db import transaction
 
 from marketplace.console.staff import Staff
 from marketplace.domain.oversight import ActKind, Right
-from marketplace.domain.problem import Refused
-from marketplace.payments.models import Payer
-
-
-class NotBarred(Refused):
-    code = "not_barred"
-    status = 409
-    sentence = "No cards of this person are barred."
+from marketplace.payments.actions import let_pay as lifting
 
 
 def let_pay(*, by: Staff, user_id: int, reason: str, now: datetime) -> None:
@@ -27,11 +20,7 @@ def let_pay(*, by: Staff, user_id: int, reason: str, now: datetime) -> None:
     by.must(Right.MONEY)
     by.must_not_be(user_id)
     with transaction.atomic():
-        barred = Payer.objects.filter(user_id=user_id, barred_at__isnull=False)
-        payer = barred.select_for_update().first()
-        if payer is None:
-            raise NotBarred
-        barred.update(barred_at=None)
+        lifting.let_pay(user_id=user_id)
         by.acted(
             ActKind.LET_PAY,
             subject=f"person {user_id}",

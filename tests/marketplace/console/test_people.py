@@ -8,11 +8,12 @@ from django.test import Client
 
 from marketplace.accounts.models import User
 from marketplace.console import queries
-from marketplace.console.actions.let_pay import NotBarred, let_pay
+from marketplace.console.actions.let_pay import let_pay
 from marketplace.console.staff import NotYourRole, ReasonMissing, Staff
 from marketplace.console.staff import staff as as_staff
 from marketplace.domain.oversight import Role
 from marketplace.oversight.models import Act
+from marketplace.payments.actions.let_pay import NotBarred
 from marketplace.payments.models import Payer
 from tests.marketplace.rentals.market import Market, give_key
 from tests.marketplace.staffed import staff

@@ -27,7 +27,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the address. A password in the arguments would stand in the list of processes."""
         parser.add_argument("email")
-        parser.add_argument("--operator", action="store_true", help="may use the admin pages")
+        parser.add_argument(
+            "--operator",
+            action="store_true",
+            help="may do everything in the console, and read the admin pages",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Make or change the account."""

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from marketplace.domain.oversight import ActKind
 from marketplace.oversight.record import by_command
+from marketplace.payments.actions.let_pay import NotBarred, let_pay
 from marketplace.payments.models import Payer
 
 
@@ -26,12 +27,14 @@ class Command(BaseCommand):
 
         :raises CommandError: when no such person is barred.
         """
-        barred = Payer.objects.filter(user__email=options["email"].strip().lower())
+        payer = Payer.objects.filter(user__email=options["email"].strip().lower()).first()
+        if payer is None:
+            raise CommandError(f"No cards of {options['email']} are barred.")
         with transaction.atomic():
-            payer = barred.exclude(barred_at=None).first()
-            if payer is None:
-                raise CommandError(f"No cards of {options['email']} are barred.")
-            barred.update(barred_at=None)
+            try:
+                let_pay(user_id=payer.user_id)
+            except NotBarred:
+                raise CommandError(f"No cards of {options['email']} are barred.") from None
             by_command(
                 "let_pay",
                 kind=ActKind.LET_PAY,
