@@ -48,7 +48,9 @@ def person(user_id: int, *, now: datetime) -> Person | None:
     user = User.objects.filter(pk=user_id).first()
     if user is None:
         return None
-    machines: QuerySet[Machine] = Machine.objects.filter(host=user).order_by("-enrolled_at", "id")
+    machines: QuerySet[Machine] = Machine.objects.filter(host=user).select_related(
+        "host", "standing"
+    )
     return Person(
         user=user,
         roles=tuple(
@@ -62,7 +64,7 @@ def person(user_id: int, *, now: datetime) -> Person | None:
         earned_microusd=ledger.earned(user.pk),
         paying_in=payments.paying_in(user.pk),
         rentals=rentals(Rental.objects.filter(renter=user)),
-        machines=tuple(machines[:ROWS_MAX]),
+        machines=tuple(machines.order_by("-enrolled_at", "id")[:ROWS_MAX]),
         acts=queries.acts(person_id=user.pk, limit=ROWS_MAX).acts,
         ban=Ban.objects.filter(user=user, lifted_at=None).first(),
     )

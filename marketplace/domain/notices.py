@@ -50,6 +50,8 @@ ALWAYS_WRITTEN = frozenset(
         "export_ready",
         "account_banned",
         "account_restored",
+        "machine_banned",
+        "machine_restored",
     }
 )
 #: all that people are told of; each has a row in docs/notices.md

@@ -21,7 +21,7 @@ class Right(StrEnum):
     SETTLE = "settle"
     #: refunds, and cards that were barred
     MONEY = "money"
-    #: bans, and e-mail addresses that are taken as proven
+    #: bans of people and machines, and e-mail addresses that are taken as proven
     BAN = "ban"
     ANNOUNCE = "announce"
     SWITCH = "switch"
@@ -57,6 +57,9 @@ class ActKind(StrEnum):
     CORRECT_INVOICE = "correct-invoice"
     BAN = "ban"
     LIFT_BAN = "lift-ban"
+    BAN_MACHINE = "ban-machine"
+    LIFT_MACHINE = "lift-machine-ban"
+    END_THERE = "end-what-runs-there"
     PROVE_EMAIL = "prove-email"
     REMOVE_STEP = "remove-second-step"
     ACCOUNT = "account"
@@ -78,6 +81,9 @@ ACT_LABELS = {
     ActKind.CORRECT_INVOICE: "Invoice corrected",
     ActKind.BAN: "Banned",
     ActKind.LIFT_BAN: "Ban lifted",
+    ActKind.BAN_MACHINE: "Machine banned",
+    ActKind.LIFT_MACHINE: "Machine's ban lifted",
+    ActKind.END_THERE: "What ran on a machine ended",
     ActKind.PROVE_EMAIL: "E-mail taken as proven",
     ActKind.REMOVE_STEP: "Second step taken off",
     ActKind.ACCOUNT: "Account made or password set",

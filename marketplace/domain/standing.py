@@ -73,8 +73,9 @@ MEANING: Mapping[StandingState, Meaning] = {
         earns=False,
         passes=False,
         appealable=True,
-        sentence="The machine failed what validators demanded of it, again and again.",
-        remedy="Find out why its proofs failed, mend it, and appeal: only that ends a ban.",
+        sentence="The machine is banned: it failed what validators demanded of it, again and"
+        " again, or staff of the site banned it.",
+        remedy="Mend what it is banned for, and appeal: only that ends a ban.",
     ),
 }
 

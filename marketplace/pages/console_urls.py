@@ -6,6 +6,13 @@ from marketplace.pages.views.console.announcements import announcements, withdra
 from marketplace.pages.views.console.features import features, turn
 from marketplace.pages.views.console.home import appeal, console, evidence, settle
 from marketplace.pages.views.console.log import log
+from marketplace.pages.views.console.machines import (
+    machine,
+    machine_ban,
+    machine_end,
+    machine_lift,
+    machines,
+)
 from marketplace.pages.views.console.payments import payment
 from marketplace.pages.views.console.people import (
     people,
@@ -15,6 +22,7 @@ from marketplace.pages.views.console.people import (
     person_lift,
     person_prove,
 )
+from marketplace.pages.views.console.rentals import rental, rentals
 from marketplace.pages.views.console.roles import roles
 
 urlpatterns = [
@@ -28,6 +36,13 @@ urlpatterns = [
     path("people/<int:user_id>/ban", person_ban, name="console-ban"),
     path("people/<int:user_id>/lift", person_lift, name="console-lift"),
     path("people/<int:user_id>/prove", person_prove, name="console-prove"),
+    path("machines/", machines, name="console-machines"),
+    path("machines/<uuid:machine_id>/", machine, name="console-machine"),
+    path("machines/<uuid:machine_id>/ban", machine_ban, name="console-machine-ban"),
+    path("machines/<uuid:machine_id>/lift", machine_lift, name="console-machine-lift"),
+    path("machines/<uuid:machine_id>/end", machine_end, name="console-machine-end"),
+    path("rentals/", rentals, name="console-rentals"),
+    path("rentals/<uuid:rental_id>/", rental, name="console-rental"),
     path("features/", features, name="console-features"),
     path("features/<str:name>", turn, name="console-turn"),
     path("announcements/", announcements, name="console-announcements"),

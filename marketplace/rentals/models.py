@@ -80,6 +80,7 @@ class Rental(models.Model):
         ]
         indexes = [
             models.Index(fields=("renter", "-started_at"), name="rental_by_renter"),
+            models.Index(fields=("-started_at", "id"), name="rental_newest"),
             models.Index(
                 fields=("delivered_until",),
                 condition=models.Q(delivered_until__isnull=False),

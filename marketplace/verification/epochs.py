@@ -108,10 +108,10 @@ def _record(
         verified_for_ms=0
         if first is None
         else max(0, queries.milliseconds(now) - queries.milliseconds(first)),
-        has_valid_verdict=MEANING[standing.state].earns,
+        has_valid_verdict=MEANING[standing.spoken].earns,
         verified_until_ms=0 if until is None else queries.milliseconds(until),
         is_unknown=_is_unknown(standing, known),
-        is_banned=standing.state is StandingState.BANNED,
+        is_banned=standing.spoken is StandingState.BANNED,
         words=tuple(
             CountedWord(verdict_sha256=one.sha256, stake=one.stake, state=one.state)
             for one in standing.words
@@ -127,5 +127,5 @@ def _record(
 
 def _is_unknown(standing: queries.Standing, known: evidence.Evidence) -> bool:
     # What was made void needs a new proof, and is no silence.
-    is_silent = standing.state is StandingState.NEW and not standing.words
+    is_silent = standing.spoken is StandingState.NEW and not standing.words
     return is_silent and known.has_lapsed and standing.noted.fresh_since is None

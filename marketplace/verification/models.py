@@ -101,8 +101,10 @@ class MachineStanding(models.Model):
     #: as it was noted last; the words decide, so a pass may have to catch up
     state = models.CharField(max_length=16, choices=[(s.value, s.value) for s in StandingState])
     since = models.DateTimeField()
-    #: None: not banned. Only a granted appeal takes it away
+    #: None: not banned. Only a granted appeal takes it away, or staff who lift their own
     banned_at = models.DateTimeField(null=True, blank=True)
+    #: what staff wrote to its host as they banned it; empty: validators did, or nobody
+    ban_reason = models.CharField(max_length=500, blank=True, default="")
     #: no word spoken before it counts, and a proof since then is wanted; None: neither
     fresh_since = models.DateTimeField(null=True, blank=True)
     #: the machines that are to be proven in one instant with it; None: it was never like another

@@ -23,6 +23,10 @@ BANNED = Problem(
     code="banned",
     message="Validators banned the machine; their verdicts say what it failed.",
 )
+#: everybody reads it; what staff wrote is the host's
+BANNED_BY_STAFF = Problem(
+    code="banned", message="Staff of the site banned the machine and told its host why."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ class Noted:
     #: None: it is new
     since: datetime | None = None
     banned_at: datetime | None = None
+    #: what staff wrote to its host; empty: no ban of theirs stands
+    ban_reason: str = ""
     #: no word before it counts, and a proof since then is wanted
     fresh_since: datetime | None = None
     together: UUID | None = None
@@ -66,6 +72,13 @@ class Standing:
         return MEANING[self.state].listed
 
     @property
+    def spoken(self) -> StandingState:
+        """What it is by the validators alone: a ban by staff takes renters, and no points."""
+        if not self.noted.ban_reason:
+            return self.state
+        return state_of(decide([one.word for one in self.words]), banned=False)
+
+    @property
     def checked_at(self) -> datetime | None:
         """When somebody whose word stands looked at it last. None: nobody's word stands."""
         looks_ms = [spoken.verdict.checked_at_ms for spoken in self.words]
@@ -82,7 +95,15 @@ def is_verified(machine_id: UUID, now: datetime) -> bool:
     return standings(Machine.objects.filter(id=machine_id), now)[machine_id].is_verified
 
 
-_NOTED = ("state", "since", "banned_at", "fresh_since", "together", "together_since")
+_NOTED = (
+    "state",
+    "since",
+    "banned_at",
+    "ban_reason",
+    "fresh_since",
+    "together",
+    "together_since",
+)
 
 
 def standings(
@@ -208,7 +229,7 @@ def _standing(
     rates = [rate for rate in rates_newest_first if rate is not None]
     return Standing(
         state=state,
-        reasons=_reasons(spoken, word, state),
+        reasons=_reasons(spoken, word, state, noted),
         words=spoken,
         expires_at=None if until_ms is None or not MEANING[state].passes else moment(until_ms),
         noted=noted,
@@ -219,10 +240,11 @@ def _standing(
 
 
 def _reasons(
-    spoken: Sequence[Spoken], word: VerdictState | None, state: StandingState
+    spoken: Sequence[Spoken], word: VerdictState | None, state: StandingState, noted: Noted
 ) -> tuple[Problem, ...]:
     """Return each reason once, of those who say what came out, or worse where that is bad."""
-    found = {BANNED.code: BANNED} if state is StandingState.BANNED else {}
+    ban = BANNED_BY_STAFF if noted.ban_reason else BANNED
+    found = {ban.code: ban} if state is StandingState.BANNED else {}
     for one in spoken:
         worse = word is not None and ORDER.index(one.state) > ORDER.index(word)
         if one.state is word or (worse and word is not VerdictState.VERIFIED):

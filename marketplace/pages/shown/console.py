@@ -2,19 +2,23 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from uuid import UUID
 
 from marketplace.accounts.models import User
 from marketplace.accounts.queries import is_deleted
 from marketplace.console.person import Person
 from marketplace.domain.money import format_usd
 from marketplace.domain.placement import PlacementState
+from marketplace.domain.standing import StandingState
 from marketplace.machines.models import Machine
 from marketplace.pages import wording
 from marketplace.pages.shown import acts
+from marketplace.pages.shown.machine import STATES as STANDS
 from marketplace.pages.shown.payment import STATES
 from marketplace.pages.shown.rental import Moment
 from marketplace.payments.models import TopUp, TopUpState
 from marketplace.rentals.models import Rental
+from marketplace.verification.models import MachineStanding
 
 #: of placements, which staff see by their own names
 TONES = {
@@ -53,7 +57,9 @@ class RentalLine:
     image: str
     renter: str
     renter_url: str
+    url: str
     machine: str
+    machine_url: str
     state: str
     tone: str
     reason: str
@@ -65,8 +71,14 @@ class MachineLine:
     id: str
     title: str
     address: str
+    #: its host; empty: its page says that already
+    host: str
+    host_url: str
     online: str
     tone: str
+    #: as it was noted last
+    stands: str
+    stands_tone: str
     seen: Moment
     url: str
 
@@ -89,6 +101,16 @@ def person_line(user: User) -> PersonLine:
 def person_url(user_id: int) -> str:
     """Return the address of a person's page."""
     return f"/console/people/{user_id}/"
+
+
+def machine_url(machine_id: UUID) -> str:
+    """Return the address of a machine's page for staff."""
+    return f"/console/machines/{machine_id}/"
+
+
+def rental_url(rental_id: UUID) -> str:
+    """Return the address of a rental's page for staff."""
+    return f"/console/rentals/{rental_id}/"
 
 
 def person(found: Person) -> dict[str, object]:
@@ -139,16 +161,22 @@ def rental_lines(rentals: Iterable[Rental]) -> list[RentalLine]:
 
 
 def machine_line(machine: Machine) -> MachineLine:
-    """Return one machine of a list."""
+    """Return one machine of a list, loaded with its host and what is noted of it."""
+    noted: MachineStanding | None = getattr(machine, "standing", None)
+    stands, stands_tone = STANDS[StandingState(noted.state) if noted else StandingState.NEW]
     gpus = f"{machine.gpus_total} × {machine.gpu_model}" if machine.gpus_total else ""
     return MachineLine(
         id=str(machine.id),
         title=gpus or machine.cpu_model or wording.count(machine.cpus_total, "CPU"),
         address=machine.address,
+        host=machine.host.email,
+        host_url=person_url(machine.host_id),
+        stands=stands,
+        stands_tone=stands_tone,
         online="Online" if machine.online else "Away",
         tone="good" if machine.online else "warn",
         seen=Moment.of(machine.last_seen_at),
-        url=f"/machines/{machine.id}/verification/",
+        url=machine_url(machine.id),
     )
 
 
@@ -160,7 +188,9 @@ def _rental(rental: Rental) -> RentalLine:
         image=str(placement.workload.get("image", "")),
         renter=rental.renter.email,
         renter_url=person_url(rental.renter_id),
+        url=rental_url(rental.id),
         machine=str(placement.machine_id)[:8],
+        machine_url=machine_url(placement.machine_id),
         state=placement.state,
         tone=TONES.get(PlacementState(placement.state), "busy"),
         reason=placement.reason,

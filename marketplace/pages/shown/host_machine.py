@@ -98,6 +98,9 @@ def _remedies(facts: MachineFacts) -> Iterator[Remedy]:
             "Look at the agent: systemctl status berth-agent, and berth-agent check.",
             "the site",
         )
+    if standing.noted.ban_reason:
+        remedy = MEANING[standing.state].remedy
+        yield Remedy(standing.noted.ban_reason, remedy, "staff of the site")
     for reason in standing.reasons:
         yield Remedy(reason.message, "", "validators, in their verdict")
     if not standing.reasons and not standing.is_verified:

@@ -5,7 +5,7 @@ from datetime import datetime
 from marketplace.console.waiting import Waiting
 from marketplace.domain.money import format_usd
 from marketplace.pages import wording
-from marketplace.pages.shown.console import person_url
+from marketplace.pages.shown.console import machine_url, person_url, rental_url
 from marketplace.pages.shown.rental import Moment
 
 
@@ -28,13 +28,14 @@ def page(found: Waiting, now: datetime) -> dict[str, object]:
             {
                 "id": str(one.id),
                 "rental": str(one.rental_id),
+                "rental_url": rental_url(one.rental_id),
                 "shown": wording.percent(one.delivered_ppm or 0),
                 "returned": format_usd(one.returned_microusd),
                 "renter": one.rental.renter.email,
                 "renter_url": person_url(one.rental.renter_id),
                 "host": one.rental.placement.machine.host.email,
                 "host_url": person_url(one.rental.placement.machine.host_id),
-                "machine_url": f"/machines/{one.rental.placement.machine_id}/verification/",
+                "machine_url": machine_url(one.rental.placement.machine_id),
                 "at": Moment.of(one.counted_at),
             }
             for one in found.proofs
@@ -42,7 +43,7 @@ def page(found: Waiting, now: datetime) -> dict[str, object]:
         "appeals": [
             {
                 "machine": str(one.machine_id),
-                "machine_url": f"/machines/{one.machine_id}/verification/",
+                "machine_url": machine_url(one.machine_id),
                 "host": one.machine.host.email,
                 "host_url": person_url(one.machine.host_id),
                 "text": one.text,

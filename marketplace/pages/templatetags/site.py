@@ -43,6 +43,8 @@ ACCOUNT = (
 OF_CONSOLE = (
     ("To do", "/console/", Right.SEE),
     ("People", "/console/people/", Right.SEE),
+    ("Machines", "/console/machines/", Right.SEE),
+    ("Rentals", "/console/rentals/", Right.SEE),
     ("Announcements", "/console/announcements/", Right.ANNOUNCE),
     ("Features", "/console/features/", Right.SWITCH),
     ("Roles", "/console/roles/", Right.ROLES),

@@ -101,7 +101,7 @@ def answer(*, machine_id: UUID, granted: bool, words: str, now: datetime) -> App
         waiting.update(answered_at=now, granted=granted, answer=words.strip())
         if granted:
             MachineStanding.objects.filter(machine_id=machine_id).update(
-                banned_at=None, fresh_since=now
+                banned_at=None, ban_reason="", fresh_since=now
             )
         _tell(machine_id, granted=granted, words=words.strip(), now=now)
     logger.warning("Appeal answered", extra={"machine_id": machine_id, "granted": granted})

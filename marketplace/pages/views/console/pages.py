@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from uuid import UUID
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest
@@ -21,6 +22,14 @@ def number(request: HttpRequest, name: str) -> int | None:
 def text(request: HttpRequest, name: str) -> str:
     """Return what was asked for in the query, without what no column can hold."""
     return request.GET.get(name, "").replace("\x00", "").strip()[:TEXT_LENGTH_MAX]
+
+
+def identifier(request: HttpRequest, name: str) -> UUID | None:
+    """Return an id of the query; None: there is none, or it is something else."""
+    try:
+        return UUID(request.GET.get(name, ""))
+    except ValueError:
+        return None
 
 
 def done(request: HttpRequest, act: Callable[[], object], sentence: str) -> bool:
