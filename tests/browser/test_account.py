@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from marketplace.accounts.models import User
 from tests.browser.audit import problems
+from tests.browser.test_every_page import found_by_axe
 from tests.marketplace.conftest import PASSWORD
 
 EMAIL = "alice@example.com"
@@ -53,6 +54,9 @@ def test_a_passkey_is_made_and_logs_in(alice: User, page: Page, with_passkeys: s
     page.get_by_role("button", name="Add", exact=True).click()
     expect(page.get_by_text("I have saved my recovery codes")).to_be_visible()
     page.get_by_label("I have saved my recovery codes").check()
+    page.goto(f"{site}/accounts/2fa/webauthn/")
+    expect(page.get_by_text("Master key")).to_be_visible()
+    assert [*problems(page), *found_by_axe(page)] == []
     page.goto(f"{site}/accounts/logout/")
     page.get_by_role("main").get_by_role("button", name="Log out").click()
     page.goto(f"{site}/accounts/login/?next=/rentals/")

@@ -1,0 +1,115 @@
+"""A market in which every page has something to show, and every address there is in it."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from allauth.account.models import EmailAddress
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
+
+from marketplace.accounts.actions.issue_api_key import issue
+from marketplace.accounts.models import User
+from marketplace.domain.oversight import Role
+from marketplace.metering.models import Meter
+from marketplace.offers.models import Offer
+from marketplace.payments.models import TopUp
+from marketplace.templates.actions.save import save
+from tests.browser.test_charts import tell
+from tests.browser.test_everybody import (
+    MUCH,
+    give_notices,
+    give_papers,
+    give_payments,
+    give_payout,
+    pay,
+)
+from tests.marketplace import scene, staffed
+from tests.marketplace.metering.test_close_epochs import EPOCH
+from tests.marketplace.pages.test_endpoints import create
+from tests.marketplace.pages.test_scores import scored
+from tests.marketplace.rentals.market import Market, give_key
+
+#: what is served for programs, and Django's own pages
+ELSEWHERE = ("api/", "admin/", "stripe/")
+#: ``<uuid:rental_id>`` of Django's simple routes, ``(?P<key>[-:\w]+)`` of the others
+PART = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>[^)]*\)")
+
+
+@dataclass
+class World:
+    """Ada rents from Charlie, hosts a machine of her own and works at the console."""
+
+    ada: User
+    parts: dict[str, object]
+
+    def addresses(self) -> Iterator[str]:
+        """Yield an address for every pattern of the site, the targets of its forms among them."""
+        for route in _routes(get_resolver()):
+            if not route.startswith(ELSEWHERE):
+                yield "/" + PART.sub(self._part, route).replace("^", "").replace("$", "")
+
+    def _part(self, found: re.Match[str]) -> str:
+        return str(self.parts[found[1] or found[2]])
+
+
+def _routes(resolver: URLResolver, before: str = "") -> Iterator[str]:
+    for one in resolver.url_patterns:
+        route = before + str(one.pattern)
+        if isinstance(one, URLPattern):
+            yield route
+        else:
+            yield from _routes(one, route)
+
+
+def furnish(monkeypatch: pytest.MonkeyPatch) -> World:
+    """Return a market that Ada has used for ten minutes."""
+    scored()
+    now = timezone.now()
+    monkeypatch.setattr(scene, "NOW", now - timedelta(minutes=10))
+    ada = staffed.staff("ada", *Role)
+    EmailAddress.objects.create(user=ada, email=ada.email, verified=True, primary=True)
+    RecoveryCodes.activate(ada)
+    give_key(ada)
+    for give in (give_papers, give_payments, give_notices, give_payout):
+        give(ada, now)
+    pay(ada, MUCH)
+    charlies = Market.open(User.objects.create_user("charlie@example.com"))
+    Offer.objects.update(bid_floor_microusd=900_000, network_price_microusd=20_000)
+    own = Market.open(ada)
+    rental = charlies.rent(ada, now=scene.NOW)
+    charlies.run(rental, at=scene.after(1))
+    Meter.objects.update(proven_ms=400_000, proven_until=now, charged_microusd=1, charged_ms=1)
+    tell(rental)
+    endpoint = create(ada)
+    save(owner_id=ada.pk, name="own", parts={"image": "debian:12"}, note="", public=True, now=now)
+    issue(user_id=ada.pk, name="laptop", now=now)
+    return World(
+        ada,
+        {
+            "rental_id": rental.id,
+            "offer_id": charlies.offer.id,
+            "machine_id": own.machine.id,
+            "endpoint_id": endpoint.endpoint_id,
+            "top_up_id": TopUp.objects.filter(user=ada).first().pk,
+            "user_id": charlies.machine.host_id,
+            "number": "INV-000001",
+            "month": f"{now:%Y-%m}",
+            "epoch": EPOCH,
+            "of": "funds",
+            "name": "own",
+            "dispute_id": "dp_1",
+            "announcement_id": 1,
+            "pk": 1,
+            "uidb36": "1",
+            **dict.fromkeys(
+                ("placement_id", "volume_id", "key_id", "export_id", "hook_id", "proof_id"),
+                UUID(int=0),
+            ),
+            "key": "gone",
+        },
+    )
