@@ -1,16 +1,18 @@
 """This will run one pass of the schedule, never beside itself, whatever process asks for it."""
 
 import fcntl
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from django.conf import settings
 from django.db import connection
 from django.utils.module_loading import import_string
 
+from marketplace.oversight.pass_runs import of_this_process
 from marketplace.schedule import Pass
 
 #: keeps these numbers apart from other advisory locks of the database ("BE" in ASCII)
@@ -21,8 +23,22 @@ def run(entry: Pass, *, now: datetime) -> bool:
     """Return whether the pass ran; False: it runs already, here or in another process."""
     with _only_one(entry.name) as mine:
         if mine:
-            import_string(entry.path)(now=now)
+            _run(entry, now)
     return mine
+
+
+def _run(entry: Pass, now: datetime) -> None:
+    began, failed = time.monotonic(), True
+    try:
+        import_string(entry.path)(now=now)
+        failed = False
+    finally:
+        of_this_process.note(
+            entry.name,
+            took_ms=int((time.monotonic() - began) * 1000),
+            failed=failed,
+            now=datetime.now(tz=UTC),
+        )
 
 
 def _only_one(name: str) -> AbstractContextManager[bool]:

@@ -57,6 +57,9 @@ VAT_PPM = env.integer("BERTH_VAT_PPM", default=0)
 #: buyers of another country with a VAT id owe the tax themselves
 REVERSE_CHARGE = env.flag("BERTH_REVERSE_CHARGE", default=False)
 
+#: where Celery's queues are, which it reads by itself; the console counts what waits in them
+QUEUES_URL = env.text("CELERY_BROKER_URL")
+
 SECRET_KEY = env.text("BERTH_SECRET_KEY")
 if not SECRET_KEY:
     if not EMBEDDED:

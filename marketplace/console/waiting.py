@@ -59,9 +59,19 @@ def waiting(*, now: datetime) -> Waiting:
         disputes=tuple(disputes.order_by("evidence_due_at", "opened_at", "id")[:ROWS_MAX]),
         proofs=tuple(beside.order_by("counted_at", "id")[:ROWS_MAX]),
         appeals=tuple(appeals.order_by("made_at", "id")[:ROWS_MAX]),
-        backlogs=tuple(_backlog(name, rows, column) for name, rows, column in _backlogs(now)),
-        audit=AuditRun.objects.order_by("-at", "-id").first(),
+        backlogs=backlogs(now=now),
+        audit=newest_audit(),
     )
+
+
+def backlogs(*, now: datetime) -> tuple[Backlog, ...]:
+    """Return what passes have to come to; two questions at most for each kind."""
+    return tuple(_backlog(name, rows, column) for name, rows, column in _backlogs(now))
+
+
+def newest_audit() -> AuditRun | None:
+    """Return the newest look at the whole ledger; None: there was none."""
+    return AuditRun.objects.order_by("-at", "-id").first()
 
 
 def _backlogs(now: datetime) -> tuple[tuple[str, "QuerySet[Model]", str], ...]:

@@ -1,4 +1,4 @@
-"""This will store what operators did, turned off and announce."""
+"""This will store what operators did, turned off and announce, and how passes do."""
 
 from django.conf import settings
 from django.db import models
@@ -65,3 +65,20 @@ class Announcement(models.Model):
 
     def __str__(self) -> str:
         return f"announced until {self.until:%Y-%m-%d %H:%M}: {self.text[:40]}"
+
+
+class PassRun(models.Model):
+    """When one pass of the schedule last ended; a few seconds behind (pass_runs.py)."""
+
+    name = models.CharField(primary_key=True, max_length=32)
+    #: None: it never went well
+    ended_at = models.DateTimeField(null=True)
+    #: of that run
+    took_ms = models.PositiveIntegerField(null=True)
+    #: None: it never failed
+    failed_at = models.DateTimeField(null=True)
+    #: the newest run failed
+    failing = models.BooleanField()
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.ended_at}"

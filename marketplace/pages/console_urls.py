@@ -4,6 +4,7 @@ from django.urls import path
 
 from marketplace.pages.views.console.announcements import announcements, withdraw_announcement
 from marketplace.pages.views.console.features import features, turn
+from marketplace.pages.views.console.health import health
 from marketplace.pages.views.console.home import appeal, console, evidence, settle
 from marketplace.pages.views.console.log import log
 from marketplace.pages.views.console.machines import (
@@ -43,6 +44,7 @@ urlpatterns = [
     path("machines/<uuid:machine_id>/end", machine_end, name="console-machine-end"),
     path("rentals/", rentals, name="console-rentals"),
     path("rentals/<uuid:rental_id>/", rental, name="console-rental"),
+    path("health/", health, name="console-health"),
     path("features/", features, name="console-features"),
     path("features/<str:name>", turn, name="console-turn"),
     path("announcements/", announcements, name="console-announcements"),

@@ -1,15 +1,18 @@
 """This will prepare what waits for staff."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
+from marketplace.console.health import PassHealth
 from marketplace.console.waiting import Waiting
 from marketplace.domain.money import format_usd
 from marketplace.pages import wording
+from marketplace.pages.shown import health
 from marketplace.pages.shown.console import machine_url, person_url, rental_url
 from marketplace.pages.shown.rental import Moment
 
 
-def page(found: Waiting, now: datetime) -> dict[str, object]:
+def page(found: Waiting, passes: Sequence[PassHealth], now: datetime) -> dict[str, object]:
     """Return what the first page of the console shows."""
     return {
         "disputes": [
@@ -51,20 +54,7 @@ def page(found: Waiting, now: datetime) -> dict[str, object]:
             }
             for one in found.appeals
         ],
-        "backlogs": [
-            {
-                "name": one.name,
-                "rows": f"{one.rows:,}",
-                "since": wording.ago(one.due_at, now) if one.due_at else "",
-            }
-            for one in found.backlogs
-        ],
-        "audit": _audit(found),
+        "audit": health.audit(found.audit),
+        "backlogs": health.backlogs(found.backlogs, now),
+        "red": health.red(passes),
     }
-
-
-def _audit(found: Waiting) -> dict[str, object] | None:
-    run = found.audit
-    if run is None:
-        return None
-    return {"at": Moment.of(run.at), "problems": len(run.problems), "is_well": not run.problems}

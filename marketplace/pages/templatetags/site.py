@@ -45,6 +45,7 @@ OF_CONSOLE = (
     ("People", "/console/people/", Right.SEE),
     ("Machines", "/console/machines/", Right.SEE),
     ("Rentals", "/console/rentals/", Right.SEE),
+    ("Health", "/console/health/", Right.SEE),
     ("Announcements", "/console/announcements/", Right.ANNOUNCE),
     ("Features", "/console/features/", Right.SWITCH),
     ("Roles", "/console/roles/", Right.ROLES),

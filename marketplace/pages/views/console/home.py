@@ -9,6 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from marketplace.console.actions.answer_appeal import answer_appeal
 from marketplace.console.actions.rule import rule
+from marketplace.console.health import passes
 from marketplace.console.waiting import waiting
 from marketplace.domain.oversight import Right
 from marketplace.pages.forms.console import REASON_LENGTH_MAX
@@ -25,7 +26,7 @@ def console(request: StaffRequest) -> HttpResponse:
     """Show what somebody has to decide."""
     now = timezone.now()
     context = {
-        **shown.page(waiting(now=now), now),
+        **shown.page(waiting(now=now), passes(now=now), now),
         "roles": sorted(role.value for role in request.staff.roles),
         "may_settle": Right.SETTLE in request.staff.rights,
     }
