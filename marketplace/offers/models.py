@@ -38,8 +38,9 @@ class Offer(models.Model):
     #: the host works on the machine inside [from, until), and nothing may run then
     maintenance_from = models.DateTimeField(null=True, blank=True)
     maintenance_until = models.DateTimeField(null=True, blank=True)
-    #: when the one begins of which its renters were told last, and how often they were told
+    #: when the one begins of which its renters were told last, when, and how often they were told
     maintenance_told_from = models.DateTimeField(null=True, blank=True)
+    maintenance_told_at = models.DateTimeField(null=True, blank=True)
     maintenance_told = models.PositiveIntegerField(default=0)
     #: only its guests see and rent it
     private = models.BooleanField(default=False)

@@ -1,6 +1,6 @@
 """This will tell renters that a host announced work on their machine, moved it or called it off."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -14,6 +14,13 @@ from marketplace.rentals.models import Rental
 from protocol.agent import Want
 
 OFFERS_MAX = 200
+#: of one machine renters are told no more often, however often its host changes their mind
+EVERY = timedelta(hours=1)
+#: but of work that begins so soon at once
+SOON = timedelta(hours=2)
+#: unless they were told of one that begins hardly later: a host who moves it minute by minute
+#: writes no letter a minute
+HARDLY = timedelta(minutes=15)
 #: what is announced is another thing than what renters were told last
 _UNTOLD = (
     Q(maintenance_from__isnull=False, maintenance_told_from__isnull=True)
@@ -26,9 +33,10 @@ _UNTOLD = (
 def tell_maintenance(*, now: datetime) -> int:
     """Return how many announcements were passed on to whoever has a rental on the machine.
 
-    Who rents later agreed to it: nothing is rented into it.
+    Who rents later agreed to it: nothing is rented into it. Of several within an hour the last one
+    is told when the hour is over, but for work that begins soon.
     """
-    untold = Offer.objects.filter(_UNTOLD).order_by("id").values_list("id", flat=True)
+    untold = Offer.objects.filter(_due(now)).order_by("id").values_list("id", flat=True)
     told = one_by_one(
         untold,
         lambda offer_id: _tell(offer_id, now),
@@ -40,7 +48,7 @@ def tell_maintenance(*, now: datetime) -> int:
 
 def _tell(offer_id: UUID, now: datetime) -> None:
     with transaction.atomic():
-        offer = Offer.objects.select_for_update(of=("self",)).filter(_UNTOLD, id=offer_id).first()
+        offer = Offer.objects.select_for_update(of=("self",)).filter(_due(now), id=offer_id).first()
         if offer is None:
             return
         former, begins = offer.maintenance_told_from, offer.maintenance_from
@@ -49,13 +57,16 @@ def _tell(offer_id: UUID, now: datetime) -> None:
         changes = {"maintenance_told_from": begins, "maintenance_told": number}
         Offer.objects.filter(id=offer.id).update(**changes)
         concerned = max(now, min(at for at in (former, begins) if at is not None))
+        title, text = _words(offer, former, now)
+        if not title:
+            return
+        Offer.objects.filter(id=offer.id).update(maintenance_told_at=now)
         rentals = Rental.objects.filter(
             placement__machine_id=offer.machine_id,
             placement__state__in=LIVE,
             placement__funded_until__gt=concerned,
         ).exclude(placement__want=Want.END)
-        title, text = _words(offer, former, now)
-        for rental in rentals.order_by("id") if title else ():
+        for rental in rentals.order_by("id"):
             short = str(rental.id)[:8]
             notify(
                 user_id=rental.renter_id,
@@ -70,6 +81,17 @@ def _tell(offer_id: UUID, now: datetime) -> None:
                 },
                 now=now,
             )
+
+
+def _due(now: datetime) -> Q:
+    rested = Q(maintenance_told_at__isnull=True) | Q(maintenance_told_at__lte=now - EVERY)
+    unknown = (
+        Q(maintenance_told_from__isnull=True)
+        | Q(maintenance_told_from__lte=now)
+        | Q(maintenance_told_from__gt=F("maintenance_from") + HARDLY)
+    )
+    soon = Q(maintenance_from__gt=now, maintenance_from__lte=now + SOON)
+    return _UNTOLD & (rested | (soon & unknown))
 
 
 def _words(offer: Offer, former: datetime | None, now: datetime) -> tuple[str, str]:

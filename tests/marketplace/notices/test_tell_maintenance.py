@@ -91,12 +91,60 @@ def test_what_is_moved_called_off_and_announced_again_is_told_each_time(
     market: Market, rental: Rental
 ) -> None:
     for number, begins in enumerate((after(5 * HOUR), after(6 * HOUR), None, after(6 * HOUR))):
-        announce(market, begins, now=after(number * 10))
-        tell_maintenance(now=after(number * 10 + 1))
+        announce(market, begins, now=after(number * HOUR))
+        tell_maintenance(now=after(number * HOUR + 1))
     short = str(rental.id)[:8]
     works = f"The host works on the machine of your rental {short}"
     off = f"The host called off the work on the machine of your rental {short}"
     assert titles() == [works, works, off, works]
+
+
+def test_of_many_changes_within_an_hour_the_last_is_told_when_it_is_over(
+    market: Market, rental: Rental
+) -> None:
+    for number in range(5):
+        announce(market, after((5 + number) * HOUR), now=after(number * 10))
+        assert tell_maintenance(now=after(number * 10 + 1)) == (number == 0)
+    assert tell_maintenance(now=after(HOUR)) == 0
+    assert tell_maintenance(now=after(HOUR + 1)) == 1
+    first, last = Notice.objects.order_by("id")
+    assert first.data["begins_at"] == after(5 * HOUR).isoformat()
+    assert last.data["begins_at"] == after(9 * HOUR).isoformat()
+    assert tell_maintenance(now=after(3 * HOUR)) == 0
+
+
+def test_what_was_changed_back_within_the_hour_is_not_told_again(
+    market: Market, rental: Rental
+) -> None:
+    for number, begins in enumerate((after(5 * HOUR), None, after(5 * HOUR))):
+        announce(market, begins, now=after(number * 10))
+        tell_maintenance(now=after(number * 10 + 1))
+    assert tell_maintenance(now=after(2 * HOUR)) == 0
+    assert len(titles()) == 1
+
+
+def test_work_that_begins_soon_is_told_at_once_all_the_same(market: Market, rental: Rental) -> None:
+    announce(market, after(5 * HOUR))
+    tell_maintenance(now=after(1))
+    announce(market, after(2 * HOUR), now=after(10))
+    assert tell_maintenance(now=after(11)) == 1
+    # Moved again and again, by a little: they know of it.
+    for minute in range(1, 30):
+        announce(market, after(2 * HOUR - minute * 30), now=after(minute))
+        assert tell_maintenance(now=after(minute)) == 0
+    announce(market, after(100 * 60), now=after(60))
+    assert tell_maintenance(now=after(61)) == 1
+    assert len(titles()) == 3
+
+
+def test_soon_after_one_that_is_over_the_next_is_told_at_once(
+    market: Market, rental: Rental
+) -> None:
+    announce(market, after(1.5 * HOUR))
+    tell_maintenance(now=after(HOUR))
+    announce(market, after(3 * HOUR), now=after(1.6 * HOUR))
+    assert tell_maintenance(now=after(1.6 * HOUR)) == 1
+    assert len(titles()) == 2
 
 
 def test_what_was_over_before_anybody_could_be_told_is_not_told(
