@@ -135,6 +135,12 @@ def is_set(user: User) -> bool:
     return bool(Authenticator.objects.filter(user=user, type__in=GUARDS).exists())
 
 
+def has_no_codes(user: User) -> bool:
+    """Say whether passkeys alone guard the account: then a form can ask for no code."""
+    types = set(Authenticator.objects.filter(user=user).values_list("type", flat=True))
+    return types == {Authenticator.Type.WEBAUTHN}
+
+
 def taken_lately(request: HttpRequest, *, now: datetime) -> bool:
     """Say whether who has this session gave a second step in it, at most a day's work ago.
 

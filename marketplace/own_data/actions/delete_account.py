@@ -87,9 +87,10 @@ def _forget(user: User, now: datetime) -> None:
     _forget_secrets(user)
     Payer.objects.filter(user=user).update(customer="", card_text="")
     # A refund goes by the processor's name of the payment, which stays.
-    TopUp.objects.filter(user=user).update(card_text="")
+    TopUp.objects.filter(user=user).update(customer="", card="", card_text="")
     # Nothing of others runs on one that is offline: it would have been in the way.
     Machine.objects.filter(host=user, online=False).update(address="")
+    Placement.objects.filter(machine__host=user, state__in=ENDED).update(ssh_host="")
     PayoutAccount.objects.filter(host=user).update(email="")
     PayoutAccount.objects.filter(host=user, closed_at=None).update(closed_at=now)
 
@@ -101,7 +102,11 @@ def _forget_secrets(user: User) -> None:
     for placement in rows.only("id", "workload").iterator(chunk_size=CHUNK):
         workload = placement.workload | {"command": [], "environment": {}}
         Placement.objects.filter(pk=placement.pk).update(
-            workload=workload, former_workload=None, authorized_keys=[], guest_keys=[]
+            workload=workload,
+            former_workload=None,
+            authorized_keys=[],
+            guest_keys=[],
+            ssh_host="",
         )
 
 
@@ -133,6 +138,10 @@ def _has_payments(user: User) -> bool:
     )
 
 
+_MONEY_THERE = (
+    "There is money in your account: spend it, have it paid out or ask the operator to send it"
+    " back first."
+)
 _OBSTACLES: Sequence[tuple[Callable[[User], bool], str]] = (
     (
         lambda user: user.is_staff or user.is_superuser,
@@ -158,12 +167,10 @@ _OBSTACLES: Sequence[tuple[Callable[[User], bool], str]] = (
         "A payment of yours is disputed: wait until your bank has decided.",
     ),
     # Before payments: a payout that is opened between the two takes the money along, and is found.
-    (
-        _has_money,
-        "There is money in your account: spend it, have it paid out or ask the operator to send it"
-        " back first.",
-    ),
+    (_has_money, _MONEY_THERE),
     (_has_payments, "A payment or payout of yours is under way: wait until it has arrived."),
+    # And behind them: a payment that arrived between the two was not there yet, and pends no more.
+    (_has_money, _MONEY_THERE),
     (
         lambda user: Payer.objects.filter(user=user).exclude(card="").exists(),
         "A card of yours is saved: remove it on the page Money first.",

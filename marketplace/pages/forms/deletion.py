@@ -3,7 +3,13 @@
 from django import forms
 
 
-class DeletionForm(forms.Form):
+class SureForm(forms.Form):
+    """Where no form can ask who they are, a page does that after this one."""
+
+    sure = forms.BooleanField(label="Delete my account: nothing brings it back")
+
+
+class DeletionForm(SureForm):
     """The password, and a code where the account asks for one."""
 
     password = forms.CharField(
@@ -17,4 +23,4 @@ class DeletionForm(forms.Form):
         help_text="Of your authenticator app, or a recovery code, if you have a second step.",
         widget=forms.TextInput(attrs={"autocomplete": "one-time-code"}),
     )
-    sure = forms.BooleanField(label="Delete my account: nothing brings it back")
+    field_order = ("password", "code", "sure")

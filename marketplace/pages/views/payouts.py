@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from marketplace.accounts.asked_again import asked_again
 from marketplace.domain.problem import Refused
@@ -47,11 +47,13 @@ def payouts(request: MemberRequest) -> HttpResponse:
     return render(request, "host/payouts.html", context, status=422 if form.errors else 200)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @members_only
 @asked_again
 def route(request: MemberRequest) -> HttpResponse:
     """Let the host choose between a bank and the chain alone."""
+    if request.method != "POST":
+        return redirect("host-payouts")
     form = RouteForm(request.POST)
     if form.is_valid():
         chosen = Route(form.cleaned_data["route"])
@@ -63,11 +65,14 @@ def route(request: MemberRequest) -> HttpResponse:
 
 
 @never_cache
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @members_only
 @asked_again
 def start_onboarding(request: MemberRequest) -> HttpResponse:
     """Show the way to the processor; browsers let no form lead to another site by itself."""
+    if request.method != "POST":
+        # Who was asked for the password, and loads the page anew, comes by this address.
+        return redirect("host-payouts")
     back = f"{settings.PUBLIC_URL}/host/payouts/back"
     try:
         url = onboard(host_id=request.user.pk, return_url=back, retry_url=back, now=timezone.now())

@@ -131,3 +131,10 @@ def test_reading_asks_nothing(alice: User) -> None:
     browser = enter(Client(), alice, ago_s=LONG_AGO_S)
     for path in ("/api-keys/", "/keys/", "/web-hooks/", "/money/limits/"):
         assert browser.get(path).status_code == 200
+
+
+def test_every_address_that_asks_answers_who_loads_it_anew(bounded: User) -> None:
+    """After the password they come back by a GET where nothing is left to be sent again."""
+    browser = enter(Client(), bounded)
+    for path, _ in ASKING:
+        assert browser.get(path, follow=True).status_code == 200, path

@@ -46,6 +46,18 @@ def test_an_operator_may_use_the_admin_pages_and_stays_one(create: Callable[...,
     assert made.is_superuser
 
 
+@pytest.mark.parametrize(("active", "said"), [(True, "can log in"), (False, "is banned")])
+def test_who_is_banned_is_not_said_to_log_in(
+    monkeypatch: pytest.MonkeyPatch, active: bool, said: str
+) -> None:
+    User.objects.create_user("dora@example.com", PASSWORD, is_active=active)
+    monkeypatch.setattr("sys.stdin", StringIO(PASSWORD + "\n"))
+    told = StringIO()
+    call_command("create_account", "dora@example.com", stdout=told)
+    assert said in told.getvalue()
+    assert User.objects.get().is_active is active
+
+
 @pytest.mark.parametrize(("email", "password"), [("nobody", PASSWORD), ("d@example.com", "short")])
 def test_what_cannot_be_an_account_makes_none(
     create: Callable[..., None], email: str, password: str

@@ -3,10 +3,14 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from allauth.account import app_settings
+from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from django.core import mail as outbox
+from django.db import connection
 from django.db.models import F
 from django.test import Client
 
@@ -31,6 +35,7 @@ from tests.marketplace.rentals.market import ALICES_KEY, Market, give_key
 from tests.marketplace.scene import NOW, after
 
 PAGE = "/accounts/delete/"
+LONG_AGO_S = app_settings.REAUTHENTICATION_TIMEOUT + 1
 SURE = {"password": PASSWORD, "sure": "on"}
 
 
@@ -77,6 +82,8 @@ def test_what_opened_or_named_something_of_theirs_is_emptied(
         state="paid",
         gateway="stripe",
         reference="pi_1",
+        customer="cus_1",
+        card="pm_1",
         card_text="visa 4242",
         cause="t",
         created_at=NOW,
@@ -90,12 +97,14 @@ def test_what_opened_or_named_something_of_theirs_is_emptied(
     assert (left.former_workload, left.authorized_keys, left.guest_keys) == (None, [], [])
     assert list(Payer.objects.values_list("customer", "card_text")) == [("", "")]
     paid.refresh_from_db()
-    assert (paid.card_text, paid.reference) == ("", "pi_1")
+    assert (paid.customer, paid.card, paid.card_text, paid.reference) == ("", "", "", "pi_1")
+    assert left.ssh_host == ""
     assert not Guest.objects.exists()
     Machine.objects.update(online=False)
     Offer.objects.update(listed=False)
+    mine.update(ssh_host="10.0.0.1")
     delete(user_id=charlie.pk, now=after(3))
-    assert Machine.objects.get().address == ""
+    assert (Machine.objects.get().address, mine.get().ssh_host) == ("", "")
 
 
 def test_a_last_letter_is_sent_and_the_address_forgotten(alice: User, now: datetime) -> None:
@@ -141,6 +150,46 @@ def test_a_second_step_is_asked_for(alice: User) -> None:
     assert browser.post(PAGE, SURE | {"code": "000000"}).status_code == 422
     assert User.objects.get(pk=alice.pk).is_active
     assert b"Your account is gone" in browser.post(PAGE, SURE | {"code": code}).content
+
+
+@pytest.mark.parametrize("has_password", [True, False])
+def test_whoever_has_a_passkey_alone_is_asked_on_a_page_of_its_own(
+    alice: User, has_password: bool
+) -> None:
+    Authenticator.objects.create(user=alice, type=Authenticator.Type.WEBAUTHN, data={})
+    if not has_password:
+        alice.set_unusable_password()
+        alice.save()
+    browser = enter(Client(), alice, ago_s=LONG_AGO_S)
+    assert b'name="password"' not in browser.get(PAGE).content
+    assert browser.post(PAGE, {}).status_code == 422
+    asked = browser.post(PAGE, {"sure": "on"})
+    assert asked.headers["Location"].endswith(f"/reauthenticate/?next={quote(PAGE, safe='')}")
+    assert User.objects.get(pk=alice.pk).is_active
+    if has_password:
+        gone = browser.post("/accounts/reauthenticate/", {"password": PASSWORD, "next": PAGE})
+    else:
+        gone = enter(browser, alice).post(PAGE, {"sure": "on"})
+    assert b"Your account is gone" in gone.content
+    assert not User.objects.get(pk=alice.pk).is_active
+    assert browser.get("/keys/").headers["Location"].startswith("/accounts/login/")
+
+
+def test_money_that_arrives_while_the_rest_is_looked_at_is_found(
+    alice: User, give: Callable[..., None]
+) -> None:
+    arrived = []
+
+    def arrive(run: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        # The payment pended when money was looked for, and is there when payments are.
+        if not arrived and "payments_topup" in sql:
+            arrived.append(sql)
+            give(alice, 1_000_000)
+        return run(sql, *rest)
+
+    with connection.execute_wrapper(arrive):
+        assert "There is money" in obstacle(alice)
+    assert arrived
 
 
 def test_a_visitor_and_another_account_delete_nothing_of_hers(alice: User, bob: User) -> None:

@@ -60,4 +60,7 @@ class Command(BaseCommand):
                 after={"operator": user.is_superuser},
                 now=timezone.now(),
             )
-        self.stdout.write(f"{email} can log in.")
+        if user.is_active:
+            self.stdout.write(f"{email} can log in.")
+        else:
+            self.stdout.write(f"{email} has the new password, and is banned: lift the ban first.")
