@@ -14,6 +14,7 @@ from berth.endpoints import Endpoints
 from berth.exchange import DEADLINE_S, Call, Clock, Exchange
 from berth.hosting import Hosting
 from berth.jobs import Jobs
+from berth.logs import Logs
 from berth.notices import Notices
 from berth.offers import Offer, OfferFilter, OfferPage
 from berth.papers import Papers
@@ -65,6 +66,7 @@ class Client:
         self.cards = Cards(self._exchange)
         self.endpoints = Endpoints(self._exchange)
         self.hosting = Hosting(self._exchange)
+        self.logs = Logs(self._exchange, clock=clock)
         self.notices = Notices(self._exchange)
         self.papers = Papers(self._exchange)
         self.prices = Prices(self._exchange)

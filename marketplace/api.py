@@ -15,6 +15,8 @@ from marketplace.endpoints.api import router as endpoints
 from marketplace.jobs.agent_api import router as agent_jobs
 from marketplace.jobs.api import router as jobs
 from marketplace.ledger.api import router as ledger
+from marketplace.logs.agent_api import router as agent_logs
+from marketplace.logs.api import router as logs
 from marketplace.machines.api import router as machines
 from marketplace.metering.host_api import router as hosting
 from marketplace.metering.market_api import router as market
@@ -95,6 +97,7 @@ for router in (
     rentals,
     rental_prices,
     rental_proofs,
+    logs,
     idle_rules,
     bills,
     statements,
@@ -111,7 +114,7 @@ for router in (
     volumes,
 ):
     api.add_router("", router)
-for router in (agent_router, agent_jobs):
+for router in (agent_router, agent_jobs, agent_logs):
     agent_api.add_router("", router)
 
 

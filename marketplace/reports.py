@@ -11,8 +11,10 @@ from django.db import OperationalError, transaction
 from pydantic import ValidationError
 
 from marketplace.domain import nonce
+from marketplace.domain.placement import PlacementState
 from marketplace.domain.problem import Refused
 from marketplace.endpoints.queries import gateway_keys
+from marketplace.logs import queries as log_queries
 from marketplace.machines import queries as machine_queries
 from marketplace.machines.actions.authenticate import MachineUnknown, Signed
 from marketplace.machines.actions.heartbeat import Beat, SyncReplayed, heartbeats
@@ -108,6 +110,12 @@ def answer(*, machine_ids: Collection[UUID], now: datetime) -> dict[UUID, Answer
     }
     # Nobody else has to know them, and most sites have no replica at all.
     gateways = gateway_keys()[:DESIRED_MOST] if with_replicas else ()
+    failed = {
+        machine_id: some
+        for machine_id, listed in placements.items()
+        if (some := [placement.id for placement in listed if _has_failed(placement)])
+    }
+    logs = log_queries.asked(machine_ids, failed=failed, now=now)
     secret, server_time_ms = settings.SECRET_KEY.encode(), int(now.timestamp() * 1000)
 
     def one(machine_id: UUID) -> Answer:
@@ -122,12 +130,17 @@ def answer(*, machine_ids: Collection[UUID], now: datetime) -> dict[UUID, Answer
                 validators=validators,
                 volumes=volume_queries.as_desired(volumes.get(machine_id, ())),
                 gateways=gateways if machine_id in with_replicas else (),
+                logs=logs.get(machine_id, ())[:DESIRED_MOST],
             )
         except Exception:
             logger.exception("Sync not answered", extra={"machine_id": machine_id})
             return AnswerBroken()
 
     return {machine_id: one(machine_id) for machine_id in machine_ids}
+
+
+def _has_failed(placement: placement_queries.Listed) -> bool:
+    return (placement.kind, placement.state) == (PlacementKind.RENTAL, PlacementState.FAILED)
 
 
 #: Machines whose last report broke something here. Each has its own transaction, so that the next

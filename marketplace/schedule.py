@@ -131,6 +131,7 @@ PASSES = (
     Pass("standings", "marketplace.verification.actions.note.forget_events", 3600, 60),
     Pass("verdicts", "marketplace.verification.actions.forget.forget", 30, 60),
     Pass("terminals", "marketplace.terminals.actions.forget.forget", 30, 60),
+    Pass("logs", "marketplace.logs.actions.forget.forget", 60, 60),
     Pass("blobs", "marketplace.jobs.actions.forget_blobs.forget_blobs", 60, 120),
     Pass("tokens", "marketplace.machines.actions.issue_token.forget_tokens", 60, 60),
     Pass(

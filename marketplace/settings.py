@@ -99,6 +99,7 @@ INSTALLED_APPS = [
             "marketplace.jobs",
             "marketplace.endpoints",
             "marketplace.terminals",
+            "marketplace.logs",
             "marketplace.notices",
             "marketplace.payments",
             "marketplace.payouts",

@@ -116,7 +116,10 @@ def _answer(machine_ids: Sequence[UUID]) -> list[bytes | Exception]:
 
 
 def _written(answer: reports.Answer) -> bytes | Refused:
-    return answer if isinstance(answer, Refused) else answer.model_dump_json().encode()
+    if isinstance(answer, Refused):
+        return answer
+    # An agent that never hears of a field needs not know it (protocol.container_log.ANSWERS_SINCE).
+    return answer.model_dump_json(exclude=None if answer.logs else {"logs"}).encode()
 
 
 held_syncs = HeldSyncs(machine_queries.changed_revisions)

@@ -1,3 +1,3 @@
 """The agent of one machine: it keeps placements running here and answers validators."""
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"

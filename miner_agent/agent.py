@@ -62,6 +62,7 @@ class Agent:
         volumes: Volumes | None = None,
         room_bytes: Callable[[], int] = lambda: ROOM_BYTES_LEAST,
         changed: Callable[[], None] = lambda: None,
+        keep_last: Callable[[Placement], None] = lambda placement: None,
     ) -> None:
         self._journal = journal
         self._runtime = runtime
@@ -88,6 +89,7 @@ class Agent:
             changed=lambda: self.changed(),
             is_stopping=lambda: self.stopping,
             login_of=lambda placement_id: self._hearing.logins.get(placement_id),
+            keep_last=keep_last,
         )
         #: called whenever the marketplace should be told something
         self.changed = changed

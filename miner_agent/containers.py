@@ -159,6 +159,18 @@ class Containers:
             return b""
         return end
 
+    def said(self, name: str, *, lines_most: int) -> bytes | None:
+        """Return the newest lines that a container said, with times, in Docker's frames.
+
+        None: there is none of this name that carries this machine's label.
+        """
+        if not self._is_mine(name):
+            return None
+        try:
+            return self._engine.log(name, lines_most=lines_most)
+        except NotFound:
+            return None
+
     def address(self, name: str) -> str | None:
         """Return a container's address in its network, None where it has none now."""
         found = self._inspect(name)

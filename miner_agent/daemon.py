@@ -174,7 +174,9 @@ async def _serve(machine: Machine, engine: Engine, stop: asyncio.Event, *, ephem
         proofs = machine.proofs(engine, journal, idle)
         leaving.callback(proofs.remove)
         make_way = (idle.make_way, proofs.make_way)
-        agent = machine.agent(engine, journal, await asyncio.to_thread(machine.kit), make_way)
+        logs = machine.logs(engine, journal)
+        kit = await asyncio.to_thread(machine.kit)
+        agent = machine.agent(engine, journal, kit, make_way, logs.keep_last)
         market = _market(machine)
         leaving.push_async_callback(market.close)
         if ephemeral:
@@ -205,6 +207,7 @@ async def _serve(machine: Machine, engine: Engine, stop: asyncio.Event, *, ephem
             hardware=lambda: machine.hardware(engine),
             telemetry=telemetry,
             metrics=metrics,
+            logs=logs,
             chores=(idle.settle, proofs.tidy, lambda: reserve.keep(settings.home), firewall.keep),
             heard=is_heard,
         )

@@ -16,6 +16,7 @@ from miner_agent.containers import Containers
 from miner_agent.disk import Disks
 from miner_agent.docker_runtime import DockerRuntime
 from miner_agent.domain.container_spec import container_name
+from miner_agent.domain.placement import Placement
 from miner_agent.domain.spare import Share
 from miner_agent.engine import Engine
 from miner_agent.facts import sources
@@ -32,6 +33,7 @@ from miner_agent.incident_journal import IncidentJournal
 from miner_agent.job_files import JobFiles
 from miner_agent.journal import Journal
 from miner_agent.keys import write_whole
+from miner_agent.logs import Logs
 from miner_agent.mps import Mps
 from miner_agent.ports import Ports
 from miner_agent.prepull import Prepull
@@ -169,12 +171,24 @@ class Machine(Home):
 
     def belongings(self) -> Belongings:
         """Return what placements have beside their disks."""
+        job_files = JobFiles(self.settings.home / "jobs", transfers=self.transfers())
+        return Belongings(volumes=self.volumes(), job_files=job_files)
+
+    def transfers(self) -> HttpTransfers:
+        """Return what carries files and logs; everybody has the same one."""
         if self._transfers is None:
             self._transfers = HttpTransfers(
                 url=self.settings.marketplace_url, key=self.key(), clock=self.clock
             )
-        job_files = JobFiles(self.settings.home / "jobs", transfers=self._transfers)
-        return Belongings(volumes=self.volumes(), job_files=job_files)
+        return self._transfers
+
+    def logs(self, engine: Engine, journal: Journal) -> Logs:
+        """Return what sends the ends of containers' logs."""
+        return Logs(
+            journal=journal,
+            said=Containers(engine, machine=self.name()).said,
+            send=self.transfers().tell_log,
+        )
 
     def prepull(self, engine: Engine, agent: Agent) -> Prepull:
         """Return what fetches images before anybody asks for them."""
@@ -280,8 +294,12 @@ class Machine(Home):
         journal: Journal,
         kit_path: Path,
         make_way: Sequence[Callable[[], None]] = (),
+        keep_last: Callable[[Placement], None] = lambda placement: None,
     ) -> Agent:
-        """Return the agent itself; ``make_way`` is called before each of its placements starts."""
+        """Return the agent itself; ``make_way`` is called before each of its placements starts.
+
+        ``keep_last``: before a container is removed.
+        """
         return Agent(
             journal=journal,
             runtime=self.runtime(engine, kit_path, make_way),
@@ -290,6 +308,7 @@ class Machine(Home):
             acceptance=self.acceptance(engine),
             volumes=self.volumes(),
             room_bytes=lambda: reserve.room_bytes(self.settings.home),
+            keep_last=keep_last,
         )
 
     def clear(self, engine: Engine, agent: Agent) -> None:

@@ -49,6 +49,7 @@ class Steps:
         changed: Callable[[], None],
         is_stopping: Callable[[], bool],
         login_of: Callable[[UUID], RegistryLogin | None],
+        keep_last: Callable[[Placement], None],
     ) -> None:
         self._journal = journal
         self._runtime = runtime
@@ -59,6 +60,8 @@ class Steps:
         self._is_stopping = is_stopping
         #: who may fetch a private image
         self._login_of = login_of
+        #: told of a placement before its container is removed
+        self._keep_last = keep_last
         self._do: dict[Step, Callable[[Placement], None]] = {
             Step.FETCH: self._fetch,
             Step.CHANGE: self._change,
@@ -320,6 +323,7 @@ class Steps:
             self._counting.end_run(placement, container, looked_ms=looked_ms)
             self._journal.change(placement_id, state=ObservedState.COLLECTING, progress="")
             self._changed()
+            self._keep_last(placement)
         self._runtime.remove(placement_id)
         if is_known:
             self._journal.release(placement_id)

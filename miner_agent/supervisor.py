@@ -17,6 +17,7 @@ from miner_agent.domain.reconcile import STARTS, Action, Step
 from miner_agent.domain.reply import Heard
 from miner_agent.engine import EngineRefused, EngineUnavailable
 from miner_agent.hearing import StaleReply
+from miner_agent.logs import Logs
 from miner_agent.market import Market, MarketRefused, MarketUnreachable
 from miner_agent.metrics import Metrics
 from miner_agent.store import StoreUnwritable
@@ -76,6 +77,7 @@ class Supervisor:
         hardware: Callable[[], Hardware],
         telemetry: Telemetry | None = None,
         metrics: Metrics | None = None,
+        logs: Logs | None = None,
         chores: Sequence[Callable[[], None]] = (),
         heard: Callable[[], None] = lambda: None,
     ) -> None:
@@ -85,6 +87,8 @@ class Supervisor:
         #: None: nothing is told but placements
         self._telemetry = telemetry
         self._metrics = metrics or Metrics()
+        #: None: nobody's log is sent
+        self._logs = logs
         #: called whenever the marketplace was heard and understood
         self._heard = heard
         #: what is done every ten seconds beside all of it
@@ -93,6 +97,7 @@ class Supervisor:
         self._changed = asyncio.Event()
         self._work = asyncio.Event()
         self._tending = asyncio.Event()
+        self._answering = asyncio.Event()
         self._busy: dict[tuple[UUID, bool], asyncio.Task[None]] = {}
         #: nobody's start waits here: what Docker does at once is limited where it is asked
         self._starters = ThreadPoolExecutor(STARTING_MOST)
@@ -100,6 +105,8 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         loop.set_default_executor(ThreadPoolExecutor(THREADS_MOST))
         agent.changed = lambda: _wake(loop, self._changed)
+        if logs is not None:
+            logs.changed = lambda: _wake(loop, self._answering)
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -108,6 +115,8 @@ class Supervisor:
                 group.create_task(self._sync_for_ever())
                 group.create_task(self._work_for_ever())
                 group.create_task(self._tend_for_ever())
+                if self._logs is not None:
+                    group.create_task(self._answer_for_ever(self._logs))
                 for chore in self._chores:
                     group.create_task(self._do_for_ever(chore))
         finally:
@@ -136,6 +145,9 @@ class Supervisor:
                     # At once: an interval needs the newest nonce to be worth money.
                     hold_s = 0
                     continue
+                if self._logs is not None:
+                    # First: what ends with this reply is read before it goes.
+                    self._logs.hear(heard.reply.logs)
                 await asyncio.to_thread(self._agent.apply, heard)
                 await asyncio.to_thread(self._heard)
                 if self._telemetry is not None:
@@ -153,6 +165,7 @@ class Supervisor:
             failures, hold_s = 0, SYNC_HOLD_S_MAX
             self._work.set()
             self._tending.set()
+            self._answering.set()
 
     async def _request(self, hold_s: int, hardware: Hardware | None) -> SyncRequest:
         if self._telemetry is None:
@@ -231,6 +244,18 @@ class Supervisor:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TEND_S):
                     await self._tending.wait()
+
+    async def _answer_for_ever(self, logs: Logs) -> None:
+        while True:
+            self._answering.clear()
+            try:
+                await asyncio.to_thread(logs.answer)
+            except Exception:
+                # Nobody's log is worth the placements.
+                logger.exception("logs not sent")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TEND_S):
+                    await self._answering.wait()
 
     def _start(self, action: Action) -> None:
         """Start the action unless the placement is being worked on: then the next look decides."""

@@ -1,4 +1,7 @@
-"""This will carry a job's files between the marketplace and this machine, each whole or not."""
+"""This will carry a job's files between the marketplace and this machine, each whole or not.
+
+And the ends of containers' logs, which renters ask for.
+"""
 
 import hashlib
 import ssl
@@ -22,7 +25,8 @@ from miner_agent.market import (
     refusal_of,
     signed_headers,
 )
-from protocol.paths import AGENT_BLOB, AGENT_PLACEMENT_BLOB
+from protocol.container_log import LogReport
+from protocol.paths import AGENT_BLOB, AGENT_PLACEMENT_BLOB, AGENT_PLACEMENT_LOG
 
 #: a transfer of which nothing is heard for so long is over
 SILENT_S = 60.0
@@ -144,6 +148,20 @@ class HttpTransfers:
             self._client.stream("PUT", path, content=chunks(), headers=headers) as response,
         ):
             _refuse_unless_good(response)
+
+    def tell_log(self, placement_id: UUID, report: LogReport) -> None:
+        """Send the end of what a placement's container said.
+
+        :raises MarketRefused: when nobody waits for it any more.
+        :raises MarketUnreachable: when the marketplace does not answer.
+        """
+        path = AGENT_PLACEMENT_LOG.format(placement_id=placement_id)
+        body = report.model_dump_json().encode()
+        headers = self._signed("POST", path, hashlib.sha256(body).hexdigest()) | {
+            "Content-Type": "application/json"
+        }
+        with _answers(), self._client.stream("POST", path, content=body, headers=headers) as answer:
+            _refuse_unless_good(answer)
 
     def _signed(self, method: str, path: str, digest: str) -> dict[str, str]:
         with self._lock:

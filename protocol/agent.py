@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field
 
+from protocol.container_log import LogAsked
 from protocol.hardware import GPUS_MOST, Hardware, Text
 from protocol.message import NO_CONTROL, Counter, Message, Milliseconds, each_once, shown
 from protocol.receipts import SignedInterval
@@ -244,6 +245,8 @@ class SyncReply(Message):
     volumes: Annotated[tuple[DesiredVolume, ...], Field(max_length=DESIRED_MOST)] = ()
     #: "ssh-ed25519 AAAA..." of the gateways that may reach replicas through that door
     gateways: Annotated[tuple[PublicKeyLine, ...], Field(max_length=DESIRED_MOST)] = ()
+    #: whose logs are asked for; left out where none is, as an agent before 0.2 knows no such field
+    logs: Annotated[tuple[LogAsked, ...], Field(max_length=DESIRED_MOST)] = ()
 
 
 class ProblemReply(Message):

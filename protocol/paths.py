@@ -9,6 +9,8 @@ AGENT_SYNC = f"{AGENT_API}/sync"
 AGENT_BLOB = f"{AGENT_API}/blobs/{{digest}}"
 #: PUT: what a job left; the same again is fine
 AGENT_PLACEMENT_BLOB = f"{AGENT_API}/placements/{{placement_id}}/blobs/{{digest}}"
+#: POST: the end of what its container said
+AGENT_PLACEMENT_LOG = f"{AGENT_API}/placements/{{placement_id}}/log"
 
 VALIDATOR_REGISTER = f"{API}/validator/register"
 VALIDATOR_TARGETS = f"{API}/validator/targets"

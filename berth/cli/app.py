@@ -24,6 +24,7 @@ from berth.cli import (
     jobs,
     keys,
     login,
+    logs,
     money,
     notices,
     offers,
@@ -123,6 +124,7 @@ app.command("offers")(offers.offers)
 app.command("up")(up.up)
 app.command("ps")(rentals.ps)
 app.command("usage")(usage.usage)
+app.command("logs")(logs.logs)
 app.command("ssh")(ssh.ssh)
 app.command("exec")(inside.execute)
 app.command("cp")(inside.copy)

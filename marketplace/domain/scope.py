@@ -32,17 +32,21 @@ AREAS = {
 }
 #: what a key may always be asked: whose it is, and what everybody sees
 OPEN = frozenset({"me", "offers", "scores"})
+#: what may hold secrets of what runs: to read it takes a key that could log in to it, too
+_INSIDE = frozenset({("rentals", "logs")})
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def needed(method: str, path: str) -> Scope | None:
     """Return what a request to this path below the API's root needs. None: nothing."""
-    first = path.strip("/").partition("/")[0]
+    parts = path.strip("/").split("/")
+    first = parts[0]
     if first in OPEN:
         return None
     # What nobody has put into an area is its owner's most private.
     area = AREAS.get(first, "account")
-    return Scope(f"{area}:{'read' if method in _READS else 'write'}")
+    reads = method in _READS and (first, parts[-1]) not in _INSIDE
+    return Scope(f"{area}:{'read' if reads else 'write'}")
 
 
 def allows(scopes: Collection[str], asked: Scope | None) -> bool:

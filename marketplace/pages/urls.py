@@ -60,6 +60,7 @@ from marketplace.pages.views.rental_changes import (
 )
 from marketplace.pages.views.rental_events import rental_events
 from marketplace.pages.views.rental_idle import idle
+from marketplace.pages.views.rental_log import rental_log, rental_log_file
 from marketplace.pages.views.rental_terminal import rental_terminal
 from marketplace.pages.views.rental_traffic import traffic
 from marketplace.pages.views.rental_usage import rental_usage, rental_usage_columns
@@ -91,6 +92,8 @@ urlpatterns = [
     path("rentals/<uuid:rental_id>/events", rental_events, name="rental-events"),
     path("rentals/<uuid:rental_id>/bill", rental_bill, name="rental-bill"),
     path("rentals/<uuid:rental_id>/receipts.json", receipts, name="receipts"),
+    path("rentals/<uuid:rental_id>/log", rental_log, name="rental-log"),
+    path("rentals/<uuid:rental_id>/log.txt", rental_log_file, name="rental-log-file"),
     path("rentals/<uuid:rental_id>/end", end, name="rental-end"),
     path("rentals/<uuid:rental_id>/stop", stop, name="rental-stop"),
     path("rentals/<uuid:rental_id>/start", start, name="rental-start"),

@@ -21,6 +21,7 @@ class Listed(NamedTuple):
     id: UUID
     machine_id: UUID
     kind: str
+    state: str
     want: str
     workload: dict[str, Any]
     edition: int

@@ -3,18 +3,22 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from protocol.agent import DESIRED_MOST, DesiredPlacement, Problem, PublicKeyLine, SyncReply, Want
+from protocol.container_log import LogAsked
 from protocol.message import Message
 from protocol.workload import DesiredVolume
 
 MALFORMED = "workload_malformed"
-_ID, _KEY = TypeAdapter(UUID), TypeAdapter(PublicKeyLine)
+T = TypeVar("T")
+_ID = TypeAdapter(UUID)
+_KEY: TypeAdapter[str] = TypeAdapter(PublicKeyLine)
+_LOG: TypeAdapter[LogAsked] = TypeAdapter(LogAsked)
 
 
 class ReplyMalformed(Exception):
@@ -59,8 +63,11 @@ def read(body: bytes) -> Heard:
     told = {
         "desired": placements.good,
         "volumes": volumes.good,
-        "validators": _keys(content, "validators"),
-        "gateways": _keys(content, "gateways"),
+        # Whose key it is nobody can say, so nobody is told: it opens nothing. Whoever asked for a
+        # log that cannot be told hears that this machine did not answer.
+        "validators": _readable(_KEY, _list(content, "validators")),
+        "gateways": _readable(_KEY, _list(content, "gateways")),
+        "logs": _readable(_LOG, _list(content, "logs")),
     }
     try:
         reply = SyncReply.model_validate({**content, **told})
@@ -133,13 +140,12 @@ def _list(content: Mapping[str, Any], name: str) -> Sequence[Any]:
     return items
 
 
-def _keys(content: Mapping[str, Any], name: str) -> tuple[str, ...]:
+def _readable(kind: TypeAdapter[T], items: Sequence[Any]) -> tuple[T, ...]:
     good = []
-    for line in _list(content, name):
+    for item in items:
         try:
-            good.append(_KEY.validate_python(line))
+            good.append(kind.validate_python(item))
         except ValidationError:
-            # Whose key it is nobody can say, so nobody is told: it opens nothing.
             continue
     return tuple(good)
 

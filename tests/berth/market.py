@@ -148,8 +148,8 @@ class Market:
         refusal = self.refusals.get((seen.method, seen.path))
         if refusal:
             raise refusal
-        if (seen.method, seen.path) in self.told:
-            return 200, self.told[seen.method, seen.path]
+        if (told := self.told.get((seen.method, seen.path))) is not None:
+            return 200, told.popleft() if isinstance(told, deque) else told
         parts = seen.path.strip("/").split("/")
         return getattr(self, "_" + parts[0].replace("-", "_"))(seen, parts[1:])
 

@@ -19,6 +19,7 @@ from protocol.agent import (
     SyncRequest,
     Want,
 )
+from protocol.container_log import LogAsked, LogReport
 from protocol.paths import (
     AGENT_API,
     AGENT_ENROL,
@@ -68,6 +69,9 @@ class LoopbackMarket:
         self.volumes: dict[UUID, DesiredVolume] = {}
         self.observed_volumes: dict[UUID, ObservedVolume] = {}
         self.gateways: tuple[str, ...] = ()
+        #: whose logs are asked for, and what came of whom
+        self.logs_asked: dict[UUID, LogAsked] = {}
+        self.logs: dict[UUID, list[LogReport]] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -110,6 +114,26 @@ class LoopbackMarket:
         with self.changed:
             del self.volumes[volume_id]
             self._raise_revision()
+
+    def ask_for_log(self, placement_id: UUID, *, lines_most: int = 100) -> LogReport:
+        """Ask for the end of a log and return what the machine answers."""
+        asked = LogAsked(placement_id=placement_id, asked_id=uuid4(), lines_most=lines_most)
+        with self.changed:
+            self.logs_asked[placement_id] = asked
+            self._raise_revision()
+        self.wait_until(lambda: placement_id not in self.logs_asked)
+        return self.logs[placement_id][-1]
+
+    def _take_log(self, path: str, report: LogReport) -> tuple[int, bytes]:
+        placement_id = UUID(path.split("/")[-2])
+        asked = self.logs_asked.get(placement_id)
+        with self.changed:
+            if report.asked_id is not None and (asked is None or asked.asked_id != report.asked_id):
+                return 409, _problem(409, "not_asked", "Nobody asked for that.")
+            self.logs_asked.pop(placement_id, None)
+            self.logs.setdefault(placement_id, []).append(report)
+            self.changed.notify_all()
+        return 204, b""
 
     def wait_for_volume(self, volume_id: UUID, state: VolumeState | None) -> None:
         """Wait until the volume is seen in this state, None: told of no more."""
@@ -178,6 +202,7 @@ class LoopbackMarket:
                 validators=self.validators,
                 volumes=tuple(self.volumes.values()),
                 gateways=self.gateways,
+                logs=tuple(self.logs_asked.values()),
             )
         return 200, reply.model_dump_json().encode()
 
@@ -238,6 +263,8 @@ class LoopbackMarket:
             return self._blob(method, path, body)
         if path == AGENT_SYNC and not self.silent:
             return self._sync(SyncRequest.model_validate_json(body))
+        if path.endswith("/log") and not self.silent:
+            return self._take_log(path, LogReport.model_validate_json(body))
         return 503, _problem(503, "unavailable", "The marketplace is not there.")
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:

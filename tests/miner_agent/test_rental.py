@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from protocol.agent import DesiredPlacement, ObservedPlacement, ObservedState
+from protocol.container_log import Stream
 from protocol.receipts import check_chain
 from tests.miner_agent.host import DOOR_S, MIB, Host, docker, is_left, make_key
 from tests.miner_agent.leftovers import ended_after
@@ -129,6 +130,32 @@ def test_an_ended_rental_leaves_nothing_and_a_whole_chain(running_host: Host) ->
     assert states == [state for state in ObservedState if state in states]
     market.drop(desired.placement_id)
     assert docker("ps", "-q", "--filter", f"name=berth-{desired.placement_id}") == ""
+
+
+def test_what_a_rentals_command_says_is_sent_to_who_asks(rental: Rental) -> None:
+    market = rental.host.market
+    command = ("sh", "-c", "echo first; echo ready; echo wrong >&2; exec sleep 1000")
+    talks = rental.host.desire(command=command)
+    market.wait_for(talks.placement_id, ObservedState.RUNNING)
+    deadline = time.monotonic() + DOOR_S
+    # The door starts beside the command, and may say something of its own on the same stream.
+    while (texts := said(rental, talks))["stdout"] != ["first", "ready"] or "wrong" not in texts[
+        "stderr"
+    ]:
+        assert time.monotonic() < deadline, texts
+    report = market.ask_for_log(talks.placement_id, lines_most=1)
+    assert (len(report.lines), report.is_cut) == (1, True)
+    market.end(talks.placement_id)
+    market.wait_for(talks.placement_id, ObservedState.GONE)
+    assert market.ask_for_log(talks.placement_id).has_container is False
+    market.drop(talks.placement_id)
+
+
+def said(rental: Rental, of: DesiredPlacement) -> dict[str, list[str]]:
+    report = rental.host.market.ask_for_log(of.placement_id)
+    return {
+        stream: [line.text for line in report.lines if line.stream == stream] for stream in Stream
+    }
 
 
 def test_the_end_of_a_rental_removes_kits_that_no_other_uses(rental: Rental) -> None:

@@ -274,6 +274,8 @@ class World:
         #: the GPUs that its driver shows now
         self.gpu_uuids = frozenset(GPUS)
         self.journal = journal_type(path)
+        #: told of each placement before its container is removed
+        self.keep_last: Callable[[Placement], None] = lambda placement: None
         self.agent = self._agent()
 
     def restart(self) -> None:
@@ -381,4 +383,5 @@ class World:
             key=KEY,
             acceptance=acceptance,
             room_bytes=self._room_bytes,
+            keep_last=lambda placement: self.keep_last(placement),
         )

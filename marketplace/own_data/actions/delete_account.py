@@ -16,6 +16,7 @@ from marketplace.domain.problem import Refused
 from marketplace.endpoints.models import Endpoint
 from marketplace.jobs.models import Blob, Job
 from marketplace.ledger.models import Account
+from marketplace.logs.models import ContainerLog
 from marketplace.machines.models import Machine
 from marketplace.offers.models import Guest
 from marketplace.own_data.models import Farewell
@@ -96,8 +97,12 @@ def _forget(user: User, now: datetime) -> None:
 
 
 def _forget_secrets(user: User) -> None:
-    """Empty what their rentals, jobs and replicas were started with, and who could log in."""
+    """Empty what their rentals, jobs and replicas were started with, and who could log in.
+
+    And what their containers said.
+    """
     theirs = Q(rental__renter=user) | Q(job__renter=user) | Q(replica__endpoint__renter=user)
+    ContainerLog.objects.filter(placement__rental__renter=user).delete()
     rows = Placement.objects.filter(theirs, state__in=ENDED).order_by("id")
     for placement in rows.only("id", "workload").iterator(chunk_size=CHUNK):
         workload = placement.workload | {"command": [], "environment": {}}

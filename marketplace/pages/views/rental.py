@@ -10,13 +10,15 @@ from django.views.decorators.http import require_POST, require_safe
 
 from marketplace.accounts import queries as accounts
 from marketplace.domain.problem import Refused
+from marketplace.logs import queries as logs
 from marketplace.pages.forms.bid import BidForm
 from marketplace.pages.forms.extend import ExtendForm
 from marketplace.pages.forms.idle import IdleForm
+from marketplace.pages.forms.log import LogForm
 from marketplace.pages.forms.rental_keys import KeysForm
 from marketplace.pages.forms.traffic import TrafficForm
 from marketplace.pages.forms.workload import ChangeForm
-from marketplace.pages.shown import rental_proof
+from marketplace.pages.shown import log, rental_proof
 from marketplace.pages.shown.rental import RentalPanel, form_of, idle_form_of, panel
 from marketplace.pages.visitor import MemberRequest, members_only
 from marketplace.rentals import proof_queries, queries
@@ -108,6 +110,8 @@ def page(
         "bid_form": bid_form or BidForm(),
         "idle_form": idle_form or idle_form_of(view),
         "traffic_form": traffic_form or TrafficForm(),
+        "log": log.panel(view.id, logs.view(view.id, request.user.pk, timezone.now())),
+        "log_form": LogForm(),
         "keys_form": KeysForm(initial={"ssh_keys": opening}, keys=keys),
         "proof": rental_proof.card(
             view,

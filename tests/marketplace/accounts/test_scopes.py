@@ -49,6 +49,9 @@ def test_every_way_into_the_api_is_in_an_area_or_open() -> None:
         (("money:read",), "PUT", "/auto-top-up", False),
         (("host:write",), "PATCH", "/host/machines/1/offer", True),
         (("account:read",), "POST", "/ssh-keys", False),
+        # What a rental said may hold its secrets, so who reads it could log in as well.
+        (("rentals:read",), "GET", "/rentals/1/logs", False),
+        (("rentals:write",), "GET", "/rentals/1/logs", True),
         (("money:read",), "GET", "/me", True),
         (("money:read",), "GET", "/something-new", False),
         (("account:write",), "POST", "/something-new", True),

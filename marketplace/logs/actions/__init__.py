@@ -1,0 +1,1 @@
+"""This will hold the use-cases of logs."""

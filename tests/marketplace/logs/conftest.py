@@ -1,0 +1,26 @@
+"""Alice's running rental on Charlie's machine, now: signatures and keys hold by the real clock."""
+
+from collections.abc import Callable
+
+import pytest
+from django.utils import timezone
+
+from marketplace.accounts.models import User
+from marketplace.rentals.models import Rental
+from tests.marketplace import scene
+from tests.marketplace.rentals.market import Market, give_key
+
+
+@pytest.fixture
+def market(charlie: User, monkeypatch: pytest.MonkeyPatch) -> Market:
+    monkeypatch.setattr(scene, "NOW", timezone.now())
+    return Market.open(charlie)
+
+
+@pytest.fixture
+def rental(market: Market, alice: User, give: Callable[..., None]) -> Rental:
+    give(alice, 100_000_000)
+    give_key(alice)
+    rental = market.rent(alice, now=scene.NOW)
+    market.run(rental, at=timezone.now(), door_after_s=0)
+    return rental
