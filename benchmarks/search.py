@@ -84,12 +84,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     with database() as url:
-        _fill(options.offers)
+        fill(options.offers)
         found = _measure(url, options.searches, options.rounds)
         print(json.dumps({"offers": options.offers} | found, indent=2))
 
 
-def _fill(offers: int) -> None:
+def fill(offers: int) -> None:
     """Make offers of thirty models, as many of each as Zipf's law has it."""
     from django.db import connection
 

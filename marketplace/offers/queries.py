@@ -119,8 +119,9 @@ def search(query: OfferQuery, *, now: datetime, viewer_id: int | None = None) ->
     page = offers[: query.rows_max]
     more = len(offers) > len(page)
     key = getattr(page[-1], COLUMNS[query.sort]) if more else 0
+    asked = query.asked
     return OfferPage(
-        items=tuple(row_of(offer, now=now, asked=query.asked) for offer in page),
+        items=tuple(row_of(offer, now=now, asked=asked) for offer in page),
         next_cursor=Cursor(key=key, offer_id=page[-1].id) if more else None,
     )
 

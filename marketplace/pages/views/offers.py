@@ -53,4 +53,4 @@ def _template(request: HttpRequest) -> str:
     htmx = getattr(request, "htmx", None)
     if not htmx or htmx.history_restore_request:
         return "offers/search.html"
-    return "offers/_rows.html" if htmx.target == "more" else "offers/_list.html"
+    return "offers/_more.html" if htmx.target == "more" else "offers/_list.html"
