@@ -38,7 +38,7 @@ ANY_DATABASE := $(wildcard $(addprefix tests/marketplace/,domain pages accounts/
 	security settings sync_limits watch))))
 
 .PHONY: help setup demo test test-quick test-containers-then-postgresql test-all-else lint format test-sqlite test-docker test-postgresql \
-	test-browser requirements clean
+	test-browser pictures requirements clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 18
@@ -95,6 +95,10 @@ test-postgresql: setup ## run the marketplace's tests and those about row locks 
 
 test-browser: setup ## run the journeys of people in a real browser
 	@$(if $(BROWSER_TESTS),$(BIN)/python -m pytest $(BROWSER_TESTS),echo "There are no tests in a browser.")
+
+pictures: setup ## keep what people see in these journeys, for the documents
+	@mkdir -p docs/images
+	PICTURES=docs/images $(BIN)/python -m pytest $(addprefix tests/browser/test_,offers.py journey.py terminal.py hosting.py console.py money.py)
 
 requirements: setup ## pin requirements/*.txt anew from pyproject.toml
 	@scripts/pin_requirements

@@ -7,6 +7,7 @@ from marketplace.accounts.models import User
 from marketplace.domain.oversight import Role
 from tests.browser.audit import problems
 from tests.browser.conftest import Enter
+from tests.browser.pictures import keep
 from tests.marketplace import staffed
 
 CARD = "4242424242424242"
@@ -48,6 +49,7 @@ def test_an_operator_refunds_a_renter_who_reads_it_on_the_money_page(
     desk.get_by_role("button", name="Find").click()
     desk.get_by_role("link", name="alice@example.com").click()
     expect(desk.locator("#funds")).to_contain_text("$20.00")
+    keep(desk, "console")
     assert problems(desk) == []
     desk.locator("#payments a").first.click()
     refund = desk.locator("#refund")

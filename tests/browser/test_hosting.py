@@ -22,6 +22,7 @@ from marketplace.verification.actions.record_verdict import record
 from protocol.agent import ObservedState
 from tests.browser.audit import problems
 from tests.browser.conftest import Enter
+from tests.browser.pictures import keep
 from tests.marketplace import scene
 from tests.marketplace.rentals.market import Agent, Market, give_key
 
@@ -106,6 +107,7 @@ def test_a_person_becomes_a_host_lists_a_machine_and_earns(
     expect(page.locator("#earned")).to_contain_text("$0.09")
     page.goto("/host/")
     expect(page.locator("#earned-month")).to_contain_text("$0.09")
+    keep(page, "host")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])

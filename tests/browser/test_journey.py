@@ -13,6 +13,7 @@ from marketplace.rentals.models import Rental
 from marketplace.volumes.actions.claim import Asked
 from protocol.agent import ObservedState
 from tests.browser.conftest import IN_CLIPBOARD, TIMEOUT_MS
+from tests.browser.pictures import keep
 from tests.marketplace import scene
 from tests.marketplace.rentals.market import ALICES_KEY, Market
 
@@ -67,6 +68,7 @@ def test_a_person_rents_watches_it_live_and_ends_it(page: Page, market: Market) 
     expect(page.locator("#worst-total")).to_have_text("$3.60")
     page.get_by_label("End after, hours").fill("2")
     expect(page.locator("#worst-total")).to_have_text("$7.20")
+    keep(page, "rent")
     page.get_by_role("button", name="Rent", exact=True).click()
 
     state = page.locator("#state")
@@ -77,6 +79,7 @@ def test_a_person_rents_watches_it_live_and_ends_it(page: Page, market: Market) 
     expect(state).to_have_text("Active")
     command = "ssh -p 20001 root@127.0.0.1"
     expect(page.locator("#ssh-command")).to_have_text(command)
+    keep(page, "rental")
     page.get_by_role("region", name="State").get_by_role("button", name="Copy").click()
     page.wait_for_function(IN_CLIPBOARD, arg=command)
 

@@ -16,6 +16,7 @@ from marketplace.ledger.actions.post import post
 from marketplace.rentals.models import Rental
 from tests.browser.audit import problems
 from tests.browser.conftest import Enter
+from tests.browser.pictures import keep
 from tests.marketplace import scene
 from tests.marketplace.rentals.market import Market, give_key
 from tests.marketplace.terminals.house import House, open_house
@@ -86,6 +87,7 @@ def test_a_person_types_into_their_rental(
     page.keyboard.press("Enter")
     painted = shown.get_by_text("painted", exact=True)
     expect(painted).to_have_css("background-color", "rgb(10, 120, 40)")
+    keep(page, "terminal")
     assert problems(page) == []
 
     page.set_viewport_size({"width": 390, "height": 800})
