@@ -34,6 +34,7 @@ from berth.shapes import (
     Statement,
     Volume,
 )
+from berth.teams import HEADER, Teams
 from berth.templates import Templates
 from berth.usage import Usage
 from protocol.hardware import Resources
@@ -44,13 +45,17 @@ PAGES_MAX = 200
 
 
 class Client:
-    """One renter at one marketplace. Every method raises Refused or CannotReach (problem.py)."""
+    """One renter at one marketplace. Every method raises Refused or CannotReach (problem.py).
+
+    ``team``: the number of one that every call is for; None: calls are the key's own.
+    """
 
     def __init__(
         self,
         url: str,
         key: str = "",
         *,
+        team: int | None = None,
         deadline_s: float = DEADLINE_S,
         clock: Clock | None = None,
         transport: httpx.BaseTransport | None = None,
@@ -59,6 +64,8 @@ class Client:
         headers = {"Accept": "application/json", "User-Agent": "berth/0.1"}
         if key:
             headers["Authorization"] = f"Bearer {key}"
+        if team is not None:
+            headers[HEADER] = str(team)
         base_url = url.rstrip("/") + API
         self._http = httpx.Client(base_url=base_url, headers=headers, transport=transport)
         self._exchange = Exchange(self._http, clock=clock, deadline_s=deadline_s)
@@ -71,6 +78,7 @@ class Client:
         self.papers = Papers(self._exchange)
         self.prices = Prices(self._exchange)
         self.proofs = Proofs(self._exchange)
+        self.teams = Teams(self._exchange)
         self.templates = Templates(self._exchange)
         self.jobs = Jobs(self._http, self._exchange, new_id=new_id)
 

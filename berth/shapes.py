@@ -29,6 +29,8 @@ class Credit(Shape):
 
 class Me(Shape):
     email: str
+    #: whose the rest is; None: the person's own
+    team: str | None = None
     #: can be spent, credit too
     balance_microusd: int
     held_microusd: int

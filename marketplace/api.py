@@ -9,6 +9,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.parser import Parser
 
 from marketplace.accounts.api import router as accounts
+from marketplace.accounts.teams_api import router as teams
 from marketplace.described_api import DescribedAPI, problem
 from marketplace.domain.problem import Refused
 from marketplace.endpoints.api import router as endpoints
@@ -84,6 +85,7 @@ agent_api = DescribedAPI(
 )
 for router in (
     accounts,
+    teams,
     ledger,
     machines,
     hosting,

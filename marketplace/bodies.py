@@ -18,7 +18,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from marketplace.accounts.bearer import allowed_key
+from marketplace.accounts.bearer import HEADER, let_in
 from marketplace.domain.problem import Refused
 from marketplace.jobs import storage
 from marketplace.jobs.actions import keep_output, upload
@@ -137,10 +137,11 @@ def _allowed(scope: Scope, now: datetime) -> _Allowed | None:
     headers, method, path = _headers(scope), str(scope["method"]), str(scope["path"])
     if (method, path) == ("POST", UPLOAD):
         token = headers.get("authorization", "")
-        key = allowed_key(token.removeprefix(BEARER), method, path, now)
-        if key is None or not token.startswith(BEARER):
+        team = headers.get(HEADER.lower(), "")
+        found = let_in(token.removeprefix(BEARER), method, path, now, team=team)
+        if found is None or not token.startswith(BEARER):
             raise KeyNeeded
-        return _Allowed(f"user {key.user_id}", upload.room(key.user_id))
+        return _Allowed(f"user {found.user.pk}", upload.room(found.user.pk))
     output = OUTPUT.fullmatch(path)
     if method == "PUT" and output is not None:
         digest, placement_id = output["digest"], UUID(output["placement_id"])

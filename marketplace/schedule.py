@@ -145,6 +145,16 @@ PASSES = (
         120,
         lane="mail",
     ),
+    Pass(
+        "invitations",
+        "marketplace.accounts.actions.mail_invitations.mail_invitations",
+        5,
+        120,
+        lane="mail",
+    ),
+    Pass(
+        "team-events", "marketplace.accounts.actions.note_team_event.forget_team_events", 3600, 60
+    ),
     Pass("nonces", "marketplace.verification.authenticate.forget_nonces", 60, 60),
     Pass("attempts", "marketplace.accounts.actions.count_attempt.forget_attempts", 60, 60),
     Pass("offers", "marketplace.offers.actions.refresh.refresh_all", 60, 120),

@@ -33,7 +33,9 @@ from berth.cli import (
     prove,
     receipts,
     rentals,
+    session,
     ssh,
+    teams,
     templates,
     up,
     usage,
@@ -114,9 +116,18 @@ Version = Annotated[
 ]
 
 
+Team = Annotated[
+    str,
+    typer.Option(
+        "--team", envvar="BERTH_TEAM", metavar="TEAM", help="Act for this team: its number or name."
+    ),
+]
+
+
 @app.callback()
-def berth(*, _version_asked: Version = False) -> None:
+def berth(*, team: Team = "", _version_asked: Version = False) -> None:
     """Rent GPUs and machines from a Berth marketplace."""
+    session.act_for(team.strip())
 
 
 app.command("login")(login.login)
@@ -147,6 +158,7 @@ app.add_typer(volumes.app, name="volumes")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(endpoints.app, name="endpoints")
 app.add_typer(keys.app, name="keys")
+app.command("teams")(teams.teams)
 app.command("balance")(money.balance)
 app.command("statement")(money.statement)
 app.command("topup")(money.topup)

@@ -25,7 +25,8 @@ def balance(*, as_json: AsJson = False) -> None:
         output.write_json(me)
     else:
         free, held = format_usd(me.balance_microusd), format_usd(me.held_microusd)
-        pairs = {"Account": me.email, "Balance": free, "Held": held}
+        account = f"{me.team}, by {me.email}" if me.team else me.email
+        pairs = {"Account": account, "Balance": free, "Held": held}
         if me.frozen_microusd:
             pairs["Set aside for disputes"] = format_usd(me.frozen_microusd)
         if me.earned_microusd:

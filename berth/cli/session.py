@@ -19,6 +19,8 @@ from protocol.hardware import Resources
 _WHOLE_ID = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
 CLOCK = Clock()
 FoundT = TypeVar("FoundT")
+#: what ``--team`` said
+_chosen = {"team": ""}
 
 
 def load() -> config.Config:
@@ -26,22 +28,37 @@ def load() -> config.Config:
     return config.load(os.environ)
 
 
-def client(loaded: config.Config | None = None) -> Client:
-    """Return a client that is logged in.
+def act_for(team: str) -> None:
+    """Let each client of this command act for that team, by its number or name; empty: nobody's."""
+    _chosen["team"] = team
 
-    :raises Refused: ``unauthenticated`` when there is no key.
+
+def client(loaded: config.Config | None = None, *, for_self: bool = False) -> Client:
+    """Return a client that is logged in; ``for_self``: whatever team was chosen.
+
+    :raises Refused: ``unauthenticated`` when there is no key, ``team_unknown`` or ``ambiguous``
+        when the team that was chosen is none.
     """
     loaded = loaded or load()
     if not loaded.key:
         sentence = f"You are not logged in at {loaded.url}. Run: berth login"
         raise Refused("unauthenticated", sentence)
-    return Client(loaded.url, loaded.key, clock=CLOCK)
+    return Client(loaded.url, loaded.key, team=None if for_self else _team(loaded), clock=CLOCK)
 
 
 def visitor() -> Client:
     """Return a client for what is open to everybody, logged in where there is a key."""
     loaded = load()
-    return Client(loaded.url, loaded.key, clock=CLOCK)
+    team = _team(loaded) if loaded.key else None
+    return Client(loaded.url, loaded.key, team=team, clock=CLOCK)
+
+
+def _team(loaded: config.Config) -> int | None:
+    typed = _chosen["team"]
+    if not typed or typed.isdecimal():
+        return int(typed) if typed else None
+    with Client(loaded.url, loaded.key, clock=CLOCK) as own:
+        return own.teams.find(typed).id
 
 
 def doors() -> Doors:

@@ -1,10 +1,14 @@
 """This will tell the library that logs people in what this site knows better."""
 
+from typing import Any
+
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
-from django.http import HttpRequest
+from allauth.core.exceptions import ImmediateHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
+from marketplace.accounts.acting import person_of
 from marketplace.accounts.asked_again import ask
 from marketplace.accounts.client_address import client_address
 from marketplace.accounts.models import User
@@ -24,6 +28,13 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # the library has n
         """Return the address that a request counts for."""
         return client_address(request)
 
+    def pre_login(self, request: HttpRequest, user: User, **more: Any) -> HttpResponse | None:
+        """Let nobody in as a team, by whatever way."""
+        if user.is_team:
+            raise ImmediateHttpResponse(HttpResponseRedirect(reverse("account_login")))
+        answer: HttpResponse | None = super().pre_login(request, user, **more)
+        return answer
+
     def is_reauthentication_required(self, *, app: str, **more: object) -> bool:
         """Say whether they are asked again; whoever has no password has logged in lately.
 
@@ -31,7 +42,7 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # the library has n
 
         :raises ReauthenticationRequired: when that was long ago.
         """
-        user = context.request.user
+        user = person_of(context.request)
         if isinstance(user, User) and proves_elsewhere(user):
             ask(context.request)
         required: bool = super().is_reauthentication_required(app=app, **more)
@@ -39,6 +50,8 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # the library has n
 
     def get_reauthentication_methods(self, user: object) -> list[dict[str, str]]:
         """Return how they show who they are; without password and second step, by a log-in."""
+        # A page of the market knows the team that they act for, which proves nothing.
+        user = person_of(context.request)
         methods: list[dict[str, str]] = super().get_reauthentication_methods(user)
         if not methods and isinstance(user, User):
             again = {"id": "log_in", "description": "Log in again", "url": reverse("log-in-again")}

@@ -10,8 +10,8 @@ from marketplace.accounts.read_only import ReadOnly
 class UserAdmin(ReadOnly):
     """People; the console bans them and gives roles, a command makes operators."""
 
-    list_display = ("email", "is_active", "is_staff", "date_joined")
-    search_fields = ("email",)
+    list_display = ("email", "team_name", "is_active", "is_staff", "date_joined")
+    search_fields = ("email", "team_name")
     ordering = ("email",)
     exclude = ("password",)
 

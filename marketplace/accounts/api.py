@@ -9,6 +9,7 @@ from ninja import Router, Schema, Status
 from pydantic import AwareDatetime, Field
 
 from marketplace.accounts import queries
+from marketplace.accounts.acting import actor_id
 from marketplace.accounts.actions import (
     add_ssh_key,
     check_password,
@@ -89,6 +90,7 @@ def create_ssh_key(request: HttpRequest, payload: SshKeyRequest) -> Status[SshKe
         user_id=caller(request).pk,
         name=payload.name,
         public_key=payload.public_key,
+        added_by_id=actor_id(request),
         now=timezone.now(),
     )
     return Status(201, key)

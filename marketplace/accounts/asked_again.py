@@ -10,6 +10,7 @@ from allauth.account.internal.flows.login import get_authentication_records
 from allauth.core.exceptions import ReauthenticationRequired
 from django.http import HttpRequest, HttpResponseBase
 
+from marketplace.accounts.acting import person_of
 from marketplace.accounts.models import User
 
 P = ParamSpec("P")
@@ -56,7 +57,8 @@ def asked_again(
 
 
 def _times(request: HttpRequest) -> list[float]:
-    user = request.user
+    # Whoever acts for a team is asked who they are themselves.
+    user = person_of(request)
     if not isinstance(user, User):
         return []
     records = get_authentication_records(request, user)

@@ -1,5 +1,6 @@
 """This will say who sends an API request."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 from uuid import UUID
@@ -10,9 +11,17 @@ from ninja.security import HttpBearer
 
 from marketplace.accounts import queries
 from marketplace.accounts.models import ApiKey, User
+from marketplace.accounts.teams import Acting, TeamUnknown, acting
 from marketplace.domain.problem import Refused
 from marketplace.domain.scope import allows, needed
 from protocol import paths
+
+#: names the team that a call is for
+HEADER = "Berth-Team"
+#: of its number
+ID_LENGTH_MAX = 18
+#: the first part of paths to what a team has not
+OF_PEOPLE = frozenset({"teams"})
 
 
 class ScopeMissing(Refused):
@@ -22,30 +31,86 @@ class ScopeMissing(Refused):
     status = 403
 
 
+class NotForTeams(Refused):
+    """A program asks in a team's name for what only people have."""
+
+    code = "not_for_teams"
+    status = 403
+    sentence = f"This is yours, and no team's: use a key of your own without {HEADER}."
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls: the account that it is for, by which key, and for whom of a team."""
+
+    user: User
+    key: ApiKey
+    #: None: for themselves
+    acting: Acting | None
+
+
 class ApiKeyBearer(HttpBearer):
     """``Authorization: Bearer brt_...``"""
 
-    openapi_description = "An API key: brt_..., from POST /api/v1/auth/key or the page /api-keys/."
+    openapi_description = (
+        "An API key: brt_..., from POST /api/v1/auth/key or the page /api-keys/. With the header"
+        f" {HEADER} and the id of a team that you are in (GET /api/v1/teams) a call is the team's."
+    )
 
     def authenticate(self, request: HttpRequest, token: str) -> User | None:
-        """Return the key's owner; None refuses the request."""
-        key = allowed_key(token, request.method or "", request.path_info, timezone.now())
-        if key is None:
+        """Return whose call it is; None refuses the request."""
+        found = let_in(
+            token,
+            request.method or "",
+            request.path_info,
+            timezone.now(),
+            team=request.headers.get(HEADER, ""),
+        )
+        if found is None:
             return None
-        request.api_key_id = key.pk  # type: ignore[attr-defined]
-        return key.user
+        request.api_key_id = found.key.pk  # type: ignore[attr-defined]
+        request.acting = found.acting  # type: ignore[attr-defined]
+        return found.user
 
 
-def allowed_key(token: str, method: str, path: str, now: datetime) -> ApiKey | None:
-    """Return the key, which may do this. None: it opens nothing.
+def let_in(token: str, method: str, path: str, now: datetime, *, team: str = "") -> Caller | None:
+    """Return who calls, who may do this. None: the key opens nothing.
 
-    :raises ScopeMissing: when it was made for other things.
+    ``team``: what the header says; empty: the key's owner calls, or the team that it was made for.
+
+    :raises ScopeMissing: when the key was made for other things.
+    :raises TeamUnknown: when it is nobody's key who is in the team.
+    :raises RoleMissing: when their role there is for other things.
+    :raises NotForTeams: when no team has such a thing.
     """
     key = queries.key_of(token, now)
-    asked = needed(method, path.removeprefix(paths.API))
-    if key is not None and not allows(key.scopes, asked):
+    if key is None:
+        return None
+    below = path.removeprefix(paths.API)
+    asked = needed(method, below)
+    if not allows(key.scopes, asked):
         raise ScopeMissing(f"This API key may not do that; use one with the scope {asked}.")
-    return key
+    found = _acting(key, team)
+    if found is None:
+        return Caller(key.user, key, None)
+    if below.strip("/").partition("/")[0] in OF_PEOPLE:
+        raise NotForTeams
+    found.must(asked)
+    return Caller(found.team, key, found)
+
+
+def _acting(key: ApiKey, team: str) -> Acting | None:
+    """Return whom the key acts for; both its own scopes and the role there bound it.
+
+    It is looked at for each call, so that no key outlives the role that it was made with.
+    """
+    if team and not (team.isascii() and team.isdigit() and len(team) <= ID_LENGTH_MAX):
+        raise TeamUnknown
+    if not key.user.is_team:
+        return acting(key.user_id, int(team)) if team else None
+    if key.made_by_id is None or (team and int(team) != key.user_id):
+        raise TeamUnknown
+    return acting(key.made_by_id, key.user_id)
 
 
 def viewer_id(request: HttpRequest) -> int | None:
@@ -55,10 +120,16 @@ def viewer_id(request: HttpRequest) -> int | None:
 
 
 def caller(request: HttpRequest) -> User:
-    """Return the person that ApiKeyBearer let in."""
+    """Return whose call it is that ApiKeyBearer let in: a person's, or a team's."""
     return cast(User, request.auth)  # type: ignore[attr-defined]
 
 
 def caller_key(request: HttpRequest) -> UUID | None:
     """Return the key by which ApiKeyBearer let the caller in."""
     return getattr(request, "api_key_id", None)
+
+
+def team_caller(request: HttpRequest) -> Acting | None:
+    """Return who calls for a team; None: it is a person's own call."""
+    found: Acting | None = getattr(request, "acting", None)
+    return found

@@ -33,9 +33,15 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """A person: renter, host or operator, or several of these at once."""
+    """An account. A person: renter, host or operator, or several of these at once; or a team.
+
+    A team has money and rents like a person, and nobody ever logs in as one: its members act for
+    it (accounts/acting.py). Its address leads nowhere.
+    """
 
     email = models.EmailField(unique=True)
+    #: empty: this is a person
+    team_name = models.CharField(max_length=60, blank=True, default="", db_default="")
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
     date_joined = models.DateTimeField(default=timezone.now)
@@ -46,10 +52,33 @@ class User(AbstractBaseUser, PermissionsMixin):
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     class Meta:
-        constraints = [models.UniqueConstraint(Lower("email"), name="user_email_any_case")]
+        indexes = [
+            models.Index(
+                fields=("team_name",), condition=~models.Q(team_name=""), name="team_by_name"
+            )
+        ]
+        constraints = [
+            models.UniqueConstraint(Lower("email"), name="user_email_any_case"),
+            # "!" begins what no password ever is.
+            models.CheckConstraint(
+                condition=models.Q(team_name="")
+                | models.Q(("password__startswith", "!"), is_staff=False, is_superuser=False),
+                name="team_logs_in_nowhere",
+            ),
+        ]
 
     def __str__(self) -> str:
-        return self.email
+        return self.shown
+
+    @property
+    def is_team(self) -> bool:
+        """Whether it is a team, as which nobody logs in."""
+        return self.team_name != ""
+
+    @property
+    def shown(self) -> str:
+        """What others call it."""
+        return self.team_name or self.email
 
     def save(self, *arguments: Any, **options: Any) -> None:
         """Write the person down; with a new password, every API key ends.
@@ -61,7 +90,12 @@ class User(AbstractBaseUser, PermissionsMixin):
         with transaction.atomic():
             super().save(*arguments, **options)
             if new_password:
-                self.api_keys.filter(revoked_at=None).update(revoked_at=timezone.now())
+                self.end_api_keys(timezone.now())
+
+    def end_api_keys(self, now: datetime) -> None:
+        """Refuse every key of theirs from now on, those too that they made for teams."""
+        theirs = models.Q(user=self) | models.Q(made_by=self)
+        ApiKey.objects.filter(theirs, revoked_at=None).update(revoked_at=now)
 
 
 class SshKey(models.Model):
@@ -75,6 +109,10 @@ class SshKey(models.Model):
     #: ``SHA256:...`` as ``ssh-keygen -l`` prints it
     fingerprint = models.CharField(max_length=60)
     created_at = models.DateTimeField()
+    #: who added it to a team's; None: its owner did
+    added_by = models.ForeignKey(
+        User, on_delete=models.CASCADE, null=True, related_name="ssh_keys_added"
+    )
 
     class Meta:
         ordering = ("created_at", "id")
@@ -96,6 +134,10 @@ class ApiKey(models.Model):
     prefix = models.CharField(max_length=16)
     #: sha256 of the whole key in hex: the key has 256 random bits, so no slow hash is needed
     digest = models.CharField(max_length=64, unique=True)
+    #: who made it for a team: it does no more than they may there; None: its owner did
+    made_by = models.ForeignKey(
+        User, on_delete=models.CASCADE, null=True, related_name="api_keys_made"
+    )
     #: domain.scope.Scope; empty: it may do all that its owner may
     scopes = models.JSONField(default=list, blank=True)
     created_at = models.DateTimeField()
@@ -163,6 +205,7 @@ class AccountEvent(models.Model):
         SECOND_STEP_REMOVED = "second_step_removed"
         CODES_FAILED = "codes_failed"
         LOG_IN_LINKED = "log_in_linked"
+        TEAM_CHANGED = "team_changed"
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="account_events")
     kind = models.CharField(max_length=40)
@@ -182,6 +225,80 @@ class AccountEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.user_id}"
+
+
+class Membership(models.Model):
+    """A person in a team. The team's row is locked by whoever changes who is in it."""
+
+    team = models.ForeignKey(User, on_delete=models.CASCADE, related_name="members")
+    person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    #: a domain.team.Role
+    role = models.CharField(max_length=16)
+    since = models.DateTimeField()
+
+    class Meta:
+        ordering = ("id",)
+        constraints = [
+            models.UniqueConstraint(fields=("team", "person"), name="membership_once"),
+            models.CheckConstraint(
+                condition=~models.Q(team=models.F("person")), name="team_of_others"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.person_id} of {self.team_id}"
+
+
+class Invitation(models.Model):
+    """What lets whoever proves an address into a team, once; answered, it is gone."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    team = models.ForeignKey(User, on_delete=models.CASCADE, related_name="invitations")
+    #: in small letters
+    email = models.EmailField()
+    role = models.CharField(max_length=16)
+    #: it is worth what they may give in the moment that it is taken
+    invited_by = models.ForeignKey(
+        User, on_delete=models.CASCADE, related_name="invitations_written"
+    )
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+    #: when its letter is sent, or tried again; None: no more
+    mail_due_at = models.DateTimeField(null=True, db_index=True)
+
+    class Meta:
+        ordering = ("created_at", "id")
+        constraints = [
+            models.UniqueConstraint(fields=("team", "email"), name="invitation_once_per_address")
+        ]
+        indexes = [models.Index(fields=("email",), name="invitation_of_address")]
+
+    def __str__(self) -> str:
+        return f"invitation {self.pk} to {self.team_id}"
+
+
+class TeamEvent(models.Model):
+    """What somebody did in a team or in its name; its owners read it."""
+
+    team = models.ForeignKey(User, on_delete=models.CASCADE, related_name="team_events")
+    by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="done_for_teams")
+    #: a key of domain.team.EVENTS
+    kind = models.CharField(max_length=32)
+    #: to whom; None: to nobody in particular
+    whom = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="had_in_teams")
+    #: a role, a key's name or a page
+    about = models.CharField(max_length=200, blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("-id",)
+        indexes = [
+            models.Index(fields=("team", "-id"), name="event_of_team"),
+            models.Index(fields=("at",), name="team_event_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} in {self.team_id} by {self.by_id}"
 
 
 class AttemptCount(models.Model):

@@ -38,7 +38,9 @@ def proven_emails(user_id: int) -> QuerySet[User, str]:
 
 def api_keys(user_id: int) -> Sequence[ApiKey]:
     """Return the person's keys that still work, newest first."""
-    rows = ApiKey.objects.filter(user_id=user_id, revoked_at=None).select_related("spend_limit")
+    rows = ApiKey.objects.filter(user_id=user_id, revoked_at=None).select_related(
+        "spend_limit", "made_by"
+    )
     return tuple(rows.order_by("-created_at", "id"))
 
 
@@ -47,7 +49,7 @@ def key_of(raw: str, now: datetime) -> ApiKey | None:
     if not api_key.well_formed(raw):
         return None
     lasting = Q(expires_at=None) | Q(expires_at__gt=now)
-    rows = ApiKey.objects.select_related("user").filter(lasting)
+    rows = ApiKey.objects.select_related("user", "made_by").filter(lasting)
     key = rows.filter(digest=api_key.digest(raw), revoked_at=None, user__is_active=True).first()
     if key is None:
         return None

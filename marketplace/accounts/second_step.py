@@ -159,7 +159,7 @@ def remove(*, user: User) -> bool:
         there_was = bool(Authenticator.objects.filter(user=user).delete()[0])
         if there_was:
             now = timezone.now()
-            user.api_keys.filter(revoked_at=None).update(revoked_at=now)
+            user.end_api_keys(now)
             note(user_id=user.pk, kind=Kind.SECOND_STEP_REMOVED, about=OF_OPERATOR, now=now)
             for session in UserSession.objects.filter(user=user).order_by("pk"):
                 session.end()

@@ -7,8 +7,8 @@ from datetime import datetime
 from django.db.models import QuerySet
 
 from marketplace.accounts import queries as accounts
-from marketplace.accounts import second_step
-from marketplace.accounts.models import User
+from marketplace.accounts import second_step, teams
+from marketplace.accounts.models import Membership, User
 from marketplace.console import queries
 from marketplace.console.models import Ban, StaffRole
 from marketplace.ledger import queries as ledger
@@ -39,6 +39,8 @@ class Person:
     #: newest first
     machines: Sequence[Machine]
     acts: tuple[Act, ...]
+    #: of a team its people, of a person their teams; oldest first
+    memberships: Sequence[Membership]
     #: that stands; None: they may come in, or an older version shut them out
     ban: Ban | None
 
@@ -66,6 +68,7 @@ def person(user_id: int, *, now: datetime) -> Person | None:
         rentals=rentals(Rental.objects.filter(renter=user)),
         machines=tuple(machines.order_by("-enrolled_at", "id")[:ROWS_MAX]),
         acts=queries.acts(person_id=user.pk, limit=ROWS_MAX).acts,
+        memberships=teams.members(user.pk) if user.is_team else teams.teams(user.pk),
         ban=Ban.objects.filter(user=user, lifted_at=None).first(),
     )
 

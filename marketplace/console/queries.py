@@ -11,6 +11,7 @@ from marketplace.oversight.models import Act
 
 ACTS_MAX = 50
 STAFF_MAX = 200
+TEAMS_MAX = 20
 PEOPLE_MAX = 50
 
 
@@ -60,6 +61,16 @@ class People:
 
 def people(*, begins: str, after: str = "", limit: int = PEOPLE_MAX) -> People:
     """Return people whose address begins so, by address; one index, however many there are."""
-    rows = User.objects.filter(email__startswith=begins.strip().lower(), email__gt=after)
+    rows = User.objects.filter(
+        email__startswith=begins.strip().lower(), email__gt=after, team_name=""
+    )
     found = tuple(rows.order_by("email")[: limit + 1])
     return People(found[:limit], found[limit - 1].email if len(found) > limit else "")
+
+
+def teams(*, begins: str) -> tuple[User, ...]:
+    """Return the first teams whose name begins so, by name; of no letters: none."""
+    if not begins.strip():
+        return ()
+    rows = User.objects.exclude(team_name="").filter(team_name__istartswith=begins.strip())
+    return tuple(rows.order_by("team_name", "pk")[:TEAMS_MAX])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from marketplace.accounts.models import User
+from marketplace.accounts.teams import shares_a_team
 from marketplace.console.models import StaffRole
 from marketplace.domain.oversight import ActKind, Right, Role, rights_of
 from marketplace.domain.problem import Refused
@@ -52,11 +53,11 @@ class Staff:
             raise NotYourRole
 
     def must_not_be(self, *user_ids: int) -> None:
-        """Go on only for somebody whom it is not about.
+        """Go on only for somebody whom it is not about, nor a team that they are in.
 
-        :raises OwnCase: for one of these people.
+        :raises OwnCase: for one of these people, and for who is in one of these teams.
         """
-        if self.user_id in user_ids:
+        if self.user_id in user_ids or shares_a_team(self.user_id, user_ids):
             raise OwnCase
 
     def acted(

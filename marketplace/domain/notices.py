@@ -47,6 +47,7 @@ ALWAYS_WRITTEN = frozenset(
         "second_step_removed",
         "codes_failed",
         "log_in_linked",
+        "team_changed",
         "export_ready",
         "account_banned",
         "account_restored",
@@ -54,6 +55,8 @@ ALWAYS_WRITTEN = frozenset(
         "machine_restored",
     }
 )
+#: of a team's, who pays in for it gets the letters of these too
+ABOUT_MONEY = frozenset({"balance_low", "payment", "rental_unpaid", "spend_limit_changed"})
 #: all that people are told of; each has a row in docs/notices.md
 KINDS = ALWAYS_WRITTEN | LETTERS.keys()
 #: a letter that could not be sent for so long is given up

@@ -15,6 +15,9 @@ class Scope(StrEnum):
     HOST_WRITE = "host:write"
     ACCOUNT_READ = "account:read"
     ACCOUNT_WRITE = "account:write"
+    #: SSH keys alone, which ``account`` includes
+    KEYS_READ = "keys:read"
+    KEYS_WRITE = "keys:write"
 
 
 #: the first part of a path, and its area; of the others anybody may know
@@ -28,13 +31,16 @@ AREAS = {
         "money",
     ),
     **dict.fromkeys(("host", "machines"), "host"),
-    **dict.fromkeys(("ssh-keys", "notices", "letters", "web-hooks"), "account"),
+    "ssh-keys": "keys",
+    **dict.fromkeys(("notices", "letters", "web-hooks", "teams"), "account"),
 }
+#: an area, and the one that includes it
+WITHIN = {"keys": "account"}
 #: what a key may always be asked: whose it is, and what everybody sees
 OPEN = frozenset({"me", "offers", "scores"})
 #: what may hold secrets of what runs: to read it takes a key that could log in to it, too
 _INSIDE = frozenset({("rentals", "logs")})
-_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def needed(method: str, path: str) -> Scope | None:
@@ -45,7 +51,7 @@ def needed(method: str, path: str) -> Scope | None:
         return None
     # What nobody has put into an area is its owner's most private.
     area = AREAS.get(first, "account")
-    reads = method in _READS and (first, parts[-1]) not in _INSIDE
+    reads = method in READS and (first, parts[-1]) not in _INSIDE
     return Scope(f"{area}:{'read' if reads else 'write'}")
 
 
@@ -54,4 +60,6 @@ def allows(scopes: Collection[str], asked: Scope | None) -> bool:
     if asked is None or not scopes or asked in scopes:
         return True
     area, _, what = asked.partition(":")
-    return what == "read" and f"{area}:write" in scopes
+    wide = {area, WITHIN.get(area, area)}
+    enough = {what, "write"}
+    return any(f"{each}:{one}" in scopes for each in wide for one in enough)

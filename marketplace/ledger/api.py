@@ -8,7 +8,7 @@ from django.utils import timezone
 from ninja import Router, Schema
 from pydantic import Field
 
-from marketplace.accounts.bearer import ApiKeyBearer, caller, caller_key
+from marketplace.accounts.bearer import ApiKeyBearer, caller, caller_key, team_caller
 from marketplace.domain.spending import Period
 from marketplace.ledger import queries
 from marketplace.ledger.actions import spend_limit
@@ -26,7 +26,11 @@ class Credit(Schema):
 
 
 class Me(Schema):
+    #: of the person whose key it is, who may act for a team
     email: str
+    #: whose the rest is; null: the person's own
+    team: str | None
+    team_id: int | None
     #: can be spent, credit too
     balance_microusd: int
     #: of the balance, what was given; ends soonest first
@@ -53,10 +57,12 @@ class SpendLimitsReply(SpendLimits):
 @router.get("/me", response=Me)
 def me(request: HttpRequest) -> Me:
     """Say who you are and what you have."""
-    user = caller(request)
+    user, acting = caller(request), team_caller(request)
     credit = queries.credit(user.pk, now=timezone.now())
     return Me(
-        email=user.email,
+        email=acting.person.email if acting else user.email,
+        team=acting.team.team_name if acting else None,
+        team_id=acting.team.pk if acting else None,
         balance_microusd=queries.balance(user.pk),
         credit=[
             Credit(left_microusd=one.left_microusd, expires_at=one.expires_at, note=one.note)

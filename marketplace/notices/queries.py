@@ -9,7 +9,11 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Exists, OuterRef
 
+from marketplace.accounts.queries import proven_emails
+from marketplace.accounts.teams import owners
+from marketplace.domain.notices import ABOUT_MONEY
 from marketplace.domain.problem import Refused
+from marketplace.domain.team import Role
 from marketplace.notices.models import Delivery, LettersOff, Notice, WebHook
 
 PAGE = 50
@@ -49,6 +53,18 @@ def unread(user_id: int) -> int:
 def letters_off(user_id: int) -> frozenset[str]:
     """Return the kinds of which the person gets no letters."""
     return frozenset(LettersOff.objects.filter(user_id=user_id).values_list("kind", flat=True))
+
+
+def letter_addresses(notice: Notice) -> Sequence[str]:
+    """Return where the notice's letter goes: an address that somebody has proven, or none.
+
+    A team's goes to its owners, who know each other, and to who pays for it if it is about money.
+    """
+    if not notice.user.is_team:
+        return tuple(proven_emails(notice.user_id)[:1])
+    roles = (Role.BILLING,) if notice.kind in ABOUT_MONEY else ()
+    each = (proven_emails(one).first() for one in owners(notice.user_id, *roles))
+    return tuple(one for one in each if one is not None)
 
 
 def hooks(user_id: int) -> Sequence[WebHook]:

@@ -116,10 +116,14 @@ def columns(model: type[Model]) -> list[str]:
 
 def _tables(user: User) -> Iterator[tuple[str, Iterable[dict[str, Any]]]]:
     yield "account", _rows(User.objects.filter(pk=user.pk))
+    told: set[str] = set()
     for relation in tables_about_people():
         model = relation.related_model
         rows = _rows(model._base_manager.filter(**{relation.field.name: user.pk}))
         name = f"{model._meta.app_label}-{model._meta.model_name}"
+        # A table may name people in several columns: who is in a team, and which team it is.
+        name = f"{name}-{relation.field.name}" if name in told else name
+        told.add(name)
         yield name, map(_told, rows) if model is Act else rows
     events = PlacementEvent.objects.filter(placement__rental__renter=user)
     yield "rentals-events", _rows(events)

@@ -66,6 +66,17 @@ from marketplace.pages.views.rental_traffic import traffic
 from marketplace.pages.views.rental_usage import rental_usage, rental_usage_columns
 from marketplace.pages.views.rentals import rentals
 from marketplace.pages.views.scores import newest_scores, scores
+from marketplace.pages.views.team import (
+    leave,
+    remove,
+    rename,
+    set_role,
+    take_back,
+    team,
+    team_log,
+)
+from marketplace.pages.views.team_closing import close_team, team_data, team_data_file
+from marketplace.pages.views.teams import act_for, all_teams, answer_one, join
 from marketplace.pages.views.templates import delete_template, templates
 from marketplace.pages.views.verification import verification
 from marketplace.pages.views.volumes import delete_volume, volumes
@@ -123,6 +134,24 @@ urlpatterns = [
     path("keys/<uuid:key_id>/remove", remove_key, name="key-remove"),
     path("api-keys/", api_keys, name="api-keys"),
     path("api-keys/<uuid:key_id>/revoke", revoke_key, name="api-key-revoke"),
+    path("teams/", all_teams, name="teams"),
+    path("teams/act-for", act_for, name="act-for"),
+    path("teams/join/<str:token>/", join, name="team-join"),
+    path("teams/invitations/<uuid:invitation_id>", answer_one, name="team-answer"),
+    path("teams/<int:team_id>/", team, name="team"),
+    path("teams/<int:team_id>/log/", team_log, name="team-log"),
+    path("teams/<int:team_id>/name", rename, name="team-rename"),
+    path("teams/<int:team_id>/leave", leave, name="team-leave"),
+    path("teams/<int:team_id>/close/", close_team, name="team-close"),
+    path("teams/<int:team_id>/data/", team_data, name="team-data"),
+    path("teams/<int:team_id>/data/<uuid:export_id>.zip", team_data_file, name="team-data-file"),
+    path("teams/<int:team_id>/people/<int:person_id>/role", set_role, name="team-role"),
+    path("teams/<int:team_id>/people/<int:person_id>/remove", remove, name="team-remove"),
+    path(
+        "teams/<int:team_id>/invitations/<uuid:invitation_id>/take-back",
+        take_back,
+        name="team-take-back",
+    ),
     path("money/", money, name="money"),
     path("money/balance", balance, name="balance"),
     path("money/statement-<str:of>.csv", statement_csv, name="statement_csv"),

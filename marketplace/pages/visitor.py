@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 
+from marketplace.accounts.acting import settle
 from marketplace.accounts.models import User
 
 P = ParamSpec("P")
@@ -31,6 +32,10 @@ def members_only(
 
     @wraps(view)
     def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        # The library shows the page that was asked for itself, once somebody said who they are.
+        refused = settle(request)
+        if refused is not None:
+            return refused
         if request.user.is_authenticated:
             return view(request, *args, **kwargs)  # type: ignore[arg-type]
         htmx = getattr(request, "htmx", None)

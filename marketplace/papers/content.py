@@ -59,11 +59,13 @@ def seller_now() -> Party:
 
 def buyer_now(user_id: int) -> Party:
     """Return to whom the person's papers are made out."""
-    email = User.objects.values_list("email", flat=True).get(pk=user_id)
+    user = User.objects.only("email", "team_name").get(pk=user_id)
+    # A team's address is nobody's.
+    email = "" if user.is_team else user.email
     kept = BillingDetails.objects.filter(user_id=user_id).first()
     if kept is None:
-        return Party(email=email)
-    return Party(kept.name, kept.address, kept.country, kept.vat_id, email)
+        return Party(name=user.team_name, email=email)
+    return Party(kept.name or user.team_name, kept.address, kept.country, kept.vat_id, email)
 
 
 def as_json(content: Content) -> dict[str, Any]:

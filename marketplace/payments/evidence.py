@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from marketplace.accounts.teams import email_of
 from marketplace.domain.money import format_usd
 from marketplace.ledger import queries as ledger
 from marketplace.metering.models import SignedIntervalRow
@@ -30,7 +31,9 @@ def _lines(dispute: Dispute) -> Iterator[str]:
     yield f"made {top_up.created_at:%Y-%m-%d %H:%M:%S} UTC with {top_up.card_text or 'a card'}"
     how = "by the rule that the customer set" if top_up.automatic else "by the customer themselves"
     yield f"asked for {how}; credited {_moment(top_up.settled_at)}"
-    yield f"Customer {top_up.user.email}, registered {_moment(top_up.user.date_joined)}"
+    customer, email = top_up.user, email_of(top_up.user_id)
+    named = f"{customer.team_name}, a team of {email}" if customer.is_team else email
+    yield f"Customer {named}, registered {_moment(customer.date_joined)}"
     for sent in top_up.refunds.order_by("created_at", "id"):
         yield f"Refund of {format_usd(sent.amount_microusd)}, {sent.state}, {sent.note}"
     yield ""

@@ -15,7 +15,7 @@ from marketplace.domain.terminal import OPEN_A_PERSON_MAX, SEEN_EVERY_S
 from marketplace.endpoints.gateway.addresses import Addresses
 from marketplace.terminals import queries
 from marketplace.terminals.models import TerminalSession
-from marketplace.terminals.visitor import Visitor, of_session
+from marketplace.terminals.visitor import Visitor, still
 from marketplace.watch import Watch
 
 TICK_S = 2.0
@@ -79,7 +79,7 @@ def look(held: Collection[Held], _new: Collection[Held]) -> Mapping[Held, str]:
     renters = queries.renters([one.session_id for one in held])
     # Once for each log-in, however many terminals it has.
     logins = {one.visitor for one in held}
-    known = {visitor for visitor in logins if of_session(visitor.login) == visitor}
+    known = {visitor for visitor in logins if still(visitor)}
     _note_alive(renters)
     return {one: _why(one, renters, known) for one in held}
 

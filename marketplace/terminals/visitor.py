@@ -12,15 +12,21 @@ from django.core.exceptions import DisallowedHost
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest
 
+from marketplace.accounts.acting import CHOSEN
+from marketplace.accounts.teams import RoleMissing, TeamUnknown, acting
+from marketplace.domain.scope import Scope
+
 #: a WebSocket is no request to Django, which reads one like any other all the same
 _SCHEMES = {"ws": "http", "wss": "https"}
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who is logged in, and by which session of theirs."""
+    """For whom a terminal is, who sits before it, and by which session of theirs."""
 
+    #: a team where they act for one
     user_id: int
+    person_id: int
     login: str
 
 
@@ -43,16 +49,42 @@ def visitor(scope: MutableMapping[str, Any]) -> Visitor | None:
 
 
 def of_session(login: str) -> Visitor | None:
-    """Return who is logged in by this session; None: nobody, or not any more."""
+    """Return who is logged in by this session, and for whom; None: nobody, or not any more."""
+    request = _logged_in(login)
+    if request is None or request.user.pk is None:
+        return None
+    person_id = request.user.pk
+    found = Visitor(request.session.get(CHOSEN, person_id), person_id, login)
+    return found if _may(found) else None
+
+
+def still(one: Visitor) -> bool:
+    """Say whether they are logged in still and, of a team's, in it with a role that rents.
+
+    Whom their session acts for by now is another matter: this terminal was opened before.
+    """
+    request = _logged_in(one.login)
+    return request is not None and request.user.pk == one.person_id and _may(one)
+
+
+def _logged_in(login: str) -> HttpRequest | None:
     if not login:
         return None
     request = HttpRequest()
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(login)
     # It also sees that the password is still the one of the log-in.
-    user = get_user(request)
-    if user.pk is None or not user.is_active:
-        return None
-    return Visitor(user_id=user.pk, login=login)
+    request.user = get_user(request)
+    return request if request.user.pk is not None and request.user.is_active else None
+
+
+def _may(one: Visitor) -> bool:
+    if one.user_id == one.person_id:
+        return True
+    try:
+        acting(one.person_id, one.user_id).must(Scope.RENTALS_WRITE)
+    except (TeamUnknown, RoleMissing):
+        return False
+    return True
 
 
 def _is_ours(request: ASGIRequest) -> bool:

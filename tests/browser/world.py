@@ -12,9 +12,13 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
+from marketplace.accounts.actions.invite import invite
 from marketplace.accounts.actions.issue_api_key import issue
+from marketplace.accounts.actions.prove_email import prove
 from marketplace.accounts.models import User
+from marketplace.accounts.teams import link_token
 from marketplace.domain.oversight import Role
+from marketplace.domain.team import Role as InTeam
 from marketplace.metering.models import Meter
 from marketplace.offers.models import Offer
 from marketplace.payments.models import TopUp
@@ -33,6 +37,7 @@ from tests.marketplace.metering.test_close_epochs import EPOCH
 from tests.marketplace.pages.test_endpoints import create
 from tests.marketplace.pages.test_scores import scored
 from tests.marketplace.rentals.market import Market, give_key
+from tests.marketplace.teams import team_of
 
 #: what is served for programs, and Django's own pages
 ELSEWHERE = ("api/", "admin/", "stripe/")
@@ -88,6 +93,19 @@ def furnish(monkeypatch: pytest.MonkeyPatch) -> World:
     endpoint = create(ada)
     save(owner_id=ada.pk, name="own", parts={"image": "debian:12"}, note="", public=True, now=now)
     issue(user_id=ada.pk, name="laptop", now=now)
+    team = team_of(ada, now, charlie=(charlies.machine.host, InTeam.MEMBER))
+    invited = invite(
+        by_id=ada.pk, team_id=team.pk, email="new@berth.example", role=InTeam.OWNER, now=now
+    )
+    others = team_of(charlies.machine.host, now)
+    prove(user=charlies.machine.host)
+    to_her = invite(
+        by_id=charlies.machine.host_id,
+        team_id=others.pk,
+        email=ada.email,
+        role=InTeam.BILLING,
+        now=now,
+    )
     return World(
         ada,
         {
@@ -111,5 +129,9 @@ def furnish(monkeypatch: pytest.MonkeyPatch) -> World:
                 UUID(int=0),
             ),
             "key": "gone",
+            "team_id": team.pk,
+            "person_id": charlies.machine.host_id,
+            "invitation_id": invited.pk,
+            "token": link_token(to_her),
         },
     )

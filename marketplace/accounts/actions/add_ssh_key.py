@@ -18,10 +18,13 @@ class TooManySshKeys(Refused):
     sentence = f"You have {KEYS_MAX} SSH keys; remove one you no longer use first."
 
 
-def add(*, user_id: int, name: str, public_key: str, now: datetime) -> SshKey:
+def add(
+    *, user_id: int, name: str, public_key: str, now: datetime, added_by_id: int | None = None
+) -> SshKey:
     """Return the person's new key; adding a key that is there returns it as it is.
 
-    ``name`` may be empty: then the key's own comment names it.
+    ``name`` may be empty: then the key's own comment names it. ``added_by_id``: who adds it to a
+    team's, with whom it goes; None: ``user_id`` is no team.
 
     :raises SshKeyMalformed: when the text is not exactly one public key.
     :raises TooManySshKeys: when the person has as many as there may be.
@@ -37,5 +40,10 @@ def add(*, user_id: int, name: str, public_key: str, now: datetime) -> SshKey:
     return SshKey.objects.get_or_create(
         user_id=user_id,
         fingerprint=parsed.fingerprint,
-        defaults={"name": shown[:80], "public_key": parsed.line, "created_at": now},
+        defaults={
+            "name": shown[:80],
+            "public_key": parsed.line,
+            "created_at": now,
+            "added_by_id": added_by_id,
+        },
     )[0]

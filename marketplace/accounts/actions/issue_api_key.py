@@ -45,6 +45,7 @@ def issue(
     spend_limit_microusd: int | None = None,
     scopes: Collection[Scope] = (),
     expires_at: datetime | None = None,
+    made_by_id: int | None = None,
 ) -> Issued:
     """Return a new key of the person, who is told of it.
 
@@ -53,6 +54,8 @@ def issue(
 
     ``scopes``: what it may do, which does not change any more; none: all that the person may.
     ``expires_at``: it opens nothing from then on. None: it lasts until it is revoked.
+    ``made_by_id``: who makes it for a team; it does no more than they may there. None: ``user_id``
+    is no team.
 
     :raises TooManyApiKeys: when the person has as many as there may be.
     :raises ExpiryPassed: when it would have ended by now.
@@ -66,6 +69,7 @@ def issue(
     with transaction.atomic():
         key = ApiKey.objects.create(
             user_id=user_id,
+            made_by_id=made_by_id,
             name=(name.strip() or "key")[:80],
             prefix=raw[: api_key.PREFIX_LENGTH],
             digest=api_key.digest(raw),

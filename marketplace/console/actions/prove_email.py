@@ -22,7 +22,7 @@ def prove(*, by: Staff, user_id: int, reason: str, now: datetime) -> None:
     by.must(Right.BAN)
     by.must_not_be(user_id)
     with transaction.atomic():
-        user = User.objects.select_for_update().filter(pk=user_id).first()
+        user = User.objects.select_for_update().filter(pk=user_id, team_name="").first()
         if user is None:
             raise NobodyThere
         prove_email.prove(user=user)

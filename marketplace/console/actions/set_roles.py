@@ -53,7 +53,8 @@ def set_roles(
     """
     by.must(Right.ROLES)
     with transaction.atomic():
-        user = User.objects.select_for_update().filter(email=email.strip().lower()).first()
+        people = User.objects.select_for_update().filter(team_name="")
+        user = people.filter(email=email.strip().lower()).first()
         if user is None:
             raise NobodyThere
         if user.pk == by.user_id:

@@ -9,7 +9,6 @@ from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 
-from marketplace.accounts.queries import proven_emails
 from marketplace.domain.notices import ALWAYS_WRITTEN, mail_due
 from marketplace.notices import queries
 from marketplace.notices.models import Notice
@@ -27,7 +26,8 @@ def mail(*, now: datetime) -> int:
     """
     if not settings.MAILS_NOTICES:
         return 0
-    due = Notice.objects.filter(mail_due_at__lte=now).order_by("mail_due_at", "id")
+    rows = Notice.objects.filter(mail_due_at__lte=now).select_related("user")
+    due = rows.order_by("mail_due_at", "id")
     # First what warns of somebody in the account: others may have caused very many of the rest.
     notices = list(due.filter(kind__in=ALWAYS_WRITTEN)[:LETTERS_MAX])
     notices += due.exclude(kind__in=ALWAYS_WRITTEN)[: LETTERS_MAX - len(notices)]
@@ -53,20 +53,20 @@ def _send(notices: Sequence[Notice], connection: BaseEmailBackend, now: datetime
         if not mine.update(mail_due_at=again):
             continue
         wanted = notice.kind not in queries.letters_off(notice.user_id)
-        email = proven_emails(notice.user_id).first() if wanted else None
-        if email is not None:
-            if not _sent(notice, email, connection):
+        emails = queries.letter_addresses(notice) if wanted else ()
+        if emails:
+            if not _sent(notice, emails, connection):
                 continue
             sent += 1
         Notice.objects.filter(pk=notice.pk).update(
-            mail_due_at=None, mailed_at=now if email is not None else None
+            mail_due_at=None, mailed_at=now if emails else None
         )
     return sent
 
 
-def _sent(notice: Notice, email: str, connection: BaseEmailBackend) -> bool:
+def _sent(notice: Notice, emails: Sequence[str], connection: BaseEmailBackend) -> bool:
     try:
-        letter = EmailMessage(notice.title, _body(notice), to=[email], connection=connection)
+        letter = EmailMessage(notice.title, _body(notice), to=list(emails), connection=connection)
         return bool(letter.send())
     except SMTPException as problem:
         # This one was refused, such as for its address; the others are not.

@@ -10,6 +10,7 @@ from django.db.models import CASCADE, F, Q
 
 from marketplace.accounts.models import User
 from marketplace.accounts.queries import NOWHERE, proven_emails
+from marketplace.accounts.teams import only_owner_of
 from marketplace.domain.ledger import AccountKind
 from marketplace.domain.placement import ENDED
 from marketplace.domain.problem import Refused
@@ -62,12 +63,17 @@ def delete(*, user_id: int, now: datetime) -> None:
     """
     with transaction.atomic():
         user = User.objects.select_for_update(no_key=True).get(pk=user_id)
+        # Of two owners who go at once, the second is the last one.
+        teams = User.objects.filter(members__person=user).order_by("pk")
+        list(teams.select_for_update(no_key=True, of=("self",)).values_list("pk", flat=True))
         if sentence := obstacle(user):
             raise AccountInUse(sentence)
         for email in proven_emails(user.pk)[:1]:
             Farewell.objects.create(email=email, at=now, due_at=now)
         _forget(user, now)
         user.email = f"{uuid4()}@{NOWHERE}"
+        if user.is_team:
+            user.team_name = "closed team"
         user.is_active = False
         user.last_login = None
         # Every session holds a part of it, and is worth nothing with another.
@@ -151,6 +157,11 @@ _OBSTACLES: Sequence[tuple[Callable[[User], bool], str]] = (
     (
         lambda user: user.is_staff or user.is_superuser,
         "You are an operator here: have another one take your roles away first.",
+    ),
+    (
+        lambda user: only_owner_of(user.pk) is not None,
+        "A team has no other owner than you: make somebody else one on the page Teams, or close the"
+        " team first.",
     ),
     (_has_rentals, "You have rentals: end each of them first, the stopped ones too."),
     (_has_jobs, "You have jobs that run: end them, or wait for them first."),

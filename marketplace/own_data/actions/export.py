@@ -103,7 +103,7 @@ def _make(export: Export, now: datetime) -> bool:
             title="Your data is ready",
             text="All that is kept about you lies ready as one file for a week. If you did not ask"
             " for it, somebody else is in your account: change your password.",
-            data={"url": "/accounts/data/"},
+            data={"url": f"/teams/{user.pk}/data/" if user.is_team else "/accounts/data/"},
             now=now,
         )
     logger.info("export made", extra={"user_id": user.pk, "size_bytes": len(made)})

@@ -46,6 +46,8 @@ class ApiKeyForm(forms.Form):
             (Scope.HOST_WRITE.value, "enrol machines, set prices and payouts"),
             (Scope.ACCOUNT_READ.value, "see SSH keys, notices and web hooks"),
             (Scope.ACCOUNT_WRITE.value, "change those"),
+            (Scope.KEYS_READ.value, "see SSH keys alone"),
+            (Scope.KEYS_WRITE.value, "add and remove SSH keys alone"),
         ],
         required=False,
         widget=forms.CheckboxSelectMultiple,

@@ -41,7 +41,7 @@ def line(act: Act) -> ActLine:
 def _subject(act: Act) -> str:
     # It names a person by their number, as it can never change; their address may go.
     if act.person is not None and act.subject == f"person {act.person.pk}":
-        return f"person {act.person.email}"
+        return f"{'team' if act.person.is_team else 'person'} {act.person.shown}"
     return act.subject
 
 

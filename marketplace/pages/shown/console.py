@@ -89,7 +89,7 @@ def person_line(user: User) -> PersonLine:
     if is_deleted(user):
         state, tone = "Deleted", "idle"
     return PersonLine(
-        email=user.email,
+        email=user.shown,
         url=person_url(user.pk),
         state=state,
         tone=tone,
@@ -119,7 +119,16 @@ def person(found: Person) -> dict[str, object]:
     return {
         "person": person_line(user),
         "user_id": user.pk,
-        "facts": [
+        "is_team": user.is_team,
+        "memberships": [
+            (one.person.email, person_url(one.person_id), one.role)
+            if user.is_team
+            else (one.team.team_name, person_url(one.team_id), one.role)
+            for one in found.memberships
+        ],
+        "facts": [("Is", "a team: nobody logs in as it")]
+        if user.is_team
+        else [
             ("Proven addresses", ", ".join(found.proven_emails) or "none"),
             ("Second step", "set" if found.has_second_step else "none"),
             ("Roles", ", ".join(found.roles) or ("operator" if user.is_superuser else "none")),
@@ -169,7 +178,7 @@ def machine_line(machine: Machine) -> MachineLine:
         id=str(machine.id),
         title=gpus or machine.cpu_model or wording.count(machine.cpus_total, "CPU"),
         address=machine.address,
-        host=machine.host.email,
+        host=machine.host.shown,
         host_url=person_url(machine.host_id),
         stands=stands,
         stands_tone=stands_tone,
@@ -186,7 +195,7 @@ def _rental(rental: Rental) -> RentalLine:
         id=str(rental.id),
         at=Moment.of(rental.started_at),
         image=str(placement.workload.get("image", "")),
-        renter=rental.renter.email,
+        renter=rental.renter.shown,
         renter_url=person_url(rental.renter_id),
         url=rental_url(rental.id),
         machine=str(placement.machine_id)[:8],

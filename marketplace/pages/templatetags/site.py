@@ -11,8 +11,12 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from marketplace.accounts.acting import CHOSEN, NAMED
+from marketplace.accounts.teams import Acting
 from marketplace.domain.features import Feature
 from marketplace.domain.oversight import Right
+from marketplace.domain.scope import Scope
+from marketplace.domain.team import may
 from marketplace.ledger import queries as ledger
 from marketplace.notices import queries as notices
 from marketplace.oversight import switches
@@ -26,8 +30,14 @@ PLACES = (
     ("Rentals", ("/rentals/", "/volumes/", "/endpoints/", "/templates/")),
     ("Money", ("/money/",)),
     ("Host", ("/host/",)),
-    ("Account", ("/keys/", "/api-keys/", "/accounts/")),
+    ("Account", ("/keys/", "/api-keys/", "/accounts/", "/teams/")),
 )
+#: what somebody who acts for a team needs there to find something at a place
+OF_TEAMS = {
+    "Rentals": Scope.RENTALS_READ,
+    "Money": Scope.MONEY_READ,
+    "Host": Scope.HOST_READ,
+}
 #: shown to staff alone; what they may do there is asked of their roles
 CONSOLE = ("Console", ("/console/",))
 #: only where GitHub or Google know this site
@@ -40,6 +50,7 @@ ACCOUNT = (
     ("Second step", "/accounts/2fa/"),
     ("Other log-ins", OTHERS),
     ("Sessions", "/accounts/sessions/"),
+    ("Teams", "/teams/"),
     ("Your data", "/accounts/data/"),
 )
 OF_CONSOLE = (
@@ -72,6 +83,11 @@ class Header:
     balance: str
     #: empty: everything was seen
     unread: str = ""
+    #: the team that they chose to act for; empty: none
+    team: str = ""
+    team_url: str = ""
+    #: empty: this page is theirs and not the team's
+    role: str = ""
 
 
 @register.simple_tag
@@ -126,14 +142,30 @@ def header(context: Context) -> Header:
     request: HttpRequest | None = context.get("request")
     path = request.path if request else ""
     user = getattr(request, "user", None)
-    shown = (*PLACES, CONSOLE) if getattr(user, "is_staff", False) else PLACES
-    places = tuple(Place(label, urls[0], path.startswith(urls)) for label, urls in shown)
+    acting: Acting | None = getattr(request, "acting", None)
+    person = acting.person if acting else user
+    shown = (*PLACES, CONSOLE) if getattr(person, "is_staff", False) else PLACES
+    places = tuple(
+        Place(label, urls[0], path.startswith(urls))
+        for label, urls in shown
+        if acting is None or may(acting.role, OF_TEAMS.get(label))
+    )
     if request is None or user is None or not user.is_authenticated:
         for_all = tuple(place for place in places if place.label in OPEN)
         return Header(for_all, email="", balance="")
     balance = balance_in_brief(ledger.balance(user.pk))
     unread = notices.unread(user.pk)
-    return Header(places, user.email, balance, unread=str(unread) if unread else "")
+    seen = str(unread) if unread else ""
+    team = acting.team.team_name if acting else request.session.get(NAMED, "")
+    return Header(
+        places,
+        getattr(person, "email", ""),
+        balance,
+        unread=seen,
+        team=team,
+        team_url=f"/teams/{request.session.get(CHOSEN)}/",
+        role=acting.role.value if acting else "",
+    )
 
 
 @register.simple_tag(takes_context=True)

@@ -11,6 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from marketplace.accounts import queries
+from marketplace.accounts.acting import actor_id
 from marketplace.accounts.actions import issue_api_key, revoke_api_key
 from marketplace.accounts.asked_again import asked_again
 from marketplace.domain.problem import Refused
@@ -33,6 +34,7 @@ def api_keys(request: MemberRequest) -> HttpResponse:
             days = wanted["lasts_days"]
             secret = issue_api_key.issue(
                 user_id=request.user.pk,
+                made_by_id=actor_id(request),
                 name=wanted["name"],
                 spend_limit_microusd=wanted["spend_limit"],
                 scopes=wanted["scopes"],

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from marketplace.accounts import queries
+from marketplace.accounts.acting import actor_id
 from marketplace.accounts.actions import add_ssh_key, remove_ssh_key
 from marketplace.accounts.asked_again import asked_again
 from marketplace.domain.problem import Refused
@@ -28,6 +29,7 @@ def keys(request: MemberRequest) -> HttpResponse:
                 user_id=request.user.pk,
                 name=form.cleaned_data["name"],
                 public_key=form.cleaned_data["public_key"],
+                added_by_id=actor_id(request),
                 now=timezone.now(),
             )
         except Refused as refused:

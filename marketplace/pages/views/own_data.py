@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from marketplace.accounts import asked_again
 from marketplace.domain.problem import Refused
 from marketplace.own_data.actions import export
-from marketplace.pages.shown.rental import Moment
+from marketplace.pages.shown.export import shown
 from marketplace.pages.visitor import MemberRequest, members_only
 
 
@@ -31,17 +31,7 @@ def own_data(request: MemberRequest) -> HttpResponse:
         else:
             messages.success(request, "It is being made. You are told when it is ready.")
         return redirect("own-data")
-    found = [
-        {
-            "url": f"/accounts/data/{one.pk}.zip",
-            "at": Moment.of(one.asked_at),
-            "until": Moment.of(one.asked_at + export.KEPT_FOR),
-            "kilobytes": -(-one.size_bytes // 1000),
-            "ready": one.ready_at is not None,
-            "given_up": one.is_given_up,
-        }
-        for one in export.exports(user_id, now)
-    ]
+    found = shown(export.exports(user_id, now), "/accounts/data/")
     return render(request, "account/data.html", {"exports": found})
 
 

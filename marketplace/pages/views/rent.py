@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from marketplace.accounts import queries as accounts
+from marketplace.accounts.acting import actor_id
 from marketplace.accounts.actions import add_ssh_key
 from marketplace.accounts.models import SshKey
 from marketplace.accounts.ssh_key import SshKeyMalformed
@@ -194,5 +195,11 @@ def _key_ids(request: MemberRequest, form: RentForm) -> list[UUID]:
     pasted = form.cleaned_data["public_key"]
     if not pasted:
         return form.ssh_key_ids()
-    key = add_ssh_key.add(user_id=request.user.pk, name="", public_key=pasted, now=timezone.now())
+    key = add_ssh_key.add(
+        user_id=request.user.pk,
+        name="",
+        public_key=pasted,
+        added_by_id=actor_id(request),
+        now=timezone.now(),
+    )
     return [*form.ssh_key_ids(), key.pk]

@@ -8,6 +8,9 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, St
 from django.template.loader import render_to_string
 from django.utils import timezone
 
+from marketplace.accounts.acting import actor_id
+from marketplace.accounts.teams import RoleMissing, TeamUnknown, acting
+from marketplace.domain.scope import Scope
 from marketplace.pages import watch
 from marketplace.pages.shown.rental import RentalPanel, panel
 from marketplace.rentals import queries
@@ -26,32 +29,37 @@ async def rental_events(request: HttpRequest, rental_id: UUID) -> HttpResponseBa
     user = await request.auser()
     if user.pk is None:
         return HttpResponse(status=403)
-    if watch.of_this_process().full(user.pk):
+    person_id = actor_id(request) or user.pk
+    if watch.of_this_process().full(person_id):
         return HttpResponse(status=503)
     try:
-        await _look(rental_id, user.pk)
+        await _look(rental_id, user.pk, person_id)
     except queries.RentalUnknown as refused:
         raise Http404(refused.detail) from None
     return StreamingHttpResponse(
-        _stream(request, rental_id, user.pk), content_type="text/event-stream", headers=HEADERS
+        _stream(request, rental_id, user.pk, person_id),
+        content_type="text/event-stream",
+        headers=HEADERS,
     )
 
 
-async def _stream(request: HttpRequest, rental_id: UUID, renter_id: int) -> AsyncIterator[str]:
+async def _stream(
+    request: HttpRequest, rental_id: UUID, renter_id: int, person_id: int
+) -> AsyncIterator[str]:
     loop = asyncio.get_running_loop()
     until = loop.time() + STREAM_S_MAX
     shown: RentalPanel | None = None
     yield "retry: 1000\n\n"
-    if watch.of_this_process().full(renter_id):
+    if watch.of_this_process().full(person_id):
         # Many streams were asked for at once, before any of them began to count.
         return
-    with watch.of_this_process().watching(rental_id, renter_id) as changed:
+    with watch.of_this_process().watching(rental_id, person_id) as changed:
         while loop.time() < until:
             # Cleared before the look, so that a change during the look is not lost.
             changed.clear()
             try:
-                seen = await _look(rental_id, renter_id)
-            except queries.RentalUnknown:
+                seen = await _look(rental_id, renter_id, person_id)
+            except (queries.RentalUnknown, TeamUnknown, RoleMissing):
                 return
             if seen != shown:
                 shown = seen
@@ -73,8 +81,15 @@ async def _woken(changed: asyncio.Event) -> bool:
     return True
 
 
-async def _look(rental_id: UUID, renter_id: int) -> RentalPanel:
-    return panel(await watch.in_thread(queries.view)(rental_id, renter_id, timezone.now()))
+async def _look(rental_id: UUID, renter_id: int, person_id: int) -> RentalPanel:
+    return panel(await watch.in_thread(_view)(rental_id, renter_id, person_id))
+
+
+def _view(rental_id: UUID, renter_id: int, person_id: int) -> queries.RentalView:
+    if person_id != renter_id:
+        # Whoever was let go from the team sees no more of it, in a stream that is open too.
+        acting(person_id, renter_id).must(Scope.RENTALS_READ)
+    return queries.view(rental_id, renter_id, timezone.now())
 
 
 def _event(request: HttpRequest, seen: RentalPanel) -> str:

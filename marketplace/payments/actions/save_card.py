@@ -2,7 +2,7 @@
 
 from django.conf import settings
 
-from marketplace.accounts.models import User
+from marketplace.accounts.teams import email_of
 from marketplace.domain.problem import Refused
 from marketplace.payments import configured_gateway
 from marketplace.payments.gateway import GatewayUnreachable
@@ -29,8 +29,7 @@ def card_page(*, user_id: int) -> str:
     payer, _ = Payer.objects.get_or_create(user_id=user_id)
     try:
         if not payer.customer:
-            email = User.objects.values_list("email", flat=True).get(pk=user_id)
-            customer = processor.new_customer(payer_id=payer.pk, email=email)
+            customer = processor.new_customer(payer_id=payer.pk, email=email_of(user_id))
             Payer.objects.filter(pk=payer.pk, customer="").update(customer=customer)
             payer.refresh_from_db()
         return processor.card_page(

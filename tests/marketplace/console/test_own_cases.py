@@ -25,6 +25,7 @@ from tests.marketplace.rentals.market import Market, give_key
 from tests.marketplace.rentals.proving import LISTED, deliver, passed
 from tests.marketplace.scene import after
 from tests.marketplace.staffed import browser, with_app
+from tests.marketplace.teams import team_of
 
 
 def hired(user: User) -> Staff:
@@ -112,3 +113,25 @@ def test_nobody_sends_a_payment_of_their_own_back(alice: User, now: datetime) ->
             now=now,
         )
     assert not Refund.objects.exists()
+
+
+def test_nobody_settles_a_dispute_of_a_team_that_they_are_in(
+    alice: User, charlie: User, give: Callable[..., None]
+) -> None:
+    team = team_of(alice, after(0))
+    market = Market.open(charlie)
+    give(team, 10_000_000)
+    give_key(team)
+    rental = market.rent(team)
+    market.run(rental, at=after(0))
+    deliver(market, rental, second=101)
+    proof = passed(rental, second=101, rate=LISTED)
+    RentalProof.objects.filter(id=proof.id).update(effect=Effect.DISPUTED)
+    by = hired(alice)
+    for act in (
+        lambda: rule(by=by, proof_id=proof.id, for_renter=True, reason="x", now=after(200)),
+        lambda: let_pay(by=by, user_id=team.pk, reason="x", now=after(200)),
+    ):
+        with pytest.raises(OwnCase):
+            act()
+    assert not Act.objects.exists()

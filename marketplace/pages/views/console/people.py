@@ -24,10 +24,13 @@ from marketplace.pages.views.console.pages import done, text
 @staff_only(Right.SEE)
 def people(request: StaffRequest) -> HttpResponse:
     """Show people whose address begins as asked for."""
-    wanted = text(request, "q")
-    found = queries.people(begins=wanted, after=text(request, "after"))
+    wanted, after = text(request, "q"), text(request, "after")
+    # On the first page only: there are few.
+    teams = queries.teams(begins="" if after else wanted)
+    found = queries.people(begins=wanted, after=after)
     context = {
         "q": wanted,
+        "teams": [console.person_line(one) for one in teams],
         "people": [console.person_line(user) for user in found.people],
         "after": found.after,
     }

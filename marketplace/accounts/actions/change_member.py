@@ -1,0 +1,108 @@
+"""This will give somebody in a team another role, or let them go. There is always an owner."""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Q
+
+from marketplace.accounts.actions import note_event
+from marketplace.accounts.actions.lock_team import lock
+from marketplace.accounts.actions.note_team_event import note
+from marketplace.accounts.models import AccountEvent, ApiKey, Invitation, Membership, SshKey
+from marketplace.accounts.teams import RoleMissing
+from marketplace.domain.problem import Refused
+from marketplace.domain.scope import Scope
+from marketplace.domain.team import Role, may, may_change
+
+CHANGED = AccountEvent.Kind.TEAM_CHANGED
+
+
+class MemberUnknown(Refused):
+    code = "not_found"
+    status = 404
+    sentence = "There is no such person in this team."
+
+
+class LastOwner(Refused):
+    code = "last_owner"
+    status = 409
+    sentence = "A team has an owner: make somebody else one first, or close the team."
+
+
+def set_role(*, by_id: int, team_id: int, person_id: int, role: Role, now: datetime) -> None:
+    """Give the person this role; their keys for the team do from now on what it allows.
+
+    :raises TeamUnknown: when whoever asks is not in the team.
+    :raises RoleMissing: when they may not give or take it.
+    :raises MemberUnknown: when there is no such person in it.
+    :raises LastOwner: when nobody would own it.
+    """
+    with transaction.atomic():
+        member = _changed(by_id, team_id, person_id, role)
+        if member.role == role:
+            return
+        Membership.objects.filter(pk=member.pk).update(role=role)
+        _end_what_is_above(team_id, person_id, role, now)
+        note(
+            team_id=team_id,
+            by_id=by_id,
+            kind="role_set",
+            whom_id=person_id,
+            about=role.value,
+            now=now,
+        )
+        _tell(member, f"now has the role {role.value}", now)
+
+
+def remove(*, by_id: int, team_id: int, person_id: int, now: datetime) -> None:
+    """Let the person go, or let them leave; what they made for the team opens nothing any more.
+
+    API keys and SSH keys of theirs end with it. Rentals that run keep the SSH keys that they have,
+    so call it by ``rentals.actions.let_go``, which takes these away.
+
+    :raises TeamUnknown: when whoever asks is not in the team.
+    :raises RoleMissing: when they may not.
+    :raises MemberUnknown: when there is no such person in it.
+    :raises LastOwner: when nobody would own it.
+    """
+    with transaction.atomic():
+        member = _changed(by_id, team_id, person_id, None)
+        Membership.objects.filter(pk=member.pk).delete()
+        _end_what_is_above(team_id, person_id, None, now)
+        SshKey.objects.filter(user_id=team_id, added_by_id=person_id).delete()
+        kind, whom = ("left", None) if by_id == person_id else ("removed", person_id)
+        note(team_id=team_id, by_id=by_id, kind=kind, whom_id=whom, about=member.role, now=now)
+        _tell(member, "is no longer in it", now)
+
+
+def _changed(by_id: int, team_id: int, person_id: int, after: Role | None) -> Membership:
+    by = lock(team_id=team_id, by_id=by_id)
+    rows = Membership.objects.select_related("team", "person").filter(team_id=team_id)
+    member = rows.filter(person_id=person_id).first()
+    if member is None:
+        raise MemberUnknown
+    before = Role(member.role)
+    leaves = by_id == person_id and after is None
+    if not leaves and not may_change(by.role, before=before, after=after):
+        raise RoleMissing("Your role in this team does not change theirs; ask an owner.")
+    others = rows.filter(role=Role.OWNER, person__is_active=True).exclude(person_id=person_id)
+    if before is Role.OWNER and after is not Role.OWNER and not others.exists():
+        raise LastOwner
+    return member
+
+
+def _end_what_is_above(team_id: int, person_id: int, role: Role | None, now: datetime) -> None:
+    """End what they gave or made that their role no longer holds; None: all of it."""
+    written = Invitation.objects.filter(team_id=team_id, invited_by_id=person_id)
+    for one in written:
+        if role is None or not may_change(role, before=None, after=Role(one.role)):
+            one.delete()
+    if role is None or not may(role, Scope.ACCOUNT_WRITE):
+        made = Q(user_id=team_id, made_by_id=person_id)
+        ApiKey.objects.filter(made, revoked_at=None).update(revoked_at=now)
+
+
+def _tell(member: Membership, what: str, now: datetime) -> None:
+    about = f"{member.team.team_name}: {member.person.email} {what}"
+    for user_id in (member.team_id, member.person_id):
+        note_event.note(user_id=user_id, kind=CHANGED, about=about, now=now)
