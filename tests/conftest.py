@@ -88,5 +88,5 @@ def django_db_modify_db_settings(
             asked["NAME"] = str(path)
         else:
             asked["TEMPLATE"] = name_migrated(os.environ["BERTH_DATABASE_URL"])
-            empty_by_rows(connection)
+        empty_by_rows(connection)
         yield

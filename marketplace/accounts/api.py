@@ -20,11 +20,12 @@ from marketplace.accounts.bearer import ApiKeyBearer, caller
 from marketplace.accounts.client_address import client_address
 from marketplace.accounts.models import SshKey
 from marketplace.domain.scope import Scope
+from marketplace.json_body import JsonBody
 
 router = Router(tags=["account"])
 
 
-class KeyRequest(Schema):
+class KeyRequest(JsonBody):
     email: Annotated[str, Field(max_length=254)]
     password: Annotated[str, Field(max_length=4096)]
     #: of an authenticator app, or a recovery code, where the account asks for one
@@ -43,7 +44,7 @@ class KeyReply(Schema):
     key: str
 
 
-class SshKeyRequest(Schema):
+class SshKeyRequest(JsonBody):
     name: Annotated[str, Field(max_length=80)] = ""
     public_key: Annotated[str, Field(max_length=20_000)]
 

@@ -10,13 +10,14 @@ from pydantic import Field
 
 from marketplace.domain.endpoint import REPLICAS_MAX
 from marketplace.endpoints.queries import EndpointView
+from marketplace.json_body import JsonBody
 from protocol.agent import RegistryLogin
 from protocol.hardware import Resources
 
 Price = Annotated[int, Field(gt=0, le=10**15)]
 
 
-class EndpointRequest(Schema):
+class EndpointRequest(JsonBody):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
     image: Annotated[str, Field(min_length=1, max_length=500)]
     #: empty: the image's own
@@ -28,7 +29,8 @@ class EndpointRequest(Schema):
             Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")],
             Annotated[str, Field(max_length=8192, pattern=r"^[^\x00]*$")],
         ],
-        Field(max_length=200),
+        # Other names are refused, which the library does not say by itself.
+        Field(max_length=200, json_schema_extra={"additionalProperties": False}),
     ] = Field(default_factory=dict)
     #: where the program answers HTTP
     http_port: Annotated[int, Field(ge=1, le=65535)]
@@ -43,7 +45,7 @@ class EndpointRequest(Schema):
     registry_login: RegistryLogin | None = None
 
 
-class EndpointChange(Schema):
+class EndpointChange(JsonBody):
     #: zero: stop it; null: as many as now
     replicas: Annotated[int, Field(ge=0, le=REPLICAS_MAX)] | None = None
     #: of each replica that begins from now on; null: as now

@@ -9,6 +9,7 @@ from ninja import Schema
 from pydantic import Field
 
 from marketplace.jobs.queries import JobView
+from marketplace.json_body import JsonBody
 from protocol.agent import RegistryLogin
 from protocol.hardware import Resources
 from protocol.signing import Digest
@@ -18,14 +19,14 @@ RUN_LIMIT_S_MAX = 7 * 86_400
 OUTPUTS_BYTES_MAX = 10 << 30
 
 
-class InputFile(Schema):
+class InputFile(JsonBody):
     #: below /input
     path: RelativePath
     #: what the upload answered
     digest: Digest
 
 
-class JobRequest(Schema):
+class JobRequest(JsonBody):
     offer_id: UUID
     image: Annotated[str, Field(min_length=1, max_length=500)]
     #: empty: the image's own
@@ -37,7 +38,8 @@ class JobRequest(Schema):
             Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")],
             Annotated[str, Field(max_length=8192, pattern=r"^[^\x00]*$")],
         ],
-        Field(max_length=200),
+        # Other names are refused, which the library does not say by itself.
+        Field(max_length=200, json_schema_extra={"additionalProperties": False}),
     ] = Field(default_factory=dict)
     inputs: Annotated[list[InputFile], Field(max_length=INPUTS_MOST)] = Field(default_factory=list)
     resources: Resources

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from marketplace.accounts.bearer import ApiKeyBearer, caller, caller_key, team_caller
 from marketplace.domain.spending import Period
+from marketplace.json_body import JsonBody
 from marketplace.ledger import queries
 from marketplace.ledger.actions import spend_limit
 from marketplace.ledger.csv_reply import csv_reply
@@ -41,11 +42,11 @@ class Me(Schema):
     earned_microusd: int
 
 
-class SpendLimits(Schema):
+class SpendLimits(JsonBody):
     """What the account may set aside, by UTC's days and months. Null: no limit."""
 
-    day_microusd: Annotated[int, Field(ge=0, le=10**15, strict=True)] | None = None
-    month_microusd: Annotated[int, Field(ge=0, le=10**15, strict=True)] | None = None
+    day_microusd: Annotated[int, Field(ge=0, le=10**15)] | None = None
+    month_microusd: Annotated[int, Field(ge=0, le=10**15)] | None = None
 
 
 class SpendLimitsReply(SpendLimits):

@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, Field
 
 from marketplace.accounts.bearer import ApiKeyBearer, caller
 from marketplace.domain.standing import StandingState
+from marketplace.json_body import JsonBody
 from marketplace.machines.actions import name_hotkey
 from marketplace.metering.hosting import HostedMachine, hosted_machines
 
@@ -63,7 +64,7 @@ class ConsentReply(Schema):
     signed_at: datetime
 
 
-class HotkeyRequest(Schema):
+class HotkeyRequest(JsonBody):
     #: ss58
     hotkey: Annotated[str, Field(max_length=64)]
     #: as the text that was signed says it

@@ -10,6 +10,7 @@ from ninja.security.base import AuthBase
 from pydantic import Field
 
 from marketplace.domain.problem import Refused
+from marketplace.json_body import JsonBody
 from marketplace.metering import queries as metering
 from marketplace.offers.actions import refresh
 from marketplace.placements import queries as placements
@@ -59,7 +60,7 @@ class SignedByValidator(AuthBase):
 router = Router(tags=["validator"], auth=SignedByValidator())
 
 
-class ValidatorKeyRequest(Schema):
+class ValidatorKeyRequest(JsonBody):
     ssh_public_key: Annotated[str, Field(max_length=500)]
 
 

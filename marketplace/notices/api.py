@@ -11,6 +11,7 @@ from pydantic import Field
 
 from marketplace.accounts.bearer import ApiKeyBearer, caller, caller_key
 from marketplace.domain.notices import LETTERS
+from marketplace.json_body import JsonBody
 from marketplace.ledger.actions import spend_limit
 from marketplace.notices import queries
 from marketplace.notices.actions import add_hook, mark_read, rotate_secret, send_test
@@ -40,7 +41,7 @@ class NoticeList(Schema):
     older: int | None
 
 
-class ReadRequest(Schema):
+class ReadRequest(JsonBody):
     #: the newest notice that was seen; older ones are taken as seen too
     up_to: Number
 
@@ -50,7 +51,7 @@ class ReadReply(Schema):
     read: int
 
 
-class WebHookRequest(Schema):
+class WebHookRequest(JsonBody):
     url: Annotated[str, Field(max_length=add_hook.URL_LENGTH_MAX)]
 
 
@@ -104,7 +105,7 @@ class LetterList(Schema):
     items: list[LetterReply]
 
 
-class LetterRequest(Schema):
+class LetterRequest(JsonBody):
     on: bool
 
 

@@ -13,6 +13,7 @@ from marketplace.accounts.bearer import ApiKeyBearer, caller, viewer_id
 from marketplace.accounts.client_address import client_address
 from marketplace.domain import query_language
 from marketplace.domain.offer_query import Cursor, OfferQuery, OfferSort, wanted
+from marketplace.json_body import JsonBody
 from marketplace.offers import bounded, queries
 from marketplace.offers.actions import set_terms
 from marketplace.offers.models import Offer
@@ -44,7 +45,7 @@ class Filters(Asked):
     limit: Annotated[int, Field(ge=1, le=100)] = 50
 
 
-class DiscountShape(Schema):
+class DiscountShape(JsonBody):
     """What a reservation of so many days or more takes off the price."""
 
     days: int
@@ -120,14 +121,14 @@ class OfferPage(Schema):
     next_cursor: str | None
 
 
-class Maintenance(Schema):
+class Maintenance(JsonBody):
     """When the host works on the machine."""
 
     begins_at: AwareDatetime
     ends_at: AwareDatetime
 
 
-class Terms(Schema):
+class Terms(JsonBody):
     """A term that is left out stays as it is."""
 
     price_gpu_hour_microusd: Whole | None = None

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from marketplace.accounts.bearer import ApiKeyBearer, caller, caller_key
 from marketplace.domain.vat import Party, party
+from marketplace.json_body import JsonBody
 from marketplace.ledger.actions import spend_limit
 from marketplace.papers import queries
 from marketplace.papers.actions.set_billing import set_billing
@@ -51,7 +52,7 @@ class WholePaper(PaperReply):
     notes: list[str]
 
 
-class BillingDetails(Schema):
+class BillingDetails(JsonBody):
     """To whom your next papers are made out; any text may be empty."""
 
     name: Annotated[str, Field(max_length=200)] = ""

@@ -13,6 +13,7 @@ from marketplace.accounts.bearer import ApiKeyBearer, caller, caller_key
 from marketplace.domain.money import MicroUsd
 from marketplace.domain.paying_in import AutoTopUpRule
 from marketplace.domain.problem import Refused
+from marketplace.json_body import JsonBody
 from marketplace.ledger.actions import spend_limit
 from marketplace.payments import queries
 from marketplace.payments.actions.save_card import card_page, remove_card
@@ -30,7 +31,7 @@ class TopUpUnknown(Refused):
     sentence = "You have no such payment."
 
 
-class TopUpRequest(Schema):
+class TopUpRequest(JsonBody):
     amount_microusd: Amount
 
 
@@ -61,7 +62,7 @@ class CardPage(Schema):
     url: str
 
 
-class Rule(Schema):
+class Rule(JsonBody):
     #: below this balance your card is asked
     threshold_microusd: Amount
     amount_microusd: Amount

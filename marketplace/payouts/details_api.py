@@ -10,6 +10,7 @@ from pydantic import Field
 
 from marketplace.accounts.bearer import ApiKeyBearer, caller, caller_key
 from marketplace.domain.tax import masked, tax_details
+from marketplace.json_body import JsonBody
 from marketplace.ledger.actions import spend_limit
 from marketplace.payouts import queries
 from marketplace.payouts.actions.onboard import onboard
@@ -19,7 +20,7 @@ from marketplace.payouts.models import Route
 router = Router(tags=["host"], auth=ApiKeyBearer())
 
 
-class TaxRequest(Schema):
+class TaxRequest(JsonBody):
     #: of the person or company that earns
     legal_name: Annotated[str, Field(max_length=200)]
     #: two letters, such as DE
@@ -39,7 +40,7 @@ class DetailsReply(Schema):
     address: str
 
 
-class RouteRequest(Schema):
+class RouteRequest(JsonBody):
     #: bank: paid to yours; chain_only: nothing is paid out
     route: Route
 

@@ -7,6 +7,7 @@ from ninja import Schema
 from pydantic import Field
 
 from marketplace.domain.pricing import PriceType
+from marketplace.json_body import JsonBody
 from marketplace.rentals.schemas import LimitsRequest
 from protocol.hardware import Resources
 
@@ -41,12 +42,12 @@ class QuoteReply(Schema):
     traffic_microusd_max: int
 
 
-class TrafficRequest(Schema):
+class TrafficRequest(JsonBody):
     #: in all, since its start
     traffic_bytes_max: Annotated[int, Field(ge=0, le=1 << 50)]
 
 
-class PriceAnswer(Schema):
+class PriceAnswer(JsonBody):
     """Your answer to a higher price; without a yes the old one holds to the rental's end."""
 
     accept: bool

@@ -10,6 +10,7 @@ from pydantic import Field
 from marketplace.domain.funding import Funding
 from marketplace.domain.idle import AFTER_S_MAX, AFTER_S_MIN
 from marketplace.domain.pricing import PriceType
+from marketplace.json_body import JsonBody
 from marketplace.rentals.queries import RentalView
 from marketplace.volumes.models import NAME
 from protocol.hardware import Resources
@@ -31,7 +32,7 @@ Ports = Annotated[list[Port], Field(max_length=PORTS_MOST)]
 Runtime = Annotated[str, Field(max_length=63)]
 
 
-class VolumeRequest(Schema):
+class VolumeRequest(JsonBody):
     """A volume of yours on this machine, or a new one."""
 
     name: Annotated[str, Field(pattern=NAME)]
@@ -41,14 +42,14 @@ class VolumeRequest(Schema):
     size_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 50)] | None = None
 
 
-class RegistryLoginRequest(Schema):
+class RegistryLoginRequest(JsonBody):
     """Who may fetch a private image: kept encrypted until it is on the machine, then deleted."""
 
     username: Annotated[str, Field(min_length=1, max_length=255)]
     password: Annotated[str, Field(min_length=1, max_length=4096, repr=False)]
 
 
-class LimitsRequest(Schema):
+class LimitsRequest(JsonBody):
     """What bounds a rental and how it is paid."""
 
     #: reserved: the whole term is paid at the discount that the offer names. Null: on demand, or
@@ -103,7 +104,7 @@ class RentalRequest(LimitsRequest):
     failover_price_hour_microusd_max: Annotated[int, Field(gt=0, le=10**15)] | None = None
 
 
-class ChangeRequest(Schema):
+class ChangeRequest(JsonBody):
     """What is left out stays as it is; what is named replaces all of it."""
 
     image: Image | None = None
@@ -115,12 +116,12 @@ class ChangeRequest(Schema):
     registry_login: RegistryLoginRequest | None = None
 
 
-class BidRequest(Schema):
+class BidRequest(JsonBody):
     #: an hour, at least the host's floor; no more than the price without a bid is ever charged
     bid_microusd: Annotated[int, Field(gt=0, le=10**15)]
 
 
-class IdleRuleRequest(Schema):
+class IdleRuleRequest(JsonBody):
     """Stop it, its files kept, when it is idle."""
 
     #: seconds of readings below, without a gap
@@ -134,14 +135,14 @@ class IdleRuleReply(IdleRuleRequest):
     idle_since: datetime | None
 
 
-class SshKeysRequest(Schema):
+class SshKeysRequest(JsonBody):
     """Which keys open the rental from now on, and no others."""
 
     #: null: all your keys
     ssh_key_ids: Annotated[list[UUID], Field(min_length=1, max_length=50)] | None = None
 
 
-class ExtendRequest(Schema):
+class ExtendRequest(JsonBody):
     """A limit that is left out stays as it is."""
 
     #: seconds from the rental's start

@@ -8,6 +8,7 @@ from ninja import Router, Schema, Status
 from pydantic import Field
 
 from marketplace.accounts.bearer import ApiKeyBearer, caller, viewer_id
+from marketplace.json_body import JsonBody
 from marketplace.placements.workload import Parts
 from marketplace.templates import queries
 from marketplace.templates.actions import delete, save
@@ -52,7 +53,7 @@ class TemplateList(Schema):
     items: list[TemplateReply]
 
 
-class TemplateRequest(Schema):
+class TemplateRequest(JsonBody):
     image: Annotated[str, Field(max_length=500)]
     command: Annotated[tuple[Word, ...], Field(max_length=256)] = ()
     environment: Variables = Field(default_factory=dict)

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from marketplace.accounts.bearer import ApiKeyBearer, caller
 from marketplace.domain.standing import MEANING, StandingState
+from marketplace.json_body import JsonBody
 from marketplace.machines.actions.name_hotkey import MachineNotYours
 from marketplace.machines.models import Machine
 from marketplace.verification import history
@@ -68,7 +69,7 @@ class VerdictPage(Schema):
     before_ms: int | None
 
 
-class AppealRequest(Schema):
+class AppealRequest(JsonBody):
     text: Annotated[str, Field(min_length=1, max_length=WORDS_MAX)]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from django.apps import apps
 from django.core.management import call_command
+from django.db import DatabaseError, connection, transaction
 
 from marketplace.accounts.models import User
 from marketplace.ledger.models import Transfer
@@ -31,3 +32,6 @@ def test_nothing_is_left_not_even_what_never_changes(
         assert filled() == REMADE
         alice.save(force_insert=True)
         give(alice, 1)
+        # What keeps them is there again.
+        with pytest.raises(DatabaseError, match="cannot be changed"), transaction.atomic():
+            connection.cursor().execute("DELETE FROM ledger_transfer")

@@ -56,7 +56,9 @@ def secret(alice: User) -> Iterator[str]:
 @schema.parametrize()
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_an_operation_answers_as_described(case: schemathesis.Case, secret: str) -> None:
-    response = case.call_and_validate(headers={"Authorization": f"Bearer {secret}"})
+    # Schemathesis asks a WSGI site for packed answers and does not unpack them.
+    told = {"Authorization": f"Bearer {secret}", "Accept-Encoding": "identity"}
+    response = case.call_and_validate(headers=told)
     fits = case.meta is not None and case.meta.generation.mode is GenerationMode.POSITIVE
     if fits and response.status_code in (400, 422):
         # "invalid" is the code of a wrong shape, which this is not.

@@ -1,8 +1,8 @@
 """This will make the database itself refuse a change to a transfer.
 
 A later migration that rebuilds the table on SQLite loses the trigger and must make it again;
-tests/marketplace/ledger/test_models.py tells when that was forgotten. On SQLite rows can be removed,
-because Django empties tables by DELETE between tests.
+tests/marketplace/ledger/test_models.py tells when that was forgotten. On SQLite rows could be removed
+until 0010.
 """
 
 from django.apps.registry import Apps

@@ -1,8 +1,8 @@
 """This will make the database itself refuse a change to an operator's act.
 
 A later migration that rebuilds the table on SQLite loses the trigger and must make it again;
-tests/marketplace/oversight/test_acts.py tells when that was forgotten. On SQLite rows can be
-removed, because Django empties tables by DELETE between tests.
+tests/marketplace/oversight/test_acts.py tells when that was forgotten. On SQLite rows could be
+removed until 0006.
 """
 
 from django.apps.registry import Apps

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 import pytest
-from django.db import DatabaseError, IntegrityError, connection
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import F
 
 from marketplace.accounts.models import User
@@ -24,6 +24,12 @@ def transfer(alice: User, give: Give) -> Transfer:
 def test_the_database_refuses_a_changed_transfer(transfer: Transfer) -> None:
     with pytest.raises(DatabaseError, match="cannot be changed"), connection.cursor() as cursor:
         cursor.execute("UPDATE ledger_transfer SET amount_microusd = 1")
+
+
+def test_the_database_refuses_to_remove_a_transfer(transfer: Transfer) -> None:
+    with pytest.raises(DatabaseError, match="cannot be changed"), transaction.atomic():
+        connection.cursor().execute("DELETE FROM ledger_transfer")
+    assert Transfer.objects.get() == transfer
 
 
 def test_a_transfer_cannot_be_saved_again(transfer: Transfer) -> None:
