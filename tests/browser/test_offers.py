@@ -58,6 +58,8 @@ def test_somebody_sees_what_there_is_and_narrows_it_down(
     page.goto("/")
     rows = page.locator(".offers tbody tr")
     expect(rows.first).to_contain_text("2 × NVIDIA GeForce RTX 3090")
+    expect(page.locator("#numbers")).to_contain_text("39 of 39")
+    expect(page.locator("#numbers")).to_contain_text("$0.19")
     keep(page, "home")
     page.goto("/offers/")
     keep(page, "offers")

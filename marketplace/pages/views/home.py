@@ -7,7 +7,9 @@ from django.views.decorators.http import require_safe
 
 from marketplace.domain.offer_query import OfferQuery
 from marketplace.offers import queries
+from marketplace.offers.totals import totals
 from marketplace.pages.shown import offer
+from marketplace.pages.shown.totals import numbers
 
 ROWS = 8
 
@@ -15,5 +17,10 @@ ROWS = 8
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Show the market in one screen."""
-    page = queries.search(OfferQuery(rows_max=ROWS), now=timezone.now())
-    return render(request, "pages/home.html", {"rows": [offer.line(item) for item in page.items]})
+    now = timezone.now()
+    page = queries.search(OfferQuery(rows_max=ROWS), now=now)
+    context = {
+        "rows": [offer.line(item) for item in page.items],
+        "numbers": numbers(totals(now)),
+    }
+    return render(request, "pages/home.html", context)
