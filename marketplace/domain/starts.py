@@ -2,6 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+#: of fewer nothing is expected: one slow image would be all that it says
+EXPECTED_OF_MIN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +18,32 @@ class Starts:
     came_up: int
     #: by the machine's fault
     failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """When a rental may be ready, if it does as others did on its machine."""
+
+    #: by then half of them were, and by then 95 of 100
+    half_by: datetime
+    most_by: datetime
+    #: what this is based on: rentals that came up, and all of those that began
+    came_up: int
+    begun: int
+
+
+def expected(
+    *, asked_at: datetime, p50_ms: int, p95_ms: int, came_up: int, failed: int
+) -> Expected | None:
+    """Return when what was asked for then may be ready; None: of too few is known how they did."""
+    if came_up < EXPECTED_OF_MIN:
+        return None
+    return Expected(
+        half_by=asked_at + timedelta(milliseconds=p50_ms),
+        most_by=asked_at + timedelta(milliseconds=p95_ms),
+        came_up=came_up,
+        begun=came_up + failed,
+    )
 
 
 def starts(waits_ms: Sequence[int], *, failed: int) -> Starts:

@@ -16,10 +16,12 @@ from marketplace.domain.price_proposal import WAITING
 from marketplace.domain.pricing import PriceType
 from marketplace.domain.problem import Refused
 from marketplace.domain.rental import RentalState, state_of
+from marketplace.domain.starts import Expected
 from marketplace.domain.upkeep import storage_cost, traffic_bytes
 from marketplace.metering.models import SideMeter
 from marketplace.placements.models import Placement
 from marketplace.rentals import bids
+from marketplace.rentals.expected import expected_of
 from marketplace.rentals.failovers import FailoverView, failover_of
 from marketplace.rentals.funds import FundsView, funds
 from marketplace.rentals.models import IdleRule, PriceProposal, Rental
@@ -137,6 +139,8 @@ class RentalView:
     ends_at: datetime
     #: its host works on the machine from then on, which ends it sooner; None: not so
     maintenance_at: datetime | None
+    #: when it may be ready; None: it began already, or nobody can say
+    expected: Expected | None
     #: None until the last charge is posted and the rest of the hold is back
     ended_at: datetime | None
     billed_ms: int
@@ -353,6 +357,7 @@ def _view(rental: Rental, volumes: Mapping[UUID, Volume], now: datetime) -> Rent
         shut_at=placement.door_missed_at if state == RentalState.ACTIVE else None,
         ends_at=placement.funded_until,
         maintenance_at=_maintenance_at(rental),
+        expected=expected_of(rental, state),
         ended_at=placement.ended_at if meter.closed_at is not None else None,
         billed_ms=meter.charged_ms,
         ssh_host=placement.ssh_host,

@@ -64,6 +64,16 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpectedPanel:
+    """When it may be ready, and what that is based on."""
+
+    half: Moment
+    most: Moment
+    #: ``12 of 13``
+    came_up: str
+
+
+@dataclass(frozen=True, slots=True)
 class PendingPanel:
     """A higher price that the host asks."""
 
@@ -106,6 +116,8 @@ class RentalPanel:
     #: ``data`` and its path
     volumes: tuple[tuple[str, str], ...]
     maintenance: Moment
+    #: None: it is ready, or nobody can say
+    expected: ExpectedPanel | None
     sentence: str
     #: of the rental that took its place; empty: none did
     successor_url: str
@@ -183,6 +195,7 @@ def panel(rental: RentalView) -> RentalPanel:
         ),
         volumes=tuple((volume.name or "deleted", volume.path) for volume in rental.volumes),
         maintenance=Moment.of(rental.maintenance_at),
+        expected=_expected(rental),
         sentence=_sentence(rental),
         successor_url=_successor_url(rental),
         steps=_steps(rental.state),
@@ -213,6 +226,14 @@ def panel(rental: RentalView) -> RentalPanel:
         ends=Moment.of(rental.ends_at),
         ended=Moment.of(rental.ended_at),
     )
+
+
+def _expected(rental: RentalView) -> ExpectedPanel | None:
+    told = rental.expected
+    if told is None:
+        return None
+    came_up = f"{told.came_up} of {told.begun}"
+    return ExpectedPanel(Moment.of(told.half_by), Moment.of(told.most_by), came_up)
 
 
 def _successor_url(rental: RentalView) -> str:

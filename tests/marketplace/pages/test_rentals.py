@@ -17,6 +17,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from marketplace.accounts.models import User
 from marketplace.metering import queries as metering
+from marketplace.offers.models import Offer
 from marketplace.placements.models import Placement
 from marketplace.rentals import queries
 from marketplace.rentals.models import Rental
@@ -83,6 +84,27 @@ def test_a_fresh_rental_waits_and_costs_nothing(renter: Client, rental: Rental) 
     assert "Nothing is billed yet" in page
     assert 'id="ssh-command"' not in page
     assert f'data-live="/rentals/{rental.id}/events"' in page
+
+
+def test_what_begins_says_by_when_others_were_ready_until_it_is(
+    renter: Client, rental: Rental, market: Market
+) -> None:
+    figures = {"start_p50_ms": 20_000, "start_p95_ms": 90_000, "starts": 12, "starts_failed": 1}
+    path = f"/rentals/{rental.id}/"
+    assert 'id="expected"' not in renter.get(path).content.decode()
+    Offer.objects.update(**figures)
+    page = renter.get(path).content.decode()
+    told = page.partition('id="expected">')[2].partition("</p>")[0]
+    assert re.findall('datetime="(.*?)" data-moment', told) == [
+        scene.after(seconds).isoformat() for seconds in (20, 90)
+    ]
+    assert "the 12 of 13 that came up" in told
+    # One that was stopped has its image already.
+    Placement.objects.update(starts=1)
+    assert 'id="expected"' not in renter.get(path).content.decode()
+    Placement.objects.update(starts=0)
+    market.run(rental, at=scene.after(1))
+    assert 'id="expected"' not in renter.get(path).content.decode()
 
 
 def test_an_active_rental_shows_how_to_log_in(
