@@ -162,6 +162,10 @@ class Hosting:
         name = "price_gpu_hour_microusd" if has_gpus else "price_cpu_hour_microusd"
         self._change(machine_id, {name: price_microusd})
 
+    def set_country(self, machine_id: str, country: str) -> None:
+        """Say where the machine is, by two letters; empty: nothing is said."""
+        self._change(machine_id, {"country": country})
+
     def set_maintenance(self, machine_id: str, window: tuple[datetime, datetime] | None) -> None:
         """Announce when the machine is worked on; None: it is not, or no more."""
         told = None

@@ -38,6 +38,8 @@ class Offer(Shape):
     storage_price_microusd: int = 0
     network_price_microusd: int = 0
     longest_term_s: int | None = None
+    #: where its host says that it is, two letters; empty: it does not say
+    country: str = ""
     verified: bool = False
     #: why nobody vouches for it, where that is so of all machines of its kind
     unverified_reason: str = ""
@@ -48,6 +50,9 @@ class Offer(Shape):
     #: of its least GPU as measured, 10^9 int8 operations and 10^6 bytes a second; None: never
     int8_gops: int | None = None
     bandwidth_mb_s: int | None = None
+    #: of its line to it and from it, 10^6 bits a second at least; None: never measured
+    network_down_mbit_s: int | None = None
+    network_up_mbit_s: int | None = None
     #: the share of the last 30 days that it was there, in millionths; None: not told
     reliability_ppm: int | None = None
     #: half of the rentals that began lately answered within it; None: there were none
@@ -70,6 +75,10 @@ class OfferFilter(Shape):
     ram_bytes_min: int | None = None
     disk_bytes_min: int | None = None
     price_hour_microusd_max: int | None = None
+    #: two letters
+    country: str | None = None
+    network_down_mbit_s_min: int | None = None
+    network_up_mbit_s_min: int | None = None
     #: False: unverified machines too
     verified: bool | None = None
     sort: Literal["price", "value", "reliability", "start"] | None = None

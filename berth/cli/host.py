@@ -13,6 +13,7 @@ app = typer.Typer(help="Your machines, their prices and earnings.", no_args_is_h
 app.command("machines")(host_machines.machines)
 app.command("market")(host_machines.market)
 app.command("price")(host_machines.price)
+app.command("country")(host_machines.country)
 app.command("maintenance")(host_machines.maintenance)
 
 OBSTACLES = {

@@ -1,4 +1,4 @@
-"""This will show a host's machines and their market, set a price, and announce work on one."""
+"""This will show a host's machines and their market, set terms, and announce work on one."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -76,6 +76,26 @@ def price(*, machine: MachineId, price: UnitPrice) -> None:
         found = find_machine(client, machine)
         client.hosting.set_price(found.id, price_microusd=price, has_gpus=found.gpus > 0)
     output.say(f"{output.short(found.id)} asks {format_usd(price)} an hour from now on.")
+
+
+def country(
+    *,
+    machine: MachineId,
+    country: Annotated[str | None, typer.Argument(metavar="[CC]", help="Two letters: DE.")] = None,
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Say nothing any more.")] = False,
+) -> None:
+    """Say which country a machine is in. Renters find it by that, as your word."""
+    if withdraw == bool(country):
+        raise typer.BadParameter("Give the country as two letters, or --withdraw alone.")
+    with session.client() as client:
+        found = find_machine(client, machine)
+        client.hosting.set_country(found.id, country or "")
+    short = output.short(found.id)
+    output.say(
+        f"Renters read that you say {short} is in {output.plain(country).upper()}."
+        if country
+        else f"Nothing is said of where {short} is any more."
+    )
 
 
 def maintenance(

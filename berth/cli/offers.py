@@ -37,6 +37,9 @@ def offers(
         int | None, typer.Option(parser=size, metavar="SIZE", help="Free memory at least.")
     ] = None,
     price_max: PriceMax = None,
+    country: Annotated[
+        str | None, typer.Option(metavar="CC", help="Where, as its host says: DE.")
+    ] = None,
     unverified: Annotated[
         bool, typer.Option("--unverified", help="Also machines that no validator vouches for.")
     ] = False,
@@ -56,6 +59,7 @@ def offers(
         cpus_min=cpus,
         ram_bytes_min=ram,
         price_hour_microusd_max=price_max,
+        country=country,
         verified=not unverified,
         sort=sort,
     )
@@ -73,6 +77,8 @@ def offers(
             ">CPUS",
             ">RAM",
             ">DISK",
+            "IN",
+            ">DOWN/UP",
             ">PRICE/H",
             ">STARTS",
             "STATE",
@@ -98,10 +104,19 @@ def _row(offer: Offer) -> tuple[str, ...]:
         str(offer.cpus_free),
         format_size(offer.ram_bytes_free),
         format_size(offer.disk_bytes_free),
+        output.plain(offer.country) or "-",
+        _line(offer),
         f"{format_usd(price)} {'GPU' if has_gpu else 'CPU'}",
         "-" if offer.start_p50_ms is None else f"{offer.start_p50_ms / 1000:.1f} s",
         _state(offer),
     )
+
+
+def _line(offer: Offer) -> str:
+    speeds = (offer.network_down_mbit_s, offer.network_up_mbit_s)
+    if not any(speeds):
+        return "-"
+    return "/".join("-" if one is None else str(one) for one in speeds) + " Mbit/s"
 
 
 def _state(offer: Offer) -> str:

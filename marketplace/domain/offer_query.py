@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+from marketplace.domain.country import IN_REGION, NAMES, Region
 from marketplace.domain.matching import Slice
 from marketplace.domain.problem import Refused
 
@@ -59,8 +60,18 @@ class Field(StrEnum):
     GPU_MEM_BW = "gpu_mem_bw"
     #: half of the rentals that began there answered within it, milliseconds
     START_TIME = "start_time"
+    #: measured, to the machine and from it, 10^6 bits a second: it has no less
+    INET_DOWN = "inet_down"
+    INET_UP = "inet_up"
+    #: the country that its host says, two letters
+    GEOLOCATION = "geolocation"
+    #: the continent that this country is on, two letters
+    REGION = "region"
     #: 1 or 0
     VERIFIED = "verified"
+    #: 1 or 0: it takes bids, and it takes something off for reservations
+    INTERRUPTIBLE = "interruptible"
+    RESERVED = "reserved"
 
 
 class Relation(StrEnum):
@@ -155,6 +166,14 @@ class OfferQuery:
             return None
         return Slice(*(amount or 0 for amount in amounts))
 
+    @property
+    def countries(self) -> frozenset[str] | None:
+        """Return those where it may be; None: anywhere, and where its host says nothing, too."""
+        told = [one for one in self.conditions if one.field in (Field.GEOLOCATION, Field.REGION)]
+        if not told:
+            return None
+        return frozenset(NAMES).intersection(*map(_countries, told))
+
     def _most(self, field: Field) -> int | None:
         named = [one.least for one in self.conditions if one.field is field]
         return max((amount for amount in named if amount is not None), default=None)
@@ -162,6 +181,14 @@ class OfferQuery:
     def __post_init__(self) -> None:
         """Hold the page to its limit."""
         object.__setattr__(self, "rows_max", max(1, min(self.rows_max, PAGE_ROWS_MAX)))
+
+
+def _countries(one: Condition) -> frozenset[str]:
+    named = frozenset(map(str, one.values))
+    if one.field is Field.REGION:
+        named = frozenset().union(*(IN_REGION[Region(region)] for region in named))
+    among = one.relation in (Relation.EQ, Relation.IN)
+    return named if among else frozenset(NAMES) - named
 
 
 def wanted(
@@ -173,8 +200,17 @@ def wanted(
     memory_bytes_min: int | None = None,
     disk_bytes_min: int | None = None,
     price_hour_microusd_max: int | None = None,
+    country: str = "",
+    region: str = "",
+    network_down_mbit_s_min: int | None = None,
+    network_up_mbit_s_min: int | None = None,
+    interruptible: bool = False,
+    reserved: bool = False,
 ) -> tuple[Condition, ...]:
-    """Return the conditions of a form's filters. None and "": any. The price is of one unit."""
+    """Return the conditions of a form's filters. None, "" and False: any.
+
+    The price is of one unit; countries and regions are codes.
+    """
 
     def named() -> Iterator[Condition]:
         if gpu_model.strip():
@@ -185,11 +221,19 @@ def wanted(
             Field.CPU_CORES: cpus_min,
             Field.CPU_RAM: memory_bytes_min,
             Field.DISK_SPACE: disk_bytes_min,
+            Field.INET_DOWN: network_down_mbit_s_min,
+            Field.INET_UP: network_up_mbit_s_min,
         }
         for field, amount in least.items():
             if amount is not None:
                 yield Condition(field, Relation.GE, (amount,))
         if price_hour_microusd_max is not None:
             yield Condition(Field.UNIT_PRICE, Relation.LE, (price_hour_microusd_max,))
+        for place, code in ((Field.GEOLOCATION, country), (Field.REGION, region)):
+            if code:
+                yield Condition(place, Relation.EQ, (code,))
+        for kind, only in ((Field.INTERRUPTIBLE, interruptible), (Field.RESERVED, reserved)):
+            if only:
+                yield Condition(kind, Relation.EQ, (1,))
 
     return tuple(named())

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 
+from marketplace.domain import country
 from marketplace.domain.money import PPM, usd
 from marketplace.domain.offer_query import Condition, Field, Relation
 from marketplace.domain.problem import Refused
@@ -254,6 +255,17 @@ def _thousands(text: str) -> int:
     return int(_number(text, most=10**9) * 1000)
 
 
+def _megabits(text: str) -> int:
+    # Scripts write 500.0, too; a part of a megabit was never measured.
+    if not re.fullmatch(r"\d{1,7}(\.0{1,9})?", text, re.ASCII):
+        raise ValueError(text)
+    return int(text.partition(".")[0])
+
+
+def _region(text: str) -> str:
+    return country.region(text).value
+
+
 def _truth(text: str) -> int:
     if text.lower() not in TRUTHS:
         raise ValueError(text)
@@ -279,5 +291,11 @@ _MEANINGS: Mapping[Field, _Meaning] = {
     Field.TOPS: _Meaning(_thousands, "300"),
     Field.GPU_MEM_BW: _Meaning(_thousands, "900 (GB/s)"),
     Field.START_TIME: _Meaning(_thousands, "10 (seconds)"),
+    Field.INET_DOWN: _Meaning(_megabits, "500 (Mbit/s)"),
+    Field.INET_UP: _Meaning(_megabits, "100 (Mbit/s)"),
+    Field.GEOLOCATION: _Meaning(country.country, "DE", _EQUAL),
+    Field.REGION: _Meaning(_region, "EU or North_America", _EQUAL),
     Field.VERIFIED: _Meaning(_truth, "true", frozenset({Relation.EQ})),
+    Field.INTERRUPTIBLE: _Meaning(_truth, "true", frozenset({Relation.EQ})),
+    Field.RESERVED: _Meaning(_truth, "true", frozenset({Relation.EQ})),
 }

@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, Field
 
 from marketplace.accounts.bearer import ApiKeyBearer, caller, viewer_id
 from marketplace.accounts.client_address import client_address
-from marketplace.domain import query_language
+from marketplace.domain import country, query_language
 from marketplace.domain.offer_query import Cursor, OfferQuery, OfferSort, wanted
 from marketplace.json_body import JsonBody
 from marketplace.offers import bounded, queries
@@ -20,6 +20,8 @@ from marketplace.offers.models import Offer
 
 router = Router(tags=["offers"], auth=None)
 Whole = Annotated[int, Field(ge=0, le=1 << 50)]
+#: a country of ISO 3166; empty: any, or none
+Country = Annotated[str, Field(max_length=2)]
 
 
 class Asked(Schema):
@@ -38,6 +40,14 @@ class Filters(Asked):
     gpu_model: Annotated[str, Field(max_length=200)] = ""
     vram_bytes_min: Whole | None = None
     price_hour_microusd_max: Whole | None = None
+    #: two letters, as hosts say it; in ``q`` there are regions and several countries, too
+    country: Country = ""
+    #: what validators measured of its line at least, 10^6 bits a second
+    network_down_mbit_s_min: Whole | None = None
+    network_up_mbit_s_min: Whole | None = None
+    #: true: only those that take bids, or that take something off for reservations
+    interruptible: bool = False
+    reserved: bool = False
     #: false: show unverified machines too
     verified: bool = True
     sort: OfferSort = OfferSort.PRICE
@@ -85,6 +95,9 @@ class OfferReply(Schema):
     #: the fewest that may be rented at once
     cpus_min: int
     gpus_min: int
+    #: where its host says that it is, two letters of ISO 3166, which nobody checks; empty: it does
+    #: not say
+    country: str
     #: no rental that begins now may run beyond it; null: the host named no such moment
     closes_at: datetime | None
     #: only those whom its host named see it
@@ -105,6 +118,10 @@ class OfferReply(Schema):
     #: null: not measured
     int8_gops: int | None
     bandwidth_mb_s: int | None
+    #: of its line to it and from it as validators measured it, 10^6 bits a second: it has no less;
+    #: null: not measured
+    network_down_mbit_s: int | None
+    network_up_mbit_s: int | None
     #: the share of the last 30 days that it was there, in millionths
     reliability_ppm: int
     #: how long rentals that began in the last 30 days took until SSH answered from outside, half of
@@ -146,6 +163,8 @@ class Terms(JsonBody):
     #: the fewest that may be rented at once
     cpus_min: Annotated[int, Field(ge=1, le=4096)] | None = None
     gpus_min: Annotated[int, Field(ge=0, le=64)] | None = None
+    #: where the machine is, two letters of ISO 3166; empty: you do not say
+    country: Country | None = None
     #: the machine is for rent until then; null: for as long as it is listed
     ends_at: AwareDatetime | None = None
     #: what runs ends when it begins, after an hour's notice at least, and nothing is rented that
@@ -200,6 +219,11 @@ def search(request: HttpRequest, filters: Query[Filters]) -> OfferPage:
                 memory_bytes_min=filters.ram_bytes_min,
                 disk_bytes_min=filters.disk_bytes_min,
                 price_hour_microusd_max=filters.price_hour_microusd_max,
+                country=_country(filters.country),
+                network_down_mbit_s_min=filters.network_down_mbit_s_min,
+                network_up_mbit_s_min=filters.network_up_mbit_s_min,
+                interruptible=filters.interruptible,
+                reserved=filters.reserved,
             ),
             verified=filters.verified,
             sort=filters.sort,
@@ -253,6 +277,13 @@ def change_terms(request: HttpRequest, machine_id: UUID, payload: Terms) -> Host
         **_terms(payload),
     )
     return HostOfferReply.of_offer(offer, now)
+
+
+def _country(told: str) -> str:
+    try:
+        return country.country(told) if told else ""
+    except ValueError:
+        raise query_language.QueryInvalid("Write the country as two letters: DE.") from None
 
 
 def _terms(payload: Terms) -> set_terms.Terms:

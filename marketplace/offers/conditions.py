@@ -117,6 +117,15 @@ def _cpu_name(one: Condition) -> Q:
     return told
 
 
+def _reserved(one: Condition) -> Q:
+    none = Q(discounts=[])
+    return ~none if one.values[0] else none
+
+
+def _interruptible(one: Condition) -> Q:
+    return Q(bid_floor_microusd__isnull=not one.values[0])
+
+
 def _column(name: str, *, unknown: int | None = None) -> Callable[[Condition], Q]:
     return lambda one: ordered(name, one, unknown=unknown)
 
@@ -137,4 +146,8 @@ _SAYS: Mapping[Field, Callable[[Condition], Q]] = {
     Field.TOPS: _column("int8_gops"),
     Field.GPU_MEM_BW: _column("bandwidth_mb_s"),
     Field.START_TIME: _column("start_p50_ms", unknown=UNMEASURED),
+    Field.INET_DOWN: _column("network_down_mbit_s"),
+    Field.INET_UP: _column("network_up_mbit_s"),
+    Field.INTERRUPTIBLE: _interruptible,
+    Field.RESERVED: _reserved,
 }

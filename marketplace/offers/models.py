@@ -33,6 +33,8 @@ class Offer(models.Model):
     #: the fewest that may be rented at once
     cpus_min = models.PositiveIntegerField(default=1)
     gpus_min = models.PositiveIntegerField(default=0)
+    #: where its host says that it is, two letters of ISO 3166; empty: it does not say
+    country = models.CharField(max_length=2, blank=True, default="")
     #: no rental may run beyond it; null: the host named no end
     ends_at = models.DateTimeField(null=True, blank=True)
     #: the host works on the machine inside [from, until), and nothing may run then
@@ -64,6 +66,9 @@ class Offer(models.Model):
     #: not measured
     int8_gops = models.BigIntegerField(null=True, blank=True)
     bandwidth_mb_s = models.BigIntegerField(null=True, blank=True)
+    #: of its line as validators measured it, 10^6 bits a second: it has no less; None: not measured
+    network_down_mbit_s = models.BigIntegerField(null=True, blank=True)
+    network_up_mbit_s = models.BigIntegerField(null=True, blank=True)
     #: the share of the last days that the machine was away, in millionths
     away_ppm = models.PositiveIntegerField(default=1_000_000)
     # What follows is derived by actions/note_starts.py, of the rentals that began lately.
@@ -121,6 +126,12 @@ class Offer(models.Model):
             models.Index(
                 name="offer_of_gpu_by_value",
                 fields=["gpu_model", "vram_bytes", "value_microusd", "id"],
+                condition=Q(listed=True),
+            ),
+            # Most countries have few offers, which come late among all others; and which there are.
+            models.Index(
+                name="offer_of_country_by_price",
+                fields=["country", "price_hour_microusd", "id"],
                 condition=Q(listed=True),
             ),
             # Which kinds there are: hosts can make up all that nobody vouches for.

@@ -63,6 +63,8 @@ class OfferRow:
     #: the fewest that may be rented at once
     cpus_min: int
     gpus_min: int
+    #: where its host says that it is, two letters; empty: it does not say
+    country: str
     #: no rental that begins now may run beyond it; None: the host named no such moment
     closes_at: datetime | None
     #: only those whom its host named see it
@@ -82,6 +84,9 @@ class OfferRow:
     #: of its least GPU as measured, 10^9 int8 operations and 10^6 bytes a second; None: unmeasured
     int8_gops: int | None
     bandwidth_mb_s: int | None
+    #: of its line to it and from it, 10^6 bits a second: it has no less; None: not measured
+    network_down_mbit_s: int | None
+    network_up_mbit_s: int | None
     #: the share of the last 30 days that it was there, in millionths
     reliability_ppm: int
     #: how long rentals that began lately took until SSH answered, half of them and 95 of 100; None:
@@ -214,6 +219,7 @@ def row_of(offer: Offer, *, now: datetime, asked: Slice | None = None) -> OfferR
         longest_term_s=offer.opening.longest_s(offer.longest_term_s, begins_at=now, now=now),
         cpus_min=offer.cpus_min,
         gpus_min=offer.gpus_min,
+        country=offer.country,
         closes_at=offer.opening.closes_at(now),
         private=offer.private,
         listed=offer.listed,
@@ -225,6 +231,8 @@ def row_of(offer: Offer, *, now: datetime, asked: Slice | None = None) -> OfferR
         cuda=written(offer.cuda) if offer.cuda else "",
         int8_gops=offer.int8_gops,
         bandwidth_mb_s=offer.bandwidth_mb_s,
+        network_down_mbit_s=offer.network_down_mbit_s,
+        network_up_mbit_s=offer.network_up_mbit_s,
         reliability_ppm=PPM - offer.away_ppm,
         start_p50_ms=_measured(offer.start_p50_ms),
         start_p95_ms=_measured(offer.start_p95_ms),

@@ -2,11 +2,12 @@
 
 An index in the order of the page is enough while many offers match. It is not when those that match
 come late: of a million offers the cheapest 120,000 may be of small GPUs. So a search for GPUs first
-asks which kinds of them there are, a few dozen, and on PostgreSQL takes the best of each kind.
+asks which kinds of them there are, a few dozen, and on PostgreSQL takes the best of each kind. One
+that names countries, and no GPU, takes the best of each country.
 Source: docs/decisions/0043-search-by-kinds.md
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import reduce
 from operator import or_
@@ -18,6 +19,7 @@ from django.db.models.expressions import RawSQL
 from marketplace.accounts import queries as accounts
 from marketplace.domain.offer_query import Field, OfferQuery, OfferSort
 from marketplace.domain.problem import Refused
+from marketplace.offers import countries
 from marketplace.offers.conditions import hour_of, ordered, says
 from marketplace.offers.kinds import Kind, kinds, narrows
 from marketplace.offers.models import Guest, Offer
@@ -99,12 +101,20 @@ def _find(query: OfferQuery, now: datetime, viewer_id: int | None) -> list[Offer
         after = Q(**{f"{column}__gt": key}) | Q(**{column: key, "id__gt": last_id})
         # The second says nothing more, but by it the index is entered at the right place.
         found = found.filter(after, **{f"{column}__gte": key})
+    on_postgresql = connection.vendor == "postgresql"
     if narrows(query):
         asked = kinds(query)
-        if connection.vendor == "postgresql" and query.sort in BY_KIND:
-            found = _OFFERS.filter(_best_of_each(asked, found, column, rows))
+        if on_postgresql and query.sort in BY_KIND:
+            parts: Mapping[str, tuple[str, Sequence[object]]] = {
+                "gpu_model": ("text", [kind.gpu_model for kind in asked]),
+                "vram_bytes": ("bigint", [kind.vram_bytes for kind in asked]),
+            }
+            found = _OFFERS.filter(_best_of_each(parts, found, column, rows))
         else:
             found = found.filter(_of(asked))
+    elif query.countries is not None and on_postgresql and query.sort is OfferSort.PRICE:
+        named = {"country": ("text", sorted(query.countries.intersection(countries.offered())))}
+        found = _OFFERS.filter(_best_of_each(named, found, column, rows))
     return list(found.order_by(column, "id")[:rows])
 
 
@@ -118,6 +128,8 @@ def _matching(query: OfferQuery, now: datetime) -> QuerySet[Offer]:
     for one in told:
         unverified = Q(verified_until=None) | Q(verified_until__lte=now)
         found = found.filter(reduce(or_, [verified if said else unverified for said in one.values]))
+    if query.countries is not None:
+        found = found.filter(country__in=query.countries)
     for word in query.words:
         found = found.filter(Q(gpu_model__icontains=word) | Q(machine__cpu_model__icontains=word))
     for one in query.conditions:
@@ -140,16 +152,25 @@ def _of(asked: Collection[Kind]) -> Q:
     )
 
 
-def _best_of_each(asked: Collection[Kind], found: QuerySet[Offer], column: str, rows: int) -> Q:
-    """Return which offers are the best, of all that were found of these kinds."""
-    of_kind = {name: RawSQL(f"kind.{name}", ()) for name in ("gpu_model", "vram_bytes")}  # noqa: S611
-    best = found.filter(**of_kind).order_by(column, "id").values_list("id", column)[:rows]
+def _best_of_each(
+    parts: Mapping[str, tuple[str, Sequence[object]]],
+    found: QuerySet[Offer],
+    column: str,
+    rows: int,
+) -> Q:
+    """Return which offers are the best, of all that were found in these parts of the market.
+
+    ``parts``: columns that there is an index of before the sort's, each with its type and, for each
+    part, its value.
+    """
+    of_part = {name: RawSQL(f"part.{name}", ()) for name in parts}  # noqa: S611
+    best = found.filter(**of_part).order_by(column, "id").values_list("id", column)[:rows]
     sql, parameters = best.query.sql_with_params()
     # The ORM wrote the inner one, with parameters.
+    arrays = ", ".join(f"%s::{type_}[]" for type_, _ in parts.values())
     statement = f"""
-        SELECT best.id FROM unnest(%s::text[], %s::bigint[]) AS kind(gpu_model, vram_bytes)
+        SELECT best.id FROM unnest({arrays}) AS part({", ".join(parts)})
         CROSS JOIN LATERAL ({sql}) AS best(id, key) ORDER BY best.key, best.id LIMIT %s
     """  # noqa: S608
-    models = [kind.gpu_model for kind in asked]
-    sizes = [kind.vram_bytes for kind in asked]
-    return Q(id__in=RawSQL(statement, (models, sizes, *parameters, rows)))  # noqa: S611
+    values = [list(told) for _, told in parts.values()]
+    return Q(id__in=RawSQL(statement, (*values, *parameters, rows)))  # noqa: S611

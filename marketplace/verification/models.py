@@ -53,6 +53,9 @@ class VerdictRecord(models.Model):
     measured = models.JSONField(null=True, blank=True)
     #: PBKDF2-SHA256 iterations per second of one CPU; None: this look measured nothing
     hash_rate_per_cpu = models.BigIntegerField(null=True, blank=True)
+    #: 10^6 bytes a second to the machine and from it, as ``signed`` has them; None: not measured
+    network_down_mb_s = models.BigIntegerField(null=True, blank=True)
+    network_up_mb_s = models.BigIntegerField(null=True, blank=True)
     checked_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     received_at = models.DateTimeField()
@@ -79,6 +82,11 @@ class VerdictRecord(models.Model):
                 name="verdict_with_figures",
                 fields=["machine", "-checked_at"],
                 condition=Q(measured__isnull=False),
+            ),
+            models.Index(
+                name="verdict_with_line",
+                fields=["machine", "-checked_at"],
+                condition=Q(network_up_mb_s__isnull=False),
             ),
             models.Index(
                 name="verdict_verified",

@@ -368,6 +368,17 @@ def test_offers_of_every_page_are_listed(terminal: Terminal) -> None:
     assert "$0.02" in terminal.berth("offers", "--limit", "1").out
 
 
+def test_offers_say_where_they_are_and_how_fast_their_line_is(
+    terminal: Terminal, market: Market
+) -> None:
+    line = {"network_down_mbit_s": 800, "network_up_mbit_s": 80}
+    market.offers += [offer("offer-z", 1, country="DE", **line)]
+    ran = terminal.berth("offers", "--country", "DE")
+    assert market.seen[-1].query["country"] == "DE"
+    (row,) = [row for row in ran.out.splitlines() if "offer-z" in row]
+    assert "DE  800/80 Mbit/s" in row
+
+
 def test_unverified_machines_are_shown_only_when_asked_for(
     terminal: Terminal, market: Market
 ) -> None:

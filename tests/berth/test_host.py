@@ -165,3 +165,15 @@ def test_half_a_window_is_refused_before_anything_is_asked(
 ) -> None:
     assert terminal.berth("host", "maintenance", "0b1d", *given).code == 2
     assert market.seen == []
+
+
+def test_a_country_is_said_and_taken_back(terminal: Terminal, market: Market) -> None:
+    market.machines = LISTED
+    market.told["PATCH", f"/host/machines/{MACHINE}/offer"] = {}
+    ran = terminal.berth("host", "country", "0b1d", "de")
+    assert (ran.code, "is in DE" in ran.out) == (0, True)
+    assert market.seen[-1].body == {"country": "de"}
+    assert terminal.berth("host", "country", "0b1d", "--withdraw").code == 0
+    assert market.seen[-1].body == {"country": ""}
+    for given in ([], ["DE", "--withdraw"]):
+        assert terminal.berth("host", "country", "0b1d", *given).code == 2

@@ -17,11 +17,14 @@ from marketplace.offers.models import UNMEASURED, Offer
 from marketplace.verification import queries as verification
 from marketplace.verification.actions import note
 from marketplace.verification.figures import figures_of
+from marketplace.verification.lines import Line, lines_of
 from protocol.hardware import Hardware
 
 OFFERS_AT_ONCE = 500
 #: an uptime is written down anew once it changed by so much, as it does all the time
 AWAY_STEP_PPM = 100
+#: of a byte
+BITS = 8
 
 
 def refresh(*, machine_id: UUID, now: datetime) -> None:
@@ -52,12 +55,14 @@ def _refresh_some(offers: Sequence[Offer], now: datetime) -> int:
     standings = verification.standings(machines, now, rates_max=1)
     note.note(standings, now=now)
     measured = figures_of(machines, now=now)
+    lines = lines_of(machines, now=now)
     uptimes = machines_queries.uptimes_ppm(machines, now=now)
     return sum(
         _refresh(
             offer,
             standings[offer.machine_id],
             figures=measured.get(offer.machine_id, Figures()),
+            line=lines.get(offer.machine_id, Line()),
             away_ppm=PPM - uptimes[offer.machine_id],
         )
         for offer in offers
@@ -65,7 +70,7 @@ def _refresh_some(offers: Sequence[Offer], now: datetime) -> int:
 
 
 def _refresh(
-    offer: Offer, standing: verification.Standing, *, figures: Figures, away_ppm: int
+    offer: Offer, standing: verification.Standing, *, figures: Figures, line: Line, away_ppm: int
 ) -> bool:
     machine = offer.machine
     rates = standing.rates_per_cpu
@@ -86,6 +91,8 @@ def _refresh(
         "cuda": min((newest_cuda(gpu.driver) for gpu in gpus), default=0),
         "int8_gops": figures.int8_gops or None,
         "bandwidth_mb_s": figures.bandwidth_mb_s or None,
+        "network_down_mbit_s": line.down_mb_s * BITS or None,
+        "network_up_mbit_s": line.up_mb_s * BITS or None,
         "away_ppm": away_ppm // AWAY_STEP_PPM * AWAY_STEP_PPM,
     }
     if all(getattr(offer, name) == column for name, column in columns.items()):

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 
+from marketplace.domain import country
 from marketplace.domain.placement import LIVE, PlacementState
 from marketplace.domain.problem import Refused
 from marketplace.domain.reserved import curve
@@ -63,6 +64,8 @@ class Terms(TypedDict, total=False):
     #: the fewest that may be rented at once
     cpus_min: int | None
     gpus_min: int | None
+    #: where the machine is, two letters of ISO 3166; empty: nothing is said
+    country: str | None
     #: None: it has no end
     ends_at: datetime | None
     #: both None: there is none
@@ -89,6 +92,8 @@ def set_terms(*, host_id: int, machine_id: UUID, now: datetime, **terms: Unpack[
         for name, term in terms.items()
         if name != "guests" and (term is not None or name in EMPTY_IS_NONE)
     }
+    if terms.get("country"):
+        changes["country"] = _country(terms["country"])
     if "guests" in terms:
         changes["private"] = terms["guests"] is not None
     _check_opening(terms, now)
@@ -112,6 +117,13 @@ def set_terms(*, host_id: int, machine_id: UUID, now: datetime, **terms: Unpack[
     offer = offers.select_related("machine").get()
     logger.info("Terms set", extra={"machine_id": machine_id, "host_id": host_id})
     return offer
+
+
+def _country(told: str | None) -> str:
+    try:
+        return country.country(told or "")
+    except ValueError:
+        raise TermsInvalid("Write the country as two letters, such as DE.") from None
 
 
 def _invite(offer: Offer, emails: Sequence[str]) -> None:

@@ -1,11 +1,11 @@
 """This will turn the filters of the offer page into a search."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, cast
 
 from django import forms
 
-from marketplace.domain import query_language
+from marketplace.domain import country, query_language
 from marketplace.domain.offer_query import Cursor, OfferQuery, OfferSort, wanted
 from marketplace.domain.problem import Refused
 from marketplace.pages.forms.amounts import DollarField, GibField
@@ -19,6 +19,13 @@ PLACEHOLDERS = {
     "cpus_min": "at least",
     "ram_min": "at least",
     "price_max": "at most",
+    "line_min": "at least",
+}
+#: that narrow the search and have a choice instead
+CHOSEN = ("place", "price_type")
+PLACES = {
+    **{code: country.written(code) for code in country.NAMES},
+    **{region.name.lower(): region.full_name for region in country.Region},
 }
 
 
@@ -36,6 +43,17 @@ class SearchForm(forms.Form):
     cpus_min = forms.IntegerField(label="CPUs", min_value=0, max_value=4096, required=False)
     ram_min = GibField(label="RAM, GiB", required=False)
     price_max = DollarField(label="$ an hour", required=False)
+    place = forms.ChoiceField(
+        label="Where", choices=[("", "Anywhere"), *PLACES.items()], required=False
+    )
+    line_min = forms.IntegerField(
+        label="Line, Mbit/s", min_value=0, max_value=1_000_000, required=False
+    )
+    price_type = forms.ChoiceField(
+        label="Price type",
+        choices=[("", "On demand"), ("interruptible", "Takes bids"), ("reserved", "Reserved")],
+        required=False,
+    )
     checked = forms.ChoiceField(
         label="Show",
         choices=[("validators", "Verified"), ("anyone", "All machines")],
@@ -52,8 +70,11 @@ class SearchForm(forms.Form):
         required=False,
     )
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, offered: Sequence[str] = (), **options: Any) -> None:
+        """Make the form; ``offered``: countries to choose from, beside the one that is chosen."""
         super().__init__(*args, **options)
+        select = cast(forms.Select, self.fields["place"].widget)
+        select.choices = _places({*offered, str(self.data.get("place", ""))})
         for name, words in PLACEHOLDERS.items():
             self.fields[name].widget.attrs["placeholder"] = words
 
@@ -68,7 +89,7 @@ class SearchForm(forms.Form):
         """Say whether a valid form leaves anything out."""
         return any(
             self.cleaned_data[name] not in (None, "", query_language.Query())
-            for name in PLACEHOLDERS
+            for name in (*PLACEHOLDERS, *CHOSEN)
         )
 
     def query(self, cursor: str) -> OfferQuery:
@@ -78,6 +99,8 @@ class SearchForm(forms.Form):
         """
         asked: Mapping[str, Any] = self.cleaned_data
         written: query_language.Query = asked["q"]
+        place: str = asked["place"]
+        is_country = place in country.NAMES
         return OfferQuery(
             words=written.words,
             conditions=written.conditions
@@ -88,9 +111,30 @@ class SearchForm(forms.Form):
                 cpus_min=asked["cpus_min"],
                 memory_bytes_min=asked["ram_min"],
                 price_hour_microusd_max=asked["price_max"],
+                country=place if is_country else "",
+                region="" if is_country or not place else country.region(place),
+                network_down_mbit_s_min=asked["line_min"],
+                network_up_mbit_s_min=asked["line_min"],
+                interruptible=asked["price_type"] == "interruptible",
+                reserved=asked["price_type"] == "reserved",
             ),
             verified=asked["checked"] != "anyone",
             sort=OfferSort(asked["sort"] or OfferSort.PRICE),
             cursor=Cursor.decode(cursor) if cursor else None,
             rows_max=ROWS,
         )
+
+
+def _places(among: Collection[str]) -> Iterator[tuple[str, Any]]:
+    """Return these countries and the continents that they are on."""
+    yield "", "Anywhere"
+    regions = [
+        region
+        for region, countries in country.IN_REGION.items()
+        if countries.intersection(among) or region.name.lower() in among
+    ]
+    if regions:
+        yield "Continents", [(one.name.lower(), one.full_name) for one in regions]
+    countries = sorted(country.NAMES.keys() & among, key=PLACES.__getitem__)
+    if countries:
+        yield "Countries, as hosts say", [(code, PLACES[code]) for code in countries]

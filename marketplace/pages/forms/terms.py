@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 
+from marketplace.domain.country import by_name, written
 from marketplace.domain.money import MicroUsd
 from marketplace.pages.forms.amounts import DollarField
 from marketplace.pages.forms.rent import HOURS_MAX
@@ -107,6 +108,15 @@ class TermsForm(forms.Form):
     )
     cpus_min = forms.IntegerField(
         label="Fewest CPUs at once", min_value=1, max_value=4096, required=False
+    )
+    country = forms.ChoiceField(
+        label="Country",
+        choices=[
+            ("", "Not told"),
+            *((code, written(code)) for code in by_name()),
+        ],
+        required=False,
+        help_text="Where the machine is. Renters see it as your word.",
     )
     ends_at = MomentField(
         label="For rent until, UTC", help_text="No rental may run beyond it. Empty: no end."

@@ -168,6 +168,7 @@ def terms_form(offer: Offer) -> TermsForm:
         "longest_hours": f"{offer.longest_term_s / 3600:.3f}".rstrip("0").rstrip("."),
         "cpus_min": offer.cpus_min,
         "gpus_min": offer.gpus_min,
+        "country": offer.country,
         "ends_at": offer.ends_at,
         "guests": "\n".join(guest.email for guest in offer.guests.all()),
         "listed": offer.listed,

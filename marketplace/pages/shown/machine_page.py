@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from marketplace.domain import country
 from marketplace.domain.money import PPM, format_usd
 from marketplace.domain.standing import MEANING, StandingState
 from marketplace.offers.machine_record import DayThere, Looked, MachineFacts, Scored
@@ -212,9 +213,14 @@ def _hardware(facts: MachineFacts) -> tuple[Fact, ...]:
             wording.size(machine.disk_bytes_total),
             next(filter(None, map(verification.disk, measured)), ""),
         ),
+        Fact("Where", _where(facts.offer), ""),
         Fact("Line", "", next(filter(None, map(verification.line, measured)), "")),
     )
     return tuple(row for row in rows if row is not None and (row.said or row.measured))
+
+
+def _where(offer: OfferRow | None) -> str:
+    return f"{country.written(offer.country)}, its host says" if offer and offer.country else ""
 
 
 def _memory(facts: MachineFacts) -> str:

@@ -19,6 +19,8 @@ class OfferLine:
     check_reason: str
     measured: str
     measured_what: str
+    #: how fast its line was measured to be at least; empty: nobody did
+    line: str
     #: how quickly rentals there begin; a dash where none did lately
     starts: str
     starts_more: str
@@ -50,6 +52,7 @@ def line(offer: queries.OfferRow, *, template: str = "") -> OfferLine:
         check_reason=offer.unverified_reason,
         measured=_measured(offer),
         measured_what=_measured_what(offer),
+        line=line_speed(offer),
         starts="–" if offer.start_p50_ms is None else wording.seconds(offer.start_p50_ms),
         starts_more=_starts_more(offer),
         reliability=f"{offer.reliability_ppm / 10_000:.2f} % of 30 days there",
@@ -66,6 +69,13 @@ def line(offer: queries.OfferRow, *, template: str = "") -> OfferLine:
 def title(offer: queries.OfferRow) -> str:
     """Return what a person calls the machine: ``2 × NVIDIA H100``, ``8-CPU machine``."""
     return f"{offer.gpus} × {offer.gpu_model}" if offer.gpus else f"{offer.cpus}-CPU machine"
+
+
+def line_speed(offer: queries.OfferRow) -> str:
+    """Return how fast its line is at least; empty: nobody measured it."""
+    down, up = offer.network_down_mbit_s, offer.network_up_mbit_s
+    told = [f"{speed:,} Mbit/s {way}" for speed, way in ((down, "down"), (up, "up")) if speed]
+    return ", ".join(told)
 
 
 def _measured(offer: queries.OfferRow) -> str:
@@ -105,7 +115,8 @@ def _only(offer: queries.OfferRow) -> str:
 
 def _subtitle(offer: queries.OfferRow) -> str:
     vram = f"{wording.size(offer.vram_bytes)} VRAM each" if offer.gpus else ""
-    return ", ".join(part for part in (vram, offer.cpu_model) if part) or "No GPU"
+    where = f"host says {offer.country}" if offer.country else ""
+    return ", ".join(part for part in (vram, offer.cpu_model, where) if part) or "No GPU"
 
 
 def _free(offer: queries.OfferRow) -> str:

@@ -82,6 +82,7 @@ def set_terms(request: MemberRequest, machine_id: UUID) -> HttpResponse:
             longest_term_s=form.longest_term_s(),
             cpus_min=terms["cpus_min"],
             gpus_min=terms["gpus_min"],
+            country=terms["country"],
             ends_at=terms["ends_at"],
             guests=terms["guests"],
             listed=terms["listed"],

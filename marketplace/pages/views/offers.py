@@ -9,20 +9,25 @@ from django.views.decorators.vary import vary_on_headers
 from marketplace.accounts.actions.count_attempt import TooManyAttempts
 from marketplace.accounts.client_address import client_address
 from marketplace.domain.offer_query import CursorInvalid
-from marketplace.offers import bounded
+from marketplace.offers import bounded, countries
 from marketplace.offers.search import SearchTooSlow
 from marketplace.pages.forms.problems import problems
 from marketplace.pages.forms.search import SearchForm
 from marketplace.pages.shown import offer
+
+WHOLE = "offers/search.html"
 
 
 @require_safe
 @vary_on_headers("HX-Request")
 def offers(request: HttpRequest) -> HttpResponse:
     """Show the filters and the first page, or just what htmx asked for."""
-    form = SearchForm(request.GET)
+    template_name = _template(request)
+    # Only the whole page shows the filters.
+    offered = countries.offered() if template_name == WHOLE else ()
+    form = SearchForm(request.GET, offered=offered)
     if not form.is_valid():
-        return render(request, _template(request), {"form": form, "problems": problems(form)})
+        return render(request, template_name, {"form": form, "problems": problems(form)})
     cursor = request.GET.get("cursor", "")
     try:
         page = bounded.search(
@@ -35,7 +40,7 @@ def offers(request: HttpRequest) -> HttpResponse:
         return redirect("/offers/")
     except (SearchTooSlow, TooManyAttempts) as refused:
         problem = {"form": form, "problems": [refused.detail]}
-        return render(request, _template(request), problem)
+        return render(request, template_name, problem)
     template = form.cleaned_data["template"]
     address = request.GET.copy()
     address["cursor"] = page.next_cursor.encode() if page.next_cursor else ""
@@ -46,11 +51,11 @@ def offers(request: HttpRequest) -> HttpResponse:
         "more_url": f"/offers/?{address.urlencode()}" if page.next_cursor else "",
         "searched": form.narrows(),
     }
-    return render(request, _template(request), context)
+    return render(request, template_name, context)
 
 
 def _template(request: HttpRequest) -> str:
     htmx = getattr(request, "htmx", None)
     if not htmx or htmx.history_restore_request:
-        return "offers/search.html"
+        return WHOLE
     return "offers/_more.html" if htmx.target == "more" else "offers/_list.html"

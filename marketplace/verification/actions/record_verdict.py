@@ -14,6 +14,7 @@ from marketplace.machines.models import Gpu, Machine
 from marketplace.verification import evidence, proven_together, queries, relied_on
 from marketplace.verification.actions import compare_marks, note
 from marketplace.verification.authenticate import ValidatorNotAdmitted
+from marketplace.verification.lines import Line
 from marketplace.verification.models import Validator, VerdictRecord
 from protocol import hotkey as hotkeys
 from protocol.message import canonical_bytes
@@ -206,6 +207,7 @@ def _write(
 
 
 def _record(one: _Checked, *, newest: bool, now: datetime) -> VerdictRecord:
+    line = Line.of(one.verdict.measurement)
     return VerdictRecord(
         validator=one.validator,
         machine_id=one.verdict.machine_id,
@@ -216,6 +218,8 @@ def _record(one: _Checked, *, newest: bool, now: datetime) -> VerdictRecord:
         sha256=evidence.digest(one.signed),
         measured=evidence.measured(one.signed),
         hash_rate_per_cpu=_hash_rate_per_cpu(one.verdict.measurement),
+        network_down_mb_s=line.down_mb_s or None,
+        network_up_mb_s=line.up_mb_s or None,
         checked_at=one.checked_at,
         expires_at=one.expires_at,
         received_at=now,

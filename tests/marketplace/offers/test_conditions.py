@@ -1,6 +1,7 @@
 """Every condition of a search finds what fulfils it and nothing else, on both databases."""
 
 import base64
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -87,6 +88,16 @@ def found(text: str, sort: OfferSort = OfferSort.PRICE) -> list[UUID]:
         ("tops>=1", False),
         ("gpu_mem_bw<5000", False),
         ("start_time<100000", False),
+        ("inet_down<100000", False),
+        ("inet_up>=0", False),
+        ("geolocation=DE", False),
+        ("geolocation!=DE", False),
+        ("region notin [EU]", False),
+        ("geolocation=any region=any", True),
+        ("interruptible=true", False),
+        ("interruptible=false", True),
+        ("reserved=true", False),
+        ("reserved=false", True),
         ("verified=true", False),
         ("verified=false", True),
         ("rtx epyc", True),
@@ -113,6 +124,26 @@ def test_a_condition_finds_what_fulfils_it(text: str, matches: bool) -> None:
         ("reliability>0.99", False),
         ("reliability<0.99", False),
         ("reliability<=99%", True),
+        ("inet_down>=800", True),
+        ("inet_down>800", False),
+        ("inet_up>=80 inet_up<=80", True),
+        ("inet_up>80", False),
+        ("interruptible=true reserved=true", True),
+        ("interruptible=false", False),
+        ("reserved=false", False),
+        ("geolocation=DE", True),
+        ("geolocation!=FR", True),
+        ("geolocation in [FR,DE]", True),
+        ("geolocation notin [FR,DE]", False),
+        ("geolocation=FR", False),
+        ("region=EU", True),
+        ("region!=europe", False),
+        ("region in [Asia, North_America]", False),
+        ("region=EU geolocation!=DE", False),
+        ("region=EU geolocation!=AT gpu_name=RTX_4090", True),
+        ("region=OC gpu_name=RTX_4090", False),
+        # Nowhere at all, which is not everywhere.
+        ("geolocation=DE geolocation=FR", False),
     ],
 )
 def test_what_was_measured_is_found_by_its_figure(text: str, matches: bool) -> None:
@@ -122,6 +153,10 @@ def test_what_was_measured_is_found_by_its_figure(text: str, matches: bool) -> N
         start_p50_ms=4200,
         bid_floor_microusd=100_000,
         away_ppm=10_000,
+        network_down_mbit_s=800,
+        network_up_mbit_s=80,
+        country="DE",
+        discounts=[{"days": 30, "discount_ppm": 200_000}],
     )
     assert found(text) == ([on] if matches else [])
 
@@ -169,6 +204,26 @@ def test_the_best_of_several_kinds_come_in_order_page_by_page(sort: OfferSort) -
     assert page.next_cursor is None
     assert sorted(seen) == sorted(wished)
     assert [keys[one] for one in seen] == sorted(keys[one] for one in wished)
+
+
+@pytest.mark.parametrize("more", ["", " verified=any"])
+def test_the_best_of_several_countries_come_in_order_page_by_page(more: str) -> None:
+    countries = ("DE", "FR", "US", "", "JP")
+    prices = {
+        offered(country=countries[number % 5], price_hour_microusd=1000 * (number % 4)): number
+        for number in range(15)
+    }
+    conditions = parse(f"geolocation in [US,DE,FR,IS] region!=NA{more}").conditions
+    query = OfferQuery(conditions=conditions, verified=False, rows_max=2)
+    seen: list[UUID] = []
+    while True:
+        page = queries.search(query, now=NOW)
+        seen += [row.machine_id for row in page.items]
+        if page.next_cursor is None:
+            break
+        query = replace(query, cursor=page.next_cursor)
+    assert sorted(prices[one] for one in seen) == [0, 1, 5, 6, 10, 11]
+    assert [prices[one] % 4 for one in seen] == [0, 1, 1, 2, 2, 3]
 
 
 def test_what_nobody_measured_comes_last() -> None:

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import bittensor_core
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -12,7 +13,7 @@ from marketplace.offers.actions.list_offer import list_missing, list_offer
 from marketplace.offers.actions.refresh import refresh, refresh_all
 from marketplace.offers.actions.set_terms import TermsInvalid, set_terms
 from marketplace.offers.models import Offer
-from marketplace.verification.actions.admit_validator import expel
+from marketplace.verification.actions.admit_validator import admit, expel
 from marketplace.verification.actions.record_verdict import record
 from protocol.hardware import Hardware
 from protocol.validator import Measurement
@@ -220,3 +221,37 @@ def test_a_search_names_the_price_of_what_it_asks_for() -> None:
     offer = Offer.objects.get(machine=on)
     alone = queries.row(offer.id, now=NOW, asked=most_memory.asked)
     assert alone.price_asked_hour_microusd == 30_000
+
+
+def test_a_host_says_where_the_machine_is_and_may_take_it_back() -> None:
+    on = listed()
+    mine = {"host_id": on.host_id, "machine_id": on.id, "now": NOW}
+    with pytest.raises(TermsInvalid, match="two letters, such as DE"):
+        set_terms(country="Germany", **mine)
+    set_terms(country="de", **mine)
+    set_terms(price_cpu_hour_microusd=1, **mine)
+    assert found(OfferQuery(conditions=wanted(country="DE"))) == [on.id]
+    assert found(OfferQuery(conditions=wanted(region="AF"))) == []
+    set_terms(country="", **mine)
+    assert found(OfferQuery(conditions=wanted(country="DE"))) == []
+    assert found(ALL) == [on.id]
+
+
+def test_a_line_is_the_middle_of_what_validators_measured_of_it_lately() -> None:
+    on, judge = listed(), Judge()
+    stranger = Judge(keypair=bittensor_core.Keypair.create_from_uri("//Stranger"))
+    admit(hotkey=stranger.keypair.ss58_address, name="No stake", now=NOW, stake=0)
+    speeds = [(judge, one) for one in (900, 20, 40, 0, 30, 10, 50)] + [(stranger, 7000)]
+    for second, (by, speed) in enumerate(speeds, start=1):
+        measured = Measurement(
+            cpus=4, cpu_hash_rate=8_000_000, network_down_mb_s=speed, network_up_mb_s=speed // 10
+        )
+        at_ms = int(after(second).timestamp() * 1000)
+        signed = by.verdict(on, measurement=measured, checked_at_ms=at_ms)
+        record(signed=signed, now=after(second))
+    refresh(machine_id=on.id, now=after(20))
+    (row,) = queries.search(OfferQuery(), now=after(20)).items
+    assert (row.network_down_mbit_s, row.network_up_mbit_s) == (30 * 8, 3 * 8)
+    quick = wanted(network_down_mbit_s_min=240, network_up_mbit_s_min=24)
+    assert found(OfferQuery(conditions=quick), at=20) == [on.id]
+    assert found(OfferQuery(conditions=wanted(network_down_mbit_s_min=241)), at=20) == []

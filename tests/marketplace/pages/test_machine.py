@@ -68,6 +68,7 @@ def pictures(page: str) -> dict[str, ElementTree.Element]:
 def test_a_visitor_sees_measured_hardware_verdict_uptime_score_and_price(market: Market) -> None:
     score(market, 7, 9)
     Offer.objects.update(start_p50_ms=8_000, start_p95_ms=30_000, starts=19, starts_failed=1)
+    Offer.objects.update(country="DE")
     fast = Measurement(
         cpus=4, cpu_hash_rate=8_000_000, memory_bytes_proven=6 * scene.GIB, disk_write_mb_s=900
     )
@@ -79,6 +80,7 @@ def test_a_visitor_sees_measured_hardware_verdict_uptime_score_and_price(market:
         "Verified",
         "6 GiB filled and read back",
         "writes 900 MB/s",
+        "Germany (DE), its host says",
         "half of the rentals answered within 8.0 s, 95 % within 30 s; 19 of 20 came up",
         "epoch 9",
         "$3.60",

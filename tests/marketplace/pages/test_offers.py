@@ -1,5 +1,6 @@
 """The first page and the search."""
 
+import re
 from uuid import UUID
 
 import pytest
@@ -60,14 +61,39 @@ def test_a_search_without_matches_says_how_to_ask_for_less(market: Market) -> No
         ("price_max", "3.59", False),
         ("gpus_min", "1", False),
         ("gpu_model", "h100", False),
+        ("place", "DE", True),
+        ("place", "FR", False),
+        ("place", "europe", True),
+        ("place", "asia", False),
+        ("line_min", "80", True),
+        ("line_min", "81", False),
+        ("price_type", "interruptible", True),
+        ("price_type", "reserved", False),
         ("q", "cpu_cores>=4 unit_price<=3.60", True),
         ("q", "cpu_cores>=5", False),
         ("q", "epyc", True),
     ],
 )
 def test_each_filter_narrows(market: Market, field: str, value: str, found: bool) -> None:
+    lines = {"network_down_mbit_s": 800, "network_up_mbit_s": 80}
+    Offer.objects.update(country="DE", bid_floor_microusd=1, **lines)
     page = Client().get("/offers/", {field: value}).content.decode()
     assert (f"/offers/{market.offer.id}/rent" in page) is found
+
+
+def test_a_place_is_chosen_from_those_that_hosts_say_they_are_in(market: Market) -> None:
+    unlisted = market.offer.pk
+    more_offers(market, 2)
+    Offer.objects.filter(pk=UUID(int=1)).update(country="JP")
+    Offer.objects.filter(pk=UUID(int=2)).update(country="DE")
+    Offer.objects.filter(pk=unlisted).update(country="BR", listed=False)
+    page = Client().get("/offers/").content.decode()
+    places = re.findall(r'<option value="(\w+)"', page.partition('name="place"')[2])
+    assert places[: places.index("interruptible")] == ["asia", "europe", "DE", "JP"]
+    assert "host says JP" in page
+    chosen = Client().get("/offers/", {"place": "NZ"}).content.decode()
+    assert '<option value="NZ" selected>New Zealand (NZ)</option>' in chosen
+    assert "No machine fits all of that" in chosen
 
 
 def test_an_unverified_machine_shows_only_when_asked_for(market: Market) -> None:
@@ -120,12 +146,15 @@ def test_a_broken_cursor_starts_the_search_again(market: Market) -> None:
     assert Client().get("/offers/", {"cursor": "nonsense"}).headers["Location"] == "/offers/"
 
 
-def test_a_list_of_offers_takes_one_query_however_long(
+def test_a_list_of_offers_takes_one_query_however_long_and_its_filters_another(
     market: Market, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     more_offers(market, 12)
-    with django_assert_num_queries(1):
+    Offer.objects.filter(pk=UUID(int=1)).update(country="JP")
+    with django_assert_num_queries(2):
         Client().get("/offers/")
+    with django_assert_num_queries(1):
+        Client().get("/offers/", headers={"HX-Request": "true"})
 
 
 def test_no_page_carries_inline_code(market: Market) -> None:
