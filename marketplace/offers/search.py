@@ -94,6 +94,8 @@ def seen_by(viewer_id: int | None) -> Q:
 
 
 def _find(query: OfferQuery, now: datetime, viewer_id: int | None) -> list[Offer]:
+    if query.countries == frozenset():
+        return []
     column, rows = COLUMNS[query.sort], query.rows_max + 1
     found = _matching(query, now).filter(_open(now), seen_by(viewer_id))
     if query.cursor is not None:

@@ -213,14 +213,16 @@ def _hardware(facts: MachineFacts) -> tuple[Fact, ...]:
             wording.size(machine.disk_bytes_total),
             next(filter(None, map(verification.disk, measured)), ""),
         ),
-        Fact("Where", _where(facts.offer), ""),
+        *_where(facts.offer),
         Fact("Line", "", next(filter(None, map(verification.line, measured)), "")),
     )
     return tuple(row for row in rows if row is not None and (row.said or row.measured))
 
 
-def _where(offer: OfferRow | None) -> str:
-    return f"{country.written(offer.country)}, its host says" if offer and offer.country else ""
+def _where(offer: OfferRow | None) -> tuple[Fact, ...]:
+    if offer is None or not offer.country:
+        return ()
+    return (Fact("Where", f"{country.written(offer.country)}, its host says", "nobody checks it"),)
 
 
 def _memory(facts: MachineFacts) -> str:

@@ -74,8 +74,9 @@ def title(offer: queries.OfferRow) -> str:
 def line_speed(offer: queries.OfferRow) -> str:
     """Return how fast its line is at least; empty: nobody measured it."""
     down, up = offer.network_down_mbit_s, offer.network_up_mbit_s
-    told = [f"{speed:,} Mbit/s {way}" for speed, way in ((down, "down"), (up, "up")) if speed]
-    return ", ".join(told)
+    if not down or not up:
+        return f"{down:,} Mbit/s down" if down else f"{up:,} Mbit/s up" if up else ""
+    return f"{down:,} Mbit/s down, {up:,} up"
 
 
 def _measured(offer: queries.OfferRow) -> str:

@@ -81,6 +81,7 @@ def test_a_visitor_sees_measured_hardware_verdict_uptime_score_and_price(market:
         "6 GiB filled and read back",
         "writes 900 MB/s",
         "Germany (DE), its host says",
+        "nobody checks it",
         "half of the rentals answered within 8.0 s, 95 % within 30 s; 19 of 20 came up",
         "epoch 9",
         "$3.60",

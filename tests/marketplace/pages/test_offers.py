@@ -4,8 +4,9 @@ import re
 from uuid import UUID
 
 import pytest
+from django.db import connection
 from django.test import Client
-from pytest_django import DjangoAssertNumQueries
+from django.test.utils import CaptureQueriesContext
 
 from marketplace.machines.models import Machine
 from marketplace.offers.models import Offer
@@ -147,14 +148,17 @@ def test_a_broken_cursor_starts_the_search_again(market: Market) -> None:
 
 
 def test_a_list_of_offers_takes_one_query_however_long_and_its_filters_another(
-    market: Market, django_assert_num_queries: DjangoAssertNumQueries
+    market: Market,
 ) -> None:
     more_offers(market, 12)
     Offer.objects.filter(pk=UUID(int=1)).update(country="JP")
-    with django_assert_num_queries(2):
-        Client().get("/offers/")
-    with django_assert_num_queries(1):
-        Client().get("/offers/", headers={"HX-Request": "true"})
+    for headers, questions in (({}, 2), ({"HX-Request": "true"}, 1)):
+        with CaptureQueriesContext(connection) as asked:
+            Client().get("/offers/", headers=headers)
+        # PostgreSQL is told how long it may take, besides.
+        of_offers = [one for one in asked.captured_queries if "offers_offer" in one["sql"]]
+        assert len(of_offers) == questions
+        assert connection.vendor != "sqlite" or len(asked) == questions
 
 
 def test_no_page_carries_inline_code(market: Market) -> None:
