@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("machines", "0003_interruptible"),
-        ("offers", "0006_maintenance_told"),
+        ("offers", "0007_maintenance_told_at"),
     ]
 
     operations = [
