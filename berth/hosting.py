@@ -8,6 +8,9 @@ from berth.exchange import Call, Exchange
 from berth.reading import read
 from berth.shapes import Shape
 
+#: that one listing reads at most
+PAGES_MAX = 200
+
 
 class Reason(Shape):
     code: str
@@ -37,6 +40,7 @@ class HostedMachine(Shape):
 
 class Machines(Shape):
     items: tuple[HostedMachine, ...] = ()
+    next_cursor: str | None = None
 
 
 class Spread(Shape):
@@ -147,8 +151,16 @@ class Hosting:
 
     def machines(self) -> tuple[HostedMachine, ...]:
         """Return every machine of the account."""
-        answer = self._exchange.send(Call("GET", "/host/machines", repeatable=True))
-        return read(Machines, answer).items
+        found: tuple[HostedMachine, ...] = ()
+        params: dict[str, str] = {}
+        for _ in range(PAGES_MAX):
+            call = Call("GET", "/host/machines", params=params, repeatable=True)
+            page = read(Machines, self._exchange.send(call))
+            found += page.items
+            if not page.next_cursor:
+                break
+            params = {"cursor": page.next_cursor}
+        return found
 
     def market(self, machine_id: str, *, price_microusd: int | None = None) -> MarketPrices:
         """Return where prices of such machines lie, and what this price would earn."""

@@ -56,6 +56,8 @@ class MachineReply(Schema):
 
 class MachineList(Schema):
     items: list[MachineReply]
+    #: null: this is the last page
+    next_cursor: UUID | None
 
 
 class ConsentReply(Schema):
@@ -74,10 +76,11 @@ class HotkeyRequest(JsonBody):
 
 
 @router.get("/host/machines", response=MachineList)
-def machines(request: HttpRequest) -> MachineList:
-    """List your machines."""
-    found = hosted_machines(caller(request).pk, now=timezone.now())
-    return MachineList(items=[_reply(machine) for machine in found])
+def machines(request: HttpRequest, cursor: UUID | None = None) -> MachineList:
+    """List your machines, oldest first."""
+    found = hosted_machines(caller(request).pk, after=cursor, now=timezone.now())
+    items = [_reply(machine) for machine in found.items]
+    return MachineList(items=items, next_cursor=found.next_id)
 
 
 @router.get("/host/machines/{machine_id}/hotkey", response=ConsentReply)

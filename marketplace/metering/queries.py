@@ -153,13 +153,11 @@ def signed_heads(machine: MachineRecord) -> tuple[SignedInterval, ...]:
     )
 
 
-def earned_by_machine(host_id: int, *, machine_id: UUID | None = None) -> dict[UUID, int]:
-    """Return what each of a host's machines earned of time, in micro-USD: after fees, and less the
-    host's part of what was given back to renters. ``machine_id``: only of this one.
+def earned_by_machine(host_id: int, *, machine_ids: Collection[UUID]) -> dict[UUID, int]:
+    """Return what each of these machines earned its host of time, in micro-USD: after fees, and
+    less the host's part of what was given back to renters. One that earned nothing is left out.
     """
-    meters = Meter.objects.filter(host_id=host_id)
-    if machine_id is not None:
-        meters = meters.filter(placement__machine_id=machine_id)
+    meters = Meter.objects.filter(host_id=host_id, placement__machine_id__in=machine_ids)
     rows = (
         meters.values("placement__machine_id")
         .annotate(

@@ -81,7 +81,7 @@ def host_machine(host_id: int, machine_id: UUID, now: datetime) -> HostMachine:
         verification.standings(one, now)[machine_id],
         verification.newest_scores(one).get(machine_id),
         newest_appeals(one).get(machine_id),
-        earned_by_machine(host_id, machine_id=machine_id).get(machine_id, 0),
+        earned_by_machine(host_id, machine_ids=[machine_id]).get(machine_id, 0),
     )
 
 

@@ -1,5 +1,6 @@
 """A host sees in a terminal what was earned, and when and how much is paid."""
 
+from collections import deque
 from typing import Any
 
 import pytest
@@ -117,6 +118,15 @@ def test_machines_are_told_with_what_is_wrong(terminal: Terminal, market: Market
     assert [one["id"] for one in terminal.berth("host", "machines", "--json").json] == [
         one["id"] for one in LISTED
     ]
+
+
+def test_machines_of_all_pages_are_told(terminal: Terminal, market: Market) -> None:
+    market.told["GET", "/host/machines"] = deque(
+        [{"items": LISTED[:1], "next_cursor": MACHINE}, {"items": LISTED[1:], "next_cursor": None}]
+    )
+    told = terminal.berth("host", "machines", "--json").json
+    assert [one["id"] for one in told] == [one["id"] for one in LISTED]
+    assert [seen.query for seen in market.seen] == [{}, {"cursor": MACHINE}]
 
 
 def test_a_market_of_few_is_said_to_be_one(terminal: Terminal, market: Market) -> None:

@@ -52,6 +52,6 @@ def test_the_pass_over_all_offers(count: int, django_assert_num_queries: Counted
 
 
 def test_a_hosts_machines(count: int, django_assert_num_queries: Counted) -> None:
-    with django_assert_num_queries(9):
-        found = hosted_machines(user().pk, now=NOW)
+    with django_assert_num_queries(10):
+        found = hosted_machines(user().pk, now=NOW).items
     assert [each.verdict for each in found] == ["verified"] * count

@@ -96,7 +96,9 @@ def test_the_difference_comes_back_and_less_is_paid_from_then_on(
     )
     assert ledger.earned(charlie.pk) == 95_000 - 28_500
     assert fees() == 5_000 - 1_500
-    assert earned_by_machine(charlie.pk) == {market.machine.id: 95_000 - 28_500}
+    assert earned_by_machine(charlie.pk, machine_ids=[market.machine.id]) == {
+        market.machine.id: 95_000 - 28_500
+    }
     # Nothing goes into the hold, which still covers the price agreed on.
     assert ledger.balance(alice.pk) == 10_000_000 - 3_600_000 + 30_000
     assert ledger.held(alice.pk) == 3_600_000 - 100_000

@@ -163,7 +163,7 @@ def test_a_changed_claim_is_told_to_the_host_as_the_reason() -> None:
     looked_at = Hardware.model_validate(on.hardware)
     record(signed=judge.verdict(on, hardware=looked_at), now=NOW)
     describe(machine_id=on.id, hardware=looked_at.model_copy(update={"cpus": 64}))
-    (told,) = hosted_machines(on.host_id, now=after(1))
+    (told,) = hosted_machines(on.host_id, now=after(1)).items
     assert told.verdict == "degraded"
     assert [code for code, _ in told.reasons] == ["claim_changed"]
 
