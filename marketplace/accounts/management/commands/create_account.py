@@ -43,6 +43,8 @@ class Command(BaseCommand):
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         known = User.objects.filter(email=email).first()
+        if known is not None and known.is_team:
+            raise CommandError("That is a team: nobody logs in as one.")
         user = known or User(email=email)
         user.set_password(password)
         user.is_staff = user.is_superuser = options["operator"] or user.is_superuser
