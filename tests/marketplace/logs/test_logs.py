@@ -1,5 +1,6 @@
 """A renter asks for a log, the machine sends it, nobody else reads it, and soon it is gone."""
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -9,7 +10,8 @@ from django.utils import timezone
 
 from marketplace import sync
 from marketplace.accounts.models import User
-from marketplace.domain.container_log import ANSWER_WITHIN, KEPT, LAST_WITHIN
+from marketplace.domain import container_log as rules
+from marketplace.domain.container_log import KEPT, LAST_WITHIN
 from marketplace.domain.scope import Scope
 from marketplace.logs import queries
 from marketplace.logs.actions import ask as asking
@@ -133,7 +135,7 @@ def test_only_its_own_machine_answers_and_each_question_once(
 
 def test_a_question_waits_so_long_and_then_says_that_nobody_answered(rental: Rental) -> None:
     put_question(rental)
-    ContainerLog.objects.update(asked_at=timezone.now() - ANSWER_WITHIN)
+    ContainerLog.objects.update(asked_at=timezone.now() - rules.ANSWER_WITHIN)
     assert (view(rental).state, "did not answer" in view(rental).sentence) == ("late", True)
     machine_id = rental.placement.machine_id
     assert queries.asked([machine_id], failed={}, now=timezone.now()) == {}
@@ -150,14 +152,19 @@ def test_a_question_that_is_open_is_not_put_twice(market: Market, rental: Rental
     assert put_question(rental, 500) != first
 
 
-def test_who_asks_too_often_waits(market: Market, rental: Rental, alice: User) -> None:
+@pytest.mark.parametrize("limit", ["OF_A_RENTAL", "OF_A_RENTER"])
+def test_who_asks_too_often_waits(
+    limit: str, rental: Rental, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = replace(getattr(asking, limit), attempts_max=2, window=timedelta(hours=1))
+    monkeypatch.setattr(asking, limit, few)
     key = key_of(alice)
-    for _ in range(asking.OF_A_RENTAL.attempts_max):
+    for _ in range(2):
         assert call(key, "POST", rental.pk).status_code == 202
         ContainerLog.objects.update(asked_id=None)
     refused = call(key, "POST", rental.pk)
     assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
-    assert 0 < int(refused["Retry-After"]) <= 60
+    assert 0 < int(refused["Retry-After"]) <= 3600
 
 
 @pytest.mark.parametrize(
