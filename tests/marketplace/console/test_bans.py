@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.test import Client
+from django.utils import timezone
 
 from marketplace.accounts.actions import issue_api_key
 from marketplace.accounts.models import User
@@ -193,3 +194,21 @@ def test_nobody_lifts_what_is_no_ban_but_a_deleted_account(by: Staff, alice: Use
     with pytest.raises(NotBanned):
         lift(by=by, user_id=alice.pk, reason="r", now=scene.NOW)
     assert not User.objects.get(pk=alice.pk).is_active
+
+
+def test_no_key_opens_the_console_whoever_it_belongs_to(admin: User, alice: User) -> None:
+    """A key has no second step (docs/decisions/0044-the-operators-console.md)."""
+    secret = issue_api_key.issue(user_id=admin.pk, name="k", now=timezone.now()).secret
+    header = {"HTTP_AUTHORIZATION": f"Bearer {secret}"}
+    assert Client().get("/api/v1/me", **header).status_code == 200
+    ban = f"/console/people/{alice.pk}/ban"
+    for reply in (
+        Client().get("/console/", **header),
+        Client().post(ban, {"reason": "x"}, **header),
+    ):
+        assert (reply.status_code, reply.headers["Location"].split("?")[0]) == (
+            302,
+            "/accounts/login/",
+        )
+    alice.refresh_from_db()
+    assert alice.is_active
