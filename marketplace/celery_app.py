@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from celery import Celery
 from celery.signals import setup_logging
 
-from marketplace import passes
 from marketplace.schedule import PASSES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
@@ -45,4 +44,7 @@ def run_pass(name: str) -> None:
     """Run one pass of the schedule, unless it runs already; any other name is refused."""
     if name not in BY_NAME:
         raise ValueError(f"{name} is not a pass of the schedule.")
+    # Not above: it notes rows, and Celery reads this module before Django knows its apps.
+    from marketplace import passes
+
     passes.run(BY_NAME[name], now=datetime.now(tz=UTC))
