@@ -20,6 +20,8 @@ class Template(Shape):
     command: tuple[str, ...] = ()
     environment: Mapping[str, str] = {}
     ports: tuple[int, ...] = ()
+    #: a search that a machine fulfils where it can run; empty: any
+    needs: str = ""
     note: str = ""
     public: bool = False
     yours: bool = False
@@ -53,6 +55,7 @@ class Templates:
         command: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         ports: Sequence[int] = (),
+        needs: str = "",
         note: str = "",
         public: bool = False,
     ) -> Template:
@@ -62,6 +65,7 @@ class Templates:
             "command": list(command),
             "environment": dict(environment or {}),
             "ports": list(ports),
+            "needs": needs,
             "note": note,
             "public": public,
         }

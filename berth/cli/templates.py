@@ -49,6 +49,9 @@ def save(
     environment: workload.Environment = None,
     ports: workload.Ports = None,
     command: workload.Command = None,
+    needs: Annotated[
+        str, typer.Option(metavar="QUERY", help="Machines it runs on: 'num_gpus>=1 gpu_ram>=24'.")
+    ] = "",
     note: Annotated[str, typer.Option(help="What it is for.")] = "",
     public: Annotated[
         bool, typer.Option("--public", help="Everybody may use it, and reads its variables.")
@@ -65,6 +68,7 @@ def save(
             command=line,
             environment=variables,
             ports=ports or (),
+            needs=needs,
             note=note,
             public=public,
         )

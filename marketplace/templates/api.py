@@ -8,6 +8,7 @@ from ninja import Router, Schema, Status
 from pydantic import Field
 
 from marketplace.accounts.bearer import ApiKeyBearer, caller, viewer_id
+from marketplace.domain import query_language
 from marketplace.json_body import JsonBody
 from marketplace.placements.workload import Parts
 from marketplace.templates import queries
@@ -28,6 +29,8 @@ class TemplateReply(Schema):
     command: list[str]
     environment: dict[str, str]
     ports: list[int]
+    #: a search that a machine fulfils where it can run, such as "num_gpus>=1"; empty: any
+    needs: str
     note: str
     public: bool
     yours: bool
@@ -43,6 +46,7 @@ class TemplateReply(Schema):
             command=list(known.command),
             environment=dict(known.environment),
             ports=list(known.ports),
+            needs=known.needs,
             note=known.note,
             public=known.public,
             yours=known.yours,
@@ -59,6 +63,8 @@ class TemplateRequest(JsonBody):
     environment: Variables = Field(default_factory=dict)
     #: TCP ports inside that are published beside the SSH door
     ports: Annotated[tuple[Annotated[int, Field(ge=1, le=65_535)], ...], Field(max_length=64)] = ()
+    #: a search that a machine fulfils where it can run: whoever begins with it sees only those
+    needs: Annotated[str, Field(max_length=query_language.TEXT_MAX)] = ""
     #: what it is for and how it is used
     note: Annotated[str, Field(max_length=save.NOTE_MAX)] = ""
     #: true: everybody sees it, with its variables
@@ -90,6 +96,7 @@ def keep(request: HttpRequest, name: str, payload: TemplateRequest) -> TemplateR
             environment=payload.environment,
             ports=payload.ports,
         ),
+        needs=payload.needs,
         note=payload.note,
         public=payload.public,
         now=timezone.now(),

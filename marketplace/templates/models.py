@@ -46,6 +46,8 @@ class TemplateVersion(models.Model):
     command = models.JSONField(default=list, blank=True)
     environment = models.JSONField(default=dict, blank=True)
     ports = models.JSONField(default=list, blank=True)
+    #: a search that a machine fulfils where it can run; empty: any
+    needs = models.CharField(max_length=500, blank=True, default="")
     #: what it is for and how it is used
     note = models.TextField(max_length=4000, blank=True, default="")
     created_at = models.DateTimeField()

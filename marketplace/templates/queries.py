@@ -31,6 +31,8 @@ class Known:
     #: may hold passwords, so no repr shows it
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     ports: tuple[int, ...] = ()
+    #: a search that a machine fulfils where it can run; empty: any
+    needs: str = ""
     note: str = ""
     #: 0: it comes with the site
     version: int = 0
@@ -54,6 +56,7 @@ BUILT_IN = (
         "pytorch",
         "PyTorch",
         "pytorch/pytorch:latest",
+        needs="num_gpus>=1",
         note="PyTorch with CUDA. Log in by SSH and run Python.",
     ),
     Known(
@@ -70,6 +73,7 @@ BUILT_IN = (
         "vllm/vllm-openai:latest",
         command=("--model", "Qwen/Qwen2.5-1.5B-Instruct"),
         ports=(8000,),
+        needs="num_gpus>=1",
         note="An OpenAI-compatible server at port 8000. Write another model into the command.",
     ),
     Known(
@@ -77,6 +81,7 @@ BUILT_IN = (
         "ComfyUI",
         "yanwk/comfyui-boot:latest",
         ports=(8188,),
+        needs="num_gpus>=1",
         note="Pictures from a graph of nodes, at port 8188. It fetches models as it starts.",
     ),
 )
@@ -147,6 +152,7 @@ def _known(version: TemplateVersion, viewer_id: int | None) -> Known:
         command=tuple(version.command),
         environment=version.environment,
         ports=tuple(version.ports),
+        needs=version.needs,
         note=version.note,
         version=version.number,
         public=template.public,

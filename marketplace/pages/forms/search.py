@@ -92,8 +92,8 @@ class SearchForm(forms.Form):
             for name in (*PLACEHOLDERS, *CHOSEN)
         )
 
-    def query(self, cursor: str) -> OfferQuery:
-        """Return the search that a valid form asks for.
+    def query(self, cursor: str, *, needs: query_language.Query) -> OfferQuery:
+        """Return the search that a valid form asks for; ``needs``: what a machine has besides.
 
         :raises CursorInvalid: when ``cursor`` was not made by this search.
         """
@@ -102,8 +102,9 @@ class SearchForm(forms.Form):
         place: str = asked["place"]
         is_country = place in country.NAMES
         return OfferQuery(
-            words=written.words,
+            words=written.words + needs.words,
             conditions=written.conditions
+            + needs.conditions
             + wanted(
                 gpu_model=asked["gpu_model"],
                 gpus_min=asked["gpus_min"],

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 
+from marketplace.domain import query_language
 from marketplace.pages.forms.environment import EnvironmentField
 from marketplace.pages.forms.workload import PLAIN, CommandField, PortsField
 from marketplace.placements.workload import Parts
@@ -22,6 +23,16 @@ class TemplateForm(forms.Form):
     command = CommandField(label="Command")
     ports = PortsField(label="Ports to publish")
     environment = EnvironmentField(label="Environment variables", required=False)
+    needs = forms.CharField(
+        label="Needs",
+        max_length=query_language.TEXT_MAX,
+        required=False,
+        help_text=(
+            "A search as on the page of offers, such as num_gpus>=1 gpu_ram>=24: whoever begins"
+            " with it sees only machines that fulfil it. Empty: any machine."
+        ),
+        widget=forms.TextInput(attrs=PLAIN),
+    )
     note = forms.CharField(
         label="What it is for",
         max_length=NOTE_MAX,

@@ -1,5 +1,7 @@
 """This will show the offers that match a search, page by page."""
 
+from contextlib import suppress
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -8,12 +10,15 @@ from django.views.decorators.vary import vary_on_headers
 
 from marketplace.accounts.actions.count_attempt import TooManyAttempts
 from marketplace.accounts.client_address import client_address
+from marketplace.domain import query_language
 from marketplace.domain.offer_query import CursorInvalid
+from marketplace.domain.query_language import QueryInvalid
 from marketplace.offers import bounded, countries
 from marketplace.offers.search import SearchTooSlow
 from marketplace.pages.forms.problems import problems
 from marketplace.pages.forms.search import SearchForm
 from marketplace.pages.shown import offer
+from marketplace.templates import queries
 
 WHOLE = "offers/search.html"
 
@@ -29,29 +34,40 @@ def offers(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return render(request, template_name, {"form": form, "problems": problems(form)})
     cursor = request.GET.get("cursor", "")
+    template = _chosen(form.cleaned_data["template"], request.user.pk)
+    reference = form.cleaned_data["template"] if template else ""
     try:
+        needs = query_language.parse(template.needs if template else "")
         page = bounded.search(
-            form.query(cursor),
+            form.query(cursor, needs=needs),
             now=timezone.now(),
             viewer_id=request.user.pk,
             address=client_address(request),
         )
     except CursorInvalid:
         return redirect("/offers/")
-    except (SearchTooSlow, TooManyAttempts) as refused:
+    except (QueryInvalid, SearchTooSlow, TooManyAttempts) as refused:
         problem = {"form": form, "problems": [refused.detail]}
         return render(request, template_name, problem)
-    template = form.cleaned_data["template"]
     address = request.GET.copy()
     address["cursor"] = page.next_cursor.encode() if page.next_cursor else ""
     context = {
         "form": form,
-        "rows": [offer.line(item, template=template) for item in page.items],
+        "rows": [offer.line(item, template=reference) for item in page.items],
         "template": template,
         "more_url": f"/offers/?{address.urlencode()}" if page.next_cursor else "",
-        "searched": form.narrows(),
+        "searched": form.narrows() or needs != query_language.Query(),
     }
     return render(request, template_name, context)
+
+
+def _chosen(reference: str, viewer_id: int | None) -> queries.Known | None:
+    """Return the template that shall run there. None: no such one, or none was chosen."""
+    if not reference:
+        return None
+    with suppress(queries.TemplateUnknown):
+        return queries.template(reference, viewer_id)
+    return None
 
 
 def _template(request: HttpRequest) -> str:

@@ -19,8 +19,14 @@ from marketplace.templates.actions.save import save
 def templates(request: MemberRequest) -> HttpResponse:
     """Show all that may be used, with a form for one more or a newer version, or keep it."""
     editing = _edited(request)
-    first = filled(editing) | {"name": editing.name, "note": editing.note} if editing else {}
-    first |= {"public": editing.public} if editing else {}
+    first = filled(editing) if editing else {}
+    if editing:
+        first |= {
+            "name": editing.name,
+            "needs": editing.needs,
+            "note": editing.note,
+            "public": editing.public,
+        }
     form = TemplateForm(request.POST or None, initial=first)
     if request.method == "POST" and form.is_valid():
         try:
@@ -28,6 +34,7 @@ def templates(request: MemberRequest) -> HttpResponse:
                 owner_id=request.user.pk,
                 name=form.cleaned_data["name"],
                 parts=form.parts(),
+                needs=form.cleaned_data["needs"],
                 note=form.cleaned_data["note"],
                 public=form.cleaned_data["public"],
                 now=timezone.now(),

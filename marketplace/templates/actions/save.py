@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import transaction
 
 from marketplace.accounts.models import User
+from marketplace.domain import query_language
 from marketplace.domain.problem import Refused
 from marketplace.placements import workload
 from marketplace.placements.workload import Parts
@@ -42,11 +43,21 @@ class TooManyVersions(Refused):
 
 
 def save(
-    *, owner_id: int, name: str, parts: Parts, note: str, public: bool, now: datetime
+    *,
+    owner_id: int,
+    name: str,
+    parts: Parts,
+    note: str,
+    public: bool,
+    now: datetime,
+    needs: str = "",
 ) -> queries.Known:
     """Return the template as it is kept now; what changes nothing makes no version.
 
+    ``needs``: a search that a machine fulfils where it can run.
+
     :raises TemplateInvalid: when its name or note cannot be kept.
+    :raises QueryInvalid: when what it needs is no search.
     :raises ImageMalformed: when no image can have that name.
     :raises WorkloadInvalid: when a part is out of bounds.
     :raises TooManyTemplates: when its owner has as many as there may be.
@@ -56,12 +67,14 @@ def save(
         raise TemplateInvalid("A name has up to 40 of a-z, 0-9, dots and dashes, such as my-env.")
     if len(note) > NOTE_MAX or "\0" in note:
         raise TemplateInvalid(f"A note has {NOTE_MAX} characters at most.")
+    query_language.parse(needs)
     checked = workload.new(PlacementKind.RENTAL, parts, resources=_SOME)
     content: dict[str, object] = {
         "image": checked.image,
         "command": list(checked.command),
         "environment": dict(checked.environment),
         "ports": list(checked.ports),
+        "needs": needs.strip(),
         "note": note.strip(),
     }
     with transaction.atomic():

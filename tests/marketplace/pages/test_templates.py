@@ -34,6 +34,7 @@ def test_somebody_keeps_a_template_and_a_newer_version(renter: Client, alice: Us
         ("name", "My Env", "A name has up to 40"),
         ("image", "no image!", "This is no image name"),
         ("ports", "22", "not 22"),
+        ("needs", "gpus>=many", "“many” is no gpus"),
         ("environment", "nothing", "is not NAME=value"),
     ],
 )
@@ -53,6 +54,23 @@ def test_a_template_is_carried_from_its_list_to_the_form_of_a_rental(
     assert page.context["form"]["image"].value() == "debian:13"
     assert page.context["form"]["ports"].value() == "8080, 9090"
     assert renter.get(f"/offers/{market.offer.id}/rent?template=none").status_code == 404
+
+
+def test_whoever_begins_with_a_template_sees_only_machines_on_which_it_can_run(
+    renter: Client, market: Market
+) -> None:
+    rent = f"/offers/{market.offer.id}/rent"
+    pytorch = renter.get("/offers/?template=pytorch").content.decode()
+    assert rent not in pytorch
+    assert "No machine fits all of that" in pytorch
+    assert "<code>num_gpus&gt;=1</code>" in pytorch
+    for needs, runs in (("cpu_cores>=4 epyc", True), ("cpu_cores>=5", False), ("xeon", False)):
+        renter.post("/templates/", FORM | {"needs": needs})
+        page = renter.get("/offers/?template=my-env").content.decode()
+        assert (f"{rent}?template=my-env" in page) is runs
+    assert renter.get("/templates/?edit=my-env").context["form"].initial["needs"] == "xeon"
+    # What is no longer there needs nothing, and nobody learns what others keep.
+    assert rent in Client().get("/offers/?template=my-env").content.decode()
 
 
 def test_only_its_owner_deletes_one(renter: Client, bob: User, browser_of: object) -> None:
