@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from uuid import UUID
 
+from asgiref.sync import sync_to_async
+from django.db import close_old_connections
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.template.loader import render_to_string
 from django.utils import timezone
@@ -27,6 +29,9 @@ async def rental_events(request: HttpRequest, rental_id: UUID) -> HttpResponseBa
     if request.method != "GET":
         return HttpResponse(status=405, headers={"Allow": "GET"})
     user = await request.auser()
+    # The look takes a connection of its own: requests that each held one while they waited for
+    # another would all wait, once there are as many as connections.
+    await sync_to_async(close_old_connections)()
     if user.pk is None:
         return HttpResponse(status=403)
     person_id = actor_id(request) or user.pk
