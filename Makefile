@@ -98,7 +98,7 @@ test-browser: setup ## run the journeys of people in a real browser
 
 pictures: setup ## keep what people see in these journeys, for the documents
 	@mkdir -p docs/images
-	PICTURES=docs/images $(BIN)/python -m pytest $(addprefix tests/browser/test_,offers.py journey.py terminal.py hosting.py console.py money.py)
+	PICTURES=docs/images $(BIN)/python -m pytest $(addprefix tests/browser/test_,offers.py journey.py terminal.py hosting.py console.py)
 
 requirements: setup ## pin requirements/*.txt anew from pyproject.toml
 	@scripts/pin_requirements

@@ -1,7 +1,7 @@
 """This will measure the offer page with fifty rows, against Jinja2 and SQL written by hand.
 
 Run it with ``python -m benchmarks.page --offers 100000 --pages 40 --rounds 5``. Ours is the whole
-request: middleware, form, search, models, wording and Django's templates. The floor asks PostgreSQL
+request: middleware, form, search, models, wording and templates. The floor asks PostgreSQL
 for the same rows, words them with the same functions, and puts them through the very template of
 the rows by Jinja2 into a frame that is there already. Both must say the same, and run in turns;
 what counts is the processor time of the process, without the database's.

@@ -26,12 +26,13 @@ def list_templates(*, as_json: AsJson = False) -> None:
         output.write_json({"items": found})
         return
     output.table(
-        ("TEMPLATE", "~NAME", "~IMAGE", "PORTS", "WHOSE"),
+        ("TEMPLATE", "~NAME", "~IMAGE", "~NEEDS", "PORTS", "WHOSE"),
         [
             (
                 one.reference,
                 one.name,
                 one.image,
+                one.needs or "-",
                 ", ".join(str(port) for port in one.ports) or "-",
                 f"yours, version {one.version}" if one.yours else "site" if not one.version else "",
             )

@@ -161,7 +161,13 @@ def up(
         found = (
             [session.find_offer(client, offer, resources)]
             if offer
-            else cheapest_offers(client, resources, gpu_model, reserved_days=reserved)
+            else cheapest_offers(
+                client,
+                resources,
+                gpu_model,
+                reserved_days=reserved,
+                needs=known.needs if known else "",
+            )
         )
         prices = {one.id: choice.price_hour(one) for one in found}
         request = RentalRequest(
@@ -256,13 +262,21 @@ def _ceilings(
 
 
 def cheapest_offers(
-    client: Client, resources: Resources, gpu_model: str | None, *, reserved_days: int | None = None
+    client: Client,
+    resources: Resources,
+    gpu_model: str | None,
+    *,
+    reserved_days: int | None = None,
+    needs: str = "",
 ) -> list[Offer]:
     """Return the offers to try, cheapest first. ``reserved_days``: of those that take so many.
+
+    ``needs``: a search that the machines fulfil too, as a template says it.
 
     :raises Refused: ``no_offer`` when there is none.
     """
     wanted = OfferFilter(
+        q=needs or None,
         gpu_model=gpu_model,
         gpus_min=resources.gpu.count or None,
         cpus_min=resources.cpu.count,

@@ -29,7 +29,7 @@ CHOSEN = "acting_for"
 #: what it was called then, for pages that do not look it up
 NAMED = "acting_for_name"
 #: names of pages that change nothing of the team's worth a line in its log
-QUIET = frozenset({"notices-read", "quote", "rental-log"})
+QUIET = frozenset({"ask_for_log", "notices-read", "quote", "rental-log"})
 
 
 class ActingForTeams(MiddlewareMixin):

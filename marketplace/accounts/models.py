@@ -282,7 +282,7 @@ class TeamEvent(models.Model):
 
     team = models.ForeignKey(User, on_delete=models.CASCADE, related_name="team_events")
     by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="done_for_teams")
-    #: a key of domain.team.EVENTS
+    #: what pages have words for (pages/shown/team.py), or ``did``
     kind = models.CharField(max_length=32)
     #: to whom; None: to nobody in particular
     whom = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="had_in_teams")

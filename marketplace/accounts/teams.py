@@ -70,11 +70,6 @@ class Acting:
         """Whether they see and rent machines here."""
         return may(self.role, Scope.RENTALS_WRITE)
 
-    @property
-    def may_pay(self) -> bool:
-        """Whether they pay in here."""
-        return may(self.role, Scope.MONEY_WRITE)
-
 
 def acting(person_id: int, team_id: int) -> Acting:
     """Return the person as they act for the team.
@@ -124,7 +119,9 @@ def email_of(user_id: int) -> str:
 def only_owner_of(person_id: int) -> User | None:
     """Return a team that would have no owner without this person; None: there is none."""
     theirs = Membership.objects.filter(person_id=person_id, role=Role.OWNER).values("team_id")
-    one_owner = Count("members", filter=Q(members__role=Role.OWNER))
+    # Whoever may not log in settles nothing for the others.
+    active = Q(members__role=Role.OWNER, members__person__is_active=True)
+    one_owner = Count("members", filter=active)
     rows = User.objects.filter(pk__in=theirs).annotate(owners=one_owner).filter(owners=1)
     return rows.order_by("pk").first()
 

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from marketplace.accounts.bearer import ApiKeyBearer, caller
 from marketplace.domain.container_log import LogState
+from marketplace.json_body import JsonBody
 from marketplace.logs import queries
 from marketplace.logs.actions import ask
 from protocol.container_log import LINES_MOST, Stream
@@ -23,7 +24,7 @@ Tail = Annotated[int, Query(ge=1, le=LINES_MOST)]
 After = Annotated[str, Query(max_length=30)]
 
 
-class LogRequest(Schema):
+class LogRequest(JsonBody):
     tail: Annotated[int, Field(ge=1, le=LINES_MOST)] = LINES
 
 

@@ -6,14 +6,20 @@ from uuid import UUID
 from django.db import transaction
 
 from marketplace.accounts.actions import note_event
-from marketplace.accounts.actions.invite import TooManyInvitations
 from marketplace.accounts.actions.make_team import check_room
 from marketplace.accounts.actions.note_team_event import note
 from marketplace.accounts.models import AccountEvent, Invitation, Membership, User
 from marketplace.accounts.teams import InvitationUnknown, TeamUnknown, acting, invitation_to
+from marketplace.domain.problem import Refused
 from marketplace.domain.team import MEMBERS_MAX, Role, may_change
 
 CHANGED = AccountEvent.Kind.TEAM_CHANGED
+
+
+class TeamFull(Refused):
+    code = "team_full"
+    status = 409
+    sentence = f"This team has {MEMBERS_MAX} people already; ask whoever invited you to make room."
 
 
 def join(*, person_id: int, invitation_id: UUID, now: datetime) -> Membership:
@@ -22,6 +28,7 @@ def join(*, person_id: int, invitation_id: UUID, now: datetime) -> Membership:
     :raises InvitationUnknown: when there is none for an address that they have proven, or whoever
         wrote it may no longer give that role.
     :raises TooManyTeams: when they are in as many as may be.
+    :raises TeamFull: when as many are in it.
     """
     team_id = invitation_to(person_id, invitation_id, now).team_id
     with transaction.atomic():
@@ -33,7 +40,7 @@ def join(*, person_id: int, invitation_id: UUID, now: datetime) -> Membership:
             raise InvitationUnknown
         check_room(person_id)
         if Membership.objects.filter(team=team).count() >= MEMBERS_MAX:
-            raise TooManyInvitations
+            raise TeamFull
         mine = Membership.objects.filter(team=team, person_id=person_id).first()
         Invitation.objects.filter(pk=found.pk).delete()
         if mine is not None:

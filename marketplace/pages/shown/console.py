@@ -71,7 +71,7 @@ class MachineLine:
     id: str
     title: str
     address: str
-    #: its host; empty: its page says that already
+    #: its host
     host: str
     host_url: str
     online: str

@@ -20,7 +20,6 @@ WORDS = {
     "role_set": "made {whom} {about}",
     "removed": "let {whom} go, who was {about}",
     "left": "left, and was {about}",
-    "closed": "closed the team",
 }
 #: the last part of an address that something was sent to, in words
 SENT = {
@@ -41,7 +40,6 @@ SENT = {
     "money": "paid in",
     "limits": "changed the spend limits",
     "web-hooks": "added a web hook",
-    "billing-details": "changed the billing details",
     "invoices": "changed the billing details",
     "delete": "deleted something",
 }

@@ -74,10 +74,9 @@ def test_nobody_calls_for_a_team_that_they_are_not_in(
     team: User, charlie: User, now: datetime
 ) -> None:
     secret = key(charlie, now)
-    for wanted in (team.pk, charlie.pk, 0, "9" * 30, "x", "١", "-1"):
-        if str(wanted).isascii():
-            assert ask(secret, "/me", team=wanted) == (403, "team_unknown")
-            assert ask(secret, "/offers", team=wanted) == (403, "team_unknown")
+    for wanted in (team.pk, charlie.pk, 0, "9" * 30, "x", "-1"):
+        assert ask(secret, "/me", team=wanted) == (403, "team_unknown")
+        assert ask(secret, "/offers", team=wanted) == (403, "team_unknown")
     assert ask(secret, f"/teams/{team.pk}/members") == (403, "team_unknown")
     assert ask(secret, "/teams") == (200, [])
     assert ask("brt_wrong", "/teams") == (401, "unauthenticated")

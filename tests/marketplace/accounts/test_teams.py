@@ -182,7 +182,10 @@ def test_there_is_always_an_owner_who_can_log_in(alice: User, bob: User, now: da
     ):
         with pytest.raises(change_member.LastOwner):
             act()
+    # What a deletion asks for.
+    assert teams.only_owner_of(alice.pk) == team
     User.objects.filter(pk=bob.pk).update(is_active=True)
+    assert teams.only_owner_of(alice.pk) is None
     change_member.remove(**mine)
     assert roles(team) == {"bob": "owner"}
 
