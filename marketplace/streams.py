@@ -1,6 +1,6 @@
 """This will keep whoever reads slowly from holding a connection to the database meanwhile."""
 
-from django.db import close_old_connections
+from django.db import connections
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.deprecation import MiddlewareMixin
 
@@ -17,5 +17,12 @@ class LetGoOfTheDatabase(MiddlewareMixin):
     ) -> HttpResponseBase:
         """Return the answer as it is."""
         if response.streaming:
-            close_old_connections()
+            let_go()
         return response
+
+
+def let_go() -> None:
+    """Give back the connections of this thread that have no transaction open."""
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()

@@ -43,11 +43,15 @@ def empty_by_rows(connection: BaseDatabaseWrapper) -> None:
 
 
 def _empty_sqlite(connection: BaseDatabaseWrapper) -> None:
-    """Take the triggers off for the moment: SQLite has no way to pass by one."""
-    flush = connection.ops.sql_flush
+    """Take the triggers off for the moment: SQLite has no way to pass by one.
 
-    def sql_flush(style: Any, tables: Sequence[str], **how: Any) -> list[str]:
-        with connection.cursor() as cursor:
+    Of all connections there will be: where Playwright's event loop runs, Django opens another one.
+    """
+    operations = type(connection.ops)
+    flush = operations.sql_flush
+
+    def sql_flush(ops: Any, style: Any, tables: Sequence[str], **how: Any) -> list[str]:
+        with ops.connection.cursor() as cursor:
             cursor.execute(
                 "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger'"
                 " AND sql LIKE '% BEFORE DELETE %' ORDER BY name"
@@ -57,11 +61,11 @@ def _empty_sqlite(connection: BaseDatabaseWrapper) -> None:
             ]
         return [
             *(f"DROP TRIGGER {name}" for name, _ in guards),
-            *flush(style, tables, **how),
+            *flush(ops, style, tables, **how),
             *(sql for _, sql in guards),
         ]
 
-    connection.ops.sql_flush = sql_flush
+    operations.sql_flush = sql_flush  # type: ignore[method-assign]
 
 
 def _has_rows(cursor: Any, table: str) -> bool:

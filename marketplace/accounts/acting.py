@@ -123,6 +123,9 @@ def _note(found: Acting, request: HttpRequest, response: HttpResponse) -> None:
     match = request.resolver_match
     if match is not None and match.url_name in QUIET:
         return
+    # A form that only asks what it would cost is sent to its own address.
+    if request.POST.get("intent") == "quote":
+        return
     led = urlsplit(response.headers.get("Location", "")).path or _made(request, response)
     note(
         team_id=found.team.pk,

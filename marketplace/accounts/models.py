@@ -136,7 +136,7 @@ class ApiKey(models.Model):
     digest = models.CharField(max_length=64, unique=True)
     #: who made it for a team: it does no more than they may there; None: its owner did
     made_by = models.ForeignKey(
-        User, on_delete=models.CASCADE, null=True, related_name="api_keys_made"
+        User, on_delete=models.PROTECT, null=True, related_name="api_keys_made"
     )
     #: domain.scope.Scope; empty: it may do all that its owner may
     scopes = models.JSONField(default=list, blank=True)

@@ -67,7 +67,10 @@ def page_needs(method: str, path: str) -> Scope | None:
     """Return what a page of the market asks of a role. None: nothing."""
     first, reads = _first(path), method in READS
     if first in OPEN:
-        return None if reads else Scope.RENTALS_WRITE
+        if not reads:
+            return Scope.RENTALS_WRITE
+        # Its form begins with what the team keeps: templates and what is in them, keys, rentals.
+        return Scope.RENTALS_READ if path.rstrip("/").endswith("/rent") else None
     return Scope(f"{AREAS[first]}:{'read' if reads else 'write'}")
 
 

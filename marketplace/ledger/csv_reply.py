@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from django.db import close_old_connections
 from django.http import StreamingHttpResponse
 
 from marketplace.domain.ledger import AccountKind
 from marketplace.ledger import queries, statement_csv
+from marketplace.streams import let_go
 
 #: which accounts a statement is of, by its name in addresses
 KINDS = {"funds": queries.FUNDS, "earnings": queries.EARNINGS}
@@ -27,4 +27,4 @@ def _written(user_id: int, kinds: Sequence[AccountKind]) -> Iterator[str]:
         yield from statement_csv.lines(user_id, kinds)
     finally:
         # Under ASGI all of it is written before the first byte goes out, and that may take long.
-        close_old_connections()
+        let_go()

@@ -32,6 +32,8 @@ class LastOwner(Refused):
 def set_role(*, by_id: int, team_id: int, person_id: int, role: Role, now: datetime) -> None:
     """Give the person this role; their keys for the team do from now on what it allows.
 
+    With a role that rents nothing, SSH keys of theirs end as in ``remove``.
+
     :raises TeamUnknown: when whoever asks is not in the team.
     :raises RoleMissing: when they may not give or take it.
     :raises MemberUnknown: when there is no such person in it.
@@ -69,7 +71,6 @@ def remove(*, by_id: int, team_id: int, person_id: int, now: datetime) -> None:
         member = _changed(by_id, team_id, person_id, None)
         Membership.objects.filter(pk=member.pk).delete()
         _end_what_is_above(team_id, person_id, None, now)
-        SshKey.objects.filter(user_id=team_id, added_by_id=person_id).delete()
         kind, whom = ("left", None) if by_id == person_id else ("removed", person_id)
         note(team_id=team_id, by_id=by_id, kind=kind, whom_id=whom, about=member.role, now=now)
         _tell(member, "is no longer in it", now)
@@ -100,6 +101,8 @@ def _end_what_is_above(team_id: int, person_id: int, role: Role | None, now: dat
     if role is None or not may(role, Scope.ACCOUNT_WRITE):
         made = Q(user_id=team_id, made_by_id=person_id)
         ApiKey.objects.filter(made, revoked_at=None).update(revoked_at=now)
+    if role is None or not may(role, Scope.RENTALS_WRITE):
+        SshKey.objects.filter(user_id=team_id, added_by_id=person_id).delete()
 
 
 def _tell(member: Membership, what: str, now: datetime) -> None:

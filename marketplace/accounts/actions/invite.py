@@ -86,7 +86,10 @@ def invite(*, by_id: int, team_id: int, email: str, role: Role, now: datetime) -
             raise InTeamAlready
         theirs = Invitation.objects.filter(team_id=team_id)
         theirs.filter(expires_at__lte=now).delete()
-        theirs.filter(email=address).delete()
+        for former in theirs.filter(email=address):
+            if not may_change(by.role, before=None, after=Role(former.role)):
+                raise RoleMissing("They are invited with a role that yours does not give already.")
+            former.delete()
         if theirs.count() >= INVITATIONS_MAX or members.count() >= MEMBERS_MAX:
             raise TooManyInvitations
         count(limit=WRITTEN, subject=str(by_id), now=now)

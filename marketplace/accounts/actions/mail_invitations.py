@@ -51,6 +51,11 @@ def _send(one: Invitation, now: datetime) -> bool:
     )
     try:
         EmailMessage(TITLE, text, to=[one.email]).send()
+    except ValueError as problem:
+        # No mail server would ever take this address.
+        logger.warning("letter not sent", extra={"invitation_id": one.pk, "problem": str(problem)})
+        Invitation.objects.filter(pk=one.pk).update(mail_due_at=None)
+        return False
     except (OSError, SMTPException) as problem:
         extra = {"invitation_id": one.pk, "problem": str(problem)}
         logger.warning("letter not sent", extra=extra)

@@ -30,9 +30,11 @@ def note(
 def forget_team_events(*, now: datetime) -> int:
     """Return how many were dropped: the old, and the oldest of a team that has very many."""
     dropped, _ = TeamEvent.objects.filter(at__lte=now - KEPT_FOR).delete()
-    full = TeamEvent.objects.order_by("team_id").values("team_id").annotate(rows=Count("id"))
+    # Who came, went and got which role is never pushed out by what somebody did since.
+    did = TeamEvent.objects.filter(kind="did")
+    full = did.order_by("team_id").values("team_id").annotate(rows=Count("id"))
     for one in full.filter(rows__gt=KEPT_MAX)[:TEAMS_MAX]:
-        mine = TeamEvent.objects.filter(team_id=one["team_id"])
+        mine = did.filter(team_id=one["team_id"])
         last = mine.order_by("-id").values_list("id", flat=True)[KEPT_MAX]
         dropped += mine.filter(pk__lte=last).delete()[0]
     return dropped

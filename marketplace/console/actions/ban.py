@@ -19,6 +19,7 @@ from marketplace.console.staff import Staff
 from marketplace.domain.oversight import ActKind, Right
 from marketplace.domain.problem import Refused
 from marketplace.notices.actions.notify import notify
+from marketplace.rentals.actions.let_go import shut_keys
 
 
 class WorksHere(Refused):
@@ -72,6 +73,7 @@ def ban(*, by: Staff, user_id: int, reason: str, now: datetime) -> None:
             " write to the site's operator.",
             now=now,
         )
+    shut_keys(person_id=user_id)
     shut_out(user_ids=[user_id], now=now)
 
 
@@ -84,6 +86,7 @@ def lift(*, by: Staff, user_id: int, reason: str, now: datetime) -> None:
     :raises ReasonMissing: when no reason is given.
     """
     by.must(Right.BAN)
+    by.must_not_be(user_id)
     with transaction.atomic():
         user = _locked(user_id)
         if user.is_active or is_deleted(user):

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from django.conf import settings
 
+from marketplace.accounts.teams import shares_a_team
 from marketplace.domain.matching import Slice, check_fits, check_minimum
 from marketplace.domain.problem import Refused
 from marketplace.domain.terms import Limits, Terms, agree
@@ -94,7 +95,8 @@ def _after(paid_ms: int | None, now: datetime) -> datetime | None:
 
 
 def _hold(renter_id: int, offer: Offer, terms: Terms, cause: str, now: datetime) -> Hold:
-    is_own = offer.machine.host_id == renter_id
+    host_id = offer.machine.host_id
+    is_own = host_id == renter_id or shares_a_team(host_id, [renter_id])
     try:
         return holds.place(
             user_id=renter_id,

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from uuid import uuid4
 
@@ -10,7 +11,7 @@ from django.db.models import CASCADE, F, Q
 
 from marketplace.accounts.models import User
 from marketplace.accounts.queries import NOWHERE, proven_emails
-from marketplace.accounts.teams import only_owner_of
+from marketplace.accounts.teams import TeamUnknown, only_owner_of
 from marketplace.domain.ledger import AccountKind
 from marketplace.domain.placement import ENDED
 from marketplace.domain.problem import Refused
@@ -24,6 +25,7 @@ from marketplace.own_data.models import Farewell
 from marketplace.payments.models import Dispute, Payer, Refund, TopUp
 from marketplace.payouts.models import Payout, PayoutAccount
 from marketplace.placements.models import Placement
+from marketplace.rentals.actions.let_go import let_go
 from marketplace.rentals.models import Rental
 from marketplace.volumes.models import Volume
 
@@ -70,6 +72,10 @@ def delete(*, user_id: int, now: datetime) -> None:
             raise AccountInUse(sentence)
         for email in proven_emails(user.pk)[:1]:
             Farewell.objects.create(email=email, at=now, due_at=now)
+        for team_id in sorted(teams.values_list("pk", flat=True)):
+            # Of a team that is shut out nothing runs.
+            with suppress(TeamUnknown):
+                let_go(by_id=user.pk, team_id=team_id, person_id=user.pk, now=now)
         _forget(user, now)
         user.email = f"{uuid4()}@{NOWHERE}"
         if user.is_team:

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
-from django.db import close_old_connections
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.template.loader import render_to_string
 from django.utils import timezone
@@ -16,6 +15,7 @@ from marketplace.domain.scope import Scope
 from marketplace.pages import watch
 from marketplace.pages.shown.rental import RentalPanel, panel
 from marketplace.rentals import queries
+from marketplace.streams import let_go
 
 #: a comment this often keeps proxies from closing a quiet stream
 HEARTBEAT_S = 15
@@ -31,7 +31,7 @@ async def rental_events(request: HttpRequest, rental_id: UUID) -> HttpResponseBa
     user = await request.auser()
     # The look takes a connection of its own: requests that each held one while they waited for
     # another would all wait, once there are as many as connections.
-    await sync_to_async(close_old_connections)()
+    await sync_to_async(let_go)()
     if user.pk is None:
         return HttpResponse(status=403)
     person_id = actor_id(request) or user.pk

@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from marketplace.accounts import acting, asked_again, teams
-from marketplace.accounts.actions import change_member, invite, make_team
+from marketplace.accounts.actions import invite, make_team
 from marketplace.domain.problem import Refused
 from marketplace.domain.team import MEANING, Role
 from marketplace.pages.forms.teams import InviteForm, TeamForm
@@ -100,7 +100,7 @@ def set_role(request: MemberRequest, team_id: int, person_id: int) -> HttpRespon
     if wanted not in {role.value for role in Role}:
         messages.error(request, "There is no such role.")
         return redirect("team", team_id=team_id)
-    act = partial(change_member.set_role, person_id=person_id, role=Role(wanted))
+    act = partial(let_go.set_role, person_id=person_id, role=Role(wanted))
     return _do(request, team_id, act, "The role is set.")
 
 

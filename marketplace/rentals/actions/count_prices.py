@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 
 from marketplace import plain_sql
+from marketplace.accounts.models import Membership
 from marketplace.domain.market_price import Spread, offered, paid, unit_price
 from marketplace.domain.placement import PlacementState
 from marketplace.offers.kinds import Kind
@@ -63,9 +64,13 @@ def _paid() -> dict[tuple[str, int], dict[int, list[int]]]:
 
     Of private offers nothing is told, and who rents from themselves pays nobody.
     """
+    own = Membership.objects.filter(
+        person_id=OuterRef("placement__machine__host_id"), team_id=OuterRef("renter_id")
+    )
     running = (
         Rental.objects.filter(placement__state=PlacementState.RUNNING, offer__private=False)
         .exclude(renter_id=F("placement__machine__host_id"))
+        .exclude(Exists(own))
         .select_related("placement__machine")
         .only(
             "price_hour_microusd",

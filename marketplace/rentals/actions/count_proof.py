@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from marketplace.accounts.teams import shares_a_team
 from marketplace.domain import delivered
 from marketplace.domain.delivered import COUNTED, DOUBTED, LOWERING, SPEAKS_FOR, Effect, Figures
 from marketplace.domain.rental_proof import ProofState
@@ -105,6 +106,11 @@ def count_proof(*, proof_id: UUID, now: datetime) -> None:
     )
 
 
+def _is_own(rental: Rental) -> bool:
+    host_id = rental.placement.machine.host_id
+    return host_id == rental.renter_id or shares_a_team(host_id, [rental.renter_id])
+
+
 def _decide(rental: Rental, proof: RentalProof, now: datetime) -> tuple[int | None, Effect | None]:
     """Return how much counts as delivered, and what that means. No effect: nothing is to be done.
 
@@ -117,7 +123,7 @@ def _decide(rental: Rental, proof: RentalProof, now: datetime) -> tuple[int | No
         found = _delivered_ppm(rental, proof)
         effect = delivered.effect(
             found,
-            is_own=rental.placement.machine.host_id == rental.renter_id,
+            is_own=_is_own(rental),
             is_idle=_is_idle(rental, proof),
             machines=_machines(rental, now),
             outside_ppm=outside,

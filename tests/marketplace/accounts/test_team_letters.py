@@ -51,6 +51,16 @@ def test_an_invitation_is_written_once_with_its_link(
     assert not Invitation.objects.exists()
 
 
+def test_an_address_that_no_server_takes_keeps_no_other_waiting(
+    team: User, alice: User, now: datetime
+) -> None:
+    for email in (f"a@{'ä' * 60}.com", "new@example.com"):
+        invite.invite(by_id=alice.pk, team_id=team.pk, email=email, role=Role.MEMBER, now=now)
+    assert mail_invitations(now=now) == 1
+    assert [one.to for one in outbox.outbox] == [["new@example.com"]]
+    assert not Invitation.objects.filter(mail_due_at__isnull=False).exists()
+
+
 def test_it_waits_for_a_mail_server(team: User, alice: User, now: datetime, settings: Any) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1

@@ -9,7 +9,7 @@ from marketplace.accounts.models import User
 from marketplace.console.actions.ban import ban, lift
 from marketplace.console.actions.prove_email import prove
 from marketplace.console.actions.set_roles import NobodyThere, set_roles
-from marketplace.console.staff import Staff
+from marketplace.console.staff import OwnCase, Staff
 from marketplace.domain.oversight import Role
 from marketplace.domain.team import Role as InTeam
 from marketplace.notices.models import Notice
@@ -55,5 +55,8 @@ def test_nobody_acts_for_a_team_that_is_banned(team: User, alice: User, now: dat
     assert browser.get("/rentals/").context["user"] == alice
     assert b"banned" in browser.get("/teams/").content
     assert Notice.objects.get(user=team).kind == "account_banned"
+    own = Staff(alice.pk, alice.email, frozenset({Role.ADMIN}))
+    with pytest.raises(OwnCase):
+        lift(by=own, user_id=team.pk, reason="We are fine", now=now)
     lift(by=by, user_id=team.pk, reason="Mended", now=now)
     assert teams.acting(alice.pk, team.pk).team == team

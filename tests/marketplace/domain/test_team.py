@@ -40,6 +40,8 @@ def test_every_page_is_in_an_area_or_open_or_its_persons() -> None:
         ("POST", "/rentals/1/end", {Role.OWNER, Role.MANAGER, Role.MEMBER}),
         ("POST", "/keys/", {Role.OWNER, Role.MANAGER, Role.MEMBER}),
         ("GET", "/keys/", set(Role)),
+        # The form of a rental begins with the team's templates, and what is in them.
+        ("GET", "/offers/1/rent", {Role.OWNER, Role.MANAGER, Role.MEMBER}),
         ("GET", "/api-keys/", set(Role)),
         ("POST", "/api-keys/", {Role.OWNER, Role.MANAGER}),
         ("POST", "/web-hooks/", {Role.OWNER, Role.MANAGER}),

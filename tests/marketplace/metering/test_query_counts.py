@@ -45,8 +45,9 @@ def test_the_epoch_record(
 
 
 def test_the_pass_over_all_offers(count: int, django_assert_num_queries: Counted) -> None:
-    # Offers, what stands of their machines, what was measured, and two for how long each was there.
-    with django_assert_num_queries(5):
+    # Offers, what stands of their machines, what was measured of these and of their lines, and two
+    # for how long each was there.
+    with django_assert_num_queries(6):
         assert refresh_all(now=NOW) == 0
     assert Offer.objects.filter(verified_until__isnull=False).count() == count
 

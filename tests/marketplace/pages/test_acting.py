@@ -9,13 +9,16 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from marketplace.accounts.acting import CHOSEN
+from marketplace.accounts.actions.issue_api_key import issue
 from marketplace.accounts.models import ApiKey, Membership, SshKey, TeamEvent, User
 from marketplace.accounts.teams import TeamUnknown
 from marketplace.domain.team import Role
+from marketplace.own_data.actions.delete_account import delete
 from marketplace.rentals.actions import let_go
 from marketplace.rentals.models import Rental
 from tests.marketplace.browsers import enter
 from tests.marketplace.conftest import PASSWORD
+from tests.marketplace.pages.test_rent import filled, rent_url
 from tests.marketplace.rentals.market import ALICES_KEY, Market, give_key
 from tests.marketplace.scene import NOW, after
 from tests.marketplace.teams import acting_for, team_of
@@ -228,6 +231,63 @@ def test_keys_of_who_is_let_go_open_no_rental_that_runs(
     assert lines
     assert rental.placement.authorized_keys == []
     assert not SshKey.objects.exists()
+
+
+def test_a_key_that_was_taken_off_the_list_first_ends_too(
+    market: Market, team: User, alice: User, bob: User, rental: Rental
+) -> None:
+    joined(team, bob, Role.MEMBER)
+    SshKey.objects.all().delete()
+    let_go.let_go(by_id=alice.pk, team_id=team.pk, person_id=bob.pk, now=NOW)
+    rental.placement.refresh_from_db()
+    assert rental.placement.authorized_keys == []
+
+
+def test_whoever_rents_no_more_opens_nothing_that_runs(
+    market: Market, team: User, alice: User, bob: User, rental: Rental
+) -> None:
+    joined(team, bob, Role.MEMBER)
+    SshKey.objects.filter(user=team).update(added_by=bob)
+    browser = acting_for(team, alice)
+    for role, left in ((Role.MANAGER, 1), (Role.BILLING, 0)):
+        browser.post(f"/teams/{team.pk}/people/{bob.pk}/role", {"role": role.value})
+        assert Membership.objects.get(person=bob).role == role
+        rental.placement.refresh_from_db()
+        assert len(rental.placement.authorized_keys) == left
+        assert SshKey.objects.filter(user=team).count() == left
+
+
+def test_whoever_deletes_their_account_opens_nothing_that_runs(
+    market: Market, team: User, alice: User, bob: User, rental: Rental
+) -> None:
+    joined(team, bob, Role.MANAGER)
+    SshKey.objects.filter(user=team).update(added_by=bob)
+    issue(user_id=team.pk, name="ci", made_by_id=bob.pk, now=NOW)
+    delete(user_id=bob.pk, now=NOW)
+    rental.placement.refresh_from_db()
+    assert rental.placement.authorized_keys == []
+    assert not Membership.objects.filter(person=bob).exists()
+    # What is rented by it keeps its limit.
+    assert ApiKey.objects.get(name="ci").revoked_at is not None
+    assert TeamEvent.objects.filter(kind="left", by=bob).exists()
+
+
+def test_the_log_holds_what_was_done_and_no_question(
+    market: Market, team: User, alice: User, rental: Rental
+) -> None:
+    browser = acting_for(team, alice)
+    rent = rent_url(market)
+    form = filled(browser.get(rent), intent="quote")
+    assert browser.post(rent, form).status_code == 200
+    secret = issue(user_id=team.pk, name="ci", made_by_id=alice.pk, now=NOW).secret
+    asked = Client().post(
+        f"/api/v1/rentals/{rental.pk}/logs",
+        {"tail": 5},
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {secret}"},
+    )
+    assert asked.status_code < 400
+    assert not TeamEvent.objects.filter(kind="did").exists()
 
 
 def test_the_log_says_who_rented_and_leads_there(

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from marketplace.accounts.models import User
+from marketplace.accounts.models import Membership, User
 from marketplace.domain.money import MicroUsd
+from marketplace.domain.team import Role
 from marketplace.ledger import audit, queries
 from marketplace.ledger.actions.grant_credit import grant_credit
 from marketplace.ledger.actions.post import InsufficientFunds
@@ -13,6 +14,7 @@ from marketplace.metering.actions.begin import CreditForOthers
 from marketplace.rentals.actions import extend
 from tests.marketplace import scene
 from tests.marketplace.rentals.market import Market, give_key
+from tests.marketplace.teams import team_of
 
 Give = Callable[..., None]
 
@@ -35,6 +37,22 @@ def test_credit_pays_for_no_machine_of_ones_own(market: Market, charlie: User) -
         market.rent(charlie, lease_s=60)
     assert (queries.balance(charlie.pk), queries.held(charlie.pk)) == (50_000_000, 0)
     assert audit.audit() == []
+
+
+def test_a_team_of_the_host_is_the_host(market: Market, alice: User, charlie: User) -> None:
+    team = team_of(alice, scene.NOW, charlie=(charlie, Role.MEMBER))
+    give_key(team)
+    grant_credit(
+        user_id=team.pk,
+        amount_microusd=MicroUsd(50_000_000),
+        expires_at=scene.after(90 * 86_400),
+        cause="welcome to a team",
+        now=scene.NOW,
+    )
+    with pytest.raises(CreditForOthers):
+        market.rent(team, lease_s=60)
+    Membership.objects.filter(person=charlie).delete()
+    assert market.rent(team, lease_s=60).renter == team
 
 
 def test_money_does_and_no_extension_takes_credit(
