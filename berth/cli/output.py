@@ -13,6 +13,8 @@ from rich.text import Text
 
 #: the width of tables where no terminal says one
 WIDTH_PIPED = 200
+#: a terminal of fewer columns shows the columns that matter most
+WIDTH_WHOLE = 120
 SHORT_ID_LENGTH = 8
 
 
@@ -51,13 +53,18 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str) 
     """Write a table, or ``empty`` where there are no rows.
 
     A column that begins with ``>`` is aligned right; one with ``~`` is cut where the terminal is
-    too narrow for all.
+    too narrow for all, and one with ``?`` is left out where it is narrow.
     """
     if not rows:
         say(empty)
         return
+    console = Console(markup=False, highlight=False)
+    if not console.is_terminal:
+        console = Console(markup=False, highlight=False, width=WIDTH_PIPED)
+    is_narrow = console.width < WIDTH_WHOLE
+    shown = [at for at, name in enumerate(columns) if not (is_narrow and name.startswith("?"))]
     drawn = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
+    for column in (columns[at].lstrip("?") for at in shown):
         # Rich takes width from columns that may wrap first; the cells say that they are cut.
         drawn.add_column(
             column.lstrip("~>"),
@@ -66,10 +73,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str) 
             overflow="ellipsis",
         )
     for row in rows:
-        drawn.add_row(*(Text(plain(cell), no_wrap=True, overflow="ellipsis") for cell in row))
-    console = Console(markup=False, highlight=False)
-    if not console.is_terminal:
-        console = Console(markup=False, highlight=False, width=WIDTH_PIPED)
+        cells = (plain(row[at]) for at in shown)
+        drawn.add_row(*(Text(cell, no_wrap=True, overflow="ellipsis") for cell in cells))
     console.print(drawn)
 
 

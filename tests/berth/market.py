@@ -14,7 +14,7 @@ from tests.berth.usage import USAGE
 
 API_KEY = "brt_test_key"
 PASSWORD = "a long password"
-PAGE = 2
+PAGE, NOT_TOLD = 2, object()
 #: what a rental's reply says in another shape, or never
 ASKED_ONLY = ("ports", "volumes", "registry_login", "price_type", "traffic_bytes_max")
 MACHINE = Ed25519PrivateKey.from_private_bytes(b"m" * 32)
@@ -148,7 +148,7 @@ class Market:
         refusal = self.refusals.get((seen.method, seen.path))
         if refusal:
             raise refusal
-        if (told := self.told.get((seen.method, seen.path))) is not None:
+        if (told := self.told.get((seen.method, seen.path), NOT_TOLD)) is not NOT_TOLD:
             return 200, told.popleft() if isinstance(told, deque) else told
         parts = seen.path.strip("/").split("/")
         return getattr(self, "_" + parts[0].replace("-", "_"))(seen, parts[1:])
