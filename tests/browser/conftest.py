@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import uvicorn
+from django.core.cache import cache
 from django.test import Client
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pytest_django.fixtures import Settings
@@ -45,6 +46,8 @@ def site(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[st
     """The address of the site, served by uvicorn as it is in production."""
     # Playwright keeps an event loop on this thread, which Django takes for asynchronous code.
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    # Numbers of the market that another test counted are kept for a minute.
+    cache.clear()
     port = free_port()
     config = uvicorn.Config(
         application, host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=2
