@@ -19,7 +19,6 @@ from marketplace.console.staff import Staff
 from marketplace.domain.oversight import ActKind, Right
 from marketplace.domain.problem import Refused
 from marketplace.notices.actions.notify import notify
-from marketplace.rentals.actions.let_go import shut_keys
 
 
 class WorksHere(Refused):
@@ -73,7 +72,6 @@ def ban(*, by: Staff, user_id: int, reason: str, now: datetime) -> None:
             " write to the site's operator.",
             now=now,
         )
-    shut_keys(person_id=user_id)
     shut_out(user_ids=[user_id], now=now)
 
 

@@ -4,9 +4,9 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
-from marketplace.accounts.models import User
+from marketplace.accounts.models import SshKey, User
 from marketplace.console.models import Ban
 from marketplace.domain.placement import RUNS, PlacementState
 from marketplace.domain.pricing import PriceType
@@ -15,6 +15,7 @@ from marketplace.offers.models import Offer
 from marketplace.one_by_one import one_by_one
 from marketplace.placements.actions.request_end import request_end
 from marketplace.rentals.actions.end import end
+from marketplace.rentals.actions.let_go import shut_keys
 from marketplace.rentals.actions.stop import stop
 from marketplace.rentals.models import Rental
 
@@ -58,7 +59,20 @@ def _shut_out(user_ids: Collection[int] | QuerySet[User], now: datetime) -> int:
         failed="Job of somebody banned not ended",
         most=ROWS_MAX,
     )
-    return len(done) + len(ended) + Offer.objects.filter(host, listed=True).update(listed=False)
+    # Their keys open what teams run as well, which goes on.
+    given = SshKey.objects.filter(added_by_id__in=user_ids).exclude(user_id=F("added_by_id"))
+    shut = one_by_one(
+        given.order_by("added_by_id").values_list("added_by_id", flat=True).distinct(),
+        lambda person_id: shut_keys(person_id=person_id),
+        failed="SSH keys of somebody banned not taken from their teams",
+        most=ROWS_MAX,
+    )
+    return (
+        len(done)
+        + len(ended)
+        + len(shut)
+        + Offer.objects.filter(host, listed=True).update(listed=False)
+    )
 
 
 def _stop(rental: Rental, now: datetime) -> None:

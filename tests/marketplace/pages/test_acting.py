@@ -12,6 +12,7 @@ from marketplace.accounts.acting import CHOSEN
 from marketplace.accounts.actions.issue_api_key import issue
 from marketplace.accounts.models import ApiKey, Membership, SshKey, TeamEvent, User
 from marketplace.accounts.teams import TeamUnknown
+from marketplace.console.actions.shut_out import shut_out_all
 from marketplace.domain.team import Role
 from marketplace.own_data.actions.delete_account import delete
 from marketplace.rentals.actions import let_go
@@ -255,6 +256,19 @@ def test_whoever_rents_no_more_opens_nothing_that_runs(
         rental.placement.refresh_from_db()
         assert len(rental.placement.authorized_keys) == left
         assert SshKey.objects.filter(user=team).count() == left
+
+
+def test_keys_of_who_is_shut_out_open_nothing_that_the_team_runs(
+    market: Market, team: User, bob: User, rental: Rental
+) -> None:
+    joined(team, bob, Role.MEMBER)
+    SshKey.objects.filter(user=team).update(added_by=bob)
+    assert shut_out_all(now=NOW) == 0
+    User.objects.filter(pk=bob.pk).update(is_active=False)
+    assert [shut_out_all(now=NOW), shut_out_all(now=NOW)] == [1, 0]
+    rental.placement.refresh_from_db()
+    assert rental.placement.authorized_keys == []
+    assert rental.placement.stop_requested_at is None
 
 
 def test_whoever_deletes_their_account_opens_nothing_that_runs(
