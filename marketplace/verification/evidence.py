@@ -13,6 +13,7 @@ from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from marketplace.domain.claims import covers
 from marketplace.machines.models import Gpu, Machine
 from marketplace.verification import queries, relied_on
+from marketplace.verification.lists import ListOf
 from marketplace.verification.models import VerdictRecord
 from marketplace.verification.proven_together import proven_together
 from protocol.hardware import Hardware
@@ -77,26 +78,25 @@ def evidence(machines: QuerySet[Machine], now: datetime) -> dict[UUID, Evidence]
     of_it = VerdictRecord.objects.filter(machine=OuterRef("pk"), validator__admitted=True)
     verified = of_it.filter(state=VerdictState.VERIFIED)
     measuring = of_it.filter(relied_on.verdicts(now), measured__isnull=False)
-    looks = measuring.order_by("-checked_at", "-id").values("measured")
     # One look-up in the index for each: a window function would sort the whole past.
     rows = machines.order_by("id").values_list(
         "id",
         Subquery(verified.order_by("checked_at", "id").values("sha256")[:1]),
         Subquery(verified.order_by("-checked_at", "-id").values("expires_at")[:1]),
-        *(Subquery(looks[number : number + 1]) for number in range(LOOKS_MOST)),
+        ListOf(measuring.order_by("-checked_at", "-id"), "measured", most=LOOKS_MOST),
     )
     found = list(rows)
     lapsed, gpus = _lapsed(machines, now), _gpus_proven(machines)
     return {
         machine_id: Evidence(
-            looks=tuple(MeasuredLook.model_validate(one) for one in reversed(measured_) if one),
+            looks=tuple(MeasuredLook.model_validate(one) for one in reversed(measured or ())),
             gpu_proofs=tuple(_gpu_proof(gpu, at) for gpu, at in gpus[machine_id]),
             together=proven_together((gpu for gpu, _ in gpus[machine_id]), now),
             first_sha256=first or "",
             verified_until=until,
             has_lapsed=machine_id in lapsed,
         )
-        for machine_id, first, until, *measured_ in found
+        for machine_id, first, until, measured in found
     }
 
 

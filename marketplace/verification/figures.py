@@ -3,11 +3,12 @@
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, QuerySet
 
 from marketplace.domain.delivered import Figures, listed
 from marketplace.machines.models import Machine
 from marketplace.verification import relied_on
+from marketplace.verification.lists import ListOf
 from marketplace.verification.models import VerdictRecord
 from protocol.validator import MeasuredLook, Measurement, SignedVerdict
 
@@ -25,12 +26,11 @@ def figures_of(machines: QuerySet[Machine], *, now: datetime) -> dict[UUID, Figu
     measuring = VerdictRecord.objects.filter(
         relied_on.verdicts(now), machine=OuterRef("pk"), measured__isnull=False
     )
-    newest = measuring.order_by("-checked_at", "-id").values("measured")
-    looks = (Subquery(newest[number : number + 1]) for number in range(LOOKS_MOST))
+    looks = ListOf(measuring.order_by("-checked_at", "-id"), "measured", most=LOOKS_MOST)
     return {
-        machine_id: listed([MeasuredLook.model_validate(one) for one in measured if one])
-        for machine_id, *measured in machines.order_by("id").values_list("id", *looks)
-        if any(measured)
+        machine_id: listed([MeasuredLook.model_validate(one) for one in measured])
+        for machine_id, measured in machines.order_by("id").values_list("id", looks)
+        if measured
     }
 
 

@@ -6,10 +6,11 @@ from datetime import datetime
 from statistics import median_low
 from uuid import UUID
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, QuerySet
 
 from marketplace.machines.models import Machine
 from marketplace.verification import relied_on
+from marketplace.verification.lists import ListOf
 from marketplace.verification.models import VerdictRecord
 from protocol.validator import Measurement
 
@@ -37,18 +38,15 @@ def lines_of(machines: QuerySet[Machine], *, now: datetime) -> dict[UUID, Line]:
     of_it = VerdictRecord.objects.filter(
         relied_on.verdicts(now), machine=OuterRef("pk"), network_up_mb_s__isnull=False
     )
-    downs, ups = _newest(of_it, "network_down_mb_s"), _newest(of_it, "network_up_mb_s")
-    rows = machines.order_by("id").values_list("id", *downs, *ups)
+    newest = of_it.order_by("-checked_at", "-id")
+    rows = machines.order_by("id").values_list(
+        "id",
+        ListOf(newest, "network_down_mb_s", most=LOOKS_MOST),
+        ListOf(newest, "network_up_mb_s", most=LOOKS_MOST),
+    )
     return {
-        machine_id: Line(_middle(found[:LOOKS_MOST]), _middle(found[LOOKS_MOST:]))
-        for machine_id, *found in rows
-        if any(found)
+        machine_id: Line(_middle(downs), _middle(ups)) for machine_id, downs, ups in rows if ups
     }
-
-
-def _newest(of_it: QuerySet[VerdictRecord], name: str) -> list[Subquery]:
-    newest = of_it.order_by("-checked_at", "-id").values(name)
-    return [Subquery(newest[number : number + 1]) for number in range(LOOKS_MOST)]
 
 
 def _middle(found: Sequence[int | None]) -> int:
