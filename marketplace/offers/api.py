@@ -16,6 +16,7 @@ from marketplace.domain.offer_query import Cursor, OfferQuery, OfferSort, wanted
 from marketplace.json_body import JsonBody
 from marketplace.offers import bounded, queries
 from marketplace.offers.actions import set_terms
+from marketplace.offers.found import Found
 from marketplace.offers.models import Offer
 
 router = Router(tags=["offers"], auth=None)
@@ -191,7 +192,7 @@ class HostOfferReply(OfferReply):
     @classmethod
     def of_offer(cls, offer: Offer, now: datetime) -> Self:
         """Return the reply for the host's own offer."""
-        seen = OfferReply.from_orm(queries.row_of(offer, now=now)).dict()
+        seen = OfferReply.from_orm(queries.row_of(Found.of(offer), now=now)).dict()
         begins, ends = offer.maintenance_from, offer.maintenance_until
         window = Maintenance(begins_at=begins, ends_at=ends) if begins and ends else None
         return cls(

@@ -11,6 +11,7 @@ from marketplace.domain.delivered import Figures
 from marketplace.domain.money import PPM
 from marketplace.machines import queries as machine_queries
 from marketplace.machines.models import Machine, UptimeDay
+from marketplace.offers.found import Found
 from marketplace.offers.models import Offer
 from marketplace.offers.queries import OfferRow, row_of
 from marketplace.offers.search import seen_by
@@ -159,4 +160,4 @@ def _scores(newest: EpochScore) -> tuple[Scored, ...]:
 def _offer(machine_id: UUID, *, now: datetime, viewer_id: int | None) -> OfferRow | None:
     listed = Offer.objects.select_related("machine").filter(machine_id=machine_id, listed=True)
     offer = listed.filter(seen_by(viewer_id)).first()
-    return None if offer is None else row_of(offer, now=now)
+    return None if offer is None else row_of(Found.of(offer), now=now)

@@ -14,8 +14,9 @@ from marketplace.domain.pricing import price_hour
 from marketplace.domain.problem import Refused
 from marketplace.domain.reserved import Discount
 from marketplace.domain.terms import Limits, Tariff, Terms, agree
+from marketplace.offers.found import Found
 from marketplace.offers.models import UNMEASURED, Offer
-from marketplace.offers.search import COLUMNS, find, seen_by
+from marketplace.offers.search import SORTED_BY, find, seen_by
 from marketplace.verification import queries as verification
 
 
@@ -123,7 +124,7 @@ def search(query: OfferQuery, *, now: datetime, viewer_id: int | None = None) ->
     offers = find(query, now=now, viewer_id=viewer_id)
     page = offers[: query.rows_max]
     more = len(offers) > len(page)
-    key = getattr(page[-1], COLUMNS[query.sort]) if more else 0
+    key = getattr(page[-1], SORTED_BY[query.sort]) if more else 0
     asked = query.asked
     return OfferPage(
         items=tuple(row_of(offer, now=now, asked=asked) for offer in page),
@@ -141,7 +142,7 @@ def row(
     offer = _listed(offer_id, viewer_id)
     if offer is None:
         raise OfferUnknown
-    return row_of(offer, now=now, asked=asked)
+    return row_of(Found.of(offer), now=now, asked=asked)
 
 
 def machine_of(offer_id: UUID) -> UUID:
@@ -188,29 +189,30 @@ def of_host(host_id: int) -> QuerySet[Offer]:
     )
 
 
-def row_of(offer: Offer, *, now: datetime, asked: Slice | None = None) -> OfferRow:
-    """Return what a renter sees of the offer; its machine must be loaded with it."""
-    machine, room, tariff = offer.machine, offer.machine.open, offer.tariff
+def row_of(offer: Found, *, now: datetime, asked: Slice | None = None) -> OfferRow:
+    """Return what a renter sees of the offer."""
+    total, room, tariff = offer.total, offer.open, offer.tariff
+    price_microusd = tariff.price_unit_microusd
     verified = offer.verified_until is not None and offer.verified_until > now
     return OfferRow(
         id=offer.id,
-        machine_id=machine.id,
-        gpu_model=machine.gpu_model,
-        gpus=machine.gpus_total,
+        machine_id=offer.machine_id,
+        gpu_model=offer.machine__gpu_model,
+        gpus=total.gpus,
         gpus_free=room.gpus,
-        vram_bytes=machine.vram_bytes,
-        cpu_model=machine.cpu_model,
-        cpus=machine.cpus_total,
+        vram_bytes=offer.machine__vram_bytes,
+        cpu_model=offer.machine__cpu_model,
+        cpus=total.cpus,
         cpus_free=room.cpus,
         ram_bytes_free=room.memory_bytes,
         disk_bytes_free=room.disk_bytes,
-        total=machine.total,
+        total=total,
         price_gpu_hour_microusd=offer.price_gpu_hour_microusd,
         price_cpu_hour_microusd=offer.price_cpu_hour_microusd,
-        price_hour_microusd=offer.price_unit_microusd,
+        price_hour_microusd=price_microusd,
         price_asked_hour_microusd=None
         if asked is None
-        else price_hour(asked, total=machine.total, price_unit_microusd=offer.price_unit_microusd),
+        else price_hour(asked, total=total, price_unit_microusd=price_microusd),
         bid_floor_microusd=offer.bid_floor_microusd,
         discounts=tariff.discounts,
         storage_price_microusd=offer.storage_price_microusd,
@@ -224,8 +226,8 @@ def row_of(offer: Offer, *, now: datetime, asked: Slice | None = None) -> OfferR
         private=offer.private,
         listed=offer.listed,
         verified=verified,
-        unverified_reason=GPUS_UNPROVEN if machine.gpus_total and not verified else "",
-        online=machine.online,
+        unverified_reason=GPUS_UNPROVEN if total.gpus and not verified else "",
+        online=offer.machine__online,
         cpu_hash_rate=offer.cpu_hash_rate,
         value_microusd=_measured(offer.value_microusd),
         cuda=written(offer.cuda) if offer.cuda else "",

@@ -7,6 +7,7 @@ from django.db import connection, transaction
 
 from marketplace.accounts.models import AttemptCount
 from marketplace.domain.offer_query import OfferQuery
+from marketplace.domain.query_language import parse
 from marketplace.offers import bounded, queries
 from marketplace.offers.search import SearchTooSlow
 from tests.marketplace.scene import NOW
@@ -36,8 +37,13 @@ def test_a_search_bounds_nothing_that_follows_it_in_a_transaction() -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         AttemptCount.objects.create(key="before", attempts=1, resets_at=NOW)
         queries.search(OfferQuery(verified=False), now=NOW)
-        cursor.execute("SELECT current_setting('statement_timeout')")
-        assert cursor.fetchone() == ("0",)
-        cursor.execute("SELECT current_setting('enable_bitmapscan')")
-        assert cursor.fetchone() == ("on",)
+        queries.search(
+            OfferQuery(conditions=parse("gpu_name=H100").conditions, verified=False), now=NOW
+        )
+        for setting in ("statement_timeout", "enable_bitmapscan", "enable_sort", "jit"):
+            cursor.execute(
+                "SELECT current_setting(%s) = reset_val FROM pg_settings WHERE name = %s",
+                [setting, setting],
+            )
+            assert cursor.fetchone() == (True,), setting
     assert AttemptCount.objects.filter(key="before").exists()

@@ -179,7 +179,7 @@ def test_a_machine_without_gpus_has_none_of_a_kind() -> None:
 
 @pytest.mark.parametrize("sort", list(OfferSort))
 def test_the_best_of_several_kinds_come_in_order_page_by_page(sort: OfferSort) -> None:
-    column = search.COLUMNS[sort]
+    column = search.SORTED_BY[sort]
     names = ("NVIDIA H100 80GB HBM3", "NVIDIA H100 NVL", "NVIDIA A100-PCIE-40GB")
     ranked = [
         offered(names[number % 3], 80 if number % 3 < 2 else 40, **{column: 1000 * (number % 5)})
