@@ -19,6 +19,7 @@ HOSTS, MINUTE_MS, PRICE = 1000, 60_000, 427_000
 BY_HAND = """
 WITH due AS MATERIALIZED (
   SELECT meter.id, hold.account_id AS held, earnings.id AS earned, meter.proven_ms AS ms,
+    meter.host_id AS host, placement.machine_id AS machine,
     meter.proven_ms * meter.price_hour_microusd / 3600000 AS total,
     meter.charged_microusd AS before, meter.fee_microusd AS fee_before,
     meter.proven_ms * meter.price_hour_microusd / 3600000 * meter.fee_ppm / 1000000 AS fee_total,
@@ -42,6 +43,13 @@ WITH due AS MATERIALIZED (
   UPDATE ledger_account SET credits_posted = credits_posted + sums.amount FROM (
     SELECT earned, sum(total - before - fee_total + fee_before) AS amount FROM due GROUP BY earned
   ) AS sums WHERE ledger_account.id = sums.earned
+), days AS (
+  INSERT INTO ledger_earnedday AS known (host_id, day, machine_id, earned_microusd, fee_microusd)
+  SELECT host, CAST(%(at)s AS date), machine, sum(total - before - fee_total + fee_before),
+    sum(fee_total - fee_before) FROM due GROUP BY host, machine
+  ON CONFLICT (host_id, day, machine_id) DO UPDATE SET
+    earned_microusd = known.earned_microusd + excluded.earned_microusd,
+    fee_microusd = known.fee_microusd + excluded.fee_microusd
 ), site AS (
   UPDATE ledger_account SET credits_posted = credits_posted
     + (SELECT sum(fee_total - fee_before) FROM due) WHERE id = %(fees)s

@@ -254,6 +254,37 @@ class HeldCredit(models.Model):
         return f"{self.grant_id} in {self.hold_id}"
 
 
+class EarnedDay(models.Model):
+    """What one machine earned its host on one day, counted where its transfers are posted.
+
+    Whoever writes it holds the lock of the host's earnings: actions/count_earned.py.
+    """
+
+    host = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="earned_days"
+    )
+    #: of UTC
+    day = models.DateField()
+    #: zeros: it came from no machine
+    machine_id = models.UUIDField()
+    #: after the fee; what was given back later is not taken off
+    earned_microusd = models.BigIntegerField(default=0)
+    #: the site's part of what renters paid
+    fee_microusd = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=("host", "day", "machine_id"), name="earned_day_once"),
+            models.CheckConstraint(
+                condition=Q(earned_microusd__gte=0, fee_microusd__gte=0),
+                name="earned_day_counts_up",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} of {self.machine_id}"
+
+
 class AuditRun(models.Model):
     """One look at the whole ledger, and what was wrong then."""
 

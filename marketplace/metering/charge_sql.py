@@ -39,7 +39,8 @@ SELECT count(*) FROM (
 """
 #: what marketplace.ledger.actions.capture_many posts
 CHARGES = f"""\
-SELECT meter.hold_id, meter.host_id, {COST} - meter.charged_microusd AS amount,
+SELECT meter.hold_id, meter.host_id, placement.machine_id,
+  {COST} - meter.charged_microusd AS amount,
   {FEE} - meter.fee_microusd AS fee, 'charge' AS kind,
   'meter:' || {{name}} || ':' || meter.proven_ms AS cause,
   substr({{image}}, 1, {IMAGE_LENGTH_MAX}) || ' at ' || {PRICE} || ' an hour' AS note

@@ -45,6 +45,7 @@ class EarningsReply(Schema):
     #: of the last 7 and of the last 30 days, today included
     week_microusd: int
     month_microusd: int
+    #: the 100 that earned most in 30 days, most first; statements have all of them
     machines: list[MachineEarned]
     days: list[DayEarned]
     #: those that have a statement, newest first

@@ -1,14 +1,17 @@
 """This will sum up what a host earned today, in seven days and in thirty, by machine and day."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
-from marketplace.payouts.queries import EarnedDay, earned_days
+from marketplace.domain.money import MicroUsd
+from marketplace.payouts.queries import earned_by_day, earned_by_machine
 
 WEEK_DAYS = 7
 MONTH_DAYS = 30
+#: that are told of by themselves; a month's statement has all of them
+MACHINES_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,7 @@ class Earned:
 @dataclass(frozen=True, slots=True)
 class Summary:
     total: Earned
-    #: who earned most comes first; None: no machine
+    #: those that earned most in thirty days, most first, ``MACHINES_MAX`` of them; None: no machine
     by_machine: Mapping[UUID | None, Earned]
     #: every day of the thirty, oldest first
     by_day: Mapping[date, int]
@@ -32,21 +35,20 @@ class Summary:
 def earned(host_id: int, *, now: datetime) -> Summary:
     """Return what the host earned in the last thirty days."""
     today = now.astimezone(UTC).date()
-    first = today - timedelta(days=MONTH_DAYS - 1)
-    days = earned_days(host_id, since=datetime.combine(first, time(), tzinfo=UTC))
-    machines = {day.machine_id for day in days}
-    sums = {one: _sum((day for day in days if day.machine_id == one), today) for one in machines}
-    by_day = {first + timedelta(days=number): 0 for number in range(MONTH_DAYS)}
-    for day in days:
-        by_day[day.day] = by_day.get(day.day, 0) + day.microusd
-    order = sorted(machines, key=lambda one: (-sums[one].month_microusd, str(one)))
-    return Summary(_sum(days, today), {one: sums[one] for one in order}, by_day)
-
-
-def _sum(days: Iterable[EarnedDay], today: date) -> Earned:
-    ages = [((today - day.day).days, day.microusd) for day in days]
-    return Earned(
-        today_microusd=sum(sum_ for age, sum_ in ages if age < 1),
-        week_microusd=sum(sum_ for age, sum_ in ages if age < WEEK_DAYS),
-        month_microusd=sum(sum_ for age, sum_ in ages if age < MONTH_DAYS),
+    month, week = (today - timedelta(days=days - 1) for days in (MONTH_DAYS, WEEK_DAYS))
+    found = earned_by_machine(host_id, month=month, week=week, today=today, most=MACHINES_MAX)
+    sums = earned_by_day(host_id, since=month)
+    by_day = {
+        day: sums.get(day, MicroUsd(0))
+        for day in (month + timedelta(days=number) for number in range(MONTH_DAYS))
+    }
+    total = Earned(
+        today_microusd=by_day[today],
+        week_microusd=sum(sum_ for day, sum_ in by_day.items() if day >= week),
+        month_microusd=sum(by_day.values()),
     )
+    by_machine = {
+        one.machine_id: Earned(one.today_microusd, one.week_microusd, one.month_microusd)
+        for one in found
+    }
+    return Summary(total, by_machine, by_day)

@@ -3,16 +3,17 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet, Sum
-from django.db.models.functions import TruncDate
+from django.db.models import Q, QuerySet, Sum
 
 from marketplace.domain.ledger import AccountKind, TransferKind
 from marketplace.domain.money import MicroUsd
-from marketplace.domain.payout import RESERVE_LASTS, Earnings, Terms
+from marketplace.domain.payout import RESERVE_LASTS, Earnings, PayoutState, Terms
 from marketplace.ledger import queries as ledger
+from marketplace.ledger.actions.count_earned import NO_MACHINE
+from marketplace.ledger.models import EarnedDay as EarnedDayRow
 from marketplace.ledger.models import Transfer
 from marketplace.payouts.models import HostDetails, Payout, PayoutAccount
 
@@ -33,6 +34,17 @@ class EarnedDay:
 
 
 @dataclass(frozen=True, slots=True)
+class MachineSums:
+    """What one machine earned its host lately, after the fee."""
+
+    #: None: it came from no machine
+    machine_id: UUID | None
+    today_microusd: MicroUsd
+    week_microusd: MicroUsd
+    month_microusd: MicroUsd
+
+
+@dataclass(frozen=True, slots=True)
 class Movements:
     """What went in and out of a host's earnings within some time."""
 
@@ -48,15 +60,17 @@ class Movements:
 def earnings(host_id: int, *, as_of: datetime, terms: Terms) -> Earnings:
     """Return the host's balance and what of it is young or recent at the moment ``as_of``.
 
-    Whatever came in since then is young too, so looking back never shows more than now.
+    Whole days of UTC are young or recent, and payouts are decided on as one begins. Whatever came
+    in since ``as_of`` is young too, so looking back never shows more than now.
     """
     # The balance is read first: a charge posted between the two reads then counts as young and is
     # not in the balance, which errs on the side of paying later.
     balance = ledger.earned(host_id)
-    young_from, recent_from = as_of - terms.hold, as_of - RESERVE_LASTS
-    sums = _earned(host_id, since=min(young_from, recent_from)).aggregate(
-        young=Sum("amount_microusd", filter=Q(at__gte=young_from)),
-        recent=Sum("amount_microusd", filter=Q(at__gte=recent_from, at__lt=young_from)),
+    young_from, recent_from = _day(as_of - terms.hold), _day(as_of - RESERVE_LASTS)
+    days = EarnedDayRow.objects.filter(host_id=host_id, day__gte=min(young_from, recent_from))
+    sums = days.aggregate(
+        young=Sum("earned_microusd", filter=Q(day__gte=young_from)),
+        recent=Sum("earned_microusd", filter=Q(day__gte=recent_from, day__lt=young_from)),
     )
     return Earnings(
         balance_microusd=balance,
@@ -65,71 +79,103 @@ def earnings(host_id: int, *, as_of: datetime, terms: Terms) -> Earnings:
     )
 
 
-def earned_days(
-    host_id: int, *, since: datetime, until: datetime | None = None
-) -> Sequence[EarnedDay]:
+def earned_days(host_id: int, *, since: datetime, until: datetime) -> Sequence[EarnedDay]:
     """Return what each machine earned on each day in [since, until), oldest day first."""
-    fees = Transfer.objects.filter(
-        kind=TransferKind.FEE, debit__hold__meter__host_id=host_id, at__gte=since
-    )
-    kept = _by_day(fees, until)
-    earned = _by_day(_earned(host_id, since=since), until)
+    rows = _within(host_id, since, until).order_by("day", "machine_id")
     return tuple(
-        EarnedDay(day, machine_id, earned.get(key, MicroUsd(0)), kept.get(key, MicroUsd(0)))
-        for key in sorted(earned | kept, key=lambda key: (key[0], str(key[1])))
-        for day, machine_id in [key]
+        EarnedDay(
+            day=row.day,
+            machine_id=_machine(row.machine_id),
+            microusd=MicroUsd(row.earned_microusd),
+            fee_microusd=MicroUsd(row.fee_microusd),
+        )
+        for row in rows
     )
 
 
-def _by_day(
-    rows: QuerySet[Transfer], until: datetime | None
-) -> dict[tuple[date, UUID | None], MicroUsd]:
-    """Return the sums by day and by the machine whose renter paid."""
-    if until is not None:
-        rows = rows.filter(at__lt=until)
-    sums = (
-        rows.order_by()
-        .annotate(day=TruncDate("at"), machine_id=F("debit__hold__meter__placement__machine_id"))
-        .values("day", "machine_id")
-        .annotate(sum=Sum("amount_microusd"))
-        .order_by("day", "machine_id")
+def earned_by_day(host_id: int, *, since: date) -> dict[date, MicroUsd]:
+    """Return what the host earned on each day from this one on on which anything was."""
+    rows = EarnedDayRow.objects.filter(host_id=host_id, day__gte=since).values("day")
+    sums = rows.annotate(sum=Sum("earned_microusd")).order_by("day")
+    return {row["day"]: MicroUsd(row["sum"]) for row in sums}
+
+
+def earned_by_machine(
+    host_id: int, *, month: date, week: date, today: date, most: int
+) -> Sequence[MachineSums]:
+    """Return what each machine earned since the first day of the month, most first.
+
+    ``most``: no more machines than this.
+    """
+    rows = EarnedDayRow.objects.filter(host_id=host_id, day__gte=month).values("machine_id")
+    found = rows.annotate(
+        of_month=Sum("earned_microusd"),
+        of_week=Sum("earned_microusd", filter=Q(day__gte=week), default=0),
+        of_today=Sum("earned_microusd", filter=Q(day__gte=today), default=0),
     )
-    return {(row["day"], row["machine_id"]): MicroUsd(row["sum"]) for row in sums}
+    return tuple(
+        MachineSums(
+            machine_id=_machine(row["machine_id"]),
+            today_microusd=MicroUsd(row["of_today"]),
+            week_microusd=MicroUsd(row["of_week"]),
+            month_microusd=MicroUsd(row["of_month"]),
+        )
+        for row in found.order_by("-of_month", "machine_id")[:most]
+    )
+
+
+def _within(host_id: int, since: datetime, until: datetime) -> QuerySet[EarnedDayRow]:
+    """Return the days in [since, until), both the beginning of a day of UTC."""
+    return EarnedDayRow.objects.filter(host_id=host_id, day__gte=_day(since), day__lt=_day(until))
+
+
+def _day(at: datetime) -> date:
+    return at.astimezone(UTC).date()
+
+
+def _machine(machine_id: UUID) -> UUID | None:
+    return None if machine_id == NO_MACHINE else machine_id
 
 
 def movements(host_id: int, since: datetime, until: datetime) -> Movements:
-    """Return what moved in [since, until)."""
-    mine = {"user_id": host_id, "kind": AccountKind.EARNINGS}
-    within = Transfer.objects.filter(at__gte=since, at__lt=until).order_by()
-    came = Q(**{f"credit__{name}": value for name, value in mine.items()})
-    went = Q(**{f"debit__{name}": value for name, value in mine.items()})
+    """Return what moved in [since, until), both the beginning of a day of UTC."""
+    earned = _within(host_id, since, until).aggregate(
+        net=Sum("earned_microusd", default=0), fee=Sum("fee_microusd", default=0)
+    )
+    went = _went(host_id).filter(at__gte=since, at__lt=until)
     payout = Q(kind=TransferKind.PAYOUT)
-    sums = within.filter(came | went).aggregate(
-        earned=Sum("amount_microusd", filter=came & ~payout),
-        returned=Sum("amount_microusd", filter=came & payout),
-        given_back=Sum("amount_microusd", filter=went & ~payout),
-        paid_out=Sum("amount_microusd", filter=went & payout),
+    out = went.aggregate(
+        given_back=Sum("amount_microusd", filter=~payout, default=0),
+        paid_out=Sum("amount_microusd", filter=payout, default=0),
     )
-    fees = within.filter(kind=TransferKind.FEE, debit__hold__meter__host_id=host_id).aggregate(
-        sum=Sum("amount_microusd")
-    )
+    came_back = _came_back(host_id, until) - _came_back(host_id, since)
     return Movements(
-        earned_microusd=MicroUsd(sums["earned"] or 0),
-        fee_microusd=MicroUsd(fees["sum"] or 0),
-        given_back_microusd=MicroUsd(sums["given_back"] or 0),
-        paid_out_microusd=MicroUsd((sums["paid_out"] or 0) - (sums["returned"] or 0)),
+        earned_microusd=MicroUsd(earned["net"]),
+        fee_microusd=MicroUsd(earned["fee"]),
+        given_back_microusd=MicroUsd(out["given_back"]),
+        paid_out_microusd=MicroUsd(out["paid_out"] - came_back),
     )
 
 
 def balance_at(host_id: int, at: datetime) -> MicroUsd:
-    """Return what was in the host's earnings before this moment."""
-    mine = {"user_id": host_id, "kind": AccountKind.EARNINGS}
-    came = Q(**{f"credit__{name}": value for name, value in mine.items()})
-    went = Q(**{f"debit__{name}": value for name, value in mine.items()})
-    sums = Transfer.objects.filter(came | went, at__lt=at).aggregate(
-        came=Sum("amount_microusd", filter=came), went=Sum("amount_microusd", filter=went)
-    )
-    return MicroUsd((sums["came"] or 0) - (sums["went"] or 0))
+    """Return what was in the host's earnings before this moment, the beginning of a day of UTC."""
+    days = EarnedDayRow.objects.filter(host_id=host_id, day__lt=_day(at))
+    earned = days.aggregate(sum=Sum("earned_microusd", default=0))["sum"]
+    went = _went(host_id).filter(at__lt=at)
+    out = went.aggregate(sum=Sum("amount_microusd", default=0))["sum"]
+    return MicroUsd(earned + _came_back(host_id, at) - out)
+
+
+def _went(host_id: int) -> QuerySet[Transfer]:
+    """Return what left the host's earnings: a few, as against what came in."""
+    mine = Transfer.objects.filter(debit__user_id=host_id, debit__kind=AccountKind.EARNINGS)
+    return mine.order_by()
+
+
+def _came_back(host_id: int, until: datetime) -> int:
+    """Return what came back before this moment of payouts that failed."""
+    failed = Payout.objects.filter(host_id=host_id, state=PayoutState.FAILED, settled_at__lt=until)
+    return int(failed.aggregate(sum=Sum("amount_microusd", default=0))["sum"])
 
 
 def first_earned_at(host_id: int) -> datetime | None:
@@ -162,11 +208,3 @@ def month(text: str) -> tuple[datetime, datetime] | None:
         return None
     first = datetime.fromisoformat(f"{text}-01T00:00:00+00:00")
     return first, (first + timedelta(days=32)).replace(day=1)
-
-
-def _earned(host_id: int, *, since: datetime) -> QuerySet[Transfer]:
-    """Return what came into the host's earnings; what came back of a payout is no earning."""
-    rows = Transfer.objects.filter(
-        credit__user_id=host_id, credit__kind=AccountKind.EARNINGS, at__gte=since
-    )
-    return rows.exclude(kind=TransferKind.PAYOUT)

@@ -1,15 +1,15 @@
 """This will say, once for every simulation, what must hold after every step."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, Sum
 
 from marketplace.domain.door import JITTER_S, LOOK_S, MISSES_MAX, TAIL_S
-from marketplace.domain.ledger import TransferKind
+from marketplace.domain.ledger import AccountKind, TransferKind
 from marketplace.domain.placement import (
     DEADLINES,
     DOOR_LATE,
@@ -19,9 +19,10 @@ from marketplace.domain.placement import (
     PlacementState,
 )
 from marketplace.ledger.audit import audit
-from marketplace.ledger.models import Account, Transfer
+from marketplace.ledger.models import Account, EarnedDay, Transfer
 from marketplace.machines.actions.attend import AWAY_S
 from marketplace.machines.models import Machine as MachineRow
+from marketplace.metering.earned_sql import days
 from marketplace.metering.models import Meter, SignedIntervalRow
 from marketplace.placements.models import Lease, Placement, PlacementEvent
 from protocol.agent import Want
@@ -90,6 +91,8 @@ class Invariants:
         self._rows: list[MachineRow] = []
         self._unsettled: dict[UUID, datetime] = {}
         self._sums: defaultdict[UUID, list[int]] = defaultdict(lambda: [0, 0])
+        #: by host and by none the fees, each of a day
+        self._earned: defaultdict[tuple[int | None, date], int] = defaultdict(int)
         self._added_microusd = 0
         self._last_transfer = self._last_interval = self._last_event = 0
         self._ended: set[UUID] = set()
@@ -126,7 +129,7 @@ class Invariants:
         :raises InvariantBroken: with one sentence about what does not hold.
         """
         self.check()
-        self._require(not (problems := audit()), f"the audit found: {problems}")
+        self._require(not (problems := [*audit(), *days()]), f"the audit found: {problems}")
         for meter in Meter.objects.order_by("opened_at", "id"):
             proven = self._proven_ms[meter.placement_id]
             self._require(meter.proven_ms == proven, f"{meter} proves other than its intervals")
@@ -214,18 +217,26 @@ class Invariants:
                 self._require(free >= 0, f"{row} gave away more than it has")
 
     def _ledger_balances(self) -> None:
-        touched = set()
-        for transfer in Transfer.objects.filter(id__gt=self._last_transfer).order_by("id"):
+        touched, earned = set(), set()
+        new = Transfer.objects.filter(id__gt=self._last_transfer).select_related("credit")
+        for transfer in new.order_by("id"):
             self._last_transfer = transfer.id
             self._sums[transfer.debit_id][0] += transfer.amount_microusd
             self._sums[transfer.credit_id][1] += transfer.amount_microusd
             touched |= {transfer.debit_id, transfer.credit_id}
+            kind = transfer.kind
+            if transfer.credit.kind == AccountKind.EARNINGS or kind == TransferKind.FEE:
+                self._earned[transfer.credit.user_id, transfer.at.date()] += (
+                    transfer.amount_microusd
+                )
+                earned.add(transfer.at.date())
             if transfer.kind == TransferKind.TEST_CREDIT:
                 self._added_microusd += transfer.amount_microusd
             self._world.note("transfer", transfer.kind, transfer.amount_microusd)
         for account in Account.objects.filter(id__in=touched):
             counted = [account.debits_posted, account.credits_posted]
             self._require(counted == self._sums[account.pk], f"{account} counts wrong")
+        self._days_add_up(earned)
         top_ups = sum(sum(renter.paid.values()) for renter in self._renters)
         self._require(self._added_microusd == top_ups, "top-ups do not count once each")
         debits = sum(debit for debit, _ in self._sums.values())
@@ -233,6 +244,20 @@ class Invariants:
         self._changes += 1
         if self._changes % AUDIT_EVERY == 0:
             self._require(not (problems := audit()), f"the audit found: {problems}")
+
+    def _days_add_up(self, touched: Collection[date]) -> None:
+        """What hosts earned on a day is what the transfers of that day moved."""
+        counted = EarnedDay.objects.filter(day__in=touched).order_by("day")
+        for day, fee in counted.values_list("day").annotate(Sum("fee_microusd")):
+            self._require(fee == self._earned[None, day], f"{day} counts other fees than moved")
+        by_host = counted.values_list("host_id", "day").annotate(Sum("earned_microusd"))
+        for host_id, day, microusd in by_host:
+            self._require(
+                microusd == self._earned[host_id, day], f"{day} counts other than {host_id} earned"
+            )
+        told = {(one.host_id, one.day) for one in counted}
+        moved = {key for key in self._earned if key[0] is not None and key[1] in touched}
+        self._require(told == moved, f"{moved ^ told} is not counted")
 
     def _billed_seconds_are_true(self) -> None:
         rows = SignedIntervalRow.objects.filter(id__gt=self._last_interval).order_by("id")

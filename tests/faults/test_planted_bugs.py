@@ -16,7 +16,7 @@ from marketplace.domain import door as doors
 from marketplace.domain.door import Door
 from marketplace.domain.intervals import Bounds, Stretch
 from marketplace.domain.money import MicroUsd
-from marketplace.ledger.actions import open_account
+from marketplace.ledger.actions import capture_many, open_account
 from marketplace.ledger.actions.post import post
 from marketplace.machines.actions import reserve
 from marketplace.metering.actions import charge, counting
@@ -161,3 +161,9 @@ def test_a_top_up_that_counts_at_each_delivery_is_found(monkeypatch: pytest.Monk
         )
 
     assert "top-ups" in found(lambda: monkeypatch.setattr(renters, "top_up", pay_again))
+
+
+def test_a_day_that_counts_the_fee_as_earned_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = capture_many.COUNT_DAYS.replace("sum(amount - fee)", "sum(amount)")
+    broken = found(lambda: monkeypatch.setattr(capture_many, "COUNT_DAYS", wrong))
+    assert "counts other than" in broken

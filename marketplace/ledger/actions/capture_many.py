@@ -10,21 +10,21 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from marketplace.ledger.actions import open_account
+from marketplace.ledger.actions import count_earned, open_account
 from marketplace.ledger.actions.hold import HoldReleased
 from marketplace.ledger.models import Account, Transfer
 
 #: of the rows that are charged now; each connection has its own, and it is empty between calls
 TABLE = """\
 CREATE TEMPORARY TABLE IF NOT EXISTS charging (
-  hold_id {uuid}, held_id {uuid}, host_id bigint, earnings_id {uuid},
+  hold_id {uuid}, held_id {uuid}, host_id bigint, machine_id {uuid}, earnings_id {uuid},
   amount bigint, fee bigint, kind varchar(12), cause varchar(200), note varchar(200)
 ) {forgotten}
 """
 EMPTY = "DELETE FROM charging"
 STAGE = """\
 INSERT INTO charging
-SELECT one.hold_id, hold.account_id, one.host_id, earnings.id,
+SELECT one.hold_id, hold.account_id, one.host_id, one.machine_id, earnings.id,
        one.amount, one.fee, one.kind, one.cause, one.note
 FROM ({charges}) AS one
 JOIN "ledger_hold" AS hold ON hold.id = one.hold_id
@@ -72,6 +72,12 @@ FROM (
   ) AS parts GROUP BY account_id
 ) AS sums WHERE "ledger_account".id = sums.account_id
 """
+#: each host's rows are written behind the lock of the host's earnings, so nobody waits for them
+COUNT_DAYS = count_earned.COUNT.format(
+    rows="""\
+SELECT host_id, %s, machine_id, sum(amount - fee), sum(fee) FROM charging
+WHERE 1 = 1 GROUP BY host_id, machine_id ORDER BY host_id, machine_id"""
+)
 COUNT_FEES = """\
 UPDATE "ledger_account" SET credits_posted = credits_posted + (SELECT sum(fee) FROM charging)
 WHERE id = %s
@@ -81,9 +87,9 @@ WHERE id = %s
 def capture_many(*, charges: str, parameters: Sequence[str | UUID], now: datetime) -> int:
     """Charge what a SELECT names and return how many charges that were, all of them or none.
 
-    Its columns: ``hold_id``, ``host_id``, ``amount`` and ``fee`` as part of it in micro-USD,
-    ``kind``, ``cause`` and ``note``. A cause that was posted before fails: what the SELECT reads
-    has to say what was charged, and to change in the same transaction.
+    Its columns: ``hold_id``, ``host_id``, ``machine_id``, ``amount`` and ``fee`` as part of it in
+    micro-USD, ``kind``, ``cause`` and ``note``. A cause that was posted before fails: what the
+    SELECT reads has to say what was charged, and to change in the same transaction.
 
     :raises HoldReleased: when one of the holds is over.
     :raises IntegrityError: when a hold has less than its charge.
@@ -120,6 +126,7 @@ def capture_many(*, charges: str, parameters: Sequence[str | UUID], now: datetim
         cursor.execute(EARNED, [at])
         cursor.execute(FEES, [fees, at])
         cursor.execute(COUNT)
+        cursor.execute(COUNT_DAYS, count_earned.day_of(now))
         cursor.execute(COUNT_FEES, [fees])
         cursor.execute(EMPTY)
     return int(found)

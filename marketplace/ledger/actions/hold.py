@@ -11,6 +11,7 @@ from marketplace.domain.ledger import AccountKind, TransferKind
 from marketplace.domain.money import MicroUsd
 from marketplace.domain.problem import Refused
 from marketplace.ledger.actions import held_credit, open_account, spend_limit
+from marketplace.ledger.actions.count_earned import NO_MACHINE, Earner
 from marketplace.ledger.actions.give_back import give_back
 from marketplace.ledger.actions.post import (
     AmountRefused,
@@ -101,6 +102,7 @@ def capture(
     hold_id: UUID,
     amount_microusd: MicroUsd,
     host_user_id: int,
+    machine_id: UUID = NO_MACHINE,
     fee_microusd: MicroUsd,
     cause: str,
     note: str = "",
@@ -109,7 +111,7 @@ def capture(
 ) -> Sequence[Transfer]:
     """Charge ``amount_microusd`` to the hold: the fee goes to the site and the rest to the host.
 
-    ``kind``: of the host's part.
+    ``kind``: of the host's part. ``machine_id``: the one that earned it.
     :raises InsufficientFunds: when less than that is held; nothing is charged then.
     :raises HoldReleased: when the hold is over.
     :raises AmountRefused: when the amount is not positive or the fee is not a part of it.
@@ -117,6 +119,7 @@ def capture(
     if amount_microusd <= 0 or not 0 <= fee_microusd <= amount_microusd:
         raise AmountRefused("A charge is above zero and its fee is a part of it.")
     earned = MicroUsd(amount_microusd - fee_microusd)
+    earner = Earner(host_user_id, machine_id)
     with transaction.atomic():
         hold = _locked(hold_id)
         held, host, fees = (
@@ -125,8 +128,8 @@ def capture(
             open_account.fees(),
         )
         parts = [
-            Entry(held, host, earned, kind, cause, note),
-            Entry(held, fees, fee_microusd, TransferKind.FEE, f"{cause}:fee", note),
+            Entry(held, host, earned, kind, cause, note, earner),
+            Entry(held, fees, fee_microusd, TransferKind.FEE, f"{cause}:fee", note, earner),
         ]
         entries = [part for part in parts if part.amount_microusd]
         if hold.released_at is not None and not _posted(entries[0].cause):

@@ -9,10 +9,11 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from marketplace.domain.ledger import TransferKind
+from marketplace.domain.ledger import AccountKind, TransferKind
 from marketplace.domain.money import AMOUNT_MICROUSD_MAX, MicroUsd, format_usd
 from marketplace.domain.problem import Refused
 from marketplace.ledger import post_sql
+from marketplace.ledger.actions.count_earned import Earner, Part, count_earned
 from marketplace.ledger.models import Account, Transfer
 
 #: of a transfer, in the order in which it is read
@@ -47,6 +48,21 @@ class Entry:
     #: unique for ever; posting it again changes nothing
     cause: str
     note: str = ""
+    #: of a charge and of its fee; None: whoever has the earnings, of no machine
+    earner: Earner | None = None
+
+    @property
+    def earned(self) -> Part | None:
+        """Return what it adds to what somebody earned today; None: nothing."""
+        nothing = MicroUsd(0)
+        if self.kind == TransferKind.FEE and self.earner is not None:
+            return Part(self.earner, nothing, self.amount_microusd)
+        # What comes back of a payout was earned before.
+        if self.credit.kind != AccountKind.EARNINGS or self.kind == TransferKind.PAYOUT:
+            return None
+        if self.credit.user_id is None:
+            return None
+        return Part(self.earner or Earner(self.credit.user_id), self.amount_microusd, nothing)
 
 
 def post(
@@ -81,10 +97,13 @@ def post_together(*, entries: Sequence[Entry], now: datetime) -> Sequence[Transf
     """
     _check(entries)
     known: dict[str, Transfer] = {}
-    # A single entry is posted or not by its statement alone.
-    with transaction.atomic() if len(entries) > 1 else nullcontext():
+    # A single entry is posted or not by its statement alone, if nobody earns by it.
+    alone = len(entries) == 1 and entries[0].earned is None
+    with nullcontext() if alone else transaction.atomic():
         while missing := [entry for entry in entries if entry.cause not in known]:
             posted = _write(missing, now)
+            parts = (entry.earned for entry in missing if entry.cause in posted)
+            count_earned(parts=filter(None, parts), now=now)
             known |= posted
             if len(posted) == len(missing):
                 break

@@ -9,6 +9,7 @@ from django.core.mail import send_mail
 
 from marketplace.ledger.audit import audit, differs, rows
 from marketplace.ledger.models import Account, AuditRun, Transfer
+from marketplace.metering.earned_sql import days
 from marketplace.metering.proven_sql import sides, unproven
 
 logger = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ def audit_daily(*, now: datetime) -> int:
 
 def audit_money(*, now: datetime) -> AuditRun:
     """Return what an audit of everything finds, which is kept."""
-    problems = [*audit(), *_meters(), *unproven(now), *sides(now)]
+    problems = [*audit(), *_meters(), *days(), *unproven(now), *sides(now)]
     return AuditRun.objects.create(
         at=now,
         problems=problems,

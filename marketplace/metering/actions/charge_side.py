@@ -72,6 +72,7 @@ def _charge(
         hold_id=meter.hold_id,
         amount_microusd=MicroUsd(total - charged),
         host_user_id=meter.host_id,
+        machine_id=meter.placement.machine_id,
         fee_microusd=MicroUsd(fee_of(total, meter.fee_ppm) - fee_of(charged, meter.fee_ppm)),
         cause=f"meter:{meter.id}:{kind}:{total}",
         note=note,

@@ -84,6 +84,7 @@ def _charge(meter: Meter, priced: Priced, now: datetime) -> None:
             hold_id=meter.hold_id,
             amount_microusd=MicroUsd(total - meter.charged_microusd),
             host_user_id=meter.host_id,
+            machine_id=meter.placement.machine_id,
             fee_microusd=MicroUsd(fee - meter.fee_microusd),
             cause=f"meter:{meter.id}:rerated",
             note="Its reservation ended early, so its time costs what it had on demand",

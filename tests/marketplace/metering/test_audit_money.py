@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.core import mail
+from django.db import connection
 from django.db.models import F
 from pytest_django.fixtures import Settings
 
@@ -13,10 +16,11 @@ from marketplace.domain.ledger import TransferKind
 from marketplace.domain.money import MicroUsd
 from marketplace.domain.upkeep import GB, MONTH_MS
 from marketplace.ledger.actions import hold, open_account
-from marketplace.ledger.models import Account, AuditRun, Hold
+from marketplace.ledger.models import Account, AuditRun, EarnedDay, Hold
 from marketplace.metering.actions.audit_money import audit_daily, audit_money
 from marketplace.metering.actions.charge import charge_all
 from marketplace.metering.models import Meter, SideMeter, SignedIntervalRow
+from marketplace.payouts.disagreeing import Disagreeing, disagreeing
 from tests.marketplace.rentals.market import Market, give_key
 from tests.marketplace.scene import after
 
@@ -69,6 +73,42 @@ def test_a_meter_that_counts_other_than_its_transfers_is_found(meter: Meter, now
     assert "charged $0.000001 more, with $0.00 less of fees, than its transfers." in problem
 
 
+def test_a_day_that_counts_other_than_its_transfers_is_found_with_whose_it_is(
+    meter: Meter, now: datetime
+) -> None:
+    day = EarnedDay.objects.get(host_id=meter.host_id, machine_id=meter.placement.machine_id)
+    assert (day.earned_microusd, day.fee_microusd) == (
+        meter.charged_microusd - meter.fee_microusd,
+        meter.fee_microusd,
+    )
+    for wrong, words in (
+        ({"earned_microusd": day.earned_microusd + 1}, "$0.000001 more earned"),
+        ({"fee_microusd": day.fee_microusd - 1}, "with $0.000001 less of fees"),
+        ({"day": day.day + timedelta(days=1)}, "earned on"),
+        ({"machine_id": meter.id}, "earned on"),
+    ):
+        EarnedDay.objects.update(**wrong)
+        problems = audit_money(now=now).problems
+        assert problems
+        assert all(words in one for one in problems)
+        assert disagreeing() == Disagreeing(frozenset({meter.host_id}))
+        day.save()
+    assert audit_money(now=now).problems == []
+
+
+def test_what_was_earned_before_days_were_counted_is_counted_once(
+    meter: Meter, now: datetime
+) -> None:
+    fill = import_module("marketplace.metering.migrations.0004_fill_earned_days").fill
+    found = list(EarnedDay.objects.values("host", "day", "machine_id", "earned_microusd"))
+    EarnedDay.objects.all().delete()
+    assert len(audit_money(now=now).problems) == 1
+    fill(apps, connection.schema_editor())
+    assert audit_money(now=now).problems == []
+    filled = EarnedDay.objects.values("host", "day", "machine_id", "earned_microusd")
+    assert list(filled) == found
+
+
 def test_a_meter_that_goes_on_without_its_hold_is_found(meter: Meter, now: datetime) -> None:
     Hold.objects.update(released_at=now, state="posted")
     assert any("not over together" in one for one in audit_money(now=now).problems)
@@ -89,6 +129,7 @@ def test_a_disk_that_was_kept_is_a_part_of_what_its_meter_took(meter: Meter, now
         hold_id=meter.hold_id,
         amount_microusd=MicroUsd(700),
         host_user_id=meter.host_id,
+        machine_id=meter.placement.machine_id,
         fee_microusd=MicroUsd(35),
         cause=f"meter:{meter.id}:storage:700",
         kind=TransferKind.STORAGE,

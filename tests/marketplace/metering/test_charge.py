@@ -28,7 +28,7 @@ from tests.marketplace.scene import after
 
 SECOND_MICROUSD = CPU_HOUR_MICROUSD // 3600
 #: statements of the first tick, which opens the accounts
-OF_A_TICK = 29
+OF_A_TICK = 30
 Counted = Callable[[int], AbstractContextManager[object]]
 
 

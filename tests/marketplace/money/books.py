@@ -95,6 +95,17 @@ WRONG = {
     "A host has other earnings than was charged and not paid out": """
         SELECT people.id, earnings, earned, paid_out, gave_back FROM people
         JOIN have ON have.id = people.id WHERE earnings <> earned - paid_out - gave_back""",
+    "A host's days count other than came in": """
+        SELECT people.id, earned, days.earned_microusd FROM people LEFT JOIN (
+          SELECT host_id, sum(earned_microusd) AS earned_microusd FROM ledger_earnedday
+          GROUP BY host_id) AS days ON days.host_id = people.id
+        WHERE earned <> coalesce(days.earned_microusd, 0)""",
+    "Days count other fees than were taken": """
+        SELECT days.amount, moved.amount FROM
+          (SELECT coalesce(sum(fee_microusd), 0) AS amount FROM ledger_earnedday) AS days,
+          (SELECT coalesce(sum(amount_microusd), 0) AS amount FROM ledger_transfer
+            WHERE kind = 'fee') AS moved
+        WHERE days.amount <> moved.amount""",
     "What proofs gave back is not what came back": """
         SELECT proofs.amount, holds.amount, moved.amount FROM
           (SELECT coalesce(sum(returned_microusd), 0) AS amount FROM rentals_rentalproof) AS proofs,

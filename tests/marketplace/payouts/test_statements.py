@@ -3,10 +3,13 @@
 import csv
 from collections.abc import Callable
 from io import StringIO
+from uuid import UUID
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from berth.hosting import Earnings, Payouts
 from marketplace.accounts.actions.issue_api_key import issue
@@ -14,14 +17,16 @@ from marketplace.accounts.models import User
 from marketplace.domain.ledger import TransferKind
 from marketplace.domain.money import MicroUsd
 from marketplace.ledger import queries as ledger
-from marketplace.ledger.actions import open_account
+from marketplace.ledger.actions import hold, open_account
 from marketplace.ledger.actions.post import post
+from marketplace.ledger.models import EarnedDay
 from marketplace.payments.stripe_connect import StripeConnect
 from marketplace.payouts import statements
 from marketplace.payouts.actions.open_payouts import open_payouts
 from marketplace.payouts.actions.send_payouts import send_payouts
-from marketplace.payouts.earned import earned
+from marketplace.payouts.earned import Earned, Summary, earned
 from marketplace.payouts.models import HostDetails
+from marketplace.payouts.outlook import outlook
 from scripts.stripe_stand_in.connect import Connect, Refusal
 from tests.marketplace.payouts.conftest import USD, Earn, Host, day
 from tests.marketplace.rentals.market import Market, give_key
@@ -108,6 +113,52 @@ def test_what_a_machine_earned_is_told_by_day_with_the_fee(
     (line,) = statements.statement(charlie.pk, "2026-03", now=after(300)).days
     assert (line.machine_id, line.microusd) == (market.machine.id, balance)
     assert line.fee_microusd * 19 == balance
+
+
+def test_what_is_looked_at_is_days_and_never_all_transfers(
+    charlie: User, alice: User, give: Callable[..., None]
+) -> None:
+    give(alice, 10_000_000)
+    held = hold.place(
+        user_id=alice.pk, amount_microusd=MicroUsd(5_000_000), cause="held", now=after(0)
+    )
+    machines = [UUID(int=number) for number in range(1, 4)]
+
+    def charge(count: int) -> None:
+        for number in range(count):
+            at = after(86_400 * (number % 3))
+            hold.capture(
+                hold_id=held.pk,
+                amount_microusd=MicroUsd(1000),
+                fee_microusd=MicroUsd(50),
+                host_user_id=charlie.pk,
+                machine_id=machines[number % 2],
+                cause=f"charge {number} of {count}",
+                now=at,
+            )
+
+    def look() -> tuple[Summary, str]:
+        now = after(3 * 86_400)
+        with CaptureQueriesContext(connection) as asked:
+            found = earned(charlie.pk, now=now)
+            outlook(charlie.pk, now=now)
+        return found, "\n".join(query["sql"] for query in asked.captured_queries)
+
+    charge(6)
+    found, asked = look()
+    assert "ledger_transfer" not in asked
+    # The same cause again moves nothing and counts nothing.
+    charge(6)
+    assert look()[0] == found
+    assert found.total == Earned(0, 6 * 950, 6 * 950)
+    charge(12)
+    later = look()[0]
+    assert set(later.by_machine) == set(machines[:2])
+    assert sum(one.month_microusd for one in later.by_machine.values()) == 18 * 950
+    assert EarnedDay.objects.count() == 6
+    march = statements.statement(charlie.pk, "2026-03", now=after(3 * 86_400))
+    assert march.moved.fee_microusd == 18 * 50
+    assert march.closing_microusd == ledger.earned(charlie.pk) == 18 * 950
 
 
 def test_the_operator_gets_every_host_of_a_year_with_the_whole_number(moved: Host) -> None:
