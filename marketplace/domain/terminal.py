@@ -1,7 +1,9 @@
 """This will say what bounds a terminal in a browser, and why one ends."""
 
-#: that are open at once: in one rental, of one person
+#: that one person has open at once: in one rental, and in all
 OPEN_A_RENTAL_MAX, OPEN_A_PERSON_MAX = 8, 16
+#: and all people of a team together
+OPEN_A_TEAMS_RENTAL_MAX, OPEN_A_TEAM_MAX = 24, 64
 #: nothing was typed for so long, or it was open for so long: then it ends
 IDLE_S_MAX, OPEN_S_MAX = 1800, 12 * 3600
 #: a process that is alive says so this often; one that has not for so long is gone

@@ -82,21 +82,27 @@ async def _serve(socket: Socket, who: Visitor, rental_id: UUID) -> None:
 
 async def _opened(socket: Socket, who: Visitor, rental_id: UUID) -> None:
     hall = standing.of_this_process()
-    if hall.is_crowded(who.user_id):
+    if hall.is_crowded(who):
         await socket.tell(type="end", code="full", sentence=CROWDED, again=True)
         return
     # Whoever says nothing, has no rental or asks too often takes nobody's place in the hall.
-    with hall.hearing(who.user_id):
+    with hall.hearing(who):
         size = await _asked(socket)
-        await in_thread(ask)(rental_id=rental_id, renter_id=who.user_id, now=timezone.now())
-    if hall.is_full(who.user_id):
+        await in_thread(ask)(
+            rental_id=rental_id,
+            renter_id=who.user_id,
+            person_id=who.person_id,
+            now=timezone.now(),
+        )
+    if hall.is_full(who):
         await socket.tell(type="end", code="full", sentence=FULL, again=False)
         return
-    with hall.holding(who.user_id):
+    with hall.holding(who):
         key = Key()
         opened = await in_thread(open_session)(
             rental_id=rental_id,
             renter_id=who.user_id,
+            person_id=who.person_id,
             public_key=key.public,
             now=timezone.now(),
         )

@@ -17,6 +17,13 @@ class TerminalSession(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="terminals"
     )
+    #: who of a team opened it; None: ``user`` is no team
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="terminals_for_teams",
+    )
     #: the line that the rental admits; empty: it is logged in or over, and admitted no more
     admitted = models.CharField(max_length=500, blank=True, default="")
     opened_at = models.DateTimeField()
@@ -36,6 +43,11 @@ class TerminalSession(models.Model):
         ]
         indexes = [
             models.Index(name="terminal_open", fields=["user"], condition=Q(ended_at__isnull=True)),
+            models.Index(
+                name="terminal_open_by_person",
+                fields=["person"],
+                condition=Q(ended_at__isnull=True, person__isnull=False),
+            ),
             models.Index(name="terminal_old", fields=["opened_at"]),
         ]
 

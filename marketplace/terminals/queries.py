@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from marketplace.domain.placement import PlacementState
 from marketplace.domain.terminal import STALE_S
@@ -17,6 +17,11 @@ def open_ones(now: datetime) -> QuerySet[TerminalSession]:
     return TerminalSession.objects.filter(
         ended_at=None, seen_at__gt=now - timedelta(seconds=STALE_S)
     )
+
+
+def of_person(opened: QuerySet[TerminalSession], person_id: int) -> QuerySet[TerminalSession]:
+    """Return those of them before which this person sits, for themselves or for a team."""
+    return opened.filter(Q(user_id=person_id) | Q(person_id=person_id))
 
 
 def stale(now: datetime) -> QuerySet[TerminalSession]:

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from django.utils import timezone
 
-from marketplace.domain.terminal import OPEN_A_PERSON_MAX, SEEN_EVERY_S
+from marketplace.domain.terminal import OPEN_A_PERSON_MAX, OPEN_A_TEAM_MAX, SEEN_EVERY_S
 from marketplace.endpoints.gateway.addresses import Addresses
 from marketplace.terminals import queries
 from marketplace.terminals.models import TerminalSession
@@ -41,26 +41,31 @@ class Hall:
         self.watch: Watch[Held, str] = Watch(look, tick_s=TICK_S)
         #: of each person; those that log in, too
         self._terminals: Counter[int] = Counter()
+        #: the same, by the account that they are for
+        self._of_teams: Counter[int] = Counter()
         self._unheard: Counter[int] = Counter()
 
-    def is_full(self, user_id: int) -> bool:
-        """Say whether this process opens no further terminal for that person."""
+    def is_full(self, who: Visitor) -> bool:
+        """Say whether this process opens no further terminal for them, or for their team."""
         return (
-            self._terminals[user_id] >= OPEN_A_PERSON_MAX
+            self._terminals[who.person_id] >= OPEN_A_PERSON_MAX
+            or self._of_teams[who.user_id] >= OPEN_A_TEAM_MAX
             or self._terminals.total() >= TERMINALS_MAX
         )
 
-    def is_crowded(self, user_id: int) -> bool:
+    def is_crowded(self, who: Visitor) -> bool:
         """Say whether that person's pages that ask are as many as may be."""
-        return self._unheard[user_id] >= UNHEARD_A_PERSON_MAX
+        return self._unheard[who.person_id] >= UNHEARD_A_PERSON_MAX
 
-    def holding(self, user_id: int) -> AbstractContextManager[None]:
-        """Count one terminal of that person."""
-        return _one_more(self._terminals, user_id)
+    @contextmanager
+    def holding(self, who: Visitor) -> Iterator[None]:
+        """Count one terminal of that person and of whom it is for."""
+        with _one_more(self._terminals, who.person_id), _one_more(self._of_teams, who.user_id):
+            yield
 
-    def hearing(self, user_id: int) -> AbstractContextManager[None]:
+    def hearing(self, who: Visitor) -> AbstractContextManager[None]:
         """Count one page of that person that asks. It takes no terminal's place."""
-        return _one_more(self._unheard, user_id)
+        return _one_more(self._unheard, who.person_id)
 
 
 @contextmanager

@@ -31,7 +31,7 @@ def forget_team_events(*, now: datetime) -> int:
     """Return how many were dropped: the old, and the oldest of a team that has very many."""
     dropped, _ = TeamEvent.objects.filter(at__lte=now - KEPT_FOR).delete()
     # Who came, went and got which role is never pushed out by what somebody did since.
-    did = TeamEvent.objects.filter(kind="did")
+    did = TeamEvent.objects.filter(kind__in=("did", "terminal"))
     full = did.order_by("team_id").values("team_id").annotate(rows=Count("id"))
     for one in full.filter(rows__gt=KEPT_MAX)[:TEAMS_MAX]:
         mine = did.filter(team_id=one["team_id"])

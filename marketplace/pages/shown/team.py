@@ -20,6 +20,7 @@ WORDS = {
     "role_set": "made {whom} {about}",
     "removed": "let {whom} go, who was {about}",
     "left": "left, and was {about}",
+    "terminal": "opened a terminal in a browser",
 }
 #: the last part of an address that something was sent to, in words
 SENT = {
@@ -148,7 +149,8 @@ def done(event: TeamEvent) -> Done:
         what, url = _sent(event.about)
     else:
         whom = _name(event.whom) if event.whom else ""
-        what, url = WORDS[event.kind].format(whom=whom, about=event.about), ""
+        what = WORDS[event.kind].format(whom=whom, about=event.about)
+        url = f"/rentals/{event.about}/" if event.kind == "terminal" else ""
     return Done(by=_name(event.by), what=what, at=Moment.of(event.at), url=url)
 
 

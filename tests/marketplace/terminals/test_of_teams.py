@@ -12,6 +12,7 @@ from marketplace.accounts.teams import TeamUnknown
 from marketplace.domain.team import Role
 from marketplace.pages.views.rental_events import _view
 from marketplace.rentals.queries import RentalUnknown
+from marketplace.terminals import standing
 from marketplace.terminals.visitor import Visitor, of_session, still
 from tests.marketplace.browsers import enter
 from tests.marketplace.teams import acting_for, team_of
@@ -70,3 +71,23 @@ def test_a_stream_looks_at_the_membership_each_time(team: User, bob: User) -> No
     Membership.objects.filter(person=bob).delete()
     with pytest.raises(TeamUnknown):
         _view(uuid4(), team.pk, bob.pk)
+
+
+def test_a_process_counts_by_person_and_by_team(
+    team: User, alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standing, "OPEN_A_PERSON_MAX", 1)
+    monkeypatch.setattr(standing, "OPEN_A_TEAM_MAX", 2)
+    monkeypatch.setattr(standing, "UNHEARD_A_PERSON_MAX", 1)
+    hall = standing.Hall()
+    of_alice, of_bob = (Visitor(team.pk, one.pk, "") for one in (alice, bob))
+    with hall.holding(of_alice), hall.hearing(of_alice):
+        assert hall.is_full(of_alice)
+        assert hall.is_full(Visitor(alice.pk, alice.pk, ""))
+        assert hall.is_crowded(of_alice)
+        assert not hall.is_full(of_bob)
+        assert not hall.is_crowded(of_bob)
+        with hall.holding(of_bob):
+            assert hall.is_full(Visitor(team.pk, -1, ""))
+            assert not hall.is_full(Visitor(-1, -1, ""))
+    assert not hall.is_full(of_alice)

@@ -1,5 +1,6 @@
 """Who gets no terminal: other sites' pages, strangers, other renters, and one too many."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -8,6 +9,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from marketplace.accounts.models import User
+from marketplace.domain.team import Role
 from marketplace.domain.terminal import STALE_S
 from marketplace.placements.models import Placement
 from marketplace.rentals.actions import stop as stopping
@@ -18,7 +20,8 @@ from marketplace.terminals.actions.forget import forget
 from marketplace.terminals.actions.open import NotOpen, TooManyTerminals, ask, open_session
 from marketplace.terminals.models import TerminalSession
 from marketplace.watch import in_thread
-from tests.marketplace.rentals.market import Market
+from tests.marketplace.rentals.market import Market, give_key
+from tests.marketplace.teams import acting_for, team_of
 from tests.marketplace.terminals.house import House, Page, session_of
 
 PUBLIC = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHVqPHVPv3bVtVhUTaUfDqBTbCjWEtFEqPHfrdHHvUmK"
@@ -123,7 +126,12 @@ async def test_who_asked_too_often_takes_nobodys_place(
     house: House, rental: Rental, cookie: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(opening, "OPENED", replace(opening.OPENED, attempts_max=1))
-    await in_thread(ask)(rental_id=rental.id, renter_id=rental.renter_id, now=timezone.now())
+    await in_thread(ask)(
+        rental_id=rental.id,
+        renter_id=rental.renter_id,
+        person_id=rental.renter_id,
+        now=timezone.now(),
+    )
     # Were a place taken first, it would be told that there is none.
     monkeypatch.setattr(standing, "TERMINALS_MAX", 0)
     page = Page.of(rental.id, cookie)
@@ -155,10 +163,13 @@ async def test_a_full_process_opens_no_further_one(
     assert house.tried == 0
 
 
-def opened(rental: Rental, *, after: timedelta = timedelta(0)) -> opening.Opened:
+def opened(
+    rental: Rental, *, by: User | None = None, after: timedelta = timedelta(0)
+) -> opening.Opened:
     return open_session(
         rental_id=rental.id,
         renter_id=rental.renter_id,
+        person_id=by.pk if by else rental.renter_id,
         public_key=PUBLIC,
         now=timezone.now() + after,
     )
@@ -181,13 +192,55 @@ def test_one_rental_has_so_many_terminals_and_one_person_so_many(
     market.run(other, at=timezone.now(), door_after_s=0)
     for _ in range(2):
         opened(rental)
-    with pytest.raises(TooManyTerminals, match="of this rental"):
+    with pytest.raises(TooManyTerminals, match="in this rental"):
         opened(rental)
     opened(other)
     with pytest.raises(TooManyTerminals, match="You have"):
         opened(other)
     # One whose process is gone counts no more.
     opened(other, after=timedelta(seconds=STALE_S + 1))
+
+
+def test_in_a_team_nobody_takes_the_others_places(
+    market: Market,
+    rental: Rental,
+    alice: User,
+    bob: User,
+    give: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, most in (("RENTAL", 1), ("PERSON", 2), ("TEAMS_RENTAL", 2), ("TEAM", 3)):
+        monkeypatch.setattr(opening, f"OPEN_A_{name}_MAX", most)
+    team = team_of(alice, timezone.now(), bob=(bob, Role.MEMBER))
+    give(team, 100_000_000)
+    give_key(team)
+    first, second = (market.rent(team, now=timezone.now()) for _ in range(2))
+    for one in (first, second):
+        market.run(one, at=timezone.now(), door_after_s=0)
+    opened(first, by=alice)
+    with pytest.raises(TooManyTerminals, match="of yours are open in this rental"):
+        opened(first, by=alice)
+    opened(first, by=bob)
+    opened(second, by=alice)
+    # Whomever they act for, a person has so many.
+    with pytest.raises(TooManyTerminals, match="You have 2"):
+        opened(rental)
+    with pytest.raises(TooManyTerminals, match="Your team has 3"):
+        opened(second, by=bob)
+    monkeypatch.setattr(opening, "OPEN_A_TEAM_MAX", 9)
+    monkeypatch.setattr(opening, "OPEN_A_TEAMS_RENTAL_MAX", 1)
+    with pytest.raises(TooManyTerminals, match="open in this rental; use ssh"):
+        opened(second, by=bob)
+    # Whose shell it was is known, and the owners read it.
+    held = TerminalSession.objects.order_by("opened_at", "id")
+    assert [(one.user_id, one.person_id) for one in held] == [
+        (team.pk, alice.pk),
+        (team.pk, bob.pk),
+        (team.pk, alice.pk),
+    ]
+    log = acting_for(team, alice).get(f"/teams/{team.pk}/log/").content.decode()
+    assert log.count("opened a terminal in a browser") == 3
+    assert f"/rentals/{second.id}/" in log
 
 
 def test_what_does_not_run_has_no_terminal(market: Market, rental: Rental, alice: User) -> None:
