@@ -92,12 +92,11 @@ class Slice:
 
         Of either there may be less than nothing.
         """
-        both = self.more(interruptible)
         return Slice(
-            cpus=max(0, both.cpus),
-            memory_bytes=max(0, both.memory_bytes),
-            disk_bytes=max(0, both.disk_bytes),
-            gpus=max(0, both.gpus),
+            cpus=max(0, self.cpus + interruptible.cpus),
+            memory_bytes=max(0, self.memory_bytes + interruptible.memory_bytes),
+            disk_bytes=max(0, self.disk_bytes + interruptible.disk_bytes),
+            gpus=max(0, self.gpus + interruptible.gpus),
         )
 
     def exceeds(self, other: "Slice") -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -26,8 +27,7 @@ class OfferUnknown(Refused):
     sentence = "There is no such offer, or its host took it off the market."
 
 
-@dataclass(frozen=True, slots=True)
-class OfferRow:
+class OfferRow(NamedTuple):
     """What a renter sees of an offer."""
 
     id: UUID
@@ -191,7 +191,7 @@ def of_host(host_id: int) -> QuerySet[Offer]:
 
 def row_of(offer: Found, *, now: datetime, asked: Slice | None = None) -> OfferRow:
     """Return what a renter sees of the offer."""
-    total, room, tariff = offer.total, offer.open, offer.tariff
+    total, room, tariff, opening = offer.total, offer.open, offer.tariff, offer.opening
     price_microusd = tariff.price_unit_microusd
     verified = offer.verified_until is not None and offer.verified_until > now
     return OfferRow(
@@ -218,11 +218,11 @@ def row_of(offer: Found, *, now: datetime, asked: Slice | None = None) -> OfferR
         storage_price_microusd=offer.storage_price_microusd,
         network_price_microusd=offer.network_price_microusd,
         tariff=tariff,
-        longest_term_s=offer.opening.longest_s(offer.longest_term_s, begins_at=now, now=now),
+        longest_term_s=opening.longest_s(offer.longest_term_s, begins_at=now, now=now),
         cpus_min=offer.cpus_min,
         gpus_min=offer.gpus_min,
         country=offer.country,
-        closes_at=offer.opening.closes_at(now),
+        closes_at=opening.closes_at(now),
         private=offer.private,
         listed=offer.listed,
         verified=verified,

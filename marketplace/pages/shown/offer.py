@@ -1,6 +1,6 @@
 """This will prepare offers for the lists."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 from marketplace.domain.money import format_usd
@@ -8,8 +8,9 @@ from marketplace.offers import queries
 from marketplace.pages import wording
 
 
-@dataclass(frozen=True, slots=True)
-class OfferLine:
+class OfferLine(NamedTuple):
+    """What a list shows of an offer."""
+
     title: str
     subtitle: str
     free: str
