@@ -4,12 +4,12 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.db.models import CASCADE, F, Q
 
-from marketplace.accounts.models import User
+from marketplace.accounts.models import ApiKey, SpendLimit, User
 from marketplace.accounts.queries import NOWHERE, proven_emails
 from marketplace.accounts.teams import TeamUnknown, only_owner_of
 from marketplace.domain.ledger import AccountKind
@@ -17,7 +17,7 @@ from marketplace.domain.placement import ENDED
 from marketplace.domain.problem import Refused
 from marketplace.endpoints.models import Endpoint
 from marketplace.jobs.models import Blob, Job
-from marketplace.ledger.models import Account
+from marketplace.ledger.models import Account, Hold
 from marketplace.logs.models import ContainerLog
 from marketplace.machines.models import Machine
 from marketplace.offers.models import Guest
@@ -91,10 +91,18 @@ def delete(*, user_id: int, now: datetime) -> None:
 def _forget(user: User, now: datetime) -> None:
     """Remove what is about the person alone, and what opened or named something of theirs."""
     emails = {user.email, *proven_emails(user.pk)}
+    bounding = _bounding_teams(user)
     for relation in User._meta.related_objects:
         model = relation.related_model
         if relation.on_delete is CASCADE and model._meta.label not in KEPT_LOGS:
-            model._base_manager.filter(**{relation.field.name: user.pk}).delete()
+            rows = model._base_manager.filter(**{relation.field.name: user.pk})
+            if model in (ApiKey, SpendLimit):
+                column = "pk" if model is ApiKey else "api_key"
+                rows = rows.exclude(**{f"{column}__in": bounding, f"{column}__isnull": False})
+            rows.delete()
+    ApiKey.objects.filter(pk__in=bounding).update(
+        name="", prefix="", scopes=[], last_used_at=None, revoked_at=now
+    )
     Blob.objects.filter(renter=user).update(expires_at=now)
     Guest.objects.filter(email__in=emails).delete()
     _forget_secrets(user)
@@ -106,6 +114,22 @@ def _forget(user: User, now: datetime) -> None:
     Placement.objects.filter(machine__host=user, state__in=ENDED).update(ssh_host="")
     PayoutAccount.objects.filter(host=user).update(email="")
     PayoutAccount.objects.filter(host=user, closed_at=None).update(closed_at=now)
+
+
+def _bounding_teams(user: User) -> Sequence[UUID]:
+    """Return keys whose spend limit bounds what they made for teams, which goes on without them.
+
+    Such a key opens nothing any more; without its row a team's rental or endpoint would spend as
+    much as the team has.
+    """
+    limited = ApiKey.objects.filter(user=user, spend_limit__isnull=False)
+    held = Hold.objects.filter(api_key__in=limited, released_at=None).exclude(user=user)
+    serve = Endpoint.objects.filter(api_key__in=limited, deleted_at=None).exclude(renter=user)
+    named = {
+        *held.values_list("api_key_id", flat=True),
+        *serve.values_list("api_key_id", flat=True),
+    }
+    return sorted(one for one in named if one is not None)
 
 
 def _forget_secrets(user: User) -> None:

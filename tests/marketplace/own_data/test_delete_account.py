@@ -17,8 +17,13 @@ from django.test import Client
 from marketplace.accounts import queries
 from marketplace.accounts.actions import add_ssh_key, issue_api_key
 from marketplace.accounts.actions.prove_email import prove
-from marketplace.accounts.models import SshKey, User
-from marketplace.ledger.models import Account, Transfer
+from marketplace.accounts.models import ApiKey, SpendLimit, SshKey, User
+from marketplace.domain.money import MicroUsd
+from marketplace.domain.spending import SpendLimitReached
+from marketplace.domain.team import Role
+from marketplace.endpoints.models import Endpoint
+from marketplace.ledger.actions import hold, spend_limit
+from marketplace.ledger.models import Account, Hold, Transfer
 from marketplace.machines.models import Machine
 from marketplace.notices.actions import add_hook
 from marketplace.notices.models import WebHook
@@ -33,6 +38,7 @@ from tests.marketplace.browsers import enter
 from tests.marketplace.conftest import PASSWORD
 from tests.marketplace.rentals.market import ALICES_KEY, Market, give_key
 from tests.marketplace.scene import NOW, after
+from tests.marketplace.teams import team_of
 
 PAGE = "/accounts/delete/"
 LONG_AGO_S = app_settings.REAUTHENTICATION_TIMEOUT + 1
@@ -254,3 +260,55 @@ def test_a_saved_card_and_an_operators_role_are_in_the_way(alice: User, bob: Use
     User.objects.filter(pk=bob.pk).update(is_staff=True)
     bob.refresh_from_db()
     assert "operator" in obstacle(bob)
+
+
+def test_a_limit_bounds_what_its_key_made_for_a_team_although_its_person_is_gone(
+    alice: User, bob: User, give: Callable[..., None], now: datetime
+) -> None:
+    team = team_of(alice, now, bob=(bob, Role.MEMBER))
+    give(team, 100_000_000)
+    key, used, plain = (
+        issue_api_key.issue(user_id=bob.pk, name=name, spend_limit_microusd=most, now=now).key
+        for name, most in (("ci", 2_000_000), ("used", 1_000_000), ("plain", None))
+    )
+    for one in (key, plain):
+        held = hold.place(
+            user_id=team.pk, amount_microusd=MicroUsd(1_000_000), cause=one.name, now=now
+        )
+        spend_limit.attribute(hold_id=held.pk, api_key_id=one.pk, now=now)
+    over = hold.place(user_id=team.pk, amount_microusd=MicroUsd(1), cause="over", now=now)
+    spend_limit.attribute(hold_id=over.pk, api_key_id=used.pk, now=now)
+    hold.release(hold_id=over.pk, cause="over back", now=now)
+    delete(user_id=bob.pk, now=now)
+    kept = ApiKey.objects.get()
+    assert (kept.pk, kept.name, kept.prefix, kept.revoked_at) == (key.pk, "", "", now)
+    bounded = Hold.objects.get(cause="ci")
+    assert bounded.api_key == kept
+    hold.increase(hold_id=bounded.pk, amount_microusd=MicroUsd(900_000), cause="more", now=now)
+    with pytest.raises(SpendLimitReached):
+        hold.increase(hold_id=bounded.pk, amount_microusd=MicroUsd(200_000), cause="m", now=now)
+    # Once more comes back, it counts back.
+    hold.release(hold_id=bounded.pk, cause="ci back", now=now)
+    assert SpendLimit.objects.get().counted_microusd == 0
+
+
+def test_an_endpoint_of_a_team_keeps_the_limit_that_its_key_had(
+    alice: User, bob: User, now: datetime
+) -> None:
+    team = team_of(alice, now, bob=(bob, Role.MEMBER))
+    key = issue_api_key.issue(user_id=bob.pk, name="ci", spend_limit_microusd=5, now=now).key
+    made = Endpoint.objects.create(
+        renter=team,
+        name="serve",
+        workload={},
+        wanted=0,
+        price_hour_microusd_max=1,
+        key_digest="",
+        key_prefix="",
+        api_key=key,
+        created_at=now,
+    )
+    delete(user_id=bob.pk, now=now)
+    made.refresh_from_db()
+    assert made.api_key_id == key.pk
+    assert SpendLimit.objects.get().limit_microusd == 5
