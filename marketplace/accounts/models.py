@@ -124,6 +124,21 @@ class SshKey(models.Model):
         return f"{self.name} {self.fingerprint}"
 
 
+class SshKeyHolder(models.Model):
+    """Who else of a team added a key that was on its list: with the first alone it does not go."""
+
+    key = models.ForeignKey(SshKey, on_delete=models.CASCADE, related_name="holders")
+    person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="ssh_keys_shared")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=("key", "person"), name="ssh_key_holder_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person_id} of {self.key_id}"
+
+
 class ApiKey(models.Model):
     """A secret for programs, of which only a digest is kept."""
 

@@ -19,7 +19,8 @@ NOWHERE = "deleted.invalid"
 
 def ssh_keys(user_id: int, only: Sequence[UUID] | None = None) -> Sequence[SshKey]:
     """Return the person's keys, oldest first; ``only`` narrows to these ids, None means all."""
-    rows = SshKey.objects.filter(user_id=user_id).order_by("created_at", "id")
+    rows = SshKey.objects.filter(user_id=user_id).select_related("added_by")
+    rows = rows.order_by("created_at", "id")
     return tuple(rows if only is None else rows.filter(pk__in=only))
 
 

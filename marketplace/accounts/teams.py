@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from allauth.account.models import EmailAddress
 from django.core import signing
 from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import Lower
 
 from marketplace.accounts import queries
 from marketplace.accounts.models import Invitation, Membership, TeamEvent, User
@@ -99,11 +101,22 @@ def members(team_id: int) -> Sequence[Membership]:
     return tuple(rows.order_by("id"))
 
 
-def owners(team_id: int, *roles: Role) -> Sequence[int]:
-    """Return the numbers of a team's owners, and of who has one of these roles."""
-    wanted = (Role.OWNER, *roles)
-    rows = Membership.objects.filter(team_id=team_id, role__in=wanted, person__is_active=True)
-    return tuple(rows.order_by("id").values_list("person_id", flat=True))
+def letters_to(team_id: int, *roles: Role) -> Sequence[str]:
+    """Return where a team's letters go: a proven address of each owner, and of these roles.
+
+    One query, however many there are; the oldest member first.
+    """
+    addresses = EmailAddress.objects.filter(
+        verified=True,
+        user__is_active=True,
+        user__memberships__team_id=team_id,
+        user__memberships__role__in=(Role.OWNER, *roles),
+    )
+    rows = addresses.order_by("user__memberships__id", "id").values_list("user", Lower("email"))
+    first: dict[int, str] = {}
+    for person_id, email in rows:
+        first.setdefault(person_id, email)
+    return tuple(first.values())
 
 
 def email_of(user_id: int) -> str:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from marketplace.accounts import ssh_key
-from marketplace.accounts.models import SshKey
+from marketplace.accounts.models import SshKey, SshKeyHolder
 from marketplace.accounts.ssh_key import SshKeyMalformed
 from marketplace.domain.problem import Refused
 
@@ -24,7 +24,7 @@ def add(
     """Return the person's new key; adding a key that is there returns it as it is.
 
     ``name`` may be empty: then the key's own comment names it. ``added_by_id``: who adds it to a
-    team's, with whom it goes; None: ``user_id`` is no team.
+    team's, with whom it goes (end_team_keys.py); None: ``user_id`` is no team.
 
     :raises SshKeyMalformed: when the text is not exactly one public key.
     :raises TooManySshKeys: when the person has as many as there may be.
@@ -33,6 +33,9 @@ def add(
     mine = SshKey.objects.filter(user_id=user_id)
     known = mine.filter(fingerprint=parsed.fingerprint).first()
     if known is not None:
+        if added_by_id not in {None, known.added_by_id}:
+            # Whoever added it first does not take it along from those who use it too.
+            SshKeyHolder.objects.get_or_create(key=known, person_id=added_by_id)
         return known
     if mine.count() >= KEYS_MAX:
         raise TooManySshKeys

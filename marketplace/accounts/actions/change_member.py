@@ -6,9 +6,10 @@ from django.db import transaction
 from django.db.models import Q
 
 from marketplace.accounts.actions import note_event
+from marketplace.accounts.actions.end_team_keys import end_team_keys
 from marketplace.accounts.actions.lock_team import lock
 from marketplace.accounts.actions.note_team_event import note
-from marketplace.accounts.models import AccountEvent, ApiKey, Invitation, Membership, SshKey
+from marketplace.accounts.models import AccountEvent, ApiKey, Invitation, Membership
 from marketplace.accounts.teams import RoleMissing
 from marketplace.domain.problem import Refused
 from marketplace.domain.scope import Scope
@@ -102,7 +103,7 @@ def _end_what_is_above(team_id: int, person_id: int, role: Role | None, now: dat
         made = Q(user_id=team_id, made_by_id=person_id)
         ApiKey.objects.filter(made, revoked_at=None).update(revoked_at=now)
     if role is None or not may(role, Scope.RENTALS_WRITE):
-        SshKey.objects.filter(user_id=team_id, added_by_id=person_id).delete()
+        end_team_keys(person_id=person_id, team_id=team_id)
 
 
 def _tell(member: Membership, what: str, now: datetime) -> None:

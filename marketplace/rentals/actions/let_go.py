@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db import transaction
 
 from marketplace.accounts.actions import change_member
+from marketplace.accounts.actions.end_team_keys import end_team_keys
 from marketplace.accounts.models import SshKey
 from marketplace.domain.placement import ENDED
 from marketplace.domain.scope import Scope
@@ -42,8 +43,8 @@ def shut_keys(*, person_id: int) -> None:
     with transaction.atomic():
         theirs = SshKey.objects.filter(added_by_id=person_id).exclude(user_id=person_id)
         team_ids = sorted(set(theirs.values_list("user_id", flat=True)))
-        theirs.delete()
         for team_id in team_ids:
+            end_team_keys(person_id=person_id, team_id=team_id)
             _withdraw(team_id)
 
 

@@ -4,8 +4,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.core import mail as outbox
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from marketplace.accounts import teams
 from marketplace.accounts.actions import change_member, invite
 from marketplace.accounts.actions.issue_api_key import issue
 from marketplace.accounts.actions.mail_invitations import mail_invitations
@@ -82,6 +86,26 @@ def test_a_teams_notice_goes_to_its_owners_and_money_to_who_pays(
         ([alice.email, bob.email], "balance_low"),
     ]
     assert not any("invalid" in one for to, _ in letters() for one in to)
+
+
+def test_to_find_many_owners_costs_what_one_costs(
+    team: User, alice: User, bob: User, charlie: User, now: datetime
+) -> None:
+    # Other teams and addresses of theirs change nothing.
+    other = team_of(bob, now, alice=(alice, Role.OWNER))
+    EmailAddress.objects.create(user=alice, email="Second@example.com", verified=True)
+    EmailAddress.objects.create(user=bob, email="unproven@example.com", verified=False)
+    with CaptureQueriesContext(connection) as asked:
+        assert teams.letters_to(team.pk) == (alice.email,)
+        assert teams.letters_to(team.pk, Role.BILLING, Role.MANAGER) == (
+            alice.email,
+            bob.email,
+            charlie.email,
+        )
+        assert teams.letters_to(other.pk) == (bob.email, alice.email)
+    assert len(asked) == 3
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    assert teams.letters_to(team.pk) == ()
 
 
 def test_a_team_whose_owners_proved_nothing_gets_no_letter(bob: User, now: datetime) -> None:
