@@ -58,6 +58,7 @@ PASSES = (
     ),
     Pass("tell-delivered", "marketplace.notices.actions.tell_delivered.tell_delivered", 10, 60),
     Pass("tell-accounts", "marketplace.notices.actions.tell_accounts.tell_accounts", 5, 60),
+    Pass("shut-left", "marketplace.notices.actions.shut_left.shut_left", 5, 60),
     Pass("tell-money", "marketplace.notices.actions.tell_money.tell_money", 30, 60),
     Pass("notices", "marketplace.notices.actions.forget.forget", 600, 60),
     Pass("payouts-due", "marketplace.payouts.actions.open_payouts.open_payouts", 60, 60),

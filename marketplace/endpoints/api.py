@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Router, Status
 
+from marketplace.accounts.acting import actor_id
 from marketplace.accounts.bearer import ApiKeyBearer, caller, caller_key
 from marketplace.endpoints import queries
 from marketplace.endpoints.actions import create as creation
@@ -45,6 +46,7 @@ def create(request: HttpRequest, payload: EndpointRequest) -> Status[KeyedEndpoi
             price_hour_microusd_max=payload.price_hour_microusd_max,
             registry_login=payload.registry_login,
             api_key_id=caller_key(request),
+            made_by_id=actor_id(request),
         ),
         now=timezone.now(),
     )
@@ -84,7 +86,8 @@ def change(request: HttpRequest, endpoint_id: UUID, payload: EndpointChange) -> 
 def create_key(request: HttpRequest, endpoint_id: UUID) -> KeyedEndpointReply:
     """Give an endpoint another key; the former one opens nothing any more."""
     renter = caller(request)
-    return _keyed(renew_key(endpoint_id=endpoint_id, renter_id=renter.pk), renter.pk)
+    renewed = renew_key(endpoint_id=endpoint_id, renter_id=renter.pk, made_by_id=actor_id(request))
+    return _keyed(renewed, renter.pk)
 
 
 @router.delete("/endpoints/{endpoint_id}/replicas/{placement_id}", response={204: None})

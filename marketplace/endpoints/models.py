@@ -33,6 +33,10 @@ class Endpoint(models.Model):
     #: of the key that callers show; the key itself is kept nowhere
     key_digest = models.CharField(max_length=64)
     key_prefix = models.CharField(max_length=16)
+    #: who of a team was shown it; null: of no team, or they left and its owners were told
+    key_made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     #: whose spend limit its replicas count against; null: a person made it
     api_key = models.ForeignKey(
         "accounts.ApiKey", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"

@@ -9,6 +9,7 @@ from django.utils import timezone
 from ninja import Path, Query, Router, Schema, Status
 from pydantic import Field
 
+from marketplace.accounts.acting import actor_id
 from marketplace.accounts.bearer import ApiKeyBearer, caller, caller_key
 from marketplace.domain.notices import LETTERS
 from marketplace.json_body import JsonBody
@@ -163,7 +164,12 @@ def create_web_hook(request: HttpRequest, payload: WebHookRequest) -> Status[Web
     A key with a spend limit may not, nor remove one or turn one on.
     """
     _check_whole_key(request)
-    added = add_hook.add(user_id=caller(request).pk, url=payload.url, now=timezone.now())
+    added = add_hook.add(
+        user_id=caller(request).pk,
+        url=payload.url,
+        made_by_id=actor_id(request),
+        now=timezone.now(),
+    )
     return Status(201, WebHookReply.of(added.hook, added.secret))
 
 
@@ -180,7 +186,7 @@ def turn_web_hook_on(request: HttpRequest, hook_id: UUID) -> WebHookReply:
     """Send your notices there again, from the next one on."""
     _check_whole_key(request)
     user_id = caller(request).pk
-    add_hook.turn_on(user_id=user_id, hook_id=hook_id)
+    add_hook.turn_on(user_id=user_id, hook_id=hook_id, made_by_id=actor_id(request))
     return WebHookReply.of(queries.hook(hook_id, user_id))
 
 

@@ -71,6 +71,13 @@ class WebHook(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="web_hooks"
     )
     url = models.CharField(max_length=500)
+    #: who of a team made it or turned it on: it is sent to as long as they may; None: of no team
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="web_hooks_made",
+    )
     created_at = models.DateTimeField()
     #: counts its secrets from 0; notices/secret.py knows each
     secret_turn = models.PositiveIntegerField(default=0)

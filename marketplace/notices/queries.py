@@ -7,13 +7,16 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
+from marketplace.accounts.models import Membership
 from marketplace.accounts.queries import proven_emails
-from marketplace.accounts.teams import owners
+from marketplace.accounts.teams import letters_to
 from marketplace.domain.notices import ABOUT_MONEY
 from marketplace.domain.problem import Refused
-from marketplace.domain.team import Role
+from marketplace.domain.scope import Scope
+from marketplace.domain.team import Role, may
+from marketplace.endpoints.models import Endpoint
 from marketplace.notices.models import Delivery, LettersOff, Notice, WebHook
 
 PAGE = 50
@@ -63,8 +66,7 @@ def letter_addresses(notice: Notice) -> Sequence[str]:
     if not notice.user.is_team:
         return tuple(proven_emails(notice.user_id)[:1])
     roles = (Role.BILLING,) if notice.kind in ABOUT_MONEY else ()
-    each = (proven_emails(one).first() for one in owners(notice.user_id, *roles))
-    return tuple(one for one in each if one is not None)
+    return letters_to(notice.user_id, *roles)
 
 
 def hooks(user_id: int) -> Sequence[WebHook]:
@@ -86,8 +88,35 @@ def hook(hook_id: UUID, user_id: int) -> WebHook:
 def due_hooks(now: datetime, *, rows_max: int) -> Sequence[WebHook]:
     """Return hooks that something is due for, those first that were tried longest ago."""
     due = Delivery.objects.filter(hook=OuterRef("pk"), next_at__lte=now)
-    rows = WebHook.objects.filter(Exists(due), off_at=None)
+    rows = WebHook.objects.filter(_is_answered_for(), Exists(due), off_at=None)
     return tuple(rows.order_by("tried_at", "id")[:rows_max])
+
+
+def left_hooks(*, rows_max: int) -> Sequence[WebHook]:
+    """Return hooks of teams that are on, although whoever made them may make none there now."""
+    rows = WebHook.objects.filter(~_is_answered_for(), off_at=None).select_related("made_by")
+    return tuple(rows.order_by("created_at", "id")[:rows_max])
+
+
+def left_endpoints(*, rows_max: int) -> Sequence[Endpoint]:
+    """Return endpoints of teams whose key somebody was shown who may rent nothing there now."""
+    knows = Q(key_made_by=None) | _member(with_scope=Scope.RENTALS_WRITE, of="renter", who="key_")
+    rows = Endpoint.objects.filter(~knows, deleted_at=None).select_related("key_made_by")
+    return tuple(rows.order_by("created_at", "id")[:rows_max])
+
+
+def _is_answered_for() -> Q:
+    """Say whether whoever made a hook still makes hooks there; one of no team is its person's."""
+    return Q(made_by=None) | _member(with_scope=Scope.ACCOUNT_WRITE, of="user")
+
+
+def _member(*, with_scope: Scope, of: str, who: str = "") -> Q:
+    """Say whether who made it is in the team ``of`` with a role that has this scope."""
+    roles = [role for role in Role if may(role, with_scope)]
+    members = Membership.objects.filter(
+        team=OuterRef(of), person=OuterRef(f"{who}made_by"), role__in=roles
+    )
+    return Q(Exists(members.filter(person__is_active=True)))
 
 
 def due_deliveries(hook_id: UUID, now: datetime, *, rows_max: int) -> Sequence[Delivery]:

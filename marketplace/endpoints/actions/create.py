@@ -64,6 +64,8 @@ class Asked:
     registry_login: RegistryLogin | None = None
     #: whose spend limit its replicas count against; None: a person asks
     api_key_id: UUID | None = None
+    #: who is shown its key, of a team; None: its renter is none
+    made_by_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,7 @@ def create(*, renter_id: int, asked: Asked, now: datetime) -> Created:
                 price_hour_microusd_max=asked.price_hour_microusd_max,
                 key_digest=keys.digest(secret),
                 key_prefix=keys.prefix_of(secret),
+                key_made_by_id=asked.made_by_id,
                 api_key_id=asked.api_key_id,
                 created_at=now,
             )

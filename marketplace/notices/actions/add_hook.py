@@ -43,8 +43,11 @@ class Added:
     secret: str
 
 
-def add(*, user_id: int, url: str, now: datetime) -> Added:
+def add(*, user_id: int, url: str, now: datetime, made_by_id: int | None = None) -> Added:
     """Return a new web hook of the person: each of their notices from now on is sent there.
+
+    ``made_by_id``: who makes it for a team; it is off once they may not any more (shut_left.py).
+    None: ``user_id`` is no team.
 
     :raises AddressRefused: when that is no address, or a plain http one on a public site.
     :raises TooManyWebHooks: when the person has as many as there may be.
@@ -57,7 +60,9 @@ def add(*, user_id: int, url: str, now: datetime) -> Added:
             User.objects.select_for_update(no_key=True).get(pk=user_id)
             if WebHook.objects.filter(user_id=user_id).count() >= HOOKS_MAX:
                 raise TooManyWebHooks
-            hook = WebHook.objects.create(user_id=user_id, url=url, created_at=now, tried_at=now)
+            hook = WebHook.objects.create(
+                user_id=user_id, url=url, made_by_id=made_by_id, created_at=now, tried_at=now
+            )
     except IntegrityError:
         raise WebHookKnown from None
     return Added(hook, secret.of_hook(hook.pk, hook.secret_turn))
@@ -83,14 +88,16 @@ def checked(url: str) -> str:
     return url
 
 
-def turn_on(*, user_id: int, hook_id: UUID) -> None:
+def turn_on(*, user_id: int, hook_id: UUID, made_by_id: int | None = None) -> None:
     """Send notices there again, from the next one on.
+
+    ``made_by_id``: who answers for it in a team from now on, as in ``add``.
 
     :raises WebHookUnknown: when the person has no such hook.
     """
     queries.hook(hook_id, user_id)
     WebHook.objects.filter(id=hook_id).update(
-        off_at=None, failures=0, failing_since=None, problem=""
+        off_at=None, failures=0, failing_since=None, problem="", made_by_id=made_by_id
     )
 
 

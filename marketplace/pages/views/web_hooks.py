@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from marketplace.accounts.acting import actor_id
 from marketplace.accounts.asked_again import asked_again
 from marketplace.domain.problem import Refused
 from marketplace.notices import queries
@@ -32,7 +33,10 @@ def web_hooks(request: MemberRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         url, now = form.cleaned_data["url"], timezone.now()
         try:
-            secret = add_hook.add(user_id=request.user.pk, url=url, now=now).secret
+            made = add_hook.add(
+                user_id=request.user.pk, url=url, made_by_id=actor_id(request), now=now
+            )
+            secret = made.secret
         except Refused as refused:
             form.add_error("url", refused.detail)
         else:
@@ -70,7 +74,12 @@ def test_hook(request: MemberRequest, hook_id: UUID) -> HttpResponse:
 @members_only
 def turn_hook_on(request: MemberRequest, hook_id: UUID) -> HttpResponse:
     """Send notices there again."""
-    turn_on = partial(add_hook.turn_on, user_id=request.user.pk, hook_id=hook_id)
+    turn_on = partial(
+        add_hook.turn_on,
+        user_id=request.user.pk,
+        hook_id=hook_id,
+        made_by_id=actor_id(request),
+    )
     return _done(request, turn_on, "It is on again, from your next notice on.")
 
 
