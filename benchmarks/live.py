@@ -30,7 +30,7 @@ from tests.ports import free_port
 #: that are opened at once
 WAVE = 50
 DEADLINE_S = 400
-EVENT = b"event: rental"
+EVENT = b"event: changed"
 
 
 class Browser:
@@ -186,7 +186,7 @@ async def _measure(url: str, pages: Sequence[tuple[str, str]], rounds: int) -> d
         ours, pid = stack.enter_context(_served("marketplace.asgi:application"))
         browsers = {"ours": [Browser(ours, path, session) for path, session in pages]}
         held["ours"] = await _open(browsers["ours"], pid)
-        length = browsers["ours"][0].event_bytes
+        length = browsers["ours"][0].event_bytes - 7
         floor = _served("benchmarks.live_floor:application", FLOOR_BYTES=str(length))
         port, pid = stack.enter_context(floor)
         browsers["floor"] = [Browser(port, "/events", "") for _ in pages]

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 #: as long as the panel of a rental
-EVENT = b"event: rental\ndata: " + b"x" * int(os.environ.get("FLOOR_BYTES", "6000")) + b"\n\n"
+EVENT = b"event: changed\ndata: " + b"x" * int(os.environ.get("FLOOR_BYTES", "6000")) + b"\n\n"
 HEADERS = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")]
 
 _changed = asyncio.Event()

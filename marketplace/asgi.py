@@ -13,6 +13,7 @@ from django.core.asgi import get_asgi_application
 django_application = get_asgi_application()
 
 from marketplace import bodies, listening, sync  # noqa: E402
+from marketplace.live import application as live  # noqa: E402
 from marketplace.terminals import application as terminals  # noqa: E402
 from protocol import paths  # noqa: E402
 
@@ -29,6 +30,8 @@ async def application(
         await terminals.application(scope, receive, send)
     elif scope["type"] == "http" and scope["path"] == paths.AGENT_SYNC:
         await sync.application(scope, receive, send)
+    elif scope["type"] == "http" and live.PATH.fullmatch(scope["path"]):
+        await live.application(scope, receive, send)
     else:
         await bodies.bounded(django_application, scope, receive, send)  # type: ignore[arg-type]
 

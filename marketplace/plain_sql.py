@@ -12,10 +12,23 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 
 #: what the databases say differently; a statement has these names in braces
 WORDS = {
-    "postgresql": {"now": "statement_timestamp()", "json_at": "jsonb_path_query_first"},
+    "postgresql": {
+        "now": "statement_timestamp()",
+        "json_at": "jsonb_path_query_first",
+        # Of each name a value, which are told as two arrays.
+        "pairs": "unnest(%(keys)s::uuid[], %(values)s::text[]) AS told (key, value)",
+        # Another number where one of the columns between the two is another.
+        "digest": "hash_record_extended(ROW(",
+        "digested": "), 0)::text",
+        "row": "ROW",
+    },
     "sqlite": {
         "now": "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')",
         "json_at": "json_extract",
+        "pairs": "json_each(%(pairs)s) AS told",
+        "digest": "MD5(json_array(",
+        "digested": "))",
+        "row": "json_array",
     },
 }
 

@@ -159,11 +159,11 @@ TEMPLATES = [
             ]
         },
     },
-    # For what is shown many times on a page, such as the rows of offers: an eighth of the time.
+    # For what is shown many times, such as the rows of offers: an eighth of the time.
     {
         "BACKEND": "django.template.backends.jinja2.Jinja2",
         "DIRS": [ROOT / "templates"],
-        "OPTIONS": {"environment": "jinja2.Environment"},
+        "OPTIONS": {"environment": "marketplace.pages.jinja.environment"},
     },
 ]
 FORM_RENDERER = "django.forms.renderers.Jinja2"

@@ -1,6 +1,5 @@
 """This will read what only the pages put together."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -20,30 +19,6 @@ from marketplace.rentals.models import Rental
 from marketplace.verification import queries as verification
 from marketplace.verification.history import newest_appeals
 from marketplace.verification.models import Appeal, EpochScore
-
-#: below the number of parameters that every database takes in one statement
-RENTALS_A_QUERY = 500
-CHANGING = (
-    "worst_total_microusd",
-    "placement__state",
-    "placement__progress",
-    "placement__reason",
-    "placement__reachable_at",
-    "placement__door_missed_at",
-    "placement__stop_requested_at",
-    "placement__ended_at",
-    "placement__funded_until",
-    "placement__ssh_port",
-    "placement__edition",
-    "placement__former_edition",
-    "placement__former_workload",
-    "placement__change_reason",
-    "placement__ports",
-    "offer__maintenance_from",
-    "meter__charged_ms",
-    "meter__charged_microusd",
-    "meter__closed_at",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +77,6 @@ def newest_image(renter_id: int) -> str | None:
     """Return the image of the renter's last rental; None: there was none."""
     newest = Rental.objects.filter(renter_id=renter_id).order_by("-started_at", "id")
     return newest.values_list("placement__workload__image", flat=True).first()
-
-
-def fingerprints(rental_ids: Sequence[UUID]) -> dict[UUID, tuple[object, ...]]:
-    """Return, of each rental, everything that can change on its page: one query per 500."""
-    found: dict[UUID, tuple[object, ...]] = {}
-    for first in range(0, len(rental_ids), RENTALS_A_QUERY):
-        ids = rental_ids[first : first + RENTALS_A_QUERY]
-        rows = Rental.objects.filter(id__in=ids).order_by("id")
-        found |= {row[0]: row for row in rows.values_list("id", *CHANGING)}
-    return found
 
 
 def _host_machine(

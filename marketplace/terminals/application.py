@@ -11,6 +11,7 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
+from marketplace.accounts.log_ins import Visitor
 from marketplace.domain.problem import Refused
 from marketplace.domain.terminal import END, IDLE_S_MAX, MAY_PASS, OPEN_S_MAX
 from marketplace.rentals.queries import RentalUnknown
@@ -27,7 +28,7 @@ from marketplace.terminals.socket import (
     Socket,
     size_of,
 )
-from marketplace.terminals.visitor import Visitor, visitor
+from marketplace.terminals.visitor import visitor
 from marketplace.watch import in_thread
 
 logger = logging.getLogger(__name__)

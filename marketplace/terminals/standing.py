@@ -11,11 +11,12 @@ from weakref import WeakKeyDictionary
 
 from django.utils import timezone
 
+from marketplace.accounts.log_ins import Visitor, still
 from marketplace.domain.terminal import OPEN_A_PERSON_MAX, OPEN_A_TEAM_MAX, SEEN_EVERY_S
 from marketplace.endpoints.gateway.addresses import Addresses
 from marketplace.terminals import queries
 from marketplace.terminals.models import TerminalSession
-from marketplace.terminals.visitor import Visitor, still
+from marketplace.terminals.visitor import NEEDED
 from marketplace.watch import Watch
 
 TICK_S = 2.0
@@ -82,9 +83,7 @@ def _one_more(counted: Counter[int], user_id: int) -> Iterator[None]:
 def look(held: Collection[Held], _new: Collection[Held]) -> Mapping[Held, str]:
     """Return why each of them has to end; empty: it goes on."""
     renters = queries.renters([one.session_id for one in held])
-    # Once for each log-in, however many terminals it has.
-    logins = {one.visitor for one in held}
-    known = {visitor for visitor in logins if still(visitor)}
+    known = still({one.visitor for one in held}, NEEDED)
     _note_alive(renters)
     return {one: _why(one, renters, known) for one in held}
 

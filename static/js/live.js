@@ -1,39 +1,82 @@
-// <section data-live="/rentals/…/events">: keeps the section equal to what the server sends.
-// Server-sent events carry whole fragments. Where they cannot get through, htmx polls instead.
+// <section data-live="/rentals/…/events" hx-trigger="poll">: keeps the section equal to the server.
+// Events say only that it changed, and htmx then asks for it. Where no events get through, it asks
+// every few seconds instead.
 const FAILURES_MAX = 3;
-const POLL_EVERY_MS = 3000;
+const AGAIN_MS = 3000;
+// The section is nobody's here any more: whoever asks was let go, or it was taken off their list.
+const REFUSED = [403, 404];
 
-function swap(section, html) {
-  const focused = document.activeElement?.id;
-  const open = Array.from(section.querySelectorAll("details[open][id]"), (details) => details.id);
-  section.innerHTML = html;
-  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
-  window.htmx?.process(section);
-  if (focused) document.getElementById(focused)?.focus();
-  section.dispatchEvent(new CustomEvent("live:swapped", { bubbles: true }));
+// One question at a time; what changes meanwhile is asked for once more.
+function asker(section) {
+  let asking = false;
+  let again = false;
+  section.addEventListener("htmx:afterRequest", (event) => {
+    if (event.target !== section) return;
+    asking = false;
+    const lost = event.detail.failed && !REFUSED.includes(event.detail.xhr.status);
+    if (again) ask();
+    else if (lost) setTimeout(ask, AGAIN_MS);
+  });
+  function ask() {
+    again = asking;
+    if (asking || !window.htmx) return;
+    asking = true;
+    window.htmx.trigger(section, "poll");
+  }
+  return ask;
 }
 
-function poll(section) {
+// Whoever reads or types in the section goes on where they were.
+function keepPlace(section) {
+  let open = [];
+  let focused = null;
+  section.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.target !== section) return;
+    open = Array.from(section.querySelectorAll("details[open][id]"), (details) => details.id);
+    focused = section.contains(document.activeElement) ? document.activeElement.id : null;
+  });
+  section.addEventListener("htmx:afterSwap", (event) => {
+    if (event.detail.target !== section) return;
+    for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+    if (focused) document.getElementById(focused)?.focus();
+  });
+}
+
+function poll(section, ask) {
+  let refused = false;
+  section.addEventListener("htmx:responseError", (event) => {
+    refused ||= REFUSED.includes(event.detail.xhr.status);
+  });
   const timer = setInterval(() => {
-    if (!section.isConnected || section.querySelector("[data-settled]")) clearInterval(timer);
-    else window.htmx?.trigger(section, "poll");
-  }, POLL_EVERY_MS);
+    const over = refused || !section.isConnected || section.querySelector("[data-settled]");
+    if (over) clearInterval(timer);
+    else ask();
+  }, AGAIN_MS);
 }
 
 function attach(section) {
   if (section.querySelector("[data-settled]")) return;
+  const ask = asker(section);
+  keepPlace(section);
   const source = new EventSource(section.dataset.live);
   let failures = 0;
-  source.addEventListener("rental", (event) => {
+  let timer = null;
+  source.addEventListener("open", () => {
     failures = 0;
-    swap(section, event.data);
+  });
+  source.addEventListener("changed", (event) => {
+    // As many milliseconds as all pages that were told together may take to ask.
+    timer ??= setTimeout(() => {
+      timer = null;
+      ask();
+    }, Math.random() * Number(event.data));
   });
   source.addEventListener("settled", () => source.close());
   source.addEventListener("error", () => {
     failures += 1;
     if (failures < FAILURES_MAX && source.readyState !== EventSource.CLOSED) return;
     source.close();
-    poll(section);
+    poll(section, ask);
   });
 }
 

@@ -39,4 +39,3 @@ function countDown(root) {
 localise(document);
 setInterval(() => countDown(document), 1000);
 document.addEventListener("htmx:afterSettle", () => localise(document));
-document.addEventListener("live:swapped", (event) => localise(event.target));

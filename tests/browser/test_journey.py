@@ -164,7 +164,7 @@ def test_the_list_of_somebody_who_logged_out_leads_to_the_log_in(
 
 
 def test_where_no_stream_gets_through_the_page_asks_again(page: Page, market: Market) -> None:
-    page.route("**/events", lambda route: route.abort())
+    page.route("**/events?*", lambda route: route.abort())
     sign_up(page)
     add_key_and_money(page)
     page.goto(f"/offers/{market.offer.id}/rent")

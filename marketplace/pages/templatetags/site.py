@@ -171,5 +171,6 @@ def header(context: Context) -> Header:
 @register.simple_tag(takes_context=True)
 def quickly(context: Context, template: str) -> SafeString:
     """Show a part that Jinja2 reads, which escapes as Django does in an eighth of the time."""
+    request: HttpRequest | None = context.get("request")
     given = {str(name): value for name, value in context.flatten().items()}
-    return SafeString(render_to_string(template, given, using="jinja2"))
+    return SafeString(render_to_string(template, given, request, using="jinja2"))

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from marketplace.accounts import queries as accounts
 from marketplace.domain.problem import Refused
+from marketplace.live import queries as live
 from marketplace.logs import queries as logs
 from marketplace.pages.forms.bid import BidForm
 from marketplace.pages.forms.extend import ExtendForm
@@ -31,14 +32,17 @@ from marketplace.rentals.actions import forget as forgetting
 @members_only
 def rental(request: MemberRequest, rental_id: UUID) -> HttpResponse:
     """Show the rental; its panel stays live."""
-    return page(request, own(request, rental_id))
+    # Before what is shown is read: what changes in between is shown twice, and never missed.
+    version = live.version(rental_id)
+    return page(request, own(request, rental_id), version=version)
 
 
 @require_safe
 @members_only
 def rental_panel(request: MemberRequest, rental_id: UUID) -> HttpResponse:
     """Show just the panel, for browsers that cannot hold a stream open."""
-    return render(request, "rentals/_panel.html", {"rental": _panel(request, rental_id)})
+    context = {"rental": _panel(request, rental_id)}
+    return render(request, "rentals/_panel.html", context, using="jinja2")
 
 
 @require_POST
@@ -94,17 +98,22 @@ def page(
     request: MemberRequest,
     view: queries.RentalView,
     *,
+    version: str = "",
     extend_form: ExtendForm | None = None,
     change_form: ChangeForm | None = None,
     bid_form: BidForm | None = None,
     idle_form: IdleForm | None = None,
     traffic_form: TrafficForm | None = None,
 ) -> HttpResponse:
-    """Return the rental's page; a form that is given was refused and says why."""
+    """Return the rental's page; a form that is given was refused and says why.
+
+    ``version``: of the rental as it is shown; empty: the page asks for its panel at once.
+    """
     keys = accounts.ssh_keys(request.user.pk)
     opening = [str(key.pk) for key in keys if key.fingerprint in view.ssh_keys]
     context = {
         "rental": panel(view),
+        "version": version,
         "extend_form": extend_form or ExtendForm(initial={"request_key": uuid4().hex}),
         "change_form": change_form or form_of(view),
         "bid_form": bid_form or BidForm(),

@@ -129,7 +129,7 @@ def test_a_billing_role_ends_and_rents_nothing(
     browser = acting_for(team, bob)
     assert browser.post(f"/rentals/{rental.pk}/end").status_code == 403
     assert browser.post(f"/offers/{market.offer.pk}/rent", {}).status_code == 403
-    assert browser.get(f"/rentals/{rental.pk}/events").status_code == 403
+    assert browser.get(f"/rentals/{rental.pk}/panel").status_code == 403
 
 
 def test_who_is_let_go_acts_no_more_and_is_told(team: User, alice: User, bob: User) -> None:

@@ -5,17 +5,17 @@ import html
 import json
 import re
 import shlex
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from functools import partial
 from uuid import uuid4
 
 import pytest
-from asgiref.sync import sync_to_async
 from django.http import StreamingHttpResponse
-from django.test import AsyncClient, Client
+from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from marketplace.accounts.models import User
+from marketplace.live import queries as live
 from marketplace.metering import queries as metering
 from marketplace.offers.models import Offer
 from marketplace.placements.models import Placement
@@ -83,7 +83,13 @@ def test_a_fresh_rental_waits_and_costs_nothing(renter: Client, rental: Rental) 
     assert "Waiting for the machine" in page
     assert "Nothing is billed yet" in page
     assert 'id="ssh-command"' not in page
-    assert f'data-live="/rentals/{rental.id}/events"' in page
+    panel = renter.get(f"/rentals/{rental.id}/panel").content.decode()
+    # It posts its forms from wherever it was shown, on the page and alone.
+    assert 0 < panel.count('method="post"') == panel.count("csrfmiddlewaretoken")
+    part = page.partition('id="panel"')[2].partition("</section>")[0]
+    assert part.count('method="post"') == part.count("csrfmiddlewaretoken")
+    shown = f"/rentals/{rental.id}/events?seen={live.version(rental.id)}"
+    assert f'data-live="{shown}"' in page
 
 
 def test_what_begins_says_by_when_others_were_ready_until_it_is(
@@ -258,58 +264,3 @@ def test_strangers_are_asked_to_log_in(rental: Rental, place: str) -> None:
 @pytest.mark.parametrize("action", ACTIONS)
 def test_following_a_link_changes_nothing(renter: Client, rental: Rental, action: str) -> None:
     assert renter.get(f"/rentals/{rental.id}/{action}").status_code == 405
-
-
-@pytest.mark.django_db(transaction=True)
-async def test_the_stream_is_only_for_the_renter(rental: Rental, bob: User) -> None:
-    client = AsyncClient()
-    url = f"/rentals/{rental.id}/events"
-    assert (await client.get(url)).status_code == 403
-    await client.aforce_login(bob, "allauth.account.auth_backends.AuthenticationBackend")
-    assert (await client.get(url)).status_code == 404
-    assert (await client.post(url)).status_code == 405
-
-
-@pytest.mark.django_db(transaction=True)
-async def test_of_more_streams_than_a_person_may_have_the_last_ends_at_once(
-    rental: Rental, alice: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("marketplace.pages.watch.STREAMS_A_PERSON_MAX", 1)
-    client = AsyncClient()
-    await client.aforce_login(alice, "allauth.account.auth_backends.AuthenticationBackend")
-    url = f"/rentals/{rental.id}/events"
-    first, asked_at_once = [await client.get(url) for _ in range(2)]
-    stream = aiter(first.streaming_content)
-    assert await anext(stream) == b"retry: 1000\n\n"
-    assert (await anext(stream)).startswith(b"event: rental")
-    assert (await client.get(url)).status_code == 503
-    assert [chunk async for chunk in asked_at_once.streaming_content] == [b"retry: 1000\n\n"]
-    await stream.aclose()
-
-
-@pytest.mark.django_db(transaction=True)
-async def test_the_stream_follows_the_rental_to_its_end(
-    rental: Rental, alice: User, market: Market, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("marketplace.pages.watch.TICK_S", 0.01)
-    client = AsyncClient()
-    await client.aforce_login(alice, "allauth.account.auth_backends.AuthenticationBackend")
-    reply = await client.get(f"/rentals/{rental.id}/events")
-    assert reply.headers["Content-Type"] == "text/event-stream"
-    stream = aiter(reply.streaming_content)
-    assert await anext(stream) == b"retry: 1000\n\n"
-    first = (await anext(stream)).decode()
-    assert first.startswith("event: rental\ndata: ")
-    assert "Waiting for the machine" in first
-    await sync_to_async(market.run)(rental, at=scene.after(1))
-    assert "ssh -p 20001 root@127.0.0.1" in (await _next_change(stream))
-    await sync_to_async(market.end)(rental, at=scene.after(2))
-    rest = [chunk.decode() async for chunk in stream if not chunk.startswith(b":")]
-    assert "data-settled" in rest[-2]
-    assert rest[-1].startswith("event: settled")
-
-
-async def _next_change(stream: AsyncIterator[bytes]) -> str:
-    while (chunk := await anext(stream)).startswith(b":"):
-        pass
-    return chunk.decode()

@@ -1,0 +1,1 @@
+"""This will tell open pages at once that the rental which they show has changed."""

@@ -1,0 +1,151 @@
+"""This will hold the pages that wait for their rentals to change, and look for all of them."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+from marketplace.accounts.log_ins import Visitor, still
+from marketplace.domain.scope import Scope
+from marketplace.live import queries
+from marketplace.live.queries import UNSEEN, Seen
+from marketplace.watch import in_thread
+
+logger = logging.getLogger(__name__)
+#: How soon a change made by any process is seen; many rentals are looked at less often, so that the
+#: looks of one process take no more than a fifth of a core: some 10 µs of the database for each.
+TICK_S, PAUSE_A_RENTAL_S = 0.1, 0.000_05
+#: whoever logged out, was let go or shut out is cut off so soon
+LOG_INS_EVERY_S = 5.0
+#: known versions -> the rentals that have another one
+Look = Callable[[Mapping[UUID, str]], Mapping[UUID, Seen]]
+#: after a failed look, as nothing is won by asking a lost database ten times a second
+FAILED_PAUSE_S = 0.5
+#: streams that one process holds, and of them one person's; browsers beyond them poll
+STREAMS_MAX = 5000
+STREAMS_A_PERSON_MAX = 20
+
+
+class Stream:
+    """One open page."""
+
+    __slots__ = ("cut", "rental_id", "visitor", "woken")
+
+    def __init__(self, rental_id: UUID, visitor: Visitor) -> None:
+        self.rental_id = rental_id
+        self.visitor = visitor
+        self.woken = asyncio.Event()
+        #: its browser left, or whoever opened it may not see the rental any more
+        self.cut = False
+
+    def end(self) -> None:
+        """Let it end."""
+        self.cut = True
+        self.woken.set()
+
+
+class Audience:
+    """The open pages of one process. It belongs to one event loop."""
+
+    def __init__(self, changed: Look = queries.changed) -> None:
+        self._changed = changed
+        self._streams: dict[UUID, set[Stream]] = {}
+        self._versions: dict[UUID, str] = {}
+        self._seen: dict[UUID, Seen] = {}
+        self._people: Counter[int] = Counter()
+        self._tasks: tuple[asyncio.Task[None], ...] = ()
+        #: pages that the newest look woke
+        self.woken = 0
+
+    def is_full(self, person_id: int) -> bool:
+        """Say whether no further page of this person may wait here."""
+        return (
+            self._people[person_id] >= STREAMS_A_PERSON_MAX or self._people.total() >= STREAMS_MAX
+        )
+
+    @contextmanager
+    def waiting(self, rental_id: UUID, visitor: Visitor) -> Iterator[Stream]:
+        """Yield a stream that is woken each time that the rental may have changed."""
+        stream = Stream(rental_id, visitor)
+        self._people[visitor.person_id] += 1
+        self._streams.setdefault(rental_id, set()).add(stream)
+        self._versions.setdefault(rental_id, UNSEEN)
+        if not self._tasks:
+            looks = (self._look_at_rentals(), self._look_at_log_ins())
+            self._tasks = tuple(asyncio.create_task(each) for each in looks)
+        try:
+            yield stream
+        finally:
+            self._leave(stream)
+
+    def seen(self, rental_id: UUID) -> Seen | None:
+        """Return the rental at the newest look; None: there was none yet."""
+        return self._seen.get(rental_id)
+
+    def _leave(self, stream: Stream) -> None:
+        self._people[stream.visitor.person_id] -= 1
+        if not self._people[stream.visitor.person_id]:
+            del self._people[stream.visitor.person_id]
+        others = self._streams[stream.rental_id]
+        others.discard(stream)
+        if not others:
+            del self._streams[stream.rental_id]
+            del self._versions[stream.rental_id]
+            self._seen.pop(stream.rental_id, None)
+        if not self._streams:
+            for task in self._tasks:
+                task.cancel()
+            self._tasks = ()
+
+    async def _look_at_rentals(self) -> None:
+        pause_s = TICK_S
+        while True:
+            await asyncio.sleep(pause_s)
+            try:
+                found = await in_thread(self._changed)(dict(self._versions))
+            except Exception:
+                # A lost database or a bug must not leave those who wait to wait for ever.
+                logger.exception("Could not look at rentals on open pages")
+                pause_s = FAILED_PAUSE_S
+                continue
+            pause_s = max(TICK_S, PAUSE_A_RENTAL_S * len(self._versions))
+            self._tell(found)
+
+    def _tell(self, found: Mapping[UUID, Seen]) -> None:
+        told = {
+            rental_id: seen
+            for rental_id, seen in found.items()
+            # All of its pages may have been closed meanwhile.
+            if rental_id in self._streams
+        }
+        self.woken = sum(len(self._streams[rental_id]) for rental_id in told)
+        for rental_id, seen in told.items():
+            self._versions[rental_id], self._seen[rental_id] = seen.version, seen
+            for stream in self._streams[rental_id]:
+                stream.woken.set()
+
+    async def _look_at_log_ins(self) -> None:
+        while True:
+            await asyncio.sleep(LOG_INS_EVERY_S)
+            streams = [stream for some in self._streams.values() for stream in some]
+            try:
+                allowed = await in_thread(still)(
+                    {stream.visitor for stream in streams}, Scope.RENTALS_READ
+                )
+            except Exception:
+                logger.exception("Could not look at who has pages open")
+                continue
+            for stream in streams:
+                if stream.visitor not in allowed:
+                    stream.end()
+
+
+_audiences: WeakKeyDictionary[asyncio.AbstractEventLoop, Audience] = WeakKeyDictionary()
+
+
+def of_this_process() -> Audience:
+    """Return the audience of the running event loop."""
+    return _audiences.setdefault(asyncio.get_running_loop(), Audience())
