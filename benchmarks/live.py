@@ -1,9 +1,13 @@
-"""This will measure how soon many open pages show that their rentals changed, and what they hold.
+"""This will measure how soon many open pages hear that their rentals changed, and what they hold.
 
-Run it with ``python -m benchmarks.live --browsers 2000 --rounds 3``. Each browser is another
-renter's, with a rental of its own, and all of these change in one statement. The floor
-(live_floor.py) keeps as many streams open and sends each the same number of bytes; it asks no
-database and shows no template. Both run by uvicorn in one process, and are pushed in turns.
+Run it with ``python -m benchmarks.live --browsers 2000 --rounds 9``. Each browser is another
+renter's, with a rental of its own, and all of these change in one statement. What counts is the
+event that says so. The floor (live_floor.py) keeps as many streams open and sends each an event of
+the same length; it asks no database. Both run by uvicorn in one process, and are pushed in turns.
+
+What follows is told apart: each page then asks for its panel, and until ``--panels`` of them have
+it, all asking at once, takes ``panels_ms``; ``panel_cpu_ms`` is what one takes of a core of this
+process, beside the database's part. Real pages take turns (application.PANEL_MS).
 """
 
 import argparse
@@ -30,7 +34,7 @@ from tests.ports import free_port
 #: that are opened at once
 WAVE = 50
 DEADLINE_S = 400
-EVENT = b"event: changed"
+EVENT = b"event: changed\n"
 
 
 class Browser:
@@ -55,12 +59,28 @@ class Browser:
 
     async def event(self) -> None:
         """Wait for the next event and read it to its end."""
-        while EVENT not in await self._reader.readline():
-            pass
-        self.event_bytes = 0
-        while (line := await self._reader.readline()).strip():
+        lines: list[bytes] = []
+        while EVENT not in lines:
+            lines = []
+            while (line := await self._line()).strip():
+                lines.append(line)
+        self.event_bytes = sum(map(len, lines)) + 1
+
+    async def panel(self) -> None:
+        """Ask for what the page shows, over another connection, and read it."""
+        path = self._path.replace("/events", "/panel")
+        request = urllib.request.Request(f"http://127.0.0.1:{self._port}{path}")
+        request.add_header("Cookie", f"sessionid={self._session}")
+        shown = await asyncio.to_thread(lambda: urllib.request.urlopen(request).read())
+        assert b'id="state"' in shown
+
+    async def _line(self) -> bytes:
+        """Return a line of an event; those that say how long a chunk is are none."""
+        while True:
+            line = await self._reader.readline()
             assert line, "The stream ended."
-            self.event_bytes += len(line)
+            if not line.endswith(b"\r\n"):
+                return line
 
     def close(self) -> None:
         """Leave the page."""
@@ -71,11 +91,14 @@ def main() -> None:
     """Print kilobytes a stream, milliseconds until all are told, and both ratios, as JSON."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--browsers", type=int, default=2000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--panels", type=int, default=100)
     options = parser.parse_args()
     with database() as url:
         pages = _furnish(options.browsers)
-        print(json.dumps(asyncio.run(_measure(url, pages, options.rounds)), indent=2))
+        print(
+            json.dumps(asyncio.run(_measure(url, pages, options.rounds, options.panels)), indent=2)
+        )
 
 
 def _furnish(browsers: int) -> list[tuple[str, str]]:
@@ -178,15 +201,17 @@ def _served(application: str, **environment: str) -> Iterator[tuple[int, int]]:
             process.kill()
 
 
-async def _measure(url: str, pages: Sequence[tuple[str, str]], rounds: int) -> dict[str, Any]:
+async def _measure(
+    url: str, pages: Sequence[tuple[str, str]], rounds: int, panels: int
+) -> dict[str, Any]:
     held: dict[str, float] = {}
     took: dict[str, list[float]] = {"ours": [], "floor": []}
     with ExitStack() as stack:
         connection = stack.enter_context(psycopg.connect(url, autocommit=True))
-        ours, pid = stack.enter_context(_served("marketplace.asgi:application"))
+        ours, ours_pid = stack.enter_context(_served("marketplace.asgi:application"))
         browsers = {"ours": [Browser(ours, path, session) for path, session in pages]}
-        held["ours"] = await _open(browsers["ours"], pid)
-        length = browsers["ours"][0].event_bytes - 7
+        held["ours"] = await _open(browsers["ours"], ours_pid)
+        length = browsers["ours"][0].event_bytes
         floor = _served("benchmarks.live_floor:application", FLOOR_BYTES=str(length))
         port, pid = stack.enter_context(floor)
         browsers["floor"] = [Browser(port, "/events", "") for _ in pages]
@@ -205,6 +230,12 @@ async def _measure(url: str, pages: Sequence[tuple[str, str]], rounds: int) -> d
                     await asyncio.to_thread(_push, port)
                 await asyncio.wait_for(asyncio.gather(*waiting), DEADLINE_S)
                 took[name].append((time.perf_counter() - began) * 1000)
+        some = browsers["ours"][:panels]
+        await some[0].panel()
+        cpu_ms, began = _cpu_ms(ours_pid), time.perf_counter()
+        await asyncio.gather(*(each.panel() for each in some))
+        panels_ms = (time.perf_counter() - began) * 1000
+        panel_cpu_ms = (_cpu_ms(ours_pid) - cpu_ms) / len(some)
         for each in (*browsers["ours"], *browsers["floor"]):
             each.close()
     ratios = [one / other for one, other in zip(took["ours"], took["floor"], strict=True)]
@@ -215,6 +246,9 @@ async def _measure(url: str, pages: Sequence[tuple[str, str]], rounds: int) -> d
         "memory_ratio": round(held["ours"] / held["floor"], 1),
         "all_told_ms": {name: _spread(some) for name, some in took.items()},
         "time_ratio": _spread(ratios),
+        "panels": len(some),
+        "panels_ms": round(panels_ms, 1),
+        "panel_cpu_ms": round(panel_cpu_ms, 1),
     }
 
 
@@ -237,6 +271,11 @@ def _resident_kb(pid: int) -> int:
         if line.startswith("VmRSS:"):
             return int(line.split()[1])
     raise AssertionError("The server has ended.")
+
+
+def _cpu_ms(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
 
 
 def _spread(some: Sequence[float]) -> list[float]:

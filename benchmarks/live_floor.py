@@ -5,8 +5,9 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-#: as long as the panel of a rental
-EVENT = b"event: changed\ndata: " + b"x" * int(os.environ.get("FLOOR_BYTES", "6000")) + b"\n\n"
+#: as long as the one that says that a rental changed
+SHORTEST = b"event: changed\ndata: \n\n"
+EVENT = SHORTEST[:-2] + b"x" * (int(os.environ.get("FLOOR_BYTES", "60")) - len(SHORTEST)) + b"\n\n"
 HEADERS = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")]
 
 _changed = asyncio.Event()

@@ -33,7 +33,7 @@ STREAM_S_MAX = 300
 #: pages that come together are looked up together
 GATHER_S, AT_ONCE_MAX = 0.05, 200
 #: that a page's panel takes of a core: pages that are told together ask over as long a time
-PANEL_MS, SPREAD_MS_MAX = 10, 30_000
+PANEL_MS, SPREAD_MS_MAX = 15, 30_000
 HEADERS = [
     (b"content-type", b"text/event-stream"),
     (b"cache-control", b"no-store"),

@@ -163,6 +163,23 @@ def test_the_list_of_somebody_who_logged_out_leads_to_the_log_in(
     expect(page.get_by_role("heading", name="Log in")).to_have_count(1)
 
 
+def test_who_reads_the_panel_stays_where_they_are_when_it_changes(
+    page: Page, market: Market
+) -> None:
+    sign_up(page)
+    add_key_and_money(page)
+    page.goto(f"/offers/{market.offer.id}/rent")
+    page.get_by_role("button", name="Rent", exact=True).click()
+    market.run(the_rental(), at=timezone.now(), door_after_s=0)
+    expect(page.locator("#state")).to_have_text("Active")
+    page.locator("#trust > summary").click()
+    page.locator("#copy-trust").focus()
+    Rental.objects.update(worst_total_microusd=123_450_000)
+    expect(page.locator("#panel")).to_contain_text("$123.45")
+    expect(page.locator("#trust-command")).to_be_visible()
+    expect(page.locator("#copy-trust")).to_be_focused()
+
+
 def test_where_no_stream_gets_through_the_page_asks_again(page: Page, market: Market) -> None:
     page.route("**/events?*", lambda route: route.abort())
     sign_up(page)
