@@ -63,6 +63,8 @@ WITH best AS (
         WHERE o.listed AND NOT o.private AND m.online AND o.verified_until > %(now)s
           AND o.gpu_model = kind.gpu_model AND o.vram_bytes = kind.vram_bytes
           AND m.gpus_free >= %(gpus)s AND m.memory_bytes_free >= %(memory)s
+          AND m.gpus_free + m.gpus_interruptible >= greatest(o.gpus_min, 1)
+          AND m.cpus_free + m.cpus_interruptible >= o.cpus_min
           AND o.price_hour_microusd <= %(price)s AND o.away_ppm <= %(away)s
         ORDER BY o.price_hour_microusd, o.id LIMIT %(rows)s
     ) AS found

@@ -43,6 +43,9 @@ def offers(
     unverified: Annotated[
         bool, typer.Option("--unverified", help="Also machines that no validator vouches for.")
     ] = False,
+    rented: Annotated[
+        bool, typer.Option("--rented", help="Also machines of which nothing is free.")
+    ] = False,
     sort: Annotated[
         Literal["price", "value", "reliability", "start"],
         typer.Option(help="Best first: cheapest by the hour or by measured work, or surest."),
@@ -61,6 +64,7 @@ def offers(
         price_hour_microusd_max=price_max,
         country=country,
         verified=not unverified,
+        rented=rented or None,
         sort=sort,
     )
     with session.visitor() as client:
@@ -86,8 +90,8 @@ def offers(
         [_row(offer) for offer in found],
         empty="Nothing is for rent that matches."
         if unverified
-        else "Nothing is for rent that matches. To see what no validator vouches for, and why:"
-        " berth offers --unverified",
+        else "Nothing is for rent that matches. To see what is rented, or what no validator vouches"
+        " for, and why: berth offers --unverified --rented",
     )
     for reason in sorted({offer.unverified_reason for offer in found} - {""}):
         output.note(reason)

@@ -89,7 +89,7 @@ def find_offer(client: Client, offer: str, resources: Resources) -> Offer:
         offer,
         kind="offer",
         see="berth offers",
-        ids=lambda: [one.id for one in client.offers(OfferFilter(verified=False))],
+        ids=lambda: [one.id for one in client.offers(OfferFilter(verified=False, rented=True))],
         find=lambda offer_id: client.offer(offer_id, resources),
     )
 

@@ -283,6 +283,8 @@ def cheapest_offers(
         ram_bytes_min=resources.ram.capacity,
         disk_bytes_min=resources.hard_disk.capacity,
         verified=True,
+        # What it needs may be no GPU.
+        rented=True,
         sort="price",
     )
     found = choice.cheapest(client.offers(wanted), resources)

@@ -69,6 +69,8 @@ class Field(StrEnum):
     REGION = "region"
     #: 1 or 0
     VERIFIED = "verified"
+    #: 1 or 0: nothing of it can be rented now
+    RENTED = "rented"
     #: 1 or 0: it takes bids, and it takes something off for reservations
     INTERRUPTIBLE = "interruptible"
     RESERVED = "reserved"
@@ -151,6 +153,8 @@ class OfferQuery:
     conditions: tuple[Condition, ...] = ()
     #: False: show unverified machines too
     verified: bool = True
+    #: True: show what is wholly rented, too
+    rented: bool = False
     sort: OfferSort = OfferSort.PRICE
     cursor: Cursor | None = None
     rows_max: int = 50

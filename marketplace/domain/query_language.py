@@ -40,7 +40,9 @@ ALIASES: Mapping[str, Field] = {
     "cuda_max_good": Field.CUDA_VERS,
 }
 #: what people's scripts ask for and every offer here fulfils
-ALWAYS = {"rentable": True, "rented": False, "external": False}
+ALWAYS = {"rentable": True, "external": False}
+#: of which some are left out where nothing is said
+HIDING = (Field.VERIFIED, Field.RENTED)
 TRUTHS = {"true": 1, "yes": 1, "1": 1, "false": 0, "no": 0, "0": 0}
 
 _TERM = re.compile(
@@ -117,7 +119,7 @@ def _condition(found: re.Match[str]) -> Condition | None:
     written = found["relation"] or "".join(found["among"].lower().split())
     relation = Relation.EQ if written == "==" else Relation(written)
     texts = _texts(found["value"])
-    if texts == ["any"] and name != Field.VERIFIED:
+    if texts == ["any"] and name not in HIDING:
         return None
     if name in ALWAYS:
         _check_always(name, relation, texts)
@@ -127,7 +129,7 @@ def _condition(found: re.Match[str]) -> Condition | None:
     if relation not in meaning.relations:
         taken = ", ".join(one.value for one in Relation if one in meaning.relations)
         raise QueryInvalid(f"{name} takes {taken}, not “{relation.value}”.")
-    if column is Field.VERIFIED and texts == ["any"]:
+    if column in HIDING and texts == ["any"]:
         return Condition(column, Relation.IN, (0, 1))
     among = relation in (Relation.IN, Relation.NOT_IN)
     if not among and len(texts) != 1:
@@ -296,6 +298,7 @@ _MEANINGS: Mapping[Field, _Meaning] = {
     Field.GEOLOCATION: _Meaning(country.country, "DE", _EQUAL),
     Field.REGION: _Meaning(_region, "EU or North_America", _EQUAL),
     Field.VERIFIED: _Meaning(_truth, "true", frozenset({Relation.EQ})),
+    Field.RENTED: _Meaning(_truth, "any", frozenset({Relation.EQ})),
     Field.INTERRUPTIBLE: _Meaning(_truth, "true", frozenset({Relation.EQ})),
     Field.RESERVED: _Meaning(_truth, "true", frozenset({Relation.EQ})),
 }

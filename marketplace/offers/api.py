@@ -51,6 +51,8 @@ class Filters(Asked):
     reserved: bool = False
     #: false: show unverified machines too
     verified: bool = True
+    #: true: show machines of which nothing is free, too
+    rented: bool = False
     sort: OfferSort = OfferSort.PRICE
     cursor: Annotated[str, Field(max_length=200)] = ""
     limit: Annotated[int, Field(ge=1, le=100)] = 50
@@ -227,6 +229,7 @@ def search(request: HttpRequest, filters: Query[Filters]) -> OfferPage:
                 reserved=filters.reserved,
             ),
             verified=filters.verified,
+            rented=filters.rented,
             sort=filters.sort,
             cursor=Cursor.decode(filters.cursor) if filters.cursor else None,
             rows_max=filters.limit,

@@ -37,3 +37,11 @@ def test_unverified_machines_are_shown_only_when_asked_for(
     for words, sent in (((), "true"), (("--unverified",), "false")):
         assert terminal.berth("offers", *words).code == 0
         assert market.seen[-1].query["verified"] == sent
+
+
+def test_machines_of_which_nothing_is_free_are_shown_only_when_asked_for(
+    terminal: Terminal, market: Market
+) -> None:
+    for words, sent in (((), None), (("--rented",), "true")):
+        assert terminal.berth("offers", *words).code == 0
+        assert market.seen[-1].query.get("rented") == sent

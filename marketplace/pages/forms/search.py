@@ -56,7 +56,11 @@ class SearchForm(forms.Form):
     )
     checked = forms.ChoiceField(
         label="Show",
-        choices=[("validators", "Verified"), ("anyone", "All machines")],
+        choices=[
+            ("validators", "Free and verified"),
+            ("rented", "Rented ones, too"),
+            ("anyone", "All machines"),
+        ],
         required=False,
     )
     sort = forms.ChoiceField(
@@ -120,6 +124,7 @@ class SearchForm(forms.Form):
                 reserved=asked["price_type"] == "reserved",
             ),
             verified=asked["checked"] != "anyone",
+            rented=asked["checked"] in ("rented", "anyone"),
             sort=OfferSort(asked["sort"] or OfferSort.PRICE),
             cursor=Cursor.decode(cursor) if cursor else None,
             rows_max=ROWS,

@@ -69,7 +69,7 @@ def test_conditions_and_words_stand_beside_each_other() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "   ", "gpu_name=any", "rentable=true", "rented=False external=no"]
+    "text", ["", "   ", "gpu_name=any", "rentable=true", "rentable=yes external=no"]
 )
 def test_what_every_offer_fulfils_asks_for_nothing(text: str) -> None:
     assert parse(text) == Query()

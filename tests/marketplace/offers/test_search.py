@@ -7,6 +7,7 @@ from django.test.utils import CaptureQueriesContext
 
 from marketplace.domain.matching import MachineOffline, MachineUnverified
 from marketplace.domain.offer_query import OfferQuery, OfferSort, wanted
+from marketplace.domain.query_language import parse
 from marketplace.machines.models import Machine
 from marketplace.offers import queries
 from marketplace.offers.actions.list_offer import list_missing, list_offer
@@ -80,6 +81,28 @@ def test_what_a_placement_takes_is_gone_from_the_search_at_once() -> None:
     placement(on, cpus=3)
     assert found(OfferQuery(conditions=wanted(cpus_min=2))) == []
     assert found(OfferQuery(conditions=wanted(cpus_min=1))) == [on.id]
+
+
+def test_a_machine_of_which_nothing_is_free_is_shown_only_to_whoever_asks_for_it() -> None:
+    room, full = listed(price=20_000), listed()
+    placement(full, cpus=full.cpus_total)
+    no_gpu = listed(price=30_000, of=hardware(gpus=1))
+    placement(no_gpu, cpus=1, gpus=1)
+    too_few = listed(price=40_000, of=hardware(gpus=2))
+    placement(too_few, cpus=1, gpus=1)
+    assert found(OfferQuery()) == [room.id, too_few.id]
+    set_terms(host_id=too_few.host_id, machine_id=too_few.id, now=NOW, gpus_min=2)
+    assert found(OfferQuery()) == [room.id]
+    assert found(OfferQuery(rented=True)) == [full.id, room.id, no_gpu.id, too_few.id]
+    for said, those in {
+        "rented=false": [room.id],
+        "rented=true": [full.id, no_gpu.id, too_few.id],
+        "rented=any": [full.id, room.id, no_gpu.id, too_few.id],
+    }.items():
+        assert found(OfferQuery(conditions=parse(said).conditions)) == those
+    # Whoever bids for it goes for whoever does not.
+    Machine.objects.filter(id=no_gpu.id).update(gpus_interruptible=1)
+    assert found(OfferQuery()) == [room.id, no_gpu.id]
 
 
 @pytest.mark.parametrize(

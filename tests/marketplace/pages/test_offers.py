@@ -36,7 +36,7 @@ def test_the_first_page_explains_the_market_and_lists_what_is_for_rent(market: M
 
 
 def test_an_empty_market_says_what_to_do(db: None) -> None:
-    assert b"You can host the first one" in Client().get("/").content
+    assert b"You can host one" in Client().get("/").content
 
 
 def test_a_search_that_is_not_understood_says_which_part(market: Market) -> None:
@@ -104,6 +104,18 @@ def test_an_unverified_machine_shows_only_when_asked_for(market: Market) -> None
     page = Client().get("/offers/", {"checked": "anyone"}).content.decode()
     assert rent_url in page
     assert "Not verified" in page
+
+
+def test_a_machine_of_which_nothing_is_free_shows_only_when_asked_for(market: Market) -> None:
+    rent_url = f"/offers/{market.offer.id}/rent"
+    Machine.objects.update(cpus_free=0)
+    page = Client().get("/offers/").content.decode()
+    assert rent_url not in page
+    assert 'href="/offers/?checked=rented"' in page
+    assert rent_url in Client().get("/offers/", {"checked": "rented"}).content.decode()
+    assert Client().get("/api/v1/offers").json()["items"] == []
+    (told,) = Client().get("/api/v1/offers?rented=true").json()["items"]
+    assert told["cpus_free"] == 0
 
 
 def test_a_machine_with_gpus_says_why_it_cannot_be_rented(market: Market) -> None:
