@@ -38,6 +38,7 @@ from marketplace.rentals.price_api import router as rental_prices
 from marketplace.rentals.proof_api import router as rental_proofs
 from marketplace.rentals.proof_api import validator_router as validator_proofs
 from marketplace.rentals.statement_api import router as statements
+from marketplace.rentals.team_changes_api import router as team_changes
 from marketplace.rentals.usage_api import router as usage
 from marketplace.telemetry.api import router as telemetry
 from marketplace.templates.api import router as templates
@@ -86,6 +87,7 @@ agent_api = DescribedAPI(
 for router in (
     accounts,
     teams,
+    team_changes,
     ledger,
     machines,
     hosting,

@@ -35,6 +35,7 @@ from berth.cli import (
     rentals,
     session,
     ssh,
+    team,
     teams,
     templates,
     up,
@@ -159,6 +160,7 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(endpoints.app, name="endpoints")
 app.add_typer(keys.app, name="keys")
 app.command("teams")(teams.teams)
+app.add_typer(team.app, name="team")
 app.command("balance")(money.balance)
 app.command("statement")(money.statement)
 app.command("topup")(money.topup)

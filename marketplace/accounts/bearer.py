@@ -21,7 +21,7 @@ HEADER = "Berth-Team"
 #: of its number
 ID_LENGTH_MAX = 18
 #: the first part of paths to what a team has not
-OF_PEOPLE = frozenset({"teams"})
+OF_PEOPLE = frozenset({"teams", "invitations"})
 
 
 class ScopeMissing(Refused):

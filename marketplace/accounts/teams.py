@@ -146,7 +146,7 @@ def shares_a_team(person_id: int, account_ids: Sequence[int]) -> bool:
 
 def invitations_of(team_id: int, now: datetime) -> Sequence[Invitation]:
     """Return the team's invitations that can still be taken, oldest first."""
-    rows = Invitation.objects.select_related("invited_by").filter(team_id=team_id)
+    rows = Invitation.objects.select_related("invited_by", "team").filter(team_id=team_id)
     return tuple(rows.filter(expires_at__gt=now).order_by("created_at", "id"))
 
 

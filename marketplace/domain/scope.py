@@ -32,7 +32,7 @@ AREAS = {
     ),
     **dict.fromkeys(("host", "machines"), "host"),
     "ssh-keys": "keys",
-    **dict.fromkeys(("notices", "letters", "web-hooks", "teams"), "account"),
+    **dict.fromkeys(("notices", "letters", "web-hooks", "teams", "invitations"), "account"),
 }
 #: an area, and the one that includes it
 WITHIN = {"keys": "account"}

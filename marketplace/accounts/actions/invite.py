@@ -29,7 +29,7 @@ RECEIVED = Limit("be invited into a team", 5, timedelta(days=1))
 
 
 class AddressMalformed(Refused):
-    code = "invalid"
+    code = "address_invalid"
     status = 422
     sentence = "This is no e-mail address."
 
