@@ -7,7 +7,6 @@ no request, no thread and no connection to the database, so that thousands of pa
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
@@ -26,8 +25,6 @@ from marketplace.rentals.queries import RentalUnknown
 from marketplace.security import CONTENT_SECURITY_POLICY
 
 PATH = re.compile(r"/rentals/(?P<rental_id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/events")
-#: a comment this often keeps proxies from closing a quiet stream
-HEARTBEAT_S = 15
 #: then the stream ends and the browser opens the next one, so that none is held for ever
 STREAM_S_MAX = 300
 #: pages that come together are looked up together
@@ -125,7 +122,7 @@ async def _stream(
 
 async def _tell(hall: audience.Audience, stream: audience.Stream, known: str, send: Send) -> None:
     loop = asyncio.get_running_loop()
-    until = loop.time() + STREAM_S_MAX
+    until, is_new = loop.time() + STREAM_S_MAX, True
     while not stream.cut and loop.time() < until:
         # Cleared before it is looked at, so that a change meanwhile is not lost.
         stream.woken.clear()
@@ -134,25 +131,21 @@ async def _tell(hall: audience.Audience, stream: audience.Stream, known: str, se
             return
         if seen is not None and seen.version != known:
             known = seen.version
-            told = f"id: {known}\nevent: changed\ndata: {_spread_ms(hall)}\n\n"
+            # What others were told before this page came is no reason to wait.
+            spread_ms = 0 if is_new else _spread_ms(hall)
+            told = f"id: {known}\nevent: changed\ndata: {spread_ms}\n\n"
             await _say(send, told.encode())
+        elif not is_new:
+            await _say(send, b": still here\n\n")
         if seen is not None and not seen.live:
             await _say(send, b"event: settled\ndata: \n\n")
             return
-        if not await _woken(stream):
-            await _say(send, b": still here\n\n")
+        is_new = False
+        await stream.woken.wait()
 
 
 def _spread_ms(hall: audience.Audience) -> int:
     return min((hall.woken - 1) * PANEL_MS, SPREAD_MS_MAX)
-
-
-async def _woken(stream: audience.Stream) -> bool:
-    # Not wait_for: before Python 3.12 it drops a cancellation that meets the end of the wait.
-    with suppress(TimeoutError):
-        async with asyncio.timeout(HEARTBEAT_S):
-            await stream.woken.wait()
-    return stream.woken.is_set()
 
 
 async def _until_left(receive: Receive, stream: audience.Stream) -> None:

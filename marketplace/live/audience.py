@@ -15,13 +15,18 @@ from marketplace.live.queries import UNSEEN, Seen
 from marketplace.watch import in_thread
 
 logger = logging.getLogger(__name__)
-#: How soon a change made by any process is seen; many rentals are looked at less often, so that the
-#: looks of one process take no more than a fifth of a core: some 10 µs of the database for each.
-TICK_S, PAUSE_A_RENTAL_S = 0.1, 0.000_05
+#: how soon it is seen that anything was written, by any process
+TICK_S = 0.03
+#: Then the rentals are looked at, and not again for so long: the database takes 10 µs for each, so
+#: looks of one process take a fifth of a core where something is written all the time.
+REST_S_MIN, REST_A_RENTAL_S = 0.1, 0.000_05
+#: a comment this often keeps proxies from closing a quiet stream; so many are sent before others'
+#: requests have their turn
+HEARTBEAT_S, BEATS_AT_ONCE = 15, 100
 #: whoever logged out, was let go or shut out is cut off so soon
 LOG_INS_EVERY_S = 5.0
-#: known versions -> the rentals that have another one
-Look = Callable[[Mapping[UUID, str]], Mapping[UUID, Seen]]
+#: (moment of the newest look, known versions) -> the rentals that have another one, and its moment
+Look = Callable[[str | None, Mapping[UUID, str]], tuple[Mapping[UUID, Seen], str | None]]
 #: after a failed look, as nothing is won by asking a lost database ten times a second
 FAILED_PAUSE_S = 0.5
 #: streams that one process holds, and of them one person's; browsers beyond them poll
@@ -50,14 +55,14 @@ class Stream:
 class Audience:
     """The open pages of one process. It belongs to one event loop."""
 
-    def __init__(self, changed: Look = queries.changed) -> None:
-        self._changed = changed
+    def __init__(self, look: Look = queries.changed_since) -> None:
+        self._look = look
         self._streams: dict[UUID, set[Stream]] = {}
         self._versions: dict[UUID, str] = {}
         self._seen: dict[UUID, Seen] = {}
         self._people: Counter[int] = Counter()
         self._tasks: tuple[asyncio.Task[None], ...] = ()
-        #: pages that the newest look woke
+        #: pages that the newest change woke
         self.woken = 0
 
     def is_full(self, person_id: int) -> bool:
@@ -74,8 +79,8 @@ class Audience:
         self._streams.setdefault(rental_id, set()).add(stream)
         self._versions.setdefault(rental_id, UNSEEN)
         if not self._tasks:
-            looks = (self._look_at_rentals(), self._look_at_log_ins())
-            self._tasks = tuple(asyncio.create_task(each) for each in looks)
+            loops = (self._look_at_rentals(), self._look_at_log_ins(), self._beat())
+            self._tasks = tuple(asyncio.create_task(each) for each in loops)
         try:
             yield stream
         finally:
@@ -101,17 +106,19 @@ class Audience:
             self._tasks = ()
 
     async def _look_at_rentals(self) -> None:
-        pause_s = TICK_S
+        pause_s, moment = TICK_S, None
         while True:
             await asyncio.sleep(pause_s)
             try:
-                found = await in_thread(self._changed)(dict(self._versions))
+                found, newest = await in_thread(self._look)(moment, dict(self._versions))
             except Exception:
                 # A lost database or a bug must not leave those who wait to wait for ever.
                 logger.exception("Could not look at rentals on open pages")
                 pause_s = FAILED_PAUSE_S
                 continue
-            pause_s = max(TICK_S, PAUSE_A_RENTAL_S * len(self._versions))
+            rested = newest is not None and newest == moment
+            rest_s = max(REST_S_MIN, REST_A_RENTAL_S * len(self._versions))
+            pause_s, moment = TICK_S if rested else rest_s, newest
             self._tell(found)
 
     def _tell(self, found: Mapping[UUID, Seen]) -> None:
@@ -121,11 +128,21 @@ class Audience:
             # All of its pages may have been closed meanwhile.
             if rental_id in self._streams
         }
-        self.woken = sum(len(self._streams[rental_id]) for rental_id in told)
+        if told:
+            self.woken = sum(len(self._streams[rental_id]) for rental_id in told)
         for rental_id, seen in told.items():
             self._versions[rental_id], self._seen[rental_id] = seen.version, seen
             for stream in self._streams[rental_id]:
                 stream.woken.set()
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            streams = [stream for some in self._streams.values() for stream in some]
+            for number, stream in enumerate(streams):
+                stream.woken.set()
+                if number % BEATS_AT_ONCE == 0:
+                    await asyncio.sleep(0)
 
     async def _look_at_log_ins(self) -> None:
         while True:

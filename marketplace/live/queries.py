@@ -83,6 +83,28 @@ def changed(known: Mapping[UUID, str]) -> Mapping[UUID, Seen]:
     }
 
 
+def changed_since(
+    moment: str | None, known: Mapping[UUID, str]
+) -> tuple[Mapping[UUID, Seen], str | None]:
+    """Return those, and the moment of this look; an empty look where nothing was written since.
+
+    ``moment``: of the newest look. None: there was none, or the database does not number them.
+    """
+    newest = _moment()
+    # Taken before the look, so that what is written meanwhile has a later one.
+    if newest is not None and newest == moment and UNSEEN not in known.values():
+        return {}, newest
+    return changed(known), newest
+
+
+def _moment() -> str | None:
+    if connection.vendor != "postgresql":
+        return None
+    # Which transactions have ended by now: another one with each that writes.
+    ((snapshot,),) = plain_sql.fetch("SELECT pg_current_snapshot()::text")
+    return str(snapshot)
+
+
 def version(rental_id: UUID) -> str:
     """Return the version of a rental now."""
     return changed({rental_id: UNSEEN})[rental_id].version

@@ -20,6 +20,7 @@ from tests.marketplace.rentals.market import Market, give_key
 @pytest.fixture(autouse=True)
 def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audience, "TICK_S", 0.01)
+    monkeypatch.setattr(audience, "REST_S_MIN", 0.01)
     monkeypatch.setattr(audience, "LOG_INS_EVERY_S", 0.01)
     monkeypatch.setattr(audience, "FAILED_PAUSE_S", 0.001)
 

@@ -24,16 +24,19 @@ class World:
         self.asked: list[Mapping[UUID, str]] = []
         self.broken: Exception | None = None
 
-    def look(self, known: Mapping[UUID, str]) -> Mapping[UUID, Seen]:
+    def look(
+        self, _moment: str | None, known: Mapping[UUID, str]
+    ) -> tuple[Mapping[UUID, Seen], str | None]:
         self.asked.append(known)
         if self.broken is not None:
             problem, self.broken = self.broken, None
             raise problem
-        return {
+        found = {
             each: Seen(self.versions[each], live=True)
             for each, version in known.items()
             if version != self.versions[each]
         }
+        return found, None
 
 
 @pytest.fixture(autouse=True)

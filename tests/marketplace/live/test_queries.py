@@ -4,7 +4,8 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from django.db import models, transaction
+from django.db import connection, models, transaction
+from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
 from marketplace.accounts.models import User
@@ -169,6 +170,21 @@ def test_a_rental_is_live_until_its_last_charge_is_posted(rental: Rental, market
     assert not is_live()
     Meter.objects.update(closed_at=None)
     assert is_live()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_where_nothing_was_written_nothing_is_looked_at(rental: Rental) -> None:
+    known = {rental.id: queries.version(rental.id)}
+    found, moment = queries.changed_since(None, known)
+    assert found == {}
+    with CaptureQueriesContext(connection) as asked:
+        assert queries.changed_since(moment, known) == ({}, moment)
+    # SQLite does not number what is written.
+    assert len(asked) == 1
+    assert ("rentals_rental" in asked[0]["sql"]) == (moment is None)
+    assert queries.changed_since(moment, {rental.id: UNSEEN})[0].keys() == {rental.id}
+    Placement.objects.update(progress="pulling")
+    assert queries.changed_since(moment, known)[0].keys() == {rental.id}
 
 
 def test_all_rentals_take_one_query(

@@ -145,7 +145,7 @@ async def test_of_more_streams_than_a_person_may_have_the_last_is_refused(
 async def test_a_quiet_stream_says_that_it_is_there_and_ends_in_time(
     rental: Rental, browser: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(application, "HEARTBEAT_S", 0.01)
+    monkeypatch.setattr(audience, "HEARTBEAT_S", 0.01)
     shown = await sync_to_async(queries.version)(rental.id)
     async with Page(rental.id, browser, seen=shown).open() as page:
         assert await page.status() == 200
@@ -166,3 +166,7 @@ async def test_pages_that_are_told_together_ask_one_after_another(
         await Rental.objects.aupdate(worst_total_microusd=1)
         spread = {(await page.event())["data"] for page in (one, other)}
         assert spread == {str(application.PANEL_MS)}
+        # Who comes later than all others were told asks at once.
+        async with Page(rental.id, browser).open() as late:
+            await late.status()
+            assert (await late.event())["data"] == "0"
