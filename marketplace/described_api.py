@@ -1,5 +1,6 @@
 """This will describe the REST API to programs: its errors, its codes and who may call what."""
 
+import re
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
@@ -96,6 +97,7 @@ class DescribedAPI(NinjaAPI):
                 operation["responses"]["default"] = {"$ref": "#/components/responses/Problem"}
                 # An empty list is OpenAPI's word for "anyone may".
                 operation.setdefault("security", [])
+        _end_patterns(schema)
         return schema
 
     @property
@@ -106,6 +108,25 @@ class DescribedAPI(NinjaAPI):
             if isinstance(pattern, URLPattern):
                 pattern.callback = _refusing_methods(pattern.callback)
         return patterns, app, namespace
+
+
+def _end_patterns(described: object) -> None:
+    """Have ``$`` mean the end, which to a program in Python is before a last line break, too.
+
+    Requests are checked by another dialect, to which it is the end alone.
+    """
+    if isinstance(described, dict):
+        if isinstance(pattern := described.get("pattern"), str):
+            described["pattern"] = _ended(pattern)
+        if isinstance(by_name := described.get("patternProperties"), dict):
+            described["patternProperties"] = {_ended(name): of for name, of in by_name.items()}
+    if isinstance(described, dict | list):
+        for part in described.values() if isinstance(described, dict) else described:
+            _end_patterns(part)
+
+
+def _ended(pattern: str) -> str:
+    return re.sub(r"\$(?!\(\?!)", r"$(?!\\n)", pattern)
 
 
 def _refusing_methods(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:

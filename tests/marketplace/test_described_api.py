@@ -1,6 +1,8 @@
 """The API's description leaves no error, no code and no way in unsaid."""
 
 import json
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -86,3 +88,23 @@ def test_no_two_shapes_share_a_name() -> None:
                 assert one.__name__ not in named, one
                 named.add(one.__name__)
     assert "RentalReply" in named
+
+
+def patterns(described: object) -> Iterator[str]:
+    """Yield all that strings must look like."""
+    if isinstance(described, dict):
+        if isinstance(described.get("pattern"), str):
+            yield described["pattern"]
+        yield from described.get("patternProperties", ())
+    if isinstance(described, dict | list):
+        for part in described.values() if isinstance(described, dict) else described:
+            yield from patterns(part)
+
+
+def test_a_pattern_takes_no_line_break_at_its_end_in_python_either() -> None:
+    name = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$(?!\n)"
+    assert name in set(patterns(SCHEMA))
+    assert re.search(name, "HOME")
+    assert not re.search(name, "HOME\n")
+    assert not [one for one in patterns(SCHEMA) if re.search(r"\$(?!\(\?!\\n\))", one)]
+    assert set(patterns(described())) == set(patterns(SCHEMA))
