@@ -1,11 +1,15 @@
 """This will prepare offers for the lists."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import urlencode
 
 from marketplace.domain.money import format_usd
 from marketplace.offers import queries
 from marketplace.pages import wording
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class OfferLine(NamedTuple):
@@ -37,9 +41,9 @@ class OfferLine(NamedTuple):
     machine_url: str
 
 
-def line(offer: queries.OfferRow, *, template: str = "") -> OfferLine:
-    """Return the offer as a line of a list; ``template``: what shall run there."""
-    more = f"?{urlencode({'template': template})}" if template else ""
+def line(offer: queries.OfferRow, *, begins: Mapping[str, str] = NOTHING) -> OfferLine:
+    """Return the offer as a line of a list; ``begins``: what the form of a rental begins with."""
+    more = f"?{urlencode(begins)}" if begins else ""
     check, tone = ("Verified", "good") if offer.verified else ("Not verified", "warn")
     if not offer.online:
         check, tone = "Offline", "bad"

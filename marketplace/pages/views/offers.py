@@ -12,6 +12,7 @@ from marketplace.accounts.actions.count_attempt import TooManyAttempts
 from marketplace.accounts.client_address import client_address
 from marketplace.domain import query_language
 from marketplace.domain.offer_query import CursorInvalid
+from marketplace.domain.pricing import PriceType
 from marketplace.domain.query_language import QueryInvalid
 from marketplace.offers import bounded, countries
 from marketplace.offers.search import SearchTooSlow
@@ -35,7 +36,9 @@ def offers(request: HttpRequest) -> HttpResponse:
         return render(request, template_name, {"form": form, "problems": problems(form)})
     cursor = request.GET.get("cursor", "")
     template = _chosen(form.cleaned_data["template"], request.user.pk)
-    reference = form.cleaned_data["template"] if template else ""
+    begins = {"template": form.cleaned_data["template"]} if template else {}
+    if form.cleaned_data["price_type"] == PriceType.RESERVED:
+        begins["price_type"] = PriceType.RESERVED
     try:
         needs = query_language.parse(template.needs if template else "")
         page = bounded.search(
@@ -53,7 +56,7 @@ def offers(request: HttpRequest) -> HttpResponse:
     address["cursor"] = page.next_cursor.encode() if page.next_cursor else ""
     context = {
         "form": form,
-        "rows": [offer.line(item, template=reference) for item in page.items],
+        "rows": [offer.line(item, begins=begins) for item in page.items],
         "template": template,
         "more_url": f"/offers/?{address.urlencode()}" if page.next_cursor else "",
         "searched": form.narrows() or needs != query_language.Query(),

@@ -17,6 +17,7 @@ from marketplace.accounts.actions import add_ssh_key
 from marketplace.accounts.models import SshKey
 from marketplace.accounts.ssh_key import SshKeyMalformed
 from marketplace.domain.matching import Slice
+from marketplace.domain.pricing import PriceType
 from marketplace.domain.problem import Refused
 from marketplace.ledger import queries as ledger
 from marketplace.offers import queries as offers
@@ -125,11 +126,23 @@ def _first_guess(
         "gpus": min(1, offer.gpus_free),
         "ram": in_gib(min(GIB, offer.ram_bytes_free)),
         "disk": in_gib(min(2 * GIB, offer.disk_bytes_free)),
-        "hours": min(HOURS, offer.longest_term_s / 3600),
+        **_how_long(request, offer),
         "failover": True,
         "ssh_keys": [str(key.pk) for key in keys],
         "request_key": uuid4().hex,
         **(as_large(like, offer) if like is not None else {}),
+    }
+
+
+def _how_long(request: MemberRequest, offer: offers.OfferRow) -> dict[str, Any]:
+    """Return the term that the form starts with; a reservation is as long as its host wants it."""
+    hours = HOURS
+    reserves = request.GET.get("price_type") == PriceType.RESERVED and bool(offer.discounts)
+    if reserves:
+        hours = offer.discounts[0].days * 24
+    return {
+        "hours": min(hours, offer.longest_term_s / 3600),
+        "price_type": PriceType.RESERVED if reserves else PriceType.ON_DEMAND,
     }
 
 

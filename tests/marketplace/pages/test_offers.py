@@ -181,3 +181,19 @@ def test_no_page_carries_inline_code(market: Market) -> None:
     assert "<style" not in page
     assert " onclick" not in page
     assert page.count("<script ") == page.count("<script src=")
+
+
+def test_whoever_looks_for_reservations_begins_with_one(market: Market, renter: Client) -> None:
+    Offer.objects.update(
+        discounts=[{"days": 2, "discount_ppm": 100_000}], longest_term_s=5 * 86_400
+    )
+    rent_url = f"/offers/{market.offer.id}/rent"
+    assert f'"{rent_url}?' not in renter.get("/offers/").content.decode()
+    page = renter.get("/offers/", {"price_type": "reserved"}).content.decode()
+    assert f'href="{rent_url}?price_type=reserved"' in page
+    form = renter.get(f"{rent_url}?price_type=reserved").content.decode()
+    assert '<option value="reserved" selected>' in form
+    assert 'name="hours" value="48"' in form
+    Offer.objects.update(discounts=[])
+    form = renter.get(f"{rent_url}?price_type=reserved").content.decode()
+    assert 'name="price_type" value="on_demand"' in form
