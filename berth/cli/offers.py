@@ -44,7 +44,8 @@ def offers(
         bool, typer.Option("--unverified", help="Also machines that no validator vouches for.")
     ] = False,
     rented: Annotated[
-        bool, typer.Option("--rented", help="Also machines of which nothing is free.")
+        bool,
+        typer.Option("--rented", help="Also machines with no GPU free, or no CPU."),
     ] = False,
     sort: Annotated[
         Literal["price", "value", "reliability", "start"],

@@ -69,7 +69,7 @@ class Field(StrEnum):
     REGION = "region"
     #: 1 or 0
     VERIFIED = "verified"
-    #: 1 or 0: nothing of it can be rented now
+    #: 1 or 0: no GPU of it can be rented now, or without GPUs no CPU
     RENTED = "rented"
     #: 1 or 0: it takes bids, and it takes something off for reservations
     INTERRUPTIBLE = "interruptible"
@@ -153,7 +153,7 @@ class OfferQuery:
     conditions: tuple[Condition, ...] = ()
     #: False: show unverified machines too
     verified: bool = True
-    #: True: show what is wholly rented, too
+    #: True: show fully rented machines, too
     rented: bool = False
     sort: OfferSort = OfferSort.PRICE
     cursor: Cursor | None = None

@@ -49,10 +49,14 @@ class Filters(Asked):
     #: true: only those that take bids, or that take something off for reservations
     interruptible: bool = False
     reserved: bool = False
-    #: false: show unverified machines too
-    verified: bool = True
-    #: true: show machines of which nothing is free, too
-    rented: bool = False
+    verified: Annotated[bool, Field(description="False: unverified machines, too.")] = True
+    rented: Annotated[
+        bool,
+        Field(
+            description="True: fully rented machines, too: no GPU is free, or without GPUs no CPU."
+            " In `q`, `rented=true` asks for these alone."
+        ),
+    ] = False
     sort: OfferSort = OfferSort.PRICE
     cursor: Annotated[str, Field(max_length=200)] = ""
     limit: Annotated[int, Field(ge=1, le=100)] = 50

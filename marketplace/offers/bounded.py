@@ -21,7 +21,7 @@ def search(
     :raises TooManyAttempts: when too many searches from there were too slow lately.
     """
     if query.words or query.conditions:
-        # All others are read off an index.
+        # All others are read off an index, past what is fully rented.
         check(limit=SLOW, subject=address, now=now)
     try:
         return queries.search(query, now=now, viewer_id=viewer_id)

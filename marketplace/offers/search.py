@@ -117,7 +117,7 @@ def seen_by(viewer_id: int | None) -> Q:
 
 @lru_cache(maxsize=50)
 def _whole_market(query: OfferQuery) -> tuple[str, Sequence[Any]]:
-    """Return the statement of the page that everybody begins with, for MOMENT.
+    """Return the statement of the page that all without a log-in begin with, for MOMENT.
 
     It is always the same, and to write it anew took Django an eighth of the page.
     """

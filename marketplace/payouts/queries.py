@@ -60,13 +60,13 @@ class Movements:
 def earnings(host_id: int, *, as_of: datetime, terms: Terms) -> Earnings:
     """Return the host's balance and what of it is young or recent at the moment ``as_of``.
 
-    Whole days of UTC are young or recent, and payouts are decided on as one begins. Whatever came
-    in since ``as_of`` is young too, so looking back never shows more than now.
+    Payouts are decided on as a day of UTC begins: within a day it is as of the next one's
+    beginning. Whatever came in since then is young too, so looking back never shows more than now.
     """
     # The balance is read first: a charge posted between the two reads then counts as young and is
     # not in the balance, which errs on the side of paying later.
     balance = ledger.earned(host_id)
-    young_from, recent_from = _day(as_of - terms.hold), _day(as_of - RESERVE_LASTS)
+    young_from, recent_from = _next_day(as_of - terms.hold), _next_day(as_of - RESERVE_LASTS)
     days = EarnedDayRow.objects.filter(host_id=host_id, day__gte=min(young_from, recent_from))
     sums = days.aggregate(
         young=Sum("earned_microusd", filter=Q(day__gte=young_from)),
@@ -131,6 +131,11 @@ def _within(host_id: int, since: datetime, until: datetime) -> QuerySet[EarnedDa
 
 def _day(at: datetime) -> date:
     return at.astimezone(UTC).date()
+
+
+def _next_day(at: datetime) -> date:
+    """Return the day that begins then or next."""
+    return _day(at + timedelta(days=1, microseconds=-1))
 
 
 def _machine(machine_id: UUID) -> UUID | None:

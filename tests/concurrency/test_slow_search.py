@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection, transaction
+from django.test import Client
 
 from marketplace.accounts.models import AttemptCount
 from marketplace.domain.offer_query import OfferQuery
@@ -30,6 +31,22 @@ def test_a_search_that_takes_too_long_is_given_up_and_the_next_one_is_not() -> N
                 pool.submit(find).result(60)
         assert pool.submit(find).result(60).items == ()
     assert AttemptCount.objects.get().attempts == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_first_page_goes_without_offers_where_a_search_takes_too_long() -> None:
+    def look() -> int:
+        try:
+            return Client().get("/").status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        # The market's numbers are kept for a while.
+        assert pool.submit(look).result(60) == 200
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE offers_offer IN ACCESS EXCLUSIVE MODE")
+            assert pool.submit(look).result(60) == 200
 
 
 @pytest.mark.django_db(transaction=True)
