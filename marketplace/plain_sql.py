@@ -20,7 +20,6 @@ WORDS = {
         # Another number where one of the columns between the two is another.
         "digest": "hash_record_extended(ROW(",
         "digested": "), 0)::text",
-        "row": "ROW",
     },
     "sqlite": {
         "now": "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')",
@@ -28,7 +27,6 @@ WORDS = {
         "pairs": "json_each(%(pairs)s) AS told",
         "digest": "MD5(json_array(",
         "digested": "))",
-        "row": "json_array",
     },
 }
 

@@ -8,8 +8,8 @@ from django.utils.deprecation import MiddlewareMixin
 class LetGoOfTheDatabase(MiddlewareMixin):
     """Gives the request's connection back before a stream begins.
 
-    Django does so at the end of the answer, which of an open page or a large file may be minutes
-    away; as many of them as a process has connections would stop the whole site.
+    Django does so at the end of the answer, which of a large file may be minutes away; as many of
+    them as a process has connections would stop the whole site.
     """
 
     def process_response(

@@ -87,7 +87,7 @@ class PendingPanel:
 
 @dataclass(frozen=True, slots=True)
 class RentalPanel:
-    """Everything of a rental that a page shows. Equal panels look the same."""
+    """Everything of a rental that a page shows."""
 
     url: str
     events_url: str

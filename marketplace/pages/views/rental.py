@@ -40,7 +40,7 @@ def rental(request: MemberRequest, rental_id: UUID) -> HttpResponse:
 @require_safe
 @members_only
 def rental_panel(request: MemberRequest, rental_id: UUID) -> HttpResponse:
-    """Show just the panel, for browsers that cannot hold a stream open."""
+    """Show just the panel, as open pages ask for it when it changed."""
     context = {"rental": _panel(request, rental_id)}
     return render(request, "rentals/_panel.html", context, using="jinja2")
 
