@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from django.test import Client
 from django.utils import timezone
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from marketplace.accounts.models import User
 from marketplace.rentals.models import Rental
@@ -181,7 +181,13 @@ def test_who_reads_the_panel_stays_where_they_are_when_it_changes(
 
 
 def test_where_no_stream_gets_through_the_page_asks_again(page: Page, market: Market) -> None:
-    page.route("**/events?*", lambda route: route.abort())
+    refused: list[str] = []
+
+    def refuse(route: Route) -> None:
+        refused.append(route.request.url)
+        route.abort()
+
+    page.route("**/events?*", refuse)
     sign_up(page)
     add_key_and_money(page)
     page.goto(f"/offers/{market.offer.id}/rent")
@@ -192,6 +198,7 @@ def test_where_no_stream_gets_through_the_page_asks_again(page: Page, market: Ma
     expect(
         page.get_by_role("region", name="State").get_by_role("button", name="Copy")
     ).to_be_visible()
+    assert any(f"/rentals/{the_rental().id}/events?" in url for url in refused)
 
 
 def test_the_search_narrows_while_typing_and_the_address_remembers_it(
