@@ -17,7 +17,6 @@ from django.core.exceptions import DisallowedHost
 from marketplace.accounts import log_ins
 from marketplace.accounts.log_ins import Visitor
 from marketplace.domain.problem import Refused
-from marketplace.domain.scope import Scope
 from marketplace.gathering import Gathering
 from marketplace.live import audience, queries
 from marketplace.live.queries import GONE
@@ -87,7 +86,7 @@ async def application(scope: ASGIScope, receive: Receive, send: Send) -> None:
 
 def _open(some: Sequence[_Asked]) -> list[Visitor | Exception]:
     found = log_ins.visitors({one.login for one in some})
-    allowed = log_ins.still(found.values(), Scope.RENTALS_READ)
+    allowed = log_ins.still(found.values(), audience.ASKED)
     renters = queries.renters({one.rental_id for one in some})
 
     def outcome(one: _Asked) -> Visitor | Exception:

@@ -15,6 +15,8 @@ from marketplace.live.queries import UNSEEN, Seen
 from marketplace.watch import in_thread
 
 logger = logging.getLogger(__name__)
+#: of whoever opens a page, and as long as they keep it open
+ASKED = Scope.RENTALS_READ
 #: how soon it is seen that anything was written, by any process
 TICK_S = 0.03
 #: Then the rentals are looked at, and not again for so long: the database takes 10 µs for each, so
@@ -149,9 +151,7 @@ class Audience:
             await asyncio.sleep(LOG_INS_EVERY_S)
             streams = [stream for some in self._streams.values() for stream in some]
             try:
-                allowed = await in_thread(still)(
-                    {stream.visitor for stream in streams}, Scope.RENTALS_READ
-                )
+                allowed = await in_thread(still)({stream.visitor for stream in streams}, ASKED)
             except Exception:
                 logger.exception("Could not look at who has pages open")
                 continue

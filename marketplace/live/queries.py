@@ -20,14 +20,15 @@ BIDS_EVERY_S = 15
 #: Everything that a rental's panel shows (pages/shown/rental.py) but what time alone changes, and
 #: which bid wins: that is all other bids', and is looked at with every beat.
 SHOWN = """
-    r.price_hour_microusd, r.priced_from_ms, r.delivered_ppm, r.worst_total_microusd, r.files_until,
+    r.price_hour_microusd, r.priced_from_ms, r.priced_from_microusd, r.delivered_ppm,
+    r.worst_total_microusd, r.files_until,
     p.state, p.want, p.progress, p.reason_code, p.reason, p.reachable_at, p.door_missed_at,
     p.stop_requested_at, p.ended_at, p.funded_until, p.paid_until, p.ssh_host, p.ssh_port,
     p.ssh_host_key, p.edition, p.former_workload IS NULL, p.change_code, p.change_reason, p.ports,
     p.bid_hour_microusd, p.outbid_stop_at, p.resume_due_at, p.starts,
     m.price_hour_microusd, m.charged_ms, m.charged_microusd, m.closed_at,
     h.returned_microusd, a.credits_posted - a.debits_posted,
-    s.storage_microusd, s.traffic_microusd, s.traffic_bytes, s.traffic_microusd_max,
+    s.stored_ms, s.traffic_bytes, s.traffic_microusd_max,
     i.after_s, i.below_percent, f.successor_id,
     q.price_hour_microusd, q.from_at, q.state,
     o.maintenance_from,

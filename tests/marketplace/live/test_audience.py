@@ -40,9 +40,11 @@ class World:
 
 
 @pytest.fixture(autouse=True)
-def _nobody_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+def _only_changes_wake(monkeypatch: pytest.MonkeyPatch) -> None:
     # Nobody here is in the database.
     monkeypatch.setattr(audience, "LOG_INS_EVERY_S", 3600)
+    # A beat wakes everybody.
+    monkeypatch.setattr(audience, "HEARTBEAT_S", 3600)
 
 
 async def woken(stream: Stream) -> None:

@@ -22,6 +22,13 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 
 @pytest.fixture
+def market(charlie: User, monkeypatch: pytest.MonkeyPatch) -> Market:
+    # Log-ins and memberships are looked at by the real clock.
+    monkeypatch.setattr(scene, "NOW", timezone.now())
+    return Market.open(charlie)
+
+
+@pytest.fixture
 def team(alice: User, bob: User, rental: Rental) -> User:
     """Bob is in it, and the rental is the team's."""
     made = team_of(alice, timezone.now(), bob=(bob, Role.MEMBER))
