@@ -79,7 +79,8 @@ class Teams:
         for one in self.members(team_id):
             if wanted in (str(one.id), one.email.casefold()):
                 return one
-        raise Refused("not_found", f"Nobody in the team is {typed!r}. See: berth team members")
+        see = f"berth team members {team_id}"
+        raise Refused("not_found", f"Nobody in the team is {typed!r}. See: {see}")
 
     def invitations(self, team_id: int) -> tuple[Invitation, ...]:
         """Return those into a team that can still be taken."""

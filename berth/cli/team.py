@@ -10,7 +10,9 @@ from berth.cli.options import AsJson
 from berth.problem import Refused
 from berth.teams import Invitation
 
-app = typer.Typer(help="Who is in your teams.", no_args_is_help=True)
+app = typer.Typer(
+    help="Who is in your teams; says TEAM itself, so --team changes nothing.", no_args_is_help=True
+)
 TeamName = Annotated[str, typer.Argument(metavar="TEAM", help="Its number or name.")]
 Person = Annotated[str, typer.Argument(metavar="PERSON", help="Their address or number.")]
 InvitationId = Annotated[str, typer.Argument(metavar="INVITATION", help="How its id begins.")]
@@ -82,7 +84,7 @@ def take_back(*, team: TeamName, invitation: InvitationId, as_json: AsJson = Fal
     """Take an invitation back."""
     with session.client(for_self=True) as client:
         team_id = client.teams.find(team).id
-        found = _find(client.teams.invitations(team_id), invitation)
+        found = _find(client.teams.invitations(team_id), invitation, of_team=f" {team_id}")
         client.teams.take_back(team_id, found.id)
     _done({"id": str(found.id), "taken_back": True}, "It opens nothing any more.", as_json=as_json)
 
@@ -92,7 +94,7 @@ def role(
     *,
     team: TeamName,
     person: Person,
-    wanted: Annotated[str, typer.Argument(metavar="ROLE", help=f"{ROLES.capitalize()}.")],
+    wanted: Annotated[str, typer.Argument(metavar="ROLE", help=f"What they may do: {ROLES}.")],
     as_json: AsJson = False,
 ) -> None:
     """Give somebody in a team another role."""
@@ -108,7 +110,7 @@ def role(
 
 @app.command("remove")
 def remove(*, team: TeamName, person: Person, as_json: AsJson = False) -> None:
-    """Let somebody go; what they made for the team opens nothing any more."""
+    """Let somebody go: their keys and web hooks end; renew keys of endpoints that they know."""
     with session.client(for_self=True) as client:
         team_id = client.teams.find(team).id
         found = client.teams.member(team_id, person)
@@ -118,7 +120,7 @@ def remove(*, team: TeamName, person: Person, as_json: AsJson = False) -> None:
 
 @app.command("leave")
 def leave(*, team: TeamName, as_json: AsJson = False) -> None:
-    """Leave a team; what you made for it opens nothing any more."""
+    """Leave a team: your keys and web hooks end; have keys of endpoints that you know renewed."""
     with session.client(for_self=True) as client:
         found = client.teams.find(team)
         client.teams.leave(found.id)
@@ -148,10 +150,11 @@ def decline(*, invitation: InvitationId, as_json: AsJson = False) -> None:
     _done({"id": str(found.id), "declined": True}, "It opens nothing any more.", as_json=as_json)
 
 
-def _find(known: Sequence[Invitation], typed: str) -> Invitation:
+def _find(known: Sequence[Invitation], typed: str, *, of_team: str = "") -> Invitation:
     found = [one for one in known if typed and str(one.id).startswith(typed)]
     if not found:
-        raise Refused("not_found", f"There is no invitation {typed!r}. See: berth team invitations")
+        see = f"berth team invitations{of_team}"
+        raise Refused("not_found", f"There is no invitation {typed!r}. See: {see}")
     if len(found) > 1:
         raise Refused("ambiguous", f"{len(found)} invitations begin with {typed!r}; write more.")
     return found[0]

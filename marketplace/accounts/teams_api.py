@@ -16,7 +16,7 @@ from marketplace.domain.team import SCOPES, Role
 
 router = Router(tags=["account"], auth=ApiKeyBearer())
 #: of an account, as the database counts them
-TeamId = Annotated[int, Path(ge=1, lt=1 << 63)]
+AccountId = Annotated[int, Path(ge=1, lt=1 << 63)]
 
 
 class TeamReply(Schema):
@@ -82,7 +82,7 @@ def teams(request: HttpRequest) -> Sequence[TeamReply]:
 
 
 @router.get("/teams/{team_id}/members", response=list[MemberReply])
-def members(request: HttpRequest, team_id: TeamId) -> Sequence[MemberReply]:
+def members(request: HttpRequest, team_id: AccountId) -> Sequence[MemberReply]:
     """List who is in a team of yours, oldest first: 50 at most."""
     found.acting(caller(request).pk, team_id)
     return [MemberReply.of(one) for one in found.members(team_id)]

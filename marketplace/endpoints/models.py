@@ -33,7 +33,8 @@ class Endpoint(models.Model):
     #: of the key that callers show; the key itself is kept nowhere
     key_digest = models.CharField(max_length=64)
     key_prefix = models.CharField(max_length=16)
-    #: who of a team was shown it; null: of no team, or they left and its owners were told
+    #: who of a team was shown it; null: of no team, made before this was kept (nobody knows who
+    #: knows it), or they left and its owners were told
     key_made_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from marketplace.accounts.read_only import ReadOnly
-from marketplace.ledger.models import Account, AuditRun, CreditGrant, Hold, Transfer
+from marketplace.ledger.models import Account, AuditRun, CreditGrant, EarnedDay, Hold, Transfer
 
 
 @admin.register(Account)
@@ -45,6 +45,16 @@ class CreditGrantAdmin(ReadOnly):
     search_fields = ("cause", "user__email")
     list_select_related = ("user",)
     ordering = ("-id",)
+
+
+@admin.register(EarnedDay)
+class EarnedDayAdmin(ReadOnly):
+    """What machines earned by day, newest first."""
+
+    list_display = ("day", "host", "machine_id", "earned_microusd", "fee_microusd")
+    search_fields = ("host__email", "=machine_id")
+    list_select_related = ("host",)
+    ordering = ("-day", "-id")
 
 
 @admin.register(AuditRun)

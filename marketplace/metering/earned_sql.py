@@ -1,6 +1,6 @@
 """This will add up anew in SQL what machines earned each day, from all transfers.
 
-It is written by nothing that counts those days as it posts (ledger/actions/count_earned.py).
+It shares no code with ledger/actions/count_earned.py, which counts those days as it posts.
 """
 
 from collections.abc import Sequence

@@ -71,7 +71,8 @@ class WebHook(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="web_hooks"
     )
     url = models.CharField(max_length=500)
-    #: who of a team made it or turned it on: it is sent to as long as they may; None: of no team
+    #: who of a team made it or turned it on: it is sent to as long as they may; None: of no team,
+    #: or made before this was kept and sent to whoever leaves
     made_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,

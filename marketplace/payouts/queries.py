@@ -13,8 +13,7 @@ from marketplace.domain.money import MicroUsd
 from marketplace.domain.payout import RESERVE_LASTS, Earnings, PayoutState, Terms
 from marketplace.ledger import queries as ledger
 from marketplace.ledger.actions.count_earned import NO_MACHINE
-from marketplace.ledger.models import EarnedDay as EarnedDayRow
-from marketplace.ledger.models import Transfer
+from marketplace.ledger.models import EarnedDay, Transfer
 from marketplace.payouts.models import HostDetails, Payout, PayoutAccount
 
 PAYOUTS_MAX = 100
@@ -22,7 +21,7 @@ MONTH = re.compile("2[0-9]{3}-(0[1-9]|1[0-2])")
 
 
 @dataclass(frozen=True, slots=True)
-class EarnedDay:
+class MachineDay:
     """What one machine earned its host on one day (UTC)."""
 
     day: date
@@ -67,7 +66,7 @@ def earnings(host_id: int, *, as_of: datetime, terms: Terms) -> Earnings:
     # not in the balance, which errs on the side of paying later.
     balance = ledger.earned(host_id)
     young_from, recent_from = _next_day(as_of - terms.hold), _next_day(as_of - RESERVE_LASTS)
-    days = EarnedDayRow.objects.filter(host_id=host_id, day__gte=min(young_from, recent_from))
+    days = EarnedDay.objects.filter(host_id=host_id, day__gte=min(young_from, recent_from))
     sums = days.aggregate(
         young=Sum("earned_microusd", filter=Q(day__gte=young_from)),
         recent=Sum("earned_microusd", filter=Q(day__gte=recent_from, day__lt=young_from)),
@@ -79,11 +78,11 @@ def earnings(host_id: int, *, as_of: datetime, terms: Terms) -> Earnings:
     )
 
 
-def earned_days(host_id: int, *, since: datetime, until: datetime) -> Sequence[EarnedDay]:
+def earned_days(host_id: int, *, since: datetime, until: datetime) -> Sequence[MachineDay]:
     """Return what each machine earned on each day in [since, until), oldest day first."""
     rows = _within(host_id, since, until).order_by("day", "machine_id")
     return tuple(
-        EarnedDay(
+        MachineDay(
             day=row.day,
             machine_id=_machine(row.machine_id),
             microusd=MicroUsd(row.earned_microusd),
@@ -95,7 +94,7 @@ def earned_days(host_id: int, *, since: datetime, until: datetime) -> Sequence[E
 
 def earned_by_day(host_id: int, *, since: date) -> dict[date, MicroUsd]:
     """Return what the host earned on each day from this one on on which anything was."""
-    rows = EarnedDayRow.objects.filter(host_id=host_id, day__gte=since).values("day")
+    rows = EarnedDay.objects.filter(host_id=host_id, day__gte=since).values("day")
     sums = rows.annotate(sum=Sum("earned_microusd")).order_by("day")
     return {row["day"]: MicroUsd(row["sum"]) for row in sums}
 
@@ -107,7 +106,7 @@ def earned_by_machine(
 
     ``most``: no more machines than this.
     """
-    rows = EarnedDayRow.objects.filter(host_id=host_id, day__gte=month).values("machine_id")
+    rows = EarnedDay.objects.filter(host_id=host_id, day__gte=month).values("machine_id")
     found = rows.annotate(
         of_month=Sum("earned_microusd"),
         of_week=Sum("earned_microusd", filter=Q(day__gte=week), default=0),
@@ -124,9 +123,9 @@ def earned_by_machine(
     )
 
 
-def _within(host_id: int, since: datetime, until: datetime) -> QuerySet[EarnedDayRow]:
+def _within(host_id: int, since: datetime, until: datetime) -> QuerySet[EarnedDay]:
     """Return the days in [since, until), both the beginning of a day of UTC."""
-    return EarnedDayRow.objects.filter(host_id=host_id, day__gte=_day(since), day__lt=_day(until))
+    return EarnedDay.objects.filter(host_id=host_id, day__gte=_day(since), day__lt=_day(until))
 
 
 def _day(at: datetime) -> date:
@@ -164,7 +163,7 @@ def movements(host_id: int, since: datetime, until: datetime) -> Movements:
 
 def balance_at(host_id: int, at: datetime) -> MicroUsd:
     """Return what was in the host's earnings before this moment, the beginning of a day of UTC."""
-    days = EarnedDayRow.objects.filter(host_id=host_id, day__lt=_day(at))
+    days = EarnedDay.objects.filter(host_id=host_id, day__lt=_day(at))
     earned = days.aggregate(sum=Sum("earned_microusd", default=0))["sum"]
     went = _went(host_id).filter(at__lt=at)
     out = went.aggregate(sum=Sum("amount_microusd", default=0))["sum"]

@@ -8,7 +8,7 @@ from marketplace.domain.money import MicroUsd
 from marketplace.domain.problem import Refused
 from marketplace.payouts import queries
 from marketplace.payouts.models import Payout
-from marketplace.payouts.queries import EarnedDay, Movements
+from marketplace.payouts.queries import MachineDay, Movements
 
 COLUMNS = ("day", "what", "machine", "rent_usd", "fee_usd", "amount_usd")
 
@@ -30,7 +30,7 @@ class MonthStatement:
     opening_microusd: MicroUsd
     moved: Movements
     closing_microusd: MicroUsd
-    days: Sequence[EarnedDay]
+    days: Sequence[MachineDay]
     payouts: Sequence[Payout]
 
 

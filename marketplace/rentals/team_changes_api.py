@@ -19,7 +19,7 @@ from marketplace.accounts.actions import answer_invitation
 from marketplace.accounts.actions import invite as inviting
 from marketplace.accounts.actions.change_member import MemberUnknown
 from marketplace.accounts.bearer import ApiKeyBearer, caller, caller_key
-from marketplace.accounts.teams_api import InvitationReply, MemberReply, TeamId, TeamReply
+from marketplace.accounts.teams_api import AccountId, InvitationReply, MemberReply, TeamReply
 from marketplace.domain.team import Role, may_change
 from marketplace.json_body import JsonBody
 from marketplace.ledger.actions import spend_limit
@@ -40,7 +40,7 @@ class RoleRequest(JsonBody):
 
 
 @router.get("/teams/{team_id}/invitations", response=list[InvitationReply])
-def invitations(request: HttpRequest, team_id: TeamId) -> Sequence[InvitationReply]:
+def invitations(request: HttpRequest, team_id: AccountId) -> Sequence[InvitationReply]:
     """List a team's invitations that can still be taken: 20 at most, to who may invite."""
     by = found.acting(caller(request).pk, team_id)
     if not any(may_change(by.role, before=None, after=role) for role in Role):
@@ -50,7 +50,7 @@ def invitations(request: HttpRequest, team_id: TeamId) -> Sequence[InvitationRep
 
 @router.post("/teams/{team_id}/invitations", response={201: InvitationReply})
 def invite(
-    request: HttpRequest, team_id: TeamId, payload: InviteRequest
+    request: HttpRequest, team_id: AccountId, payload: InviteRequest
 ) -> Status[InvitationReply]:
     """Invite somebody by their address, for a week; a former invitation of theirs ends with it.
 
@@ -67,7 +67,7 @@ def invite(
 
 
 @router.delete("/teams/{team_id}/invitations/{invitation_id}", response={204: None})
-def take_back(request: HttpRequest, team_id: TeamId, invitation_id: UUID) -> Status[None]:
+def take_back(request: HttpRequest, team_id: AccountId, invitation_id: UUID) -> Status[None]:
     """Take an invitation back: it opens nothing any more."""
     inviting.take_back(
         by_id=_person_id(request),
@@ -80,9 +80,9 @@ def take_back(request: HttpRequest, team_id: TeamId, invitation_id: UUID) -> Sta
 
 @router.patch("/teams/{team_id}/members/{person_id}", response=MemberReply)
 def set_role(
-    request: HttpRequest, team_id: TeamId, person_id: TeamId, payload: RoleRequest
+    request: HttpRequest, team_id: AccountId, person_id: AccountId, payload: RoleRequest
 ) -> MemberReply:
-    """Give somebody in it another role; what they made that it does not hold opens nothing."""
+    """Give somebody in it another role: keys and web hooks of theirs that it does not hold end."""
     let_go.set_role(
         by_id=_person_id(request),
         team_id=team_id,
@@ -98,8 +98,11 @@ def set_role(
 
 
 @router.delete("/teams/{team_id}/members/{person_id}", response={204: None})
-def remove(request: HttpRequest, team_id: TeamId, person_id: TeamId) -> Status[None]:
-    """Let somebody go, or leave yourself; what they made for the team opens nothing any more."""
+def remove(request: HttpRequest, team_id: AccountId, person_id: AccountId) -> Status[None]:
+    """Let somebody go, or leave yourself.
+
+    Their keys and web hooks end; renew keys of endpoints that they know.
+    """
     let_go.let_go(
         by_id=_person_id(request), team_id=team_id, person_id=person_id, now=timezone.now()
     )
@@ -107,8 +110,8 @@ def remove(request: HttpRequest, team_id: TeamId, person_id: TeamId) -> Status[N
 
 
 @router.post("/teams/{team_id}/leave", response={204: None})
-def leave(request: HttpRequest, team_id: TeamId) -> Status[None]:
-    """Leave a team; what you made for it opens nothing any more."""
+def leave(request: HttpRequest, team_id: AccountId) -> Status[None]:
+    """Leave a team: your keys and web hooks end; have keys of endpoints that you know renewed."""
     person_id = _person_id(request)
     let_go.let_go(by_id=person_id, team_id=team_id, person_id=person_id, now=timezone.now())
     return Status(204, None)

@@ -104,6 +104,7 @@ def test_who_and_what_is_not_there_is_refused_before_anything_is_changed(
     market.told |= {
         ("GET", "/teams"): TEAMS,
         ("GET", "/teams/8/members"): [],
+        ("GET", "/teams/8/invitations"): [],
         ("GET", "/invitations"): [],
     }
     for typed, code in (
@@ -115,4 +116,10 @@ def test_who_and_what_is_not_there_is_refused_before_anything_is_changed(
     ):
         ran = terminal.berth("team", *typed, "--json")
         assert (ran.code, ran.problem["code"]) == (1, code)
+    # What is said to be looked at is of that team.
+    for typed, see in (
+        (("remove", "8", "nobody"), "berth team members 8"),
+        (("take-back", "8", "8b9c"), "berth team invitations 8"),
+    ):
+        assert see in terminal.berth("team", *typed).err
     assert {call.method for call in market.seen} == {"GET"}

@@ -58,10 +58,11 @@ def set_role(*, by_id: int, team_id: int, person_id: int, role: Role, now: datet
 
 
 def remove(*, by_id: int, team_id: int, person_id: int, now: datetime) -> None:
-    """Let the person go, or let them leave; what they made for the team opens nothing any more.
+    """Let the person go, or let them leave: their keys and web hooks end.
 
-    API keys and SSH keys of theirs end with it. Rentals that run keep the SSH keys that they have,
-    so call it by ``rentals.actions.let_go``, which takes these away.
+    Keys of endpoints that they know go on until they are renewed (notices.actions.shut_left).
+    Rentals that run keep the SSH keys that they have, so call it by ``rentals.actions.let_go``,
+    which takes these away.
 
     :raises TeamUnknown: when whoever asks is not in the team.
     :raises RoleMissing: when they may not.

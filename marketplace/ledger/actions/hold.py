@@ -11,7 +11,7 @@ from marketplace.domain.ledger import AccountKind, TransferKind
 from marketplace.domain.money import MicroUsd
 from marketplace.domain.problem import Refused
 from marketplace.ledger.actions import held_credit, open_account, spend_limit
-from marketplace.ledger.actions.count_earned import NO_MACHINE, Earner
+from marketplace.ledger.actions.count_earned import Earner
 from marketplace.ledger.actions.give_back import give_back
 from marketplace.ledger.actions.post import (
     AmountRefused,
@@ -102,7 +102,7 @@ def capture(
     hold_id: UUID,
     amount_microusd: MicroUsd,
     host_user_id: int,
-    machine_id: UUID = NO_MACHINE,
+    machine_id: UUID,
     fee_microusd: MicroUsd,
     cause: str,
     note: str = "",
@@ -111,7 +111,7 @@ def capture(
 ) -> Sequence[Transfer]:
     """Charge ``amount_microusd`` to the hold: the fee goes to the site and the rest to the host.
 
-    ``kind``: of the host's part. ``machine_id``: the one that earned it.
+    ``kind``: of the host's part. ``machine_id``: the one that earned it; NO_MACHINE: none did.
     :raises InsufficientFunds: when less than that is held; nothing is charged then.
     :raises HoldReleased: when the hold is over.
     :raises AmountRefused: when the amount is not positive or the fee is not a part of it.

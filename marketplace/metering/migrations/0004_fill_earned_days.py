@@ -1,4 +1,8 @@
-"""This will count what was earned before the days were counted. It is noop back: 0011 drops them."""
+"""This will count what was earned before the days were counted.
+
+Back it does nothing: what is counted stays right as long as the code counts, and ledger 0011 drops
+it. Forth it begins anew, so going back and forth again counts nothing twice.
+"""
 
 from django.apps.registry import Apps
 from django.db import migrations
@@ -33,13 +37,14 @@ SELECT host_id, day, machine_id, sum(earned), sum(fee) FROM (
 
 
 def fill(apps: Apps, editor: BaseDatabaseSchemaEditor) -> None:
-    """Add up all transfers, once."""
+    """Add up all transfers anew; nothing may post meanwhile."""
+    editor.execute("DELETE FROM ledger_earnedday")
     vendor = editor.connection.vendor
     editor.execute(FILL.format(day=DAY[vendor], no_machine=NO_MACHINE[vendor]))
 
 
 class Migration(migrations.Migration):
-    """One statement."""
+    """Two statements."""
 
     dependencies = [
         ("metering", "0003_side_meters"),

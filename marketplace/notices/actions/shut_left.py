@@ -8,11 +8,12 @@ from marketplace.accounts.models import User
 from marketplace.accounts.queries import is_deleted
 from marketplace.endpoints.models import Endpoint
 from marketplace.notices import queries
+from marketplace.notices.actions.deliver import KIND_OFF
 from marketplace.notices.actions.notify import notify
 from marketplace.notices.models import WebHook
 
 ROWS_MAX = 100
-KIND = "team_changed"
+KIND_KEY = "team_changed"
 PROBLEM = "Whoever made it has no such role in the team any more."
 
 
@@ -35,13 +36,13 @@ def _shut(hook: WebHook, now: datetime) -> bool:
             return False
         return notify(
             user_id=hook.user_id,
-            kind=KIND,
+            kind=KIND_OFF,
             cause=f"web-hook-left:{hook.pk}:{now.isoformat()}",
             title="A web hook of your team was turned off",
             text=f"{_who(hook.made_by)} made it and may make none any more, so nothing is sent to"
             f" {hook.url} now. Remove it; or, if the address is yours, give it a new secret and"
             " turn it on.",
-            data={"url": "/web-hooks/"},
+            data={"url": "/web-hooks/", "web_hook_id": str(hook.pk)},
             now=now,
         )
 
@@ -53,11 +54,12 @@ def _name(endpoint: Endpoint, now: datetime) -> bool:
             return False
         return notify(
             user_id=endpoint.renter_id,
-            kind=KIND,
+            kind=KIND_KEY,
             cause=f"endpoint-key-left:{endpoint.pk}:{now.isoformat()}",
             title=f"Renew the key of your team's endpoint {endpoint.name}"[:200],
             text=f"{_who(endpoint.key_made_by)} was shown it and rents nothing for the team any"
-            " more. It opens the endpoint until you renew it, which ends it at once.",
+            " more. It opens the endpoint until you renew it, which ends it at once:"
+            f" berth --team {endpoint.renter_id} endpoints key {endpoint.name}",
             data={"url": "/endpoints/", "endpoint_id": str(endpoint.pk)},
             now=now,
         )

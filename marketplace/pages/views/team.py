@@ -110,7 +110,10 @@ def set_role(request: MemberRequest, team_id: int, person_id: int) -> HttpRespon
 def remove(request: MemberRequest, team_id: int, person_id: int) -> HttpResponse:
     """Let somebody go."""
     act = partial(let_go.let_go, person_id=person_id)
-    told = "They are no longer in the team; what they made for it opens nothing any more."
+    told = (
+        "They are no longer in the team: their keys and web hooks end."
+        " Renew keys of endpoints that they know."
+    )
     return _do(request, team_id, act, told)
 
 

@@ -10,6 +10,7 @@ from marketplace.domain.ledger import TransferKind
 from marketplace.domain.money import MicroUsd
 from marketplace.ledger import queries
 from marketplace.ledger.actions import hold, open_account
+from marketplace.ledger.actions.count_earned import NO_MACHINE
 from marketplace.ledger.actions.post import Entry, InsufficientFunds, post, post_together
 from marketplace.ledger.audit import audit
 from marketplace.ledger.models import Hold, Transfer
@@ -152,6 +153,7 @@ def test_a_charge_and_a_release_at_once_lose_nothing(
             hold_id=placed.pk,
             amount_microusd=MicroUsd(10),
             host_user_id=charlie.pk,
+            machine_id=NO_MACHINE,
             fee_microusd=MicroUsd(1),
             cause=f"c{number}",
             now=now,

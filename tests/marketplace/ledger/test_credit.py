@@ -11,6 +11,7 @@ from marketplace.accounts.models import User
 from marketplace.domain.money import MicroUsd
 from marketplace.ledger import queries
 from marketplace.ledger.actions import hold, open_account
+from marketplace.ledger.actions.count_earned import NO_MACHINE
 from marketplace.ledger.actions.grant_credit import CreditEndsTooSoon, expire_credit, grant_credit
 from marketplace.ledger.actions.post import AmountRefused, CauseReused
 from marketplace.ledger.audit import audit
@@ -70,6 +71,7 @@ def test_a_charge_spends_credit_first_and_the_rest_goes_back_to_where_it_came_fr
         hold_id=placed.pk,
         amount_microusd=MicroUsd(35),
         host_user_id=charlie.pk,
+        machine_id=NO_MACHINE,
         fee_microusd=MicroUsd(5),
         cause="c",
         now=now,

@@ -9,6 +9,7 @@ from marketplace.accounts.models import User
 from marketplace.domain.money import MicroUsd
 from marketplace.ledger import queries
 from marketplace.ledger.actions import hold, open_account
+from marketplace.ledger.actions.count_earned import NO_MACHINE
 from marketplace.ledger.actions.post import AmountRefused, CauseReused, InsufficientFunds
 from marketplace.ledger.audit import audit
 from marketplace.ledger.models import Account, Hold
@@ -81,6 +82,7 @@ def test_a_charge_goes_to_the_host_but_for_the_fee(
             hold_id=placed.pk,
             amount_microusd=MicroUsd(100),
             host_user_id=charlie.pk,
+            machine_id=NO_MACHINE,
             fee_microusd=MicroUsd(7),
             cause="i1",
             now=now,
@@ -97,6 +99,7 @@ def test_a_charge_may_have_no_fee_or_be_nothing_else(
         hold_id=placed.pk,
         amount_microusd=MicroUsd(100),
         host_user_id=charlie.pk,
+        machine_id=NO_MACHINE,
         fee_microusd=MicroUsd(fee),
         cause="i1",
         now=now,
@@ -113,6 +116,7 @@ def test_a_charge_must_make_sense(
             hold_id=placed.pk,
             amount_microusd=MicroUsd(amount),
             host_user_id=charlie.pk,
+            machine_id=NO_MACHINE,
             fee_microusd=MicroUsd(fee),
             cause="i1",
             now=now,
@@ -125,6 +129,7 @@ def test_no_more_is_charged_than_was_held(charlie: User, placed: Hold, now: date
             hold_id=placed.pk,
             amount_microusd=MicroUsd(1_000_001),
             host_user_id=charlie.pk,
+            machine_id=NO_MACHINE,
             fee_microusd=MicroUsd(10),
             cause="i1",
             now=now,
@@ -139,6 +144,7 @@ def test_what_was_not_charged_comes_back_once(
         hold_id=placed.pk,
         amount_microusd=MicroUsd(400_000),
         host_user_id=charlie.pk,
+        machine_id=NO_MACHINE,
         fee_microusd=MicroUsd(0),
         cause="i1",
         now=now,
@@ -158,6 +164,7 @@ def test_a_hold_that_was_used_up_gives_nothing_back(
         hold_id=placed.pk,
         amount_microusd=MicroUsd(1_000_000),
         host_user_id=charlie.pk,
+        machine_id=NO_MACHINE,
         fee_microusd=MicroUsd(0),
         cause="i1",
         now=now,
@@ -174,6 +181,7 @@ def test_a_released_hold_takes_no_new_charge_but_repeats_an_old_answer(
             hold_id=placed.pk,
             amount_microusd=MicroUsd(5),
             host_user_id=charlie.pk,
+            machine_id=NO_MACHINE,
             fee_microusd=MicroUsd(1),
             cause=cause,
             now=now,

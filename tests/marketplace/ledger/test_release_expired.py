@@ -13,6 +13,7 @@ from marketplace.domain.money import MicroUsd
 from marketplace.domain.spending import Period
 from marketplace.ledger import queries
 from marketplace.ledger.actions import hold, open_account, spend_limit
+from marketplace.ledger.actions.count_earned import NO_MACHINE
 from marketplace.ledger.actions.grant_credit import grant_credit
 from marketplace.ledger.actions.post import post
 from marketplace.ledger.audit import audit
@@ -72,6 +73,7 @@ def test_credit_and_limits_come_out_the_same_however_many_are_released_together(
         hold_id=first.pk,
         amount_microusd=MicroUsd(20),
         host_user_id=charlie.pk,
+        machine_id=NO_MACHINE,
         fee_microusd=MicroUsd(2),
         cause="use",
         now=now,

@@ -13,6 +13,7 @@ from marketplace.domain.ledger import TransferKind
 from marketplace.domain.money import MicroUsd
 from marketplace.ledger import queries
 from marketplace.ledger.actions import hold, open_account
+from marketplace.ledger.actions.count_earned import NO_MACHINE
 from marketplace.ledger.actions.grant_credit import expire_credit, grant_credit
 from marketplace.ledger.actions.post import AmountRefused, CauseReused, post
 from marketplace.ledger.actions.return_charge import Returned, return_charge
@@ -43,6 +44,7 @@ def charge(placed: Hold, host: User, amount: int, *, now: datetime, cause: str =
         hold_id=placed.pk,
         amount_microusd=MicroUsd(amount),
         host_user_id=host.pk,
+        machine_id=NO_MACHINE,
         fee_microusd=MicroUsd(amount // 10),
         cause=cause,
         now=now,

@@ -22,6 +22,7 @@ from marketplace.domain.money import MicroUsd
 from marketplace.domain.problem import Refused
 from marketplace.ledger import queries
 from marketplace.ledger.actions import hold, open_account
+from marketplace.ledger.actions.count_earned import NO_MACHINE
 from marketplace.ledger.actions.grant_credit import expire_credit, grant_credit
 from marketplace.ledger.actions.post import post
 from marketplace.ledger.audit import audit
@@ -101,6 +102,7 @@ class Ledger(RuleBasedStateMachine):
                 hold_id=held,
                 amount_microusd=amount,
                 host_user_id=self.people[host],
+                machine_id=NO_MACHINE,
                 fee_microusd=MicroUsd(fee % (amount + 1)),
                 cause=f"c:{cause}",
                 now=self.now,

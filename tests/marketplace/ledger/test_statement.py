@@ -14,6 +14,7 @@ from marketplace.accounts.models import User
 from marketplace.domain.money import MicroUsd
 from marketplace.ledger import queries
 from marketplace.ledger.actions import hold, open_account
+from marketplace.ledger.actions.count_earned import NO_MACHINE
 from marketplace.ledger.models import Account, Transfer
 
 Give = Callable[[User, int], None]
@@ -38,6 +39,7 @@ def rented(alice: User, charlie: User, give: Give, now: datetime) -> None:
             hold_id=placed.pk,
             amount_microusd=MicroUsd(100_000),
             host_user_id=charlie.pk,
+            machine_id=NO_MACHINE,
             fee_microusd=MicroUsd(10_000),
             cause=f"r1:{part}",
             note="Rental r1",
@@ -74,6 +76,7 @@ def test_a_line_names_a_price_only_where_all_of_it_cost_that(
             hold_id=placed.pk,
             amount_microusd=MicroUsd(100_000),
             host_user_id=charlie.pk,
+            machine_id=NO_MACHINE,
             fee_microusd=MicroUsd(10_000),
             cause=f"r1:{note}:{len(Transfer.objects.all())}",
             note=note,
@@ -113,6 +116,7 @@ def rented_both(alice: User, charlie: User, give: Give, now: datetime) -> None:
                 hold_id=placed.pk,
                 amount_microusd=MicroUsd(100_000),
                 host_user_id=charlie.pk,
+                machine_id=NO_MACHINE,
                 fee_microusd=MicroUsd(10_000),
                 cause=f"{placed.cause}:{part}",
                 note=f"Rental {placed.cause}",

@@ -38,8 +38,8 @@ def due(now: datetime) -> list[WebHook]:
     return list(queries.due_hooks(now, rows_max=9))
 
 
-def told(team: User) -> list[Notice]:
-    return list(Notice.objects.filter(user=team, kind="team_changed").order_by("id"))
+def told(team: User, kind: str) -> list[Notice]:
+    return list(Notice.objects.filter(user=team, kind=kind).order_by("id"))
 
 
 @pytest.mark.parametrize("lost", ["membership", "role", "log-in"])
@@ -59,7 +59,7 @@ def test_nothing_is_sent_from_the_moment_that_they_may_not(
     assert [shut_left(now=now), shut_left(now=now)] == [1, 0]
     hook.refresh_from_db()
     assert hook.off_at == now
-    (notice,) = told(team)
+    (notice,) = told(team, "web_hook_off")
     assert bob.email in notice.text
     assert URL in notice.text
 
@@ -112,8 +112,9 @@ def test_the_key_of_an_endpoint_that_they_know_is_named_once(
             by_id=alice.pk, team_id=team.pk, person_id=bob.pk, role=role, now=now
         )
     assert [shut_left(now=now), shut_left(now=now)] == [1, 0]
-    (notice,) = told(team)
+    (notice,) = told(team, "team_changed")
     assert notice.title == "Renew the key of your team's endpoint bobs"
     assert bob.email in notice.text
+    assert f"berth --team {team.pk} endpoints key bobs" in notice.text
     # It opens until they renew it: programs of others show it.
     assert Endpoint.objects.get(name="bobs").key_digest == "d"

@@ -11,6 +11,7 @@ from marketplace.accounts.models import User
 from marketplace.domain.delivered import Effect
 from marketplace.domain.money import MicroUsd
 from marketplace.ledger.actions import hold as holds
+from marketplace.ledger.actions.count_earned import NO_MACHINE
 from marketplace.pages import wording
 from marketplace.placements.models import DoorShut, Placement, PlacementEvent
 from marketplace.rentals.models import Rental, RentalProof
@@ -60,6 +61,7 @@ def test_a_line_of_the_statement_says_what_was_not_charged_and_why(
         hold_id=rental.meter.hold_id,
         amount_microusd=MicroUsd(10),
         host_user_id=charlie.pk,
+        machine_id=NO_MACHINE,
         fee_microusd=MicroUsd(1),
         cause="charged",
         now=NOW,

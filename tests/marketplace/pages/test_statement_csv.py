@@ -11,6 +11,7 @@ from marketplace.accounts.models import User
 from marketplace.domain.money import MicroUsd
 from marketplace.ledger import queries, statement_csv
 from marketplace.ledger.actions import hold
+from marketplace.ledger.actions.count_earned import NO_MACHINE
 
 Give = Callable[[User, int], None]
 Browser = Callable[[User], Client]
@@ -26,6 +27,7 @@ def rented(alice: User, charlie: User, give: Give, now: datetime) -> None:
         hold_id=placed.pk,
         amount_microusd=MicroUsd(1_500_000),
         host_user_id=charlie.pk,
+        machine_id=NO_MACHINE,
         fee_microusd=MicroUsd(100_000),
         cause="c",
         note=NOTE,
