@@ -1,5 +1,6 @@
 """This will say who sends an API request."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -69,6 +70,7 @@ class ApiKeyBearer(HttpBearer):
         if found is None:
             return None
         request.api_key_id = found.key.pk  # type: ignore[attr-defined]
+        request.api_key_scopes = tuple(found.key.scopes)  # type: ignore[attr-defined]
         request.acting = found.acting  # type: ignore[attr-defined]
         return found.user
 
@@ -127,6 +129,11 @@ def caller(request: HttpRequest) -> User:
 def caller_key(request: HttpRequest) -> UUID | None:
     """Return the key by which ApiKeyBearer let the caller in."""
     return getattr(request, "api_key_id", None)
+
+
+def caller_scopes(request: HttpRequest) -> Sequence[str]:
+    """Return what that key was made for; none at all: everything."""
+    return cast(Sequence[str], request.api_key_scopes)  # type: ignore[attr-defined]
 
 
 def team_caller(request: HttpRequest) -> Acting | None:

@@ -3,6 +3,7 @@
 For what stays open for minutes: many log-ins are looked at together, in three queries.
 """
 
+import re
 from collections.abc import Collection, Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,6 +24,8 @@ from marketplace.domain.team import Role, may
 
 #: sessions whose signature was checked already: of as many as a process has pages open
 CLAIMS_MAX = 5000
+#: as Django makes them
+SESSION = re.compile("[a-z0-9]{8,40}", re.ASCII)
 #: a WebSocket is no request to Django, which reads one like any other all the same
 _SCHEMES = {"ws": "http", "wss": "https"}
 
@@ -60,8 +63,10 @@ def request_of(scope: MutableMapping[str, Any]) -> ASGIRequest:
 
 
 def login_of(request: ASGIRequest) -> str:
-    """Return the session that a call names; empty: none."""
-    return str(request.COOKIES.get(settings.SESSION_COOKIE_NAME, ""))
+    """Return the session that a call names; empty: none, or what is none."""
+    named = str(request.COOKIES.get(settings.SESSION_COOKIE_NAME, ""))
+    # Many are looked up in one statement: what no database takes would be refused for all of them.
+    return named if SESSION.fullmatch(named) else ""
 
 
 def visitors(logins: Collection[str]) -> Mapping[str, Visitor]:

@@ -18,9 +18,17 @@ from marketplace.accounts import teams as found
 from marketplace.accounts.actions import answer_invitation
 from marketplace.accounts.actions import invite as inviting
 from marketplace.accounts.actions.change_member import MemberUnknown
-from marketplace.accounts.bearer import ApiKeyBearer, caller, caller_key
+from marketplace.accounts.bearer import (
+    ApiKeyBearer,
+    ScopeMissing,
+    caller,
+    caller_key,
+    caller_scopes,
+)
 from marketplace.accounts.teams_api import AccountId, InvitationReply, MemberReply, TeamReply
-from marketplace.domain.team import Role, may_change
+from marketplace.domain.problem import Refused
+from marketplace.domain.scope import allows
+from marketplace.domain.team import SCOPES, Role, may_change
 from marketplace.json_body import JsonBody
 from marketplace.ledger.actions import spend_limit
 from marketplace.rentals.actions import let_go
@@ -37,6 +45,14 @@ class InviteRequest(JsonBody):
 
 class RoleRequest(JsonBody):
     role: Role
+
+
+class OwnersOnTheWeb(Refused):
+    """Whoever finds a key must not take a team with it: that could not be undone."""
+
+    code = "owners_on_the_web"
+    status = 403
+    sentence = "Owners are made and let go on the team's page, which asks for the password again."
 
 
 @router.get("/teams/{team_id}/invitations", response=list[InvitationReply])
@@ -56,6 +72,7 @@ def invite(
 
     A key with a spend limit may not, nor do anything else about who is in a team.
     """
+    _check_key(request, team_id, None, after=payload.role)
     made = inviting.invite(
         by_id=_person_id(request),
         team_id=team_id,
@@ -83,6 +100,7 @@ def set_role(
     request: HttpRequest, team_id: AccountId, person_id: AccountId, payload: RoleRequest
 ) -> MemberReply:
     """Give somebody in it another role: keys and web hooks of theirs that it does not hold end."""
+    _check_key(request, team_id, person_id, after=payload.role)
     let_go.set_role(
         by_id=_person_id(request),
         team_id=team_id,
@@ -103,9 +121,10 @@ def remove(request: HttpRequest, team_id: AccountId, person_id: AccountId) -> St
 
     Their keys and web hooks end; renew keys of endpoints that they know.
     """
-    let_go.let_go(
-        by_id=_person_id(request), team_id=team_id, person_id=person_id, now=timezone.now()
-    )
+    by_id = _person_id(request)
+    if by_id != person_id:
+        _check_key(request, team_id, person_id, after=None)
+    let_go.let_go(by_id=by_id, team_id=team_id, person_id=person_id, now=timezone.now())
     return Status(204, None)
 
 
@@ -133,6 +152,34 @@ def decline(request: HttpRequest, invitation_id: UUID) -> Status[None]:
         person_id=_person_id(request), invitation_id=invitation_id, now=timezone.now()
     )
     return Status(204, None)
+
+
+def _check_key(
+    request: HttpRequest, team_id: int, person_id: int | None, *, after: Role | None
+) -> None:
+    """See that the key gives or takes no role that does more than itself, and none of an owner.
+
+    What its person may not do either is refused by what follows. ``person_id``: None: somebody new.
+    """
+    by = found.acting(_person_id(request), team_id)
+    before = None if person_id is None else _role_of(team_id, person_id)
+    if not may_change(by.role, before=before, after=after):
+        return
+    touched = {one for one in (before, after) if one is not None}
+    if Role.OWNER in touched:
+        raise OwnersOnTheWeb
+    for asked in sorted(asked for one in touched for asked in SCOPES[one]):
+        if not allows(caller_scopes(request), asked):
+            raise ScopeMissing(
+                f"This API key gives and takes no role that does more; use one with {asked}, too."
+            )
+
+
+def _role_of(team_id: int, person_id: int) -> Role:
+    for one in found.members(team_id):
+        if one.person_id == person_id:
+            return Role(one.role)
+    raise MemberUnknown
 
 
 def _person_id(request: HttpRequest) -> int:

@@ -1,11 +1,12 @@
 """This will give somebody in a team another role, or let them go. There is always an owner."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Q
 
 from marketplace.accounts.actions import note_event
+from marketplace.accounts.actions.count_attempt import Limit, count
 from marketplace.accounts.actions.end_team_keys import end_team_keys
 from marketplace.accounts.actions.lock_team import lock
 from marketplace.accounts.actions.note_team_event import note
@@ -15,6 +16,8 @@ from marketplace.domain.problem import Refused
 from marketplace.domain.scope import Scope
 from marketplace.domain.team import Role, may, may_change
 
+#: each is told to owners by letters that nobody turns off
+CHANGES = Limit("change who is in a team", 60, timedelta(hours=1))
 CHANGED = AccountEvent.Kind.TEAM_CHANGED
 
 
@@ -39,9 +42,10 @@ def set_role(*, by_id: int, team_id: int, person_id: int, role: Role, now: datet
     :raises RoleMissing: when they may not give or take it.
     :raises MemberUnknown: when there is no such person in it.
     :raises LastOwner: when nobody would own it.
+    :raises TooManyAttempts: when they changed too many in an hour.
     """
     with transaction.atomic():
-        member = _changed(by_id, team_id, person_id, role)
+        member = _changed(by_id, team_id, person_id, role, now)
         if member.role == role:
             return
         Membership.objects.filter(pk=member.pk).update(role=role)
@@ -70,7 +74,7 @@ def remove(*, by_id: int, team_id: int, person_id: int, now: datetime) -> None:
     :raises LastOwner: when nobody would own it.
     """
     with transaction.atomic():
-        member = _changed(by_id, team_id, person_id, None)
+        member = _changed(by_id, team_id, person_id, None, now)
         Membership.objects.filter(pk=member.pk).delete()
         _end_what_is_above(team_id, person_id, None, now)
         kind, whom = ("left", None) if by_id == person_id else ("removed", person_id)
@@ -78,7 +82,9 @@ def remove(*, by_id: int, team_id: int, person_id: int, now: datetime) -> None:
         _tell(member, "is no longer in it", now)
 
 
-def _changed(by_id: int, team_id: int, person_id: int, after: Role | None) -> Membership:
+def _changed(
+    by_id: int, team_id: int, person_id: int, after: Role | None, now: datetime
+) -> Membership:
     by = lock(team_id=team_id, by_id=by_id)
     rows = Membership.objects.select_related("team", "person").filter(team_id=team_id)
     member = rows.filter(person_id=person_id).first()
@@ -88,6 +94,8 @@ def _changed(by_id: int, team_id: int, person_id: int, after: Role | None) -> Me
     leaves = by_id == person_id and after is None
     if not leaves and not may_change(by.role, before=before, after=after):
         raise RoleMissing("Your role in this team does not change theirs; ask an owner.")
+    if before is not after:
+        count(limit=CHANGES, subject=str(by_id), now=now)
     others = rows.filter(role=Role.OWNER, person__is_active=True).exclude(person_id=person_id)
     if before is Role.OWNER and after is not Role.OWNER and not others.exists():
         raise LastOwner

@@ -126,7 +126,8 @@ def capture_many(*, charges: str, parameters: Sequence[str | UUID], now: datetim
         cursor.execute(EARNED, [at])
         cursor.execute(FEES, [fees, at])
         cursor.execute(COUNT)
-        cursor.execute(COUNT_DAYS, count_earned.day_of(now))
+        # In the order of all others, who may hold the fees and wait for a day.
         cursor.execute(COUNT_FEES, [fees])
+        cursor.execute(COUNT_DAYS, count_earned.day_of(now))
         cursor.execute(EMPTY)
     return int(found)

@@ -35,6 +35,13 @@ def is_still(one: Visitor, asked: Scope = Scope.RENTALS_WRITE) -> bool:
     return log_ins.still([one], asked) == {one}
 
 
+@pytest.mark.parametrize("named", ["\0", '"\\000"', "x" * 41, "ſ" * 32, "'; --", ""])
+def test_what_is_no_session_is_looked_up_nowhere(named: str) -> None:
+    headers = [(b"host", b"localhost"), (b"cookie", f"sessionid={named}".encode())]
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": headers}
+    assert log_ins.login_of(log_ins.request_of(scope)) == ""
+
+
 def test_whom_they_act_for_later_is_another_matter(team: User, bob: User) -> None:
     browser = acting_for(team, bob)
     found = of(browser)

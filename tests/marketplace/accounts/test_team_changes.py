@@ -13,6 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from marketplace.accounts.actions import change_member, issue_api_key
+from marketplace.accounts.actions import invite as inviting
+from marketplace.accounts.actions.count_attempt import TooManyAttempts
 from marketplace.accounts.actions.prove_email import prove
 from marketplace.accounts.models import Invitation, Membership, TeamEvent, User
 from marketplace.domain.scope import Scope
@@ -113,7 +115,7 @@ def test_there_is_always_an_owner_and_anybody_leaves(
     owner, member = key(alice, now), key(bob, now)
     mine = f"/teams/{team.pk}/members/{alice.pk}"
     assert ask(owner, f"/teams/{team.pk}/leave", method="POST") == (409, "last_owner")
-    assert ask(owner, mine, method="PATCH", body={"role": "member"}) == (409, "last_owner")
+    assert ask(owner, mine, method="DELETE") == (409, "last_owner")
     assert ask(member, f"/teams/{team.pk}/leave", method="POST")[0] == 204
     assert ask(member, f"/teams/{team.pk}/leave", method="POST") == (403, "team_unknown")
     assert [*Membership.objects.values_list("person", flat=True)] == [alice.pk]
@@ -123,8 +125,11 @@ def test_there_is_always_an_owner_and_anybody_leaves(
 def test_who_may_not_changes_nothing(
     team: User, alice: User, bob: User, charlie: User, now: datetime, role: Role | None
 ) -> None:
-    owner = key(alice, now)
-    made = invite(owner, team, "owner@example.com", "owner")[1]["id"]
+    made = str(
+        inviting.invite(
+            by_id=alice.pk, team_id=team.pk, email="owner@example.com", role=Role.OWNER, now=now
+        ).pk
+    )
     Membership.objects.filter(person=bob).delete()
     if role is not None:
         Membership.objects.create(team=team, person=bob, role=role, since=now)
@@ -139,6 +144,52 @@ def test_who_may_not_changes_nothing(
         assert invite(secret, team, "y@example.com") == (403, code)
     assert [*Membership.objects.order_by("id").values_list("person", "role")] == before
     assert [str(one.pk) for one in Invitation.objects.all()] == [made]
+
+
+def test_no_key_makes_an_owner_or_lets_one_go(
+    team: User, alice: User, bob: User, now: datetime
+) -> None:
+    owner = key(alice, now)
+    theirs = f"/teams/{team.pk}/members/{bob.pk}"
+    refused = (403, "owners_on_the_web")
+    assert invite(owner, team, "new@example.com", "owner") == refused
+    assert ask(owner, theirs, method="PATCH", body={"role": "owner"}) == refused
+    Membership.objects.filter(person=bob).update(role=Role.OWNER)
+    assert ask(owner, theirs, method="PATCH", body={"role": "member"}) == refused
+    assert ask(owner, theirs, method="DELETE") == refused
+    assert Membership.objects.filter(role=Role.OWNER).count() == 2
+    # An owner goes by themselves.
+    assert ask(key(bob, now), f"/teams/{team.pk}/leave", method="POST")[0] == 204
+
+
+def test_a_key_gives_and_takes_no_role_that_does_more_than_itself(
+    team: User, alice: User, bob: User, now: datetime
+) -> None:
+    narrow = key(alice, now, scopes=(Scope.ACCOUNT_WRITE,))
+    theirs = f"/teams/{team.pk}/members/{bob.pk}"
+    refused = (403, "scope_missing")
+    for role in ("member", "billing", "manager"):
+        assert invite(narrow, team, "new@example.com", role) == refused
+    assert ask(narrow, theirs, method="PATCH", body={"role": "billing"}) == refused
+    assert ask(narrow, theirs, method="DELETE") == refused
+    pays = key(alice, now, scopes=(Scope.ACCOUNT_WRITE, Scope.MONEY_WRITE))
+    assert invite(pays, team, "new@example.com", "billing")[0] == 201
+    assert invite(pays, team, "other@example.com", "member") == refused
+
+
+def test_nobody_is_told_of_changes_without_end(
+    team: User, alice: User, bob: User, now: datetime
+) -> None:
+    roles = (Role.BILLING, Role.MEMBER)
+    count = change_member.CHANGES.attempts_max
+    for number in range(count):
+        change_member.set_role(
+            by_id=alice.pk, team_id=team.pk, person_id=bob.pk, role=roles[number % 2], now=now
+        )
+    with pytest.raises(TooManyAttempts):
+        change_member.remove(by_id=alice.pk, team_id=team.pk, person_id=bob.pk, now=now)
+    later = now + change_member.CHANGES.window
+    change_member.remove(by_id=alice.pk, team_id=team.pk, person_id=bob.pk, now=later)
 
 
 def test_what_is_another_teams_is_none_of_this_one(
