@@ -41,6 +41,11 @@ def newest_cuda(driver: str) -> int:
     return next((cuda for first, cuda in _SINCE if branch >= first), 0)
 
 
+def versions() -> list[int]:
+    """Return the versions that a driver may run, newest first."""
+    return [cuda for _, cuda in _SINCE]
+
+
 def written(cuda: int) -> str:
     """Return ``12.4`` of 12004."""
     return f"{cuda // 1000}.{cuda % 1000}"

@@ -208,12 +208,15 @@ def wanted(
     region: str = "",
     network_down_mbit_s_min: int | None = None,
     network_up_mbit_s_min: int | None = None,
+    reliability_ppm_min: int | None = None,
+    lease_s_min: int | None = None,
+    cuda_min: int | None = None,
     interruptible: bool = False,
     reserved: bool = False,
 ) -> tuple[Condition, ...]:
     """Return the conditions of a form's filters. None, "" and False: any.
 
-    The price is of one unit; countries and regions are codes.
+    The price is of one unit; countries and regions are codes; CUDA is 1000 x major + minor.
     """
 
     def named() -> Iterator[Condition]:
@@ -227,6 +230,9 @@ def wanted(
             Field.DISK_SPACE: disk_bytes_min,
             Field.INET_DOWN: network_down_mbit_s_min,
             Field.INET_UP: network_up_mbit_s_min,
+            Field.RELIABILITY: reliability_ppm_min,
+            Field.DURATION: lease_s_min,
+            Field.CUDA_VERS: cuda_min,
         }
         for field, amount in least.items():
             if amount is not None:

@@ -98,6 +98,14 @@ def templates(viewer_id: int | None) -> list[Known]:
     return [*BUILT_IN, *(_known(one, viewer_id) for one in [*own, *others])]
 
 
+def at_hand(viewer_id: int | None) -> list[Known]:
+    """Return the site's and one's own: of those of everybody there may be too many for a list."""
+    if viewer_id is None:
+        return [*BUILT_IN]
+    own = _newest(_there().filter(owner_id=viewer_id).order_by("name", "id"))
+    return [*BUILT_IN, *(_known(one, viewer_id) for one in own)]
+
+
 def template(reference: str, viewer_id: int | None) -> Known:
     """Return a template by its id, or by the name that it has here or with the viewer.
 

@@ -1,14 +1,18 @@
 """This will turn the filters of the offer page into a search."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, cast
 
 from django import forms
+from django.forms import BoundField
 
-from marketplace.domain import country, query_language
+from marketplace.domain import country, cuda, query_language
+from marketplace.domain.money import PPM
 from marketplace.domain.offer_query import Cursor, OfferQuery, OfferSort, wanted
 from marketplace.domain.problem import Refused
 from marketplace.pages.forms.amounts import DollarField, GibField
+from marketplace.templates.queries import Known
 
 ROWS = 25
 PLACEHOLDERS = {
@@ -19,10 +23,17 @@ PLACEHOLDERS = {
     "cpus_min": "at least",
     "ram_min": "at least",
     "price_max": "at most",
+    "disk_min": "at least",
     "line_min": "at least",
+    "reliability_min": "at least",
+    "days_min": "at least",
 }
 #: that narrow the search and have a choice instead
-CHOSEN = ("place", "price_type")
+CHOSEN = ("place", "cuda_min", "price_type")
+#: what most people ask for; the others are folded away until somebody asks for them
+FIRST = ("gpu_model", "gpus_min", "vram_min", "price_max", "place", "sort")
+#: above all of these
+HEADING = ("q", "template")
 #: A form copies what its class has: of a function that is quick.
 PLACES = {
     "": "Anywhere",
@@ -38,16 +49,30 @@ class SearchForm(forms.Form):
         label="Search", max_length=query_language.TEXT_MAX, required=False, empty_value=""
     )
     #: what shall run there, which the page of each offer begins with
-    template = forms.CharField(max_length=60, required=False, widget=forms.HiddenInput)
+    template = forms.CharField(label="Template", max_length=60, required=False, widget=forms.Select)
     gpu_model = forms.CharField(label="GPU model", max_length=60, required=False)
     gpus_min = forms.IntegerField(label="GPUs", min_value=0, max_value=64, required=False)
     vram_min = GibField(label="VRAM, GiB", required=False)
     cpus_min = forms.IntegerField(label="CPUs", min_value=0, max_value=4096, required=False)
     ram_min = GibField(label="RAM, GiB", required=False)
+    disk_min = GibField(label="Disk, GiB", required=False)
     price_max = DollarField(label="$ an hour", required=False)
     place = forms.ChoiceField(label="Where", choices=lambda: PLACES, required=False)
     line_min = forms.IntegerField(
         label="Line, Mbit/s", min_value=0, max_value=1_000_000, required=False
+    )
+    reliability_min = forms.DecimalField(
+        label="Reliability, %", min_value=0, max_value=100, decimal_places=4, required=False
+    )
+    days_min = forms.DecimalField(
+        label="Runs for, days", min_value=0, max_value=3660, decimal_places=3, required=False
+    )
+    cuda_min = forms.TypedChoiceField(
+        label="CUDA",
+        choices=[("", "Any"), *((one, f"{cuda.written(one)} or newer") for one in cuda.versions())],
+        coerce=int,
+        empty_value=None,
+        required=False,
     )
     price_type = forms.ChoiceField(
         label="Price type",
@@ -74,13 +99,45 @@ class SearchForm(forms.Form):
         required=False,
     )
 
-    def __init__(self, *args: Any, offered: Sequence[str] = (), **options: Any) -> None:
-        """Make the form; ``offered``: countries to choose from, beside the one that is chosen."""
+    def __init__(
+        self,
+        *args: Any,
+        offered: Sequence[str] = (),
+        templates: Sequence[Known] = (),
+        **options: Any,
+    ) -> None:
+        """Make the form; ``offered``: countries to choose from, beside the one that is chosen.
+
+        ``templates`` are what may be chosen to run; an address may name another one.
+        """
         super().__init__(*args, **options)
+        runs = cast(forms.Select, self.fields["template"].widget)
+        runs.choices = [("", "Any image"), *((one.reference, one.name) for one in templates)]
+        for name in ("reliability_min", "days_min"):
+            self.fields[name].widget.attrs["step"] = "any"
         select = cast(forms.Select, self.fields["place"].widget)
         select.choices = _places({*offered, str(self.data.get("place", ""))})
         for name, words in PLACEHOLDERS.items():
             self.fields[name].widget.attrs["placeholder"] = words
+
+    def name_template(self, chosen: Known) -> None:
+        """Say by its name what shall run, where an address asks for one that is not at hand."""
+        runs = cast(forms.Select, self.fields["template"].widget)
+        asked = self.cleaned_data["template"]
+        if asked not in dict(cast(list[tuple[str, str]], runs.choices)):
+            runs.choices = [*runs.choices, (asked, chosen.name)]
+
+    def first_fields(self) -> list[BoundField]:
+        """Return the filters that always show."""
+        return [self[name] for name in FIRST]
+
+    def more_fields(self) -> list[BoundField]:
+        """Return the filters that are folded away."""
+        return [self[name] for name in self.fields if name not in (*HEADING, *FIRST)]
+
+    def more_open(self) -> bool:
+        """Say whether one of those is in use, so that none narrows a search unseen."""
+        return any(str(field.data or "") for field in self.more_fields())
 
     def clean_q(self) -> query_language.Query:
         """Return what the text asks for."""
@@ -115,11 +172,15 @@ class SearchForm(forms.Form):
                 vram_bytes_min=asked["vram_min"],
                 cpus_min=asked["cpus_min"],
                 memory_bytes_min=asked["ram_min"],
+                disk_bytes_min=asked["disk_min"],
                 price_hour_microusd_max=asked["price_max"],
                 country=place if is_country else "",
                 region="" if is_country or not place else country.region(place),
                 network_down_mbit_s_min=asked["line_min"],
                 network_up_mbit_s_min=asked["line_min"],
+                reliability_ppm_min=_whole(asked["reliability_min"], PPM // 100),
+                lease_s_min=_whole(asked["days_min"], query_language.DAY_S),
+                cuda_min=asked["cuda_min"],
                 interruptible=asked["price_type"] == "interruptible",
                 reserved=asked["price_type"] == "reserved",
             ),
@@ -129,6 +190,10 @@ class SearchForm(forms.Form):
             cursor=Cursor.decode(cursor) if cursor else None,
             rows_max=ROWS,
         )
+
+
+def _whole(number: Decimal | None, times: int) -> int | None:
+    return None if number is None else int(number * times)
 
 
 def _places(among: Collection[str]) -> Iterator[tuple[str, Any]]:

@@ -30,12 +30,18 @@ def offers(request: HttpRequest) -> HttpResponse:
     """Show the filters and the first page, or just what htmx asked for."""
     template_name = _template(request)
     # Only the whole page shows the filters.
-    offered = countries.offered() if template_name == WHOLE else ()
-    form = SearchForm(request.GET, offered=offered)
+    whole = template_name == WHOLE
+    form = SearchForm(
+        request.GET,
+        offered=countries.offered() if whole else (),
+        templates=queries.at_hand(request.user.pk) if whole else (),
+    )
     if not form.is_valid():
         return render(request, template_name, {"form": form, "problems": problems(form)})
     cursor = request.GET.get("cursor", "")
     template = _chosen(form.cleaned_data["template"], request.user.pk)
+    if template:
+        form.name_template(template)
     begins = {"template": form.cleaned_data["template"]} if template else {}
     if form.cleaned_data["price_type"] == PriceType.RESERVED:
         begins["price_type"] = PriceType.RESERVED

@@ -66,6 +66,14 @@ def test_a_search_without_matches_says_how_to_ask_for_less(market: Market) -> No
         ("place", "FR", False),
         ("place", "europe", True),
         ("place", "asia", False),
+        ("disk_min", "100", True),
+        ("disk_min", "100.5", False),
+        ("reliability_min", "99.5", True),
+        ("reliability_min", "99.51", False),
+        ("days_min", "1.5", True),
+        ("days_min", "31", False),
+        ("cuda_min", "12004", True),
+        ("cuda_min", "12005", False),
         ("line_min", "80", True),
         ("line_min", "81", False),
         ("price_type", "interruptible", True),
@@ -77,9 +85,18 @@ def test_a_search_without_matches_says_how_to_ask_for_less(market: Market) -> No
 )
 def test_each_filter_narrows(market: Market, field: str, value: str, found: bool) -> None:
     lines = {"network_down_mbit_s": 800, "network_up_mbit_s": 80}
-    Offer.objects.update(country="DE", bid_floor_microusd=1, **lines)
+    runs = {"away_ppm": 5_000, "cuda": 12_004}
+    Offer.objects.update(country="DE", bid_floor_microusd=1, **lines, **runs)
     page = Client().get("/offers/", {field: value}).content.decode()
     assert (f"/offers/{market.offer.id}/rent" in page) is found
+
+
+def test_what_narrows_a_search_is_never_folded_away(market: Market) -> None:
+    folded = '<details class="filters-whole" id="more-filters">'
+    assert folded in Client().get("/offers/", {"gpu_model": "H100"}).content.decode()
+    page = Client().get("/offers/", {"cuda_min": "12004"}).content.decode()
+    assert folded.replace(">", " open>") in page
+    assert '<option value="12004" selected>12.4 or newer</option>' in page
 
 
 def test_a_place_is_chosen_from_those_that_hosts_say_they_are_in(market: Market) -> None:
@@ -90,7 +107,7 @@ def test_a_place_is_chosen_from_those_that_hosts_say_they_are_in(market: Market)
     Offer.objects.filter(pk=unlisted).update(country="BR", listed=False)
     page = Client().get("/offers/").content.decode()
     places = re.findall(r'<option value="(\w+)"', page.partition('name="place"')[2])
-    assert places[: places.index("interruptible")] == ["asia", "europe", "DE", "JP"]
+    assert places[: places.index("price")] == ["asia", "europe", "DE", "JP"]
     assert "host says JP" in page
     chosen = Client().get("/offers/", {"place": "NZ"}).content.decode()
     assert '<option value="NZ" selected>New Zealand (NZ)</option>' in chosen

@@ -49,6 +49,9 @@ def test_a_template_is_carried_from_its_list_to_the_form_of_a_rental(
 ) -> None:
     renter.post("/templates/", FORM)
     offers = renter.get("/offers/?template=my-env").content.decode()
+    assert '<option value="my-env" selected>my-env</option>' in offers
+    older = renter.get("/offers/?template=my-env@1").content.decode()
+    assert '<option value="my-env@1" selected>my-env</option>' in older
     assert f"/offers/{market.offer.id}/rent?template=my-env" in offers
     page = renter.get(f"/offers/{market.offer.id}/rent?template=my-env")
     assert page.context["form"]["image"].value() == "debian:13"
