@@ -18,6 +18,10 @@ WORDS = {
         # Of each name a value, which are told as two arrays.
         "pairs": "unnest(%(keys)s::uuid[], %(values)s::text[]) AS told (key, value)",
         # Another number where one of the columns between the two is another.
+        # Such a value as a moment, to compare with one of a row.
+        "told_moment": "told.value::timestamptz",
+        # What a machine's reading (t) says of a placement (p).
+        "of_placement": "(t.content -> 'placements' -> p.id::text)::text",
         "digest": "hash_record_extended(ROW(",
         "digested": "), 0)::text",
     },
@@ -25,6 +29,10 @@ WORDS = {
         "now": "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')",
         "json_at": "json_extract",
         "pairs": "json_each(%(pairs)s) AS told",
+        "told_moment": "told.value",
+        "of_placement": "json_extract(t.content, '$.placements.\"' || substr(p.id, 1, 8) || '-'"
+        " || substr(p.id, 9, 4) || '-' || substr(p.id, 13, 4) || '-' || substr(p.id, 17, 4)"
+        " || '-' || substr(p.id, 21) || '\"')",
         "digest": "MD5(json_array(",
         "digested": "))",
     },

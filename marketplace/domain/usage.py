@@ -64,6 +64,22 @@ def _dumped(usage: PlacementUsage, gpus: tuple[GpuUsage, ...]) -> dict[str, Any]
     return own.model_dump(mode="json", exclude_defaults=True)
 
 
+def columns_of(point: Point) -> dict[str, Any]:
+    """Return what is drawn of a point, by the names of its columns.
+
+    Moments are seconds since 1970, sizes bytes, CPUs cores; None: nobody knows.
+    """
+    return {
+        "at": point.at.timestamp(),
+        "cpu": None if point.cpu_milli is None else point.cpu_milli / 1000,
+        "memory": point.memory_bytes,
+        "disk": point.disk_used_bytes,
+        "received": point.received_bytes_s,
+        "sent": point.sent_bytes_s,
+        "gpus": [{"busy": gpu.busy_percent, "memory": gpu.memory_bytes} for gpu in point.gpus],
+    }
+
+
 def points(readings: Iterable[tuple[datetime, PlacementUsage]]) -> tuple[Point, ...]:
     """Return a point for each reading, the oldest first, as the readings are."""
     found: list[Point] = []

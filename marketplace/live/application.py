@@ -1,7 +1,8 @@
 """This will tell open pages that their rental changed, as a bare ASGI application beside Django.
 
-By server-sent events that say no more than that; the page asks for its panel then. A stream holds
-no request, no thread and no connection to the database, so that thousands of pages stay open.
+By server-sent events that say no more than that; the page asks for its panel then. What the rental
+uses is told by the events themselves, as each page would ask for it every ten seconds. A stream
+holds no request, no thread and no connection to the database, so that thousands of pages stay open.
 """
 
 import asyncio
@@ -121,11 +122,11 @@ async def _stream(
 
 async def _tell(hall: audience.Audience, stream: audience.Stream, known: str, send: Send) -> None:
     loop = asyncio.get_running_loop()
-    until, is_new = loop.time() + STREAM_S_MAX, True
+    until, is_new, measured_at = loop.time() + STREAM_S_MAX, True, None
     while not stream.cut and loop.time() < until:
         # Cleared before it is looked at, so that a change meanwhile is not lost.
         stream.woken.clear()
-        seen = hall.seen(stream.rental_id)
+        seen, measured = hall.seen(stream.rental_id), hall.measured(stream.rental_id)
         if seen is not None and seen.version == GONE:
             return
         if seen is not None and seen.version != known:
@@ -134,8 +135,11 @@ async def _tell(hall: audience.Audience, stream: audience.Stream, known: str, se
             spread_ms = 0 if is_new else _spread_ms(hall)
             told = f"id: {known}\nevent: changed\ndata: {spread_ms}\n\n"
             await _say(send, told.encode())
-        elif not is_new:
+        elif not is_new and (measured is None or measured.at == measured_at):
             await _say(send, b": still here\n\n")
+        if measured is not None and measured.at != measured_at:
+            measured_at = measured.at
+            await _say(send, f"event: measured\ndata: {measured.told}\n\n".encode())
         if seen is not None and not seen.live:
             await _say(send, b"event: settled\ndata: \n\n")
             return

@@ -8,10 +8,13 @@ from contextlib import contextmanager
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
+from django.utils import timezone
+
 from marketplace.accounts.log_ins import Visitor, still
 from marketplace.domain.scope import Scope
-from marketplace.live import queries
+from marketplace.live import queries, readings
 from marketplace.live.queries import UNSEEN, Seen
+from marketplace.live.readings import Measured
 from marketplace.watch import in_thread
 
 logger = logging.getLogger(__name__)
@@ -22,6 +25,8 @@ TICK_S = 0.03
 #: Then the rentals are looked at, and not again for so long: the database takes 10 µs for each, so
 #: looks of one process take a fifth of a core where something is written all the time.
 REST_S_MIN, REST_A_RENTAL_S = 0.1, 0.000_05
+#: how often new readings are looked for; a machine tells one each ten seconds
+READINGS_EVERY_S = 2.0
 #: a comment this often keeps proxies from closing a quiet stream; so many are sent before others'
 #: requests have their turn
 HEARTBEAT_S, BEATS_AT_ONCE = 15, 100
@@ -62,6 +67,7 @@ class Audience:
         self._streams: dict[UUID, set[Stream]] = {}
         self._versions: dict[UUID, str] = {}
         self._seen: dict[UUID, Seen] = {}
+        self._measured: dict[UUID, Measured] = {}
         self._people: Counter[int] = Counter()
         self._tasks: tuple[asyncio.Task[None], ...] = ()
         #: pages that the newest change woke
@@ -81,7 +87,10 @@ class Audience:
         self._streams.setdefault(rental_id, set()).add(stream)
         self._versions.setdefault(rental_id, UNSEEN)
         if not self._tasks:
-            loops = (self._look_at_rentals(), self._look_at_log_ins(), self._beat())
+            loops = (
+                *(self._look_at_rentals(), self._look_at_readings()),
+                *(self._look_at_log_ins(), self._beat()),
+            )
             self._tasks = tuple(asyncio.create_task(each) for each in loops)
         try:
             yield stream
@@ -91,6 +100,10 @@ class Audience:
     def seen(self, rental_id: UUID) -> Seen | None:
         """Return the rental at the newest look; None: there was none yet."""
         return self._seen.get(rental_id)
+
+    def measured(self, rental_id: UUID) -> Measured | None:
+        """Return what the rental used when it was last measured; None: it was not, since long."""
+        return self._measured.get(rental_id)
 
     def _leave(self, stream: Stream) -> None:
         self._people[stream.visitor.person_id] -= 1
@@ -102,6 +115,7 @@ class Audience:
             del self._streams[stream.rental_id]
             del self._versions[stream.rental_id]
             self._seen.pop(stream.rental_id, None)
+            self._measured.pop(stream.rental_id, None)
         if not self._streams:
             for task in self._tasks:
                 task.cancel()
@@ -136,6 +150,21 @@ class Audience:
             self._versions[rental_id], self._seen[rental_id] = seen.version, seen
             for stream in self._streams[rental_id]:
                 stream.woken.set()
+
+    async def _look_at_readings(self) -> None:
+        while True:
+            known = {rental_id: self._measured.get(rental_id) for rental_id in self._streams}
+            try:
+                found = await in_thread(readings.newer)(known, now=timezone.now())
+            except Exception:
+                logger.exception("Could not look at what rentals on open pages use")
+                found = {}
+            for rental_id, measured in found.items():
+                if rental_id in self._streams:
+                    self._measured[rental_id] = measured
+                    for stream in self._streams[rental_id]:
+                        stream.woken.set()
+            await asyncio.sleep(READINGS_EVERY_S)
 
     async def _beat(self) -> None:
         while True:

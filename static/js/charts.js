@@ -1,6 +1,5 @@
-// <div data-charts="/rentals/…/usage.json">: what a rental used in the last hour, drawn and kept
-// new. The same numbers stand in words above it and as a table on a page of their own.
-const EVERY_MS = 10000;
+// <div data-charts>: what a rental used in the last hour, drawn whenever usage.js says "usage". The
+// same hour is a table on a page of its own.
 const SPAN_S = 3600;
 const HEIGHT = 110;
 const place = document.querySelector("[data-charts]"), charts = [];
@@ -83,13 +82,20 @@ function draw(told, [name, words, most, lines]) {
     },
     hooks: { setCursor: [(plot) => caption(chart, plot.cursor.idx ?? known.at.length - 1)] },
   };
-  chart.plot = new window.uPlot(options, [told.at, ...lines.map(([, column]) => column)], figure);
+  // The caption says the newest number; who cannot see the rest reads the table.
+  const canvas = figure.appendChild(document.createElement("div"));
+  canvas.setAttribute("aria-hidden", "true");
+  chart.plot = new window.uPlot(options, [told.at, ...lines.map(([, column]) => column)], canvas);
   new ResizeObserver(() => chart.plot.setSize({ width: figure.clientWidth, height: HEIGHT })).observe(figure);
   charts.push(chart);
   caption(chart, told.at.length - 1);
 }
 
-function renew() {
+function renew({ detail }) {
+  known = detail;
+  const newest = document.querySelector("[data-newest]");
+  newest.hidden = false;
+  newest.querySelector("span").textContent = new Date(known.at.at(-1) * 1000).toLocaleTimeString();
   const found = wanted(known);
   if (found.length !== charts.length) {
     for (const chart of charts.splice(0)) chart.plot.root.closest("figure").remove();
@@ -103,17 +109,7 @@ function renew() {
   });
 }
 
-async function ask() {
-  if (document.hidden || !place.checkVisibility()) return;
-  const reply = await fetch(place.dataset.charts, { headers: { Accept: "application/json" } }).catch(() => null);
-  if (!reply?.ok) return;
-  known = await reply.json();
-  if (known.at.length) renew();
-}
-
 const redraw = () => charts.forEach((chart) => chart.plot.redraw());
 document.addEventListener("click", (event) => event.target.closest("[data-theme-toggle]") && redraw());
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-document.addEventListener("visibilitychange", ask);
-setInterval(ask, EVERY_MS);
-ask();
+place.addEventListener("usage", renew);

@@ -1,6 +1,7 @@
 """A person sees what their rental used, drawn in the colours of the theme, and reads it as well."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 from django.utils import timezone
 from playwright.sync_api import Page, expect
@@ -8,7 +9,7 @@ from playwright.sync_api import Page, expect
 from marketplace.accounts.models import User
 from marketplace.domain.usage import slot_of
 from marketplace.rentals.models import Rental
-from marketplace.telemetry.models import Reading
+from marketplace.telemetry.models import Incident, Reading
 from tests.browser.audit import problems
 from tests.browser.conftest import Enter
 from tests.browser.test_terminal import alice, rental
@@ -26,16 +27,16 @@ DRAWN = """(rgb) => {
 }"""
 
 
-def tell(rental: Rental) -> None:
-    """Keep five minutes of readings, as its machine tells them."""
+def tell(rental: Rental, *numbers: int) -> None:
+    """Keep readings, as its machine tells them; number 30 is the one of now."""
     placement, now = rental.placement, timezone.now()
-    for number in range(30):
+    for number in numbers:
         at = now - timedelta(seconds=10 * (30 - number))
         used = {
             "placement_id": str(placement.id),
             "run": 1,
             "cpu_ms": number * 5000,
-            "memory_bytes": 1 << 29,
+            "memory_bytes": 1 << (number if number == 30 else 29),
             "disk_used_bytes": 1 << 28,
             "disk_bytes": 2 << 30,
             "received_bytes": number * 1_000_000,
@@ -51,7 +52,7 @@ def tell(rental: Rental) -> None:
 def test_a_person_sees_and_reads_what_their_rental_used(
     page: Page, enter: Enter, alice: User, rental: Rental
 ) -> None:
-    tell(rental)
+    tell(rental, *range(30))
     enter(page, alice)
     page.emulate_media(color_scheme="light")
     page.goto(f"/rentals/{rental.id}/")
@@ -66,3 +67,46 @@ def test_a_person_sees_and_reads_what_their_rental_used(
     page.get_by_role("link", name="The last hour as a table").click()
     expect(page.locator("#hour")).to_contain_text("100.0 kB/s")
     assert problems(page) == []
+
+
+def test_the_charts_go_on_by_what_the_stream_tells(
+    page: Page, enter: Enter, alice: User, rental: Rental
+) -> None:
+    enter(page, alice)
+    tell(rental, *range(30))
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
+    page.clock.install()
+    page.goto(f"/rentals/{rental.id}/")
+    memory = page.locator(".charts figure").nth(1)
+    expect(memory).to_contain_text("512 MiB of")
+    # Nobody asks every few seconds.
+    before = asked.count("usage.json"), asked.count("usage")
+    page.clock.run_for(60_000)
+    assert (asked.count("usage.json"), asked.count("usage")) == before
+    tell(rental, 30)
+    expect(memory).to_contain_text("1.0 GiB of")
+    incident = Incident.objects.create(
+        machine_id=rental.placement.machine_id, incident_id=uuid4(), placement=rental.placement,
+        at=timezone.now(), told_at=timezone.now(), kind="out_of_memory", blame="renter",
+        sentence="A process was ended: the memory was full.",
+    )  # fmt: skip
+    Reading.objects.filter(slot=slot_of(timezone.now())).delete()
+    tell(rental, 30)
+    expect(page.locator("#incidents")).to_contain_text(incident.sentence)
+
+
+def test_where_no_stream_gets_through_the_charts_ask(
+    page: Page, enter: Enter, alice: User, rental: Rental
+) -> None:
+    tell(rental, *range(30))
+    enter(page, alice)
+    page.route("**/events*", lambda route: route.abort())
+    page.clock.install()
+    page.goto(f"/rentals/{rental.id}/")
+    memory = page.locator(".charts figure").nth(1)
+    expect(memory).to_contain_text("512 MiB of")
+    tell(rental, 30)
+    page.wait_for_selector("[data-unheard]", state="attached")
+    page.clock.run_for(11_000)
+    expect(memory).to_contain_text("1.0 GiB of")

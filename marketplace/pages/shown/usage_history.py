@@ -1,17 +1,19 @@
 """This will prepare what a rental used in the last hour, as columns to draw and as a table."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from marketplace.domain.money import MICROUSD_PER_USD
-from marketplace.domain.usage import Point
+from marketplace.domain.usage import Point, columns_of
 from marketplace.pages import wording
 from marketplace.pages.shown.rental import Moment
 from marketplace.pages.shown.usage import pace
 from marketplace.placements.models import Placement
 from marketplace.rentals.bills import Spent
 
+#: of a point, a number each
+COLUMNS = ("at", "cpu", "memory", "disk", "received", "sent")
 #: of the table: one row for each of them, told by its last reading
 ROW_S = 60
 
@@ -33,23 +35,13 @@ class Table:
 
 
 def columns(placement: Placement, points: Sequence[Point], spent: Spent) -> dict[str, Any]:
-    """Return the points, a column for each number.
-
-    Moments are seconds since 1970, sizes bytes, CPUs cores, money dollars; None: nobody knows.
-    """
-    gpus = max((len(point.gpus) for point in points), default=0)
+    """Return the points, a column for each number of ``columns_of``, and the cost in dollars."""
+    rows = [columns_of(point) for point in points]
+    gpus = max((len(row["gpus"]) for row in rows), default=0)
     return {
-        "at": [point.at.timestamp() for point in points],
-        "cpu": [None if one.cpu_milli is None else one.cpu_milli / 1000 for one in points],
-        "memory": [point.memory_bytes for point in points],
-        "disk": [point.disk_used_bytes for point in points],
-        "received": [point.received_bytes_s for point in points],
-        "sent": [point.sent_bytes_s for point in points],
+        **{name: [row[name] for row in rows] for name in COLUMNS},
         "gpus": [
-            {
-                "busy": [_of(point, number, "busy_percent") for point in points],
-                "memory": [_of(point, number, "memory_bytes") for point in points],
-            }
+            {name: [_of(row["gpus"], number, name) for row in rows] for name in ("busy", "memory")}
             for number in range(gpus)
         ],
         "cost": _costs(points, spent),
@@ -90,10 +82,11 @@ def _row(point: Point, heads: Sequence[str]) -> Row:
             for speed in (point.received_bytes_s, point.sent_bytes_s)
         ),
     ]
-    busy = [_of(point, number, "busy_percent") for number in range(len(heads) - len(cells))]
+    gpus = columns_of(point)["gpus"]
+    busy = [_of(gpus, number, "busy") for number in range(len(heads) - len(cells))]
     cells += ["–" if percent is None else f"{percent} %" for percent in busy]
     return Row(Moment.of(point.at), tuple(zip(heads, cells, strict=True)))
 
 
-def _of(point: Point, number: int, name: str) -> int | None:
-    return getattr(point.gpus[number], name) if number < len(point.gpus) else None
+def _of(gpus: Sequence[Mapping[str, int | None]], number: int, name: str) -> int | None:
+    return gpus[number][name] if number < len(gpus) else None

@@ -23,12 +23,12 @@ from marketplace.telemetry import queries as telemetry
 @vary_on_headers("HX-Request")
 @members_only
 def rental_usage(request: MemberRequest, rental_id: UUID) -> HttpResponse:
-    """Show the newest numbers and what went wrong; on a page of its own the last hour too."""
+    """Show the last hour in words; beside the charts of the rental's own page what went wrong."""
     placement = _own(request, rental_id).placement
     points = _points(placement, timezone.now())
     shown = panel(placement, points, telemetry.incidents_of_placement(placement.id))
     if getattr(request, "htmx", None):
-        return render(request, "rentals/_usage.html", {"usage": shown})
+        return render(request, "rentals/_use.html", {"usage": shown})
     context = {"usage": shown, "rental_id": rental_id, "table": table(points)}
     return render(request, "rentals/usage.html", context)
 
