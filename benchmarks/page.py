@@ -35,8 +35,7 @@ SELECT o.id, o.machine_id, o.price_hour_microusd, o.away_ppm, o.longest_term_s, 
     m.memory_bytes_free, m.disk_bytes_free
 FROM offers_offer o JOIN machines_machine m ON m.id = o.machine_id
 WHERE o.listed AND NOT o.private AND m.online AND o.verified_until > %(now)s
-    AND m.gpus_free + m.gpus_interruptible >= greatest(o.gpus_min, 1)
-    AND m.cpus_free + m.cpus_interruptible >= o.cpus_min
+    AND o.has_room
     AND (o.ends_at IS NULL OR o.ends_at > %(now)s)
     AND (o.maintenance_from IS NULL OR o.maintenance_from > %(now)s
         OR o.maintenance_until <= %(now)s)

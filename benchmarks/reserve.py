@@ -52,12 +52,18 @@ def main() -> None:
 
 
 def _fill() -> None:
-    """Make many machines with four cores and a GPU."""
+    """Make many machines with four cores and a GPU, each of them offered."""
     from marketplace.machines.models import Gpu
+    from marketplace.offers.actions.list_offer import list_offer
+    from marketplace.offers.models import Offer
     from tests.marketplace import scene
 
     first = scene.machine(of=scene.hardware(gpus=1))
+    offer = list_offer(machine_id=first.id, now=scene.NOW)
     clone(first, MACHINES, id=named("machine"), machine_key="md5('a' || i) || md5('b' || i)")
+    clone(offer, MACHINES, id=named("offer"), machine_id=named("machine"))
+    # What is taken of a machine that is listed moves its offer in each index of the search.
+    Offer.objects.update(listed=True)
     clone(Gpu.objects.get(machine=first), MACHINES, machine_id=named("machine"))
 
 

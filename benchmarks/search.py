@@ -3,7 +3,8 @@
 Run it with ``python -m benchmarks.search --offers 1000000 --searches 400 --rounds 5``. Each search
 has five conditions: of the GPU, how many, the price, the memory and the reliability, and is sorted
 by price. The floor asks the same tables for the same rows with the same plan, by hand, and builds
-no objects. Both run in turns, and must find the same.
+no objects. Both run in turns, and must find the same. With ``--full 150000`` so many of the
+cheapest are fully rented; the market's first page is measured too, without such offers and with.
 """
 
 import argparse
@@ -63,8 +64,7 @@ WITH best AS (
         WHERE o.listed AND NOT o.private AND m.online AND o.verified_until > %(now)s
           AND o.gpu_model = kind.gpu_model AND o.vram_bytes = kind.vram_bytes
           AND m.gpus_free >= %(gpus)s AND m.memory_bytes_free >= %(memory)s
-          AND m.gpus_free + m.gpus_interruptible >= greatest(o.gpus_min, 1)
-          AND m.cpus_free + m.cpus_interruptible >= o.cpus_min
+          AND o.has_room
           AND o.price_hour_microusd <= %(price)s AND o.away_ppm <= %(away)s
         ORDER BY o.price_hour_microusd, o.id LIMIT %(rows)s
     ) AS found
@@ -84,10 +84,14 @@ def main() -> None:
     parser.add_argument("--offers", type=int, default=1_000_000)
     parser.add_argument("--searches", type=int, default=400, help="in each round")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--full", type=int, default=0, help="of the cheapest")
     options = parser.parse_args()
     with database() as url:
         fill(options.offers)
+        if options.full:
+            _rent(options.full)
         found = _measure(url, options.searches, options.rounds)
+        found |= {"full": options.full} | _first_pages(options.searches)
         print(json.dumps({"offers": options.offers} | found, indent=2))
 
 
@@ -155,6 +159,38 @@ def fill(offers: int) -> None:
         away_ppm="drawn.away",
     )
     vacuum()
+
+
+def _rent(full: int) -> None:
+    """Let nothing be free of so many of the cheapest."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE machines_machine SET gpus_free = 0, cpus_free = 0 WHERE id IN (
+                SELECT machine_id FROM offers_offer WHERE listed
+                ORDER BY price_hour_microusd, id LIMIT %s
+            )
+            """,
+            [full],
+        )
+    vacuum()
+
+
+def _first_pages(searches: int) -> dict[str, dict[str, float]]:
+    from marketplace.domain.offer_query import OfferQuery
+    from marketplace.offers import queries
+
+    found = {}
+    for name, rented in (("first_page_ms", False), ("first_page_rented_too_ms", True)):
+        query, took = OfferQuery(rented=rented, rows_max=ROWS), []
+        for _ in range(searches):
+            began = time.perf_counter()
+            assert queries.search(query, now=NOW).items
+            took.append(time.perf_counter() - began)
+        found[name] = {f"p{cut}": round(_cut(took, cut) * 1000, 2) for cut in (50, 99)}
+    return found
 
 
 def _measure(url: str, searches: int, rounds: int) -> dict[str, Any]:

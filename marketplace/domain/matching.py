@@ -113,6 +113,10 @@ class Slice:
         return tuple(name for name, mine, theirs in pairs if mine > max(0, theirs))
 
 
+#: no container starts with less
+SMALLEST = Slice(cpus=1, memory_bytes=64 << 20, disk_bytes=256 << 20)
+
+
 def check_fits(asked: Slice, *, total: Slice, free: Slice) -> None:
     """Accept a request that the machine has room for now.
 

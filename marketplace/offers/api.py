@@ -53,7 +53,7 @@ class Filters(Asked):
     rented: Annotated[
         bool,
         Field(
-            description="True: fully rented machines, too: no GPU is free, or without GPUs no CPU."
+            description="True: those, too, whose least slice is not free."
             " In `q`, `rented=true` asks for these alone."
         ),
     ] = False

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import reduce
 from operator import or_
 
-from django.db.models import BigIntegerField, F, FloatField, IntegerField, Q, Value
+from django.db.models import BigIntegerField, F, FloatField, Q, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Ceil, Coalesce, Greatest, NullIf
 
@@ -15,15 +15,6 @@ from marketplace.offers.models import UNMEASURED
 
 #: far above what a float gets wrong of a price, far below a micro-dollar
 ROUNDING_MICROUSD = 0.001
-#: the least that its host rents is there, free or from whoever may be outbid; of a machine with
-#: GPUs one of them
-HAS_ROOM = (
-    Q(machine__gpus_total=0)
-    | Q(
-        machine__gpus_free__gte=Greatest("gpus_min", Value(1), output_field=IntegerField())
-        - F("machine__gpus_interruptible")
-    )
-) & Q(machine__cpus_free__gte=F("cpus_min") - F("machine__cpus_interruptible"))
 _TURNED = {
     Relation.LT: Relation.GT,
     Relation.LE: Relation.GE,

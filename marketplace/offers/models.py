@@ -48,6 +48,9 @@ class Offer(models.Model):
     private = models.BooleanField(default=False)
     #: False: the host took it off the market
     listed = models.BooleanField(default=True)
+    #: the least that its host rents out, or that any container needs, is there: free, or from
+    #: whoever may be outbid. The database keeps it (room.py)
+    has_room = models.BooleanField(default=True, db_default=True, editable=False)
     # What follows is derived; actions/refresh.py writes it and can redo it at any time.
     #: an hour of the smallest slice: one GPU, or one CPU where the machine has no GPU
     price_hour_microusd = models.BigIntegerField()
@@ -101,15 +104,23 @@ class Offer(models.Model):
         indexes = [
             models.Index(
                 name="offer_by_price",
-                fields=["price_hour_microusd", "id"],
+                fields=["has_room", "price_hour_microusd", "id"],
                 condition=Q(listed=True),
             ),
             models.Index(
-                name="offer_by_value", fields=["value_microusd", "id"], condition=Q(listed=True)
+                name="offer_by_value",
+                fields=["has_room", "value_microusd", "id"],
+                condition=Q(listed=True),
             ),
-            models.Index(name="offer_by_away", fields=["away_ppm", "id"], condition=Q(listed=True)),
             models.Index(
-                name="offer_by_start", fields=["start_p50_ms", "id"], condition=Q(listed=True)
+                name="offer_by_away",
+                fields=["has_room", "away_ppm", "id"],
+                condition=Q(listed=True),
+            ),
+            models.Index(
+                name="offer_by_start",
+                fields=["has_room", "start_p50_ms", "id"],
+                condition=Q(listed=True),
             ),
             models.Index(
                 name="offer_maintenance",
@@ -120,18 +131,18 @@ class Offer(models.Model):
             # The cheapest offers are of small GPUs: whoever wants a large one would read them all.
             models.Index(
                 name="offer_of_gpu_by_price",
-                fields=["gpu_model", "vram_bytes", "price_hour_microusd", "id"],
+                fields=["gpu_model", "vram_bytes", "has_room", "price_hour_microusd", "id"],
                 condition=Q(listed=True),
             ),
             models.Index(
                 name="offer_of_gpu_by_value",
-                fields=["gpu_model", "vram_bytes", "value_microusd", "id"],
+                fields=["gpu_model", "vram_bytes", "has_room", "value_microusd", "id"],
                 condition=Q(listed=True),
             ),
             # Most countries have few offers, which come late among all others; and which there are.
             models.Index(
                 name="offer_of_country_by_price",
-                fields=["country", "price_hour_microusd", "id"],
+                fields=["country", "has_room", "price_hour_microusd", "id"],
                 condition=Q(listed=True),
             ),
             # Which kinds there are: hosts can make up all that nobody vouches for.

@@ -3,7 +3,8 @@
 An index in the order of the page is enough while many offers match. It is not when those that match
 come late: of a million offers the cheapest 120,000 may be of small GPUs. So a search for GPUs first
 asks which kinds of them there are, a few dozen, and on PostgreSQL takes the best of each kind. One
-that names countries, and no GPU, takes the best of each country.
+that names countries, and no GPU, takes the best of each country. What is fully rented stands apart
+in each index, and whoever asks for it, too, gets the best of both.
 Source: docs/decisions/0043-search-by-kinds.md
 """
 
@@ -23,7 +24,7 @@ from django.db.models.expressions import RawSQL
 from marketplace.accounts import queries as accounts
 from marketplace.domain.offer_query import Field, OfferQuery, OfferSort
 from marketplace.domain.problem import Refused
-from marketplace.offers.conditions import HAS_ROOM, hour_of, ordered, says
+from marketplace.offers.conditions import hour_of, ordered, says
 from marketplace.offers.countries import offered
 from marketplace.offers.found import COLUMNS, Found
 from marketplace.offers.kinds import Kind, kinds, narrows
@@ -32,6 +33,8 @@ from marketplace.offers.models import Guest, Offer
 Offers = QuerySet[Offer, tuple[Any, ...]]
 #: 1, 0 or both
 Said = tuple[int, ...]
+#: columns that an index has before the sort's, each with its type and, for each part of the market,
+#: its value
 Parts = Mapping[str, tuple[str, Sequence[object]]]
 #: far longer than any search takes for which there is an index
 SEARCH_MS_MAX = 2000
@@ -74,16 +77,17 @@ def find(query: OfferQuery, *, now: datetime, viewer_id: int | None) -> list[Fou
 
     :raises SearchTooSlow: when it takes more than two seconds.
     """
-    if query.countries == frozenset():
+    rooms = _rooms(query)
+    if query.countries == frozenset() or not rooms:
         return []
     on_postgresql = connection.vendor == "postgresql"
-    asks = query.words or query.conditions or query.cursor
+    asks = query.words or query.conditions or query.cursor or query.rented
     if on_postgresql and not asks and viewer_id is None:
         statement, parameters = _whole_market(query)
         return _answers(statement, [now if one == MOMENT else one for one in parameters])
     column, rows = SORTED_BY[query.sort], query.rows_max + 1
     found = _matching(query, now, viewer_id).order_by(column, "id")
-    parts: Parts | None = None
+    parts: Parts = {}
     if narrows(query):
         asked = kinds(query)
         if on_postgresql and query.sort in BY_KIND:
@@ -97,8 +101,10 @@ def find(query: OfferQuery, *, now: datetime, viewer_id: int | None) -> list[Fou
         parts = {"country": ("text", sorted(query.countries.intersection(offered())))}
     if not on_postgresql:
         return [Found(*row) for row in found[:rows]]
+    if len(rooms) > 1:
+        parts = _by_room(parts)
     try:
-        if parts is None:
+        if not parts:
             return _answers(*found[:rows].query.sql_with_params())
         return _answers(*_best_of_each(parts, found, column, rows), sorts=False)
     except EmptyResultSet:
@@ -155,8 +161,8 @@ def _matching(query: OfferQuery, now: datetime, viewer_id: int | None) -> Offers
     unverified = Q(verified_until=None) | Q(verified_until__lte=now)
     verified = (Q(verified_until__gt=now), unverified)
     told += _either(query, Field.VERIFIED, *verified, unsaid=(1,) if query.verified else (0, 1))
-    rented = (~HAS_ROOM, HAS_ROOM)
-    told += _either(query, Field.RENTED, *rented, unsaid=(0, 1) if query.rented else (0,))
+    if len(rooms := _rooms(query)) == 1:
+        told.append(Q(has_room=rooms[0]))
     if query.countries is not None:
         told.append(Q(country__in=query.countries))
     for word in query.words:
@@ -176,6 +182,13 @@ def _matching(query: OfferQuery, now: datetime, viewer_id: int | None) -> Offers
     return found.filter(*told)
 
 
+def _rooms(query: OfferQuery) -> list[bool]:
+    """Return whether those that are looked for have room: yes, no, or one as well as the other."""
+    told = [one.values for one in query.conditions if one.field is Field.RENTED]
+    said: Sequence[Collection[object]] = told or [(0, 1) if query.rented else (0,)]
+    return [room for room in (True, False) if all(int(not room) in values for values in said)]
+
+
 def _either(query: OfferQuery, field: Field, so: Q, not_so: Q, *, unsaid: Said) -> Iterator[Q]:
     said = [one.values for one in query.conditions if one.field is field] or [unsaid]
     return (so if 1 in values else not_so for values in said if len(values) == 1)
@@ -193,12 +206,15 @@ def _of(asked: Collection[Kind]) -> Q:
     )
 
 
-def _best_of_each(parts: Parts, found: Offers, column: str, rows: int) -> tuple[str, Sequence[Any]]:
-    """Return a statement for the best of all offers that were found in these parts of the market.
+def _by_room(parts: Parts) -> Parts:
+    """Return each of the parts twice, with room and without; where there are none, the market."""
+    count = max((len(values) for _, values in parts.values()), default=1)
+    twice = {name: (type_, [*values, *values]) for name, (type_, values) in parts.items()}
+    return twice | {"has_room": ("boolean", [True] * count + [False] * count)}
 
-    ``parts``: columns that there is an index of before the sort's, each with its type and, for each
-    part, its value.
-    """
+
+def _best_of_each(parts: Parts, found: Offers, column: str, rows: int) -> tuple[str, Sequence[Any]]:
+    """Return a statement for the best of all offers that were found in these parts."""
     of_part = {name: RawSQL(f"part.{name}", ()) for name in parts}  # noqa: S611
     sql, parameters = found.filter(**of_part)[:rows].query.sql_with_params()
     # The ORM wrote the inner one, with parameters.

@@ -31,6 +31,7 @@ from tests.faults.market import AGAIN_MS, CHARGE_MS, HOLD_MS, PASSES_MS, Market
 from tests.faults.renters import Renter
 from tests.faults.tables import Writes
 from tests.faults.world import InvariantBroken, World, ms_of
+from tests.marketplace.room import untrue
 
 #: how long a machine may differ from what is desired while nothing disturbs it
 CONVERGES_MS = 2 * (HOLD_MS + LOOK_MS)
@@ -198,6 +199,7 @@ class Invariants:
             self._leases = set(rows)
         if "machines_machine" in written:
             self._rows = list(MachineRow.objects.order_by("id"))
+            self._require(not (wrong := untrue()), f"{wrong} say otherwise than there is room")
         holding = [held for held in self._held.values() if held.freed_at is None]
         computing = [held for held in holding if held.holds_compute]
         gpus = {(held.machine_id, gpu, held.id) for held in computing for gpu in held.gpu_uuids}

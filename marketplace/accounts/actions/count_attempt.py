@@ -23,15 +23,17 @@ class TooManyAttempts(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many attempts of one subject, counted from the first of them on."""
+    """So many attempts of one subject, or what they weigh, counted from the first of them on."""
 
     name: str
     attempts_max: int
     window: timedelta
 
 
-def count(*, limit: Limit, subject: str, now: datetime) -> None:
+def count(*, limit: Limit, subject: str, now: datetime, weight: int = 1) -> None:
     """Count one attempt of the subject: an e-mail address, a network address, or both.
+
+    ``weight``: as how many it counts; the last one may go beyond.
 
     Each step is one statement that decides by itself, so that a hundred attempts at once count as a
     hundred (tests/concurrency/test_attempts.py).
@@ -39,11 +41,11 @@ def count(*, limit: Limit, subject: str, now: datetime) -> None:
     :raises TooManyAttempts: when it has made as many as it may; then this one is not counted.
     """
     mine = AttemptCount.objects.filter(key=_key(limit, subject))
-    first = {"attempts": 1, "resets_at": now + limit.window}
+    first = {"attempts": weight, "resets_at": now + limit.window}
     # Twice: what another process makes or empties between two steps is found by the second round.
     for _ in range(2):
         open_ones = mine.filter(resets_at__gt=now, attempts__lt=limit.attempts_max)
-        if open_ones.update(attempts=F("attempts") + 1):
+        if open_ones.update(attempts=F("attempts") + weight):
             return
         if mine.filter(resets_at__lte=now).update(**first):
             return

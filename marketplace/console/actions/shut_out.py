@@ -67,12 +67,13 @@ def _shut_out(user_ids: Collection[int] | QuerySet[User], now: datetime) -> int:
         failed="SSH keys of somebody banned not taken from their teams",
         most=ROWS_MAX,
     )
-    return (
-        len(done)
-        + len(ended)
-        + len(shut)
-        + Offer.objects.filter(host, listed=True).update(listed=False)
-    )
+    # One by one: whoever gives back what several machines had locks their offers in another order.
+    offers = Offer.objects.filter(host, listed=True).order_by("id")
+    unlisted = [
+        Offer.objects.filter(id=offer_id, listed=True).update(listed=False)
+        for offer_id in offers.values_list("id", flat=True)
+    ]
+    return len(done) + len(ended) + len(shut) + sum(unlisted)
 
 
 def _stop(rental: Rental, now: datetime) -> None:

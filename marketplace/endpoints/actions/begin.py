@@ -125,8 +125,8 @@ def _choices(endpoint: Endpoint, workload: Workload, now: datetime) -> Sequence[
             memory_bytes_min=asked.memory_bytes,
             disk_bytes_min=asked.disk_bytes,
         ),
-        # It needs what it asks for, which may be no GPU.
-        rented=True,
+        # Where all GPUs are rented, whoever asks for none may still have room.
+        rented=not asked.gpus,
         rows_max=PAGE_ROWS_MAX,
     )
     rows = offers.search(query, now=now, viewer_id=endpoint.renter_id).items

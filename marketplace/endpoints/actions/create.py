@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from marketplace.accounts.actions.count_attempt import Limit, count
-from marketplace.domain.matching import Slice
+from marketplace.domain.matching import SMALLEST, Slice
 from marketplace.domain.problem import Refused
 from marketplace.endpoints import key as keys
 from marketplace.endpoints import queries
@@ -15,12 +15,7 @@ from marketplace.endpoints.actions.tend import tend
 from marketplace.endpoints.models import Endpoint
 from marketplace.ledger import queries as ledger
 from marketplace.ledger.actions.post import InsufficientFunds
-from marketplace.metering.actions.begin import (
-    CPUS_MIN,
-    DISK_BYTES_MIN,
-    MEMORY_BYTES_MIN,
-    RequestTooSmall,
-)
+from marketplace.metering.actions.begin import RequestTooSmall
 from marketplace.placements import workload as workloads
 from marketplace.placements.registry_login import seal
 from protocol.agent import RegistryLogin
@@ -125,9 +120,5 @@ def create(*, renter_id: int, asked: Asked, now: datetime) -> Created:
 
 
 def _check_large_enough(asked: Slice) -> None:
-    if (
-        asked.cpus < CPUS_MIN
-        or asked.memory_bytes < MEMORY_BYTES_MIN
-        or asked.disk_bytes < DISK_BYTES_MIN
-    ):
+    if SMALLEST.exceeds(asked):
         raise RequestTooSmall

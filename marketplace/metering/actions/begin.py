@@ -10,7 +10,7 @@ from uuid import uuid4
 from django.conf import settings
 
 from marketplace.accounts.teams import shares_a_team
-from marketplace.domain.matching import Slice, check_fits, check_minimum
+from marketplace.domain.matching import SMALLEST, Slice, check_fits, check_minimum
 from marketplace.domain.problem import Refused
 from marketplace.domain.terms import Limits, Terms, agree
 from marketplace.ledger import queries as ledger
@@ -23,8 +23,6 @@ from marketplace.placements.actions.place import place
 from protocol.agent import RegistryLogin
 from protocol.hardware import Resources
 from protocol.workload import Workload
-
-CPUS_MIN, MEMORY_BYTES_MIN, DISK_BYTES_MIN = 1, 64 << 20, 256 << 20
 
 
 class RequestTooSmall(Refused):
@@ -120,11 +118,7 @@ def check_room(offer: Offer, resources: Resources) -> None:
     :raises OfferTaken: when too little is left of it.
     """
     asked = Slice.of(resources)
-    if (
-        asked.cpus < CPUS_MIN
-        or asked.memory_bytes < MEMORY_BYTES_MIN
-        or asked.disk_bytes < DISK_BYTES_MIN
-    ):
+    if SMALLEST.exceeds(asked):
         raise RequestTooSmall
     check_minimum(asked, cpus_min=offer.cpus_min, gpus_min=offer.gpus_min)
     check_fits(asked, total=offer.machine.total, free=offer.machine.open)

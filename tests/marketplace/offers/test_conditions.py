@@ -9,10 +9,11 @@ from django.test import Client
 from django.utils import timezone
 
 from marketplace.accounts.actions.count_attempt import count
+from marketplace.accounts.models import AttemptCount
 from marketplace.domain.offer_query import OfferQuery, OfferSort
 from marketplace.domain.query_language import parse
 from marketplace.machines.models import Machine
-from marketplace.offers import kinds, queries, search
+from marketplace.offers import bounded, kinds, queries, search
 from marketplace.offers.actions.list_offer import list_offer
 from marketplace.offers.bounded import SLOW
 from marketplace.offers.models import UNMEASURED, Offer
@@ -253,12 +254,24 @@ def test_made_up_kinds_hide_none_that_a_validator_vouches_for(
 @pytest.mark.parametrize("path", ["/api/v1/offers", "/offers/"])
 def test_an_address_with_too_many_slow_searches_has_to_wait(client: Client, path: str) -> None:
     asked = {"q": "epyc"}
-    for _ in range(SLOW.attempts_max):
+    for _ in range(SLOW.attempts_max // search.SEARCH_MS_MAX):
         assert b"Too many attempts" not in client.get(path, asked).content
-        count(limit=SLOW, subject="127.0.0.1", now=timezone.now())
+        count(limit=SLOW, subject="127.0.0.1", now=timezone.now(), weight=search.SEARCH_MS_MAX)
     assert b"Too many attempts" in client.get(path, asked).content
     elsewhere = client.get(path, asked, REMOTE_ADDR="192.0.2.7")
     assert (elsewhere.status_code, b"Too many attempts" in elsewhere.content) == (200, False)
+
+
+def test_a_search_that_walks_is_counted_by_its_time_even_if_it_is_not_given_up(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.get("/offers/", {"q": "epyc"})
+    assert not AttemptCount.objects.exists()
+    monkeypatch.setattr(bounded, "QUICK_MS", 0)
+    client.get("/offers/")
+    assert not AttemptCount.objects.exists()
+    client.get("/offers/", {"q": "epyc"})
+    assert 0 < AttemptCount.objects.get().attempts < SLOW.attempts_max
 
 
 def test_a_cursor_nested_deeper_than_can_be_read_is_none(client: Client) -> None:
