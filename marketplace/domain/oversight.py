@@ -68,6 +68,7 @@ class ActKind(StrEnum):
     ADMIT_VALIDATOR = "admit-validator"
     EXPEL_VALIDATOR = "expel-validator"
     CLEAR_AUDIT = "clear-audit"
+    RECOUNT = "recount-days"
     ANNOUNCE = "announce"
     WITHDRAW = "withdraw-announcement"
     SWITCH = "switch"
@@ -91,6 +92,7 @@ ACT_LABELS = {
     ActKind.ANSWER_APPEAL: "Appeal answered",
     ActKind.ADMIT_VALIDATOR: "Validator admitted",
     ActKind.EXPEL_VALIDATOR: "Validator expelled",
+    ActKind.RECOUNT: "Days of earnings counted anew",
     ActKind.CLEAR_AUDIT: "Audit cleared",
     ActKind.ANNOUNCE: "Announced",
     ActKind.WITHDRAW: "Announcement withdrawn",

@@ -52,13 +52,41 @@ ORDER BY wrong.day, wrong.host_id, wrong.machine_id LIMIT {most}
 """
 
 
+_HOSTS = """\
+SELECT DISTINCT host_id FROM ({transfers}) AS posted
+UNION SELECT host_id FROM "ledger_earnedday"
+"""
+_FILL = """\
+INSERT INTO "ledger_earnedday" (host_id, day, machine_id, earned_microusd, fee_microusd)
+SELECT host_id, day, machine_id, sum(earned), sum(fee) FROM ({transfers}) AS posted
+WHERE host_id = %s GROUP BY host_id, day, machine_id
+"""
+
+
 def days() -> Sequence[str]:
     """Return a sentence for each day of a machine that counts other than its transfers."""
-    vendor = connection.vendor
-    posted = _TRANSFERS.format(day=_DAY[vendor], no_machine=_NO_MACHINE[vendor])
-    wrong = rows(_WRONG.replace("{transfers}", posted))
+    wrong = rows(_of_transfers(_WRONG))
     return [
         f"Account {AccountKind.EARNINGS} {key} counts {differs(int(earned))} earned on {day}, with"
         f" {differs(int(fee))} of fees, than its transfers (machine {str(machine_id)[:8]})."
         for key, day, machine_id, earned, fee in wrong
     ]
+
+
+def hosts() -> Sequence[int]:
+    """Return everybody who earned anything, or is said to have."""
+    with connection.cursor() as cursor:
+        cursor.execute(_of_transfers(_HOSTS))
+        return sorted(host_id for (host_id,) in cursor.fetchall())
+
+
+def fill(host_id: int) -> None:
+    """Add up the days of a host anew, of whom there are none."""
+    with connection.cursor() as cursor:
+        cursor.execute(_of_transfers(_FILL), [host_id])
+
+
+def _of_transfers(statement: str) -> str:
+    vendor = connection.vendor
+    posted = _TRANSFERS.format(day=_DAY[vendor], no_machine=_NO_MACHINE[vendor])
+    return statement.replace("{transfers}", posted)

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from importlib import import_module
+from uuid import uuid4
 
 import pytest
 from django.apps import apps
 from django.core import mail
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.models import F
 from pytest_django.fixtures import Settings
@@ -14,12 +16,14 @@ from pytest_django.fixtures import Settings
 from marketplace.accounts.models import User
 from marketplace.domain.ledger import TransferKind
 from marketplace.domain.money import MicroUsd
+from marketplace.domain.oversight import ActKind
 from marketplace.domain.upkeep import GB, MONTH_MS
 from marketplace.ledger.actions import hold, open_account
 from marketplace.ledger.models import Account, AuditRun, EarnedDay, Hold
 from marketplace.metering.actions.audit_money import audit_daily, audit_money
 from marketplace.metering.actions.charge import charge_all
 from marketplace.metering.models import Meter, SideMeter, SignedIntervalRow
+from marketplace.oversight.models import Act
 from marketplace.payouts.disagreeing import Disagreeing, disagreeing
 from tests.marketplace.rentals.market import Market, give_key
 from tests.marketplace.scene import after
@@ -109,6 +113,27 @@ def test_what_was_earned_before_days_were_counted_is_counted_once(
     assert audit_money(now=now).problems == []
     filled = EarnedDay.objects.values("host", "day", "machine_id", "earned_microusd")
     assert list(filled) == found
+
+
+def test_days_are_counted_anew_and_the_log_says_so(
+    meter: Meter, capsys: pytest.CaptureFixture[str]
+) -> None:
+    days = EarnedDay.objects.values("host", "day", "machine_id", "earned_microusd", "fee_microusd")
+    right = list(days)
+    assert right
+    call_command("ledger_audit", "--recount-days")
+    assert "were other ones: 0." in capsys.readouterr().out
+    assert not Act.objects.exists()
+    EarnedDay.objects.create(
+        host_id=meter.host_id, day=meter.opened_at.date() - timedelta(days=9), machine_id=uuid4()
+    )
+    EarnedDay.objects.filter(earned_microusd__gt=0).update(earned_microusd=1)
+    with pytest.raises(CommandError, match="earned on"):
+        call_command("ledger_audit")
+    call_command("ledger_audit", "--recount-days")
+    assert "were other ones: 1." in capsys.readouterr().out
+    assert list(days.all()) == right
+    assert Act.objects.get().kind == ActKind.RECOUNT
 
 
 def test_a_meter_that_goes_on_without_its_hold_is_found(meter: Meter, now: datetime) -> None:

@@ -1,5 +1,6 @@
 """This will check that every account and meter agrees with its transfers."""
 
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -8,6 +9,7 @@ from django.utils import timezone
 
 from marketplace.domain.oversight import ActKind
 from marketplace.metering.actions.audit_money import audit_money
+from marketplace.metering.actions.recount_earned import recount_earned
 from marketplace.oversight.record import by_command
 
 
@@ -20,6 +22,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the arguments."""
         parser.add_argument(
+            "--recount-days",
+            action="store_true",
+            help="first count anew what hosts earned each day, from their transfers",
+        )
+        parser.add_argument(
             "--clear", action="store_true", help="let payouts go on whatever disagrees now"
         )
 
@@ -29,6 +36,8 @@ class Command(BaseCommand):
         :raises CommandError: with one line for each disagreement.
         """
         now = timezone.now()
+        if options["recount_days"]:
+            self._recount(now)
         run = audit_money(now=now)
         if options["clear"]:
             with transaction.atomic():
@@ -46,3 +55,15 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{run.accounts} accounts agree with {run.transfers} transfers and sum to zero."
         )
+
+    def _recount(self, now: datetime) -> None:
+        hosts = recount_earned()
+        if hosts:
+            by_command(
+                "ledger_audit",
+                kind=ActKind.RECOUNT,
+                subject="days of earnings",
+                after={"hosts": hosts},
+                now=now,
+            )
+        self.stdout.write(f"Hosts whose days of earnings were other ones: {hosts}.")
