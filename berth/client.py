@@ -24,6 +24,8 @@ from berth.reading import read
 from berth.shapes import (
     Bill,
     ChangeRequest,
+    Events,
+    Happened,
     IdleRule,
     Me,
     Receipts,
@@ -271,6 +273,17 @@ class Client:
     def bill(self, rental_id: str) -> Bill:
         """Return what the rental cost so far, and what of its time cost nothing and why."""
         return read(Bill, self._get(f"/rentals/{rental_id}/bill"))
+
+    def events(self, rental_id: str, *, limit: int = 50) -> tuple[Happened, ...]:
+        """Return what happened to the rental, newest first."""
+        found: list[Happened] = []
+        before: str | None = ""
+        while before is not None and len(found) < limit:
+            answer = self._get(f"/rentals/{rental_id}/events", {"before": before})
+            page = read(Events, answer)
+            found += page.items
+            before = page.older
+        return tuple(found[:limit])
 
     def receipts(self, rental_id: str) -> Iterator[Receipts]:
         """Yield the rental's signed intervals page by page; check them with receipts.Check."""

@@ -314,6 +314,23 @@ class Bill(Shape):
     total_microusd: int
 
 
+class Happened(Shape):
+    """One thing that happened to a rental."""
+
+    at: datetime
+    event: str
+    sentence: str
+    #: why; both empty: nothing is to be explained
+    code: str = ""
+    reason: str = ""
+
+
+class Events(Shape):
+    items: tuple[Happened, ...] = ()
+    #: as ``before`` it gives the page of older ones; None: there is none
+    older: str | None = None
+
+
 class StatementLine(Shape):
     """All charges of one rental, or one other movement."""
 

@@ -33,6 +33,7 @@ from marketplace.payouts.api import router as payouts
 from marketplace.payouts.details_api import router as payout_details
 from marketplace.rentals.api import router as rentals
 from marketplace.rentals.bill_api import router as bills
+from marketplace.rentals.events_api import router as rental_events
 from marketplace.rentals.idle_api import router as idle_rules
 from marketplace.rentals.price_api import router as rental_prices
 from marketplace.rentals.proof_api import router as rental_proofs
@@ -104,6 +105,7 @@ for router in (
     logs,
     idle_rules,
     bills,
+    rental_events,
     statements,
     jobs,
     endpoints,

@@ -4,7 +4,7 @@ Exit codes: 0 done, 1 refused, 2 typed wrongly, 3 the marketplace cannot be reac
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Annotated, Any
 
@@ -17,6 +17,7 @@ from berth.cli import (
     change,
     doctor,
     endpoints,
+    events,
     host,
     hotkey,
     inside,
@@ -78,7 +79,9 @@ class Berth(TyperGroup):
             if not arguments:
                 typer.echo(error.format_message(), err=True)
                 sys.exit(EXIT_USAGE)
-            output.write_problem("usage", error.format_message(), 0, as_json=as_json)
+            # A group without a command has shown its help already.
+            if as_json or error.format_message():
+                output.write_problem("usage", error.format_message(), 0, as_json=as_json)
             sys.exit(EXIT_USAGE)
         except typer.Abort:
             sys.exit(EXIT_STOPPED)
@@ -131,54 +134,76 @@ def berth(*, team: Team = "", _version_asked: Version = False) -> None:
     session.act_for(team.strip())
 
 
-app.command("login")(login.login)
-app.command("offers")(offers.offers)
-app.command("up")(up.up)
-app.command("ps")(rentals.ps)
-app.command("usage")(usage.usage)
-app.command("logs")(logs.logs)
-app.command("ssh")(ssh.ssh)
-app.command("exec")(inside.execute)
-app.command("cp")(inside.copy)
-app.command("prove")(prove.prove)
-app.command("stop")(change.stop)
-app.command("start")(change.start)
-app.command("restart")(change.restart)
-app.command("reset")(change.reset)
-app.command("change")(change.change)
-app.command("end")(rentals.end)
-app.command("bid")(rentals.bid)
-app.command("accept")(prices.accept)
-app.command("decline")(prices.decline)
-app.command("traffic")(prices.traffic)
-app.command("idle")(change.idle)
-app.command("extend")(rentals.extend)
-app.command("rm")(rentals.rm)
-app.add_typer(templates.app, name="templates")
-app.add_typer(volumes.app, name="volumes")
-app.add_typer(jobs.app, name="jobs")
-app.add_typer(endpoints.app, name="endpoints")
-app.add_typer(keys.app, name="keys")
-app.command("teams")(teams.teams)
-app.add_typer(team.app, name="team")
-app.command("balance")(money.balance)
-app.command("statement")(money.statement)
-app.command("topup")(money.topup)
-app.command("topups")(cards.topups)
-app.command("autopay")(cards.autopay)
-app.add_typer(cards.cards, name="card")
-app.command("invoices")(invoices.invoices)
-app.command("billing")(invoices.billing)
-app.command("limits")(money.limits)
-app.command("notices")(notices.notices)
-app.add_typer(notices.letters, name="letters")
-app.add_typer(notices.hooks, name="hooks")
-app.command("bill")(bill.bill)
-app.command("receipts")(receipts.receipts)
-app.command("verify-receipt")(receipts.verify_receipt)
-app.add_typer(host.app, name="host")
-app.command("hotkey")(hotkey.hotkey)
-app.command("doctor")(doctor.doctor)
+#: what ``berth --help`` shows together, in order; a group of commands is an app of its own
+PANELS: Mapping[str, Mapping[str, typer.Typer | Callable[..., None]]] = {
+    "Rent": {
+        "offers": offers.offers,
+        "up": up.up,
+        "ps": rentals.ps,
+        "stop": change.stop,
+        "start": change.start,
+        "restart": change.restart,
+        "reset": change.reset,
+        "change": change.change,
+        "extend": rentals.extend,
+        "end": rentals.end,
+        "rm": rentals.rm,
+        "idle": change.idle,
+        "traffic": prices.traffic,
+        "bid": rentals.bid,
+        "accept": prices.accept,
+        "decline": prices.decline,
+    },
+    "Use what you rented": {
+        "ssh": ssh.ssh,
+        "exec": inside.execute,
+        "cp": inside.copy,
+        "logs": logs.logs,
+        "usage": usage.usage,
+        "events": events.events,
+        "prove": prove.prove,
+    },
+    "Keep and automate": {
+        "templates": templates.app,
+        "volumes": volumes.app,
+        "jobs": jobs.app,
+        "endpoints": endpoints.app,
+    },
+    "Money and proof": {
+        "balance": money.balance,
+        "topup": money.topup,
+        "topups": cards.topups,
+        "card": cards.cards,
+        "autopay": cards.autopay,
+        "limits": money.limits,
+        "bill": bill.bill,
+        "statement": money.statement,
+        "invoices": invoices.invoices,
+        "billing": invoices.billing,
+        "receipts": receipts.receipts,
+        "verify-receipt": receipts.verify_receipt,
+    },
+    "Account": {
+        "login": login.login,
+        "doctor": doctor.doctor,
+        "keys": keys.app,
+        "teams": teams.teams,
+        "team": team.app,
+        "notices": notices.notices,
+        "letters": notices.letters,
+        "hooks": notices.hooks,
+    },
+    "Host": {
+        "host": host.app,
+        "hotkey": hotkey.hotkey,
+    },
+}
+for _panel, _commands in PANELS.items():
+    for _name, _command in _commands.items():
+        if isinstance(_command, typer.Typer):
+            app.add_typer(_command, name=_name, rich_help_panel=_panel)
+        else:
+            app.command(_name, rich_help_panel=_panel)(_command)
 
 
 def main() -> None:

@@ -51,11 +51,15 @@ Timeout = Annotated[
 ]
 Lease = Annotated[
     int | None,
-    typer.Option("--lease", parser=duration, metavar="DURATION", help="Ends after: 90m, 1h30m."),
+    typer.Option(
+        "--lease", "--ttl", parser=duration, metavar="DURATION", help="Ends after: 90m, 1h30m."
+    ),
 ]
 Cap = Annotated[
     int | None,
-    typer.Option("--cap", parser=usd, metavar="USD", help="Ends before it costs more: 2.50."),
+    typer.Option(
+        "--cap", "--max-cost", parser=usd, metavar="USD", help="Ends before it costs more: 2.50."
+    ),
 ]
 IdleStop = Annotated[
     int | None,

@@ -58,6 +58,7 @@ from marketplace.pages.views.rental_changes import (
     start,
     stop,
 )
+from marketplace.pages.views.rental_events import rental_events
 from marketplace.pages.views.rental_idle import idle
 from marketplace.pages.views.rental_log import rental_log, rental_log_file
 from marketplace.pages.views.rental_terminal import rental_terminal
@@ -100,6 +101,7 @@ urlpatterns = [
     path("rentals/<uuid:rental_id>/usage.json", rental_usage_columns, name="rental-usage-columns"),
     path("rentals/<uuid:rental_id>/terminal", rental_terminal, name="rental-terminal"),
     path("rentals/<uuid:rental_id>/bill", rental_bill, name="rental-bill"),
+    path("rentals/<uuid:rental_id>/history", rental_events, name="rental-events"),
     path("rentals/<uuid:rental_id>/receipts.json", receipts, name="receipts"),
     path("rentals/<uuid:rental_id>/log", rental_log, name="rental-log"),
     path("rentals/<uuid:rental_id>/log.txt", rental_log_file, name="rental-log-file"),

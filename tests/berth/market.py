@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from protocol.hotkey_consent import HotkeyConsent
 from protocol.receipts import GENESIS, Interval, SignedInterval, digest, sign_interval
 from protocol.signing import openssh_public_key, public_key_of
-from tests.berth.usage import USAGE
+from tests.berth.usage import told
 
 API_KEY = "brt_test_key"
 PASSWORD = "a long password"
@@ -280,8 +280,8 @@ class Market:
             rental.update(state="ending", script=["ended"])
         elif parts[1:] == ["extend"]:
             rental["worst_total_microusd"] = seen.body.get("cap_microusd", 80_000)
-        elif parts[1:] == ["usage"]:
-            return 200, USAGE
+        elif parts[1:] in (["usage"], ["events"]):
+            return 200, told(parts[1], seen.query)
         elif parts[1:] == ["receipts"]:
             return 200, self._receipts(parts[0], int(seen.query["cursor"]))
         elif rental.get("change", {}).get("pending"):

@@ -241,6 +241,15 @@ def test_what_a_rental_uses_is_shown_in_words_that_steer_no_terminal(
     assert terminal.berth("usage", rental["id"], "--json").json["points"][0]["cpu_milli"] == 1500
 
 
+def test_what_happened_to_a_rental_is_read_page_by_page(terminal: Terminal, market: Market) -> None:
+    rental = market.add_rental()
+    shown = terminal.berth("events", rental["id"]).out
+    assert "It was idle [2J for 30 min." in shown
+    assert shown.index("Its stop was asked for.") < shown.index("It was rented.")
+    ran = terminal.berth("events", rental["id"], "--limit", "1", "--json").json
+    assert [one["event"] for one in ran["items"]] == ["stop"]
+
+
 def test_receipts_are_saved_and_checked_offline(terminal: Terminal, market: Market) -> None:
     rental = market.add_rental()
     file = terminal.home / "receipts.json"

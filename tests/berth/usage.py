@@ -1,5 +1,6 @@
 """This will hold what the fake market tells of a rental's use."""
 
+from collections.abc import Mapping
 from typing import Any
 
 #: what one rental of two cores does, and what its machine calls a misfortune
@@ -28,3 +29,28 @@ USAGE: dict[str, Any] = {
         }
     ],
 }
+
+#: what happened to every rental, two pages of it
+EVENTS: dict[str, Any] = {
+    "items": [
+        {
+            "at": "2026-03-01T12:00:00Z",
+            "event": "stop",
+            "sentence": "Its stop was asked for.",
+            "code": "idle",
+            "reason": "It was idle\x1b[2J for 30 min.",
+        },
+    ],
+    "older": "1-0-1",
+}
+OLDER: dict[str, Any] = {
+    "items": [{"at": "2026-03-01T11:00:00Z", "event": "place", "sentence": "It was rented."}],
+    "older": None,
+}
+
+
+def told(what: str, query: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the market says of a rental: "usage" or "events"."""
+    if what == "usage":
+        return USAGE
+    return OLDER if query.get("before") else EVENTS
