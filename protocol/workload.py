@@ -75,10 +75,18 @@ def _relative_path(path: str) -> str:
 InsidePath = Annotated[
     str, Field(max_length=255, pattern=r"^/[^\x00-\x1f\x7f:,\\]+$"), AfterValidator(_inside_path)
 ]
+#: one name of a path: neither empty nor one or two dots
+_NAME = r"(\.{0,2}[^\x00-\x1f\x7f\\/.][^\x00-\x1f\x7f\\/]*|\.{3}[^\x00-\x1f\x7f\\/]*)"
 #: a file below a job's input or output folder
 RelativePath = Annotated[
     str,
-    Field(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f\\]+$"),
+    Field(
+        min_length=1,
+        max_length=255,
+        pattern=r"^[^\x00-\x1f\x7f\\]+$",
+        # The whole rule, for who reads the description; who breaks it reads a sentence.
+        json_schema_extra={"pattern": f"^{_NAME}(/{_NAME})*$"},
+    ),
     AfterValidator(_relative_path),
 ]
 

@@ -1,13 +1,15 @@
 """Workloads that no machine can run as meant are no workloads."""
 
+import re
+from itertools import product
 from typing import Any
 from uuid import UUID
 
 import pytest
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from protocol.hardware import Resources
-from protocol.workload import JobFile, PlacementKind, VolumeMount, Workload
+from protocol.workload import JobFile, PlacementKind, RelativePath, VolumeMount, Workload
 
 RESOURCES = Resources.of(cpus=1, ram_bytes=1 << 30, disk_bytes=1 << 30)
 ONE, TWO = UUID(int=1), UUID(int=2)
@@ -61,6 +63,18 @@ def test_a_volume_can_be_in_a_folder(path: str) -> None:
 def test_a_file_of_a_job_stays_below_its_folder(path: str) -> None:
     with pytest.raises(ValidationError):
         JobFile(path=path, digest=DIGEST, size_bytes=1)
+
+
+def test_the_described_pattern_of_a_path_is_the_whole_rule() -> None:
+    paths = TypeAdapter(RelativePath)
+    described = re.compile(paths.json_schema()["pattern"])
+    for length in range(1, 7):
+        for path in map("".join, product("a./", repeat=length)):
+            try:
+                kept = paths.validate_python(path) == path
+            except ValidationError:
+                kept = False
+            assert kept == bool(described.search(path)), path
 
 
 @pytest.mark.parametrize(
