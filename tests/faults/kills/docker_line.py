@@ -24,7 +24,8 @@ class DockerLine:
 
 
 class _Server(socketserver.ThreadingUnixStreamServer):
-    daemon_threads = True
+    # Closing waits for what is still at work: it works below the folder that is removed then.
+    daemon_threads = False
     request_queue_size = 128
 
     def handle_error(self, request: object, client_address: object) -> None:

@@ -34,7 +34,8 @@ EXITS = 0.5
 HOLD_S = 0.05
 #: of a hard life, for each round that the agent shall have done; and how much longer it may take
 ROUND_S, BUSIEST_S = 0.06, 3.0
-SLOW_REMOVAL_TAKES_S, SLOW_LONGEST_S = (0.3, 0.6), 0.6
+#: as long as a life: a mistake while something is removed shows before the agent is killed
+SLOW_REMOVAL_TAKES_S, SLOW_LONGEST_S = (0.6, 1.2), 0.6
 SETTLES_S = 30.0
 #: of the machine's milliseconds, for each start: a container may end between look and count
 SLACK_MS = 20 * SPEED
