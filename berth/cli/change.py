@@ -70,6 +70,7 @@ def change(
     environment: workload.Environment = None,
     ports: workload.Ports = None,
     command: workload.Command = None,
+    on_start: workload.OnStart = None,
     runtime: workload.Runtime = None,
     registry_user: workload.RegistryUser = None,
     wait_done: Wait = False,
@@ -84,12 +85,13 @@ def change(
         image=image,
         environment=None if environment is None else workload.variables(environment),
         ports=None if ports is None else tuple(ports),
-        command=None if command is None else workload.words(command),
+        command=workload.command(command, on_start),
         runtime=runtime,
         registry_login=workload.registry_login(registry_user),
     )
     if not request.model_dump(exclude_none=True):
-        raise typer.BadParameter("Say what: --image, --env, --port, --command or --runtime.")
+        named = "--image, --env, --port, --command, --on-start or --runtime"
+        raise typer.BadParameter(f"Say what: {named}.")
     with session.client() as client:
         rental = client.change(session.find(client, rental_id).id, request)
         if wait_done:

@@ -50,6 +50,7 @@ def save(
     environment: workload.Environment = None,
     ports: workload.Ports = None,
     command: workload.Command = None,
+    on_start: workload.OnStart = None,
     needs: Annotated[
         str, typer.Option(metavar="QUERY", help="Machines it runs on: 'num_gpus>=1 gpu_ram>=24'.")
     ] = "",
@@ -61,7 +62,7 @@ def save(
 ) -> None:
     """Keep a template; under a name that you have it becomes a newer version."""
     variables = workload.variables(environment or [])
-    line = workload.words(command or "")
+    line = workload.command(command, on_start) or ()
     with session.client() as client:
         kept = client.templates.keep(
             name,

@@ -120,6 +120,7 @@ def up(
     ports: workload.Ports = None,
     volumes: workload.Volumes = None,
     command: workload.Command = None,
+    on_start: workload.OnStart = None,
     runtime: workload.Runtime = None,
     registry_user: workload.RegistryUser = None,
     bid: Bid = None,
@@ -152,7 +153,7 @@ def up(
         raise typer.BadParameter("Say after how long it stops: --idle-stop 30m.")
     variables = workload.variables(environment or [])
     mounts = workload.volumes(volumes or [])
-    line = workload.words(command or "")
+    line = workload.command(command, on_start) or ()
     login = workload.registry_login(registry_user)
     key_file = read_key(key) if key else None
     resources = Resources.of(cpus=cpus, gpus=gpus, ram_bytes=ram, disk_bytes=disk)

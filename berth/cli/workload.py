@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +12,9 @@ from berth.shapes import RegistryLogin, VolumeRequest
 
 #: where a registry's password is read from instead of a question, for scripts
 PASSWORD_VARIABLE = "BERTH_REGISTRY_PASSWORD"  # noqa: S105 - the name of a variable
+
+#: what runs a script, and how long it may be
+SHELL, SCRIPT_MAX = ("/bin/sh", "-c"), 4096
 
 Environment = Annotated[
     list[str] | None, typer.Option("--env", "-e", metavar="NAME=VALUE", help="Repeat for more.")
@@ -30,6 +34,16 @@ Volumes = Annotated[
 ]
 Command = Annotated[
     str | None, typer.Option("--command", metavar="LINE", help="Instead of the image's own.")
+]
+OnStart = Annotated[
+    Path | None,
+    typer.Option(
+        "--on-start",
+        metavar="FILE",
+        exists=True,
+        dir_okay=False,
+        help="A script that /bin/sh runs as it starts, in place of the command.",
+    ),
 ]
 RegistryUser = Annotated[
     str | None,
@@ -75,6 +89,24 @@ def words(line: str) -> tuple[str, ...]:
         return tuple(shlex.split(line))
     except ValueError as error:
         raise typer.BadParameter(f"{line!r} is no command line: {error}.") from error
+
+
+def command(line: str | None, script: Path | None) -> tuple[str, ...] | None:
+    """Return what runs in place of the image's own command; None: nothing was said of it.
+
+    :raises typer.BadParameter: when both are there, or the script is too long or no text.
+    """
+    if script is None:
+        return None if line is None else words(line)
+    if line is not None:
+        raise typer.BadParameter("Say --command or --on-start; a script may end with the command.")
+    try:
+        text = script.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"Cannot read {script}: {error}.") from error
+    if len(text) > SCRIPT_MAX:
+        raise typer.BadParameter(f"{script} is longer than {SCRIPT_MAX} characters.")
+    return (*SHELL, text)
 
 
 def registry_login(username: str | None) -> RegistryLogin | None:

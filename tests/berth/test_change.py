@@ -1,6 +1,7 @@
 """Stopping, starting and changing from the terminal, and what an `up` asks to run."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -90,6 +91,23 @@ def test_a_change_that_was_not_made_says_why(
     ran = terminal.berth("change", rental_id, "--image", "gone:1", "--wait")
     assert "not made: The registry has no such image. What ran before goes on." in ran.out
     assert terminal.berth("change", rental_id).code == 2
+
+
+def test_a_script_takes_the_commands_place(
+    terminal: Terminal, market: Market, rental_id: str, tmp_path: Path
+) -> None:
+    script = tmp_path / "start.sh"
+    script.write_text("echo 'a'\nexec serve\n")
+    assert terminal.berth("change", rental_id, "--on-start", str(script)).code == 0
+    body = next(one.body for one in market.seen if one.method == "PATCH")
+    assert body == {"command": ["/bin/sh", "-c", "echo 'a'\nexec serve\n"]}
+    asked_for = len(market.seen)
+    both = terminal.berth("change", rental_id, "--on-start", str(script), "--command", "serve")
+    assert "--command or --on-start" in both.err
+    for wrong in (b"x" * 4097, b"\xff"):
+        script.write_bytes(wrong)
+        assert terminal.berth("change", rental_id, "--on-start", str(script)).code == 2
+    assert len(market.seen) == asked_for
 
 
 def test_volumes_are_listed_and_deleted_by_name(terminal: Terminal, market: Market) -> None:

@@ -1,10 +1,10 @@
 """This will fill the form with what another rental has, as far as the machine has it free."""
 
-import shlex
 from typing import Any
 
 from marketplace.offers.queries import OfferRow
 from marketplace.pages.forms.amounts import in_gib
+from marketplace.pages.forms.workload import written
 from marketplace.rentals.queries import RentalView
 
 
@@ -15,7 +15,7 @@ def what_runs(rental: RentalView) -> dict[str, Any]:
     """
     return {
         "image": rental.image,
-        "command": shlex.join(rental.command),
+        **written(rental.command),
         "ports": ", ".join(str(port.inside) for port in rental.ports),
     }
 

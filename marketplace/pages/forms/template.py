@@ -1,26 +1,24 @@
 """This will check a template that somebody keeps."""
 
-import shlex
 from typing import Any
 
 from django import forms
 
 from marketplace.domain import query_language
 from marketplace.pages.forms.environment import EnvironmentField
-from marketplace.pages.forms.workload import PLAIN, CommandField, PortsField
+from marketplace.pages.forms.workload import PLAIN, HasCommand, PortsField, written
 from marketplace.placements.workload import Parts
 from marketplace.templates.actions.save import NOTE_MAX
 from marketplace.templates.queries import Known
 
 
-class TemplateForm(forms.Form):
+class TemplateForm(HasCommand):
     """A name and what runs under it; the action says what cannot be kept."""
 
     name = forms.CharField(
         max_length=40, help_text="Such as my-env.", widget=forms.TextInput(attrs=PLAIN)
     )
     image = forms.CharField(max_length=500, widget=forms.TextInput(attrs=PLAIN))
-    command = CommandField(label="Command")
     ports = PortsField(label="Ports to publish")
     environment = EnvironmentField(label="Environment variables", required=False)
     needs = forms.CharField(
@@ -45,12 +43,14 @@ class TemplateForm(forms.Form):
         help_text="Then everybody reads its variables: keep passwords out.",
     )
 
+    field_order = ("name", "image", "command", "on_start")
+
     def parts(self) -> Parts:
         """Return what a valid form asks to run."""
         asked = self.cleaned_data
         return Parts(
             image=asked["image"],
-            command=asked["command"],
+            command=self.runs(),
             environment=asked["environment"],
             ports=asked["ports"],
         )
@@ -60,7 +60,7 @@ def filled(known: Known) -> dict[str, Any]:
     """Return what the fields of a form say of the template."""
     return {
         "image": known.image,
-        "command": shlex.join(known.command),
+        **written(known.command),
         "ports": ", ".join(str(port) for port in known.ports),
         "environment": "\n".join(f"{name}={value}" for name, value in known.environment.items()),
     }

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -15,6 +16,10 @@ from marketplace.volumes.models import NAME
 from protocol.agent import RegistryLogin
 from protocol.workload import PORTS_MOST, VOLUMES_MOST
 
+#: what runs a script: every image that has a shell has it there
+SHELL = ("/bin/sh", "-c")
+#: of a word of a command
+SCRIPT_MAX = 4096
 PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 
 
@@ -55,6 +60,50 @@ class CommandField(forms.CharField):
             raise forms.ValidationError("A quotation mark is missing.") from None
 
 
+class HasCommand(forms.Form):
+    """What runs in place of the image's own command: a command line, or a script."""
+
+    command = CommandField(label="Command")
+    on_start = forms.CharField(
+        label="On-start script",
+        max_length=SCRIPT_MAX,
+        required=False,
+        widget=forms.Textarea(
+            attrs=PLAIN | {"rows": 3, "placeholder": "pip install vllm\nexec python serve.py"}
+        ),
+        help_text=(
+            "Run by <code>/bin/sh</code> in place of the command, at each start."
+            " The rental stays when it ends."
+        ),
+    )
+
+    def clean_on_start(self) -> str:
+        """Return the script with the line ends that a shell knows."""
+        return str(self.cleaned_data["on_start"]).replace("\r\n", "\n").replace("\r", "\n")
+
+    def clean(self) -> dict[str, Any]:
+        """Take one of the two."""
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("command") and cleaned.get("on_start"):
+            self.add_error(
+                "on_start", "Write a command or a script; a script may end with the command."
+            )
+        return cleaned
+
+    def runs(self) -> tuple[str, ...]:
+        """Return the command of a valid form; empty: the image's own."""
+        script: str = self.cleaned_data["on_start"]
+        words: tuple[str, ...] = self.cleaned_data["command"]
+        return (*SHELL, script) if script else words
+
+
+def written(command: Sequence[str]) -> Mapping[str, str]:
+    """Return what the two fields say of a command."""
+    if tuple(command[:-1]) == SHELL:
+        return {"command": "", "on_start": command[-1]}
+    return {"command": shlex.join(command), "on_start": ""}
+
+
 class VolumesField(forms.CharField):
     """``NAME:/PATH`` or ``NAME:/PATH:GIB`` lines."""
 
@@ -70,7 +119,7 @@ class VolumesField(forms.CharField):
         return tuple(_volume(line) for line in lines)
 
 
-class WorkloadFields(forms.Form):
+class WorkloadFields(HasCommand):
     """What a rental may be asked to run beside its image."""
 
     environment = EnvironmentField(
@@ -79,7 +128,6 @@ class WorkloadFields(forms.Form):
     ports = PortsField(
         label="Ports to publish", help_text="TCP, beside SSH. The page of the rental says where."
     )
-    command = CommandField(label="Command")
     registry_user = forms.CharField(
         label="User of a private registry",
         max_length=255,
@@ -114,7 +162,7 @@ class ChangeForm(WorkloadFields):
 
     image = forms.CharField(max_length=300, widget=forms.TextInput(attrs=PLAIN))
 
-    field_order = ("image", "ports", "command", "environment")
+    field_order = ("image", "ports", "command", "on_start", "environment")
 
     def __init__(self, data: Any = None, **options: Any) -> None:
         super().__init__(data, auto_id="id_change_%s", **options)
@@ -124,7 +172,7 @@ class ChangeForm(WorkloadFields):
     def parts(self) -> Parts:
         """Return what a valid form asks for."""
         asked = self.cleaned_data
-        parts = Parts(image=asked["image"], ports=asked["ports"], command=asked["command"])
+        parts = Parts(image=asked["image"], ports=asked["ports"], command=self.runs())
         if asked["environment"]:
             parts["environment"] = asked["environment"]
         return parts

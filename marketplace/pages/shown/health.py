@@ -73,6 +73,7 @@ def _pass(one: PassHealth, now: datetime) -> dict[str, object]:
     late = one.health is Health.LATE and one.ended_at is not None
     return {
         "name": one.entry.name,
+        "well": one.health is Health.WELL,
         "lane": one.entry.lane,
         "every": wording.seconds(int(one.entry.every_s * 1000)),
         "ended": wording.ago(one.ended_at, now),

@@ -12,7 +12,7 @@ from marketplace.domain.rental import LIVE, RentalState
 from marketplace.domain.upkeep import GB
 from marketplace.pages import wording
 from marketplace.pages.forms.idle import IdleForm
-from marketplace.pages.forms.workload import ChangeForm
+from marketplace.pages.forms.workload import ChangeForm, written
 from marketplace.pages.shown import bid
 from marketplace.pages.shown.connect import Connect, connect
 from marketplace.rentals.queries import RentalView
@@ -284,7 +284,7 @@ def form_of(rental: RentalView) -> ChangeForm:
         initial={
             "image": rental.image,
             "ports": ", ".join(str(port.inside) for port in rental.ports),
-            "command": shlex.join(rental.command),
+            **written(rental.command),
         }
     )
 

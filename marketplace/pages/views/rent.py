@@ -39,7 +39,7 @@ HOURS = 1
 #: of those to choose from at once; the page of templates has all
 TEMPLATES_SHOWN = 8
 #: fields that are folded away while nothing is in them
-MORE = ("ports", "volumes", "command", "registry_user", "registry_password")
+MORE = ("ports", "volumes", "command", "on_start", "registry_user", "registry_password")
 GONE = "That machine is not for rent now. These are."
 CHANGED = "The most that it can cost is now {total}. Rent again if that is fine."
 
@@ -182,7 +182,7 @@ def _start(request: MemberRequest, offer_id: UUID, form: RentForm) -> str:
         parts={
             "image": form.cleaned_data["image"],
             "environment": form.cleaned_data["environment"],
-            "command": form.cleaned_data["command"],
+            "command": form.runs(),
             "ports": form.cleaned_data["ports"],
         },
         volumes=form.cleaned_data["volumes"],

@@ -89,13 +89,17 @@ def test_the_page_shows_every_pass_the_worst_first(as_support: Client) -> None:
     assert page.context["red"] == "2 passes"
     worst = [(one["name"], one["label"]) for one in page.context["passes"][:3]]
     assert worst[:2] == [("mail", "Late"), ("charge", "Failing")]
+    seen, _, folded = page.content.decode().partition("<details>")
+    assert "<code>mail</code>" in seen
+    assert "<code>mail</code>" not in folded
+    assert f"{len(PASSES) - 2} passes on time" in folded
     assert "2 passes late or failing" in as_support.get("/console/").content.decode()
 
 
 def test_the_ledgers_disagreements_are_named(as_support: Client) -> None:
     AuditRun.objects.create(at=NOW, problems=["Account <1> holds 2."], accounts=3, transfers=4000)
     page = as_support.get("/console/health/").content.decode()
-    assert "1 disagreements" in page
+    assert "1 disagreement<" in page
     assert "Account &lt;1&gt; holds 2." in page
     assert "4,000" in page
 

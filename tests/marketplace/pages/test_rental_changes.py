@@ -1,6 +1,7 @@
 """A renter stops, starts and changes a rental on its page, and reads what came of it."""
 
 from collections.abc import Callable
+from html import unescape
 
 import pytest
 from django.test import Client
@@ -80,7 +81,7 @@ def test_a_change_starts_with_what_runs_and_says_what_became_of_it(
     renter: Client, rental: Rental, market: Market
 ) -> None:
     form = dict(renter.get(f"/rentals/{rental.id}/").context["change_form"].initial)
-    assert form == {"image": "debian:12", "ports": "8080, 9090", "command": ""}
+    assert form == {"image": "debian:12", "ports": "8080, 9090", "command": "", "on_start": ""}
     url = f"/rentals/{rental.id}/change"
     assert renter.post(url, form | {"image": "debian:13"}).status_code == 302
     assert "A change is being made." in page_of(renter, rental)
@@ -139,6 +140,23 @@ def test_the_rent_form_asks_for_ports_volumes_and_a_command(renter: Client, mark
     sizes = Volume.objects.order_by("name").values_list("name", "size_bytes")
     assert list(sizes) == [("data", 1 << 29), ("more", 1 << 30)]
     assert it.registry_login
+
+
+def test_a_script_takes_the_commands_place_and_is_shown_as_it_was_written(
+    renter: Client, market: Market
+) -> None:
+    # A browser ends lines as no shell knows them.
+    form = filled(renter.get(rent_url(market)), on_start="echo 'a'\r\nexec serve", intent="rent")
+    assert renter.post(rent_url(market), form).status_code == 302
+    it = Placement.objects.get()
+    assert it.workload["command"] == ["/bin/sh", "-c", "echo 'a'\nexec serve"]
+    rental = Rental.objects.get()
+    for page in (f"/rentals/{rental.id}/", f"/offers/{market.offer.id}/rent?like={rental.id}"):
+        shown = unescape(renter.get(page).content.decode())
+        assert ">\necho 'a'\nexec serve</textarea>" in shown
+    both = renter.post(rent_url(market), form | {"command": "serve"}).content.decode()
+    assert "Write a command or a script" in both
+    assert Rental.objects.count() == 1
 
 
 @pytest.mark.parametrize("line", ["data", "data:relative", "UP:/x:1", "data:/x:many", ":/x"])

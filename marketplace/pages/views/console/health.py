@@ -23,8 +23,11 @@ def health(request: StaffRequest) -> HttpResponse:
     """Show what runs, what waits, and what is wrong."""
     now = timezone.now()
     found = passes(now=now)
+    rows = shown.passes(found, now)
     context = {
-        "passes": shown.passes(found, now),
+        "passes": rows,
+        "unwell": [row for row in rows if not row["well"]],
+        "well": [row for row in rows if row["well"]],
         "red": shown.red(found),
         "backlogs": shown.backlogs(backlogs(now=now), now),
         "audit": shown.audit(newest_audit()),
