@@ -1,6 +1,7 @@
 """This will make one HTTP exchange: with a deadline, a limit on its size, and retries."""
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -162,7 +163,8 @@ class Exchange:
         url = f"{self._http.base_url.scheme}://{self._http.base_url.netloc.decode()}"
         if isinstance(error, httpx.TimeoutException):
             return f"{url} did not answer within {self._deadline_s:g} s."
-        return f"Cannot reach {url}: {str(error) or type(error).__name__}."
+        why = re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__
+        return f"Cannot reach {url}: {why}. It is set by BERTH_URL or berth login."
 
 
 def _accepted(status: int, body: bytes, *, certain: bool) -> bytes:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 import typer
@@ -35,7 +36,9 @@ def doctor(*, as_json: AsJson = False) -> None:
         _finding("ssh", lambda: f"OpenSSH is {ssh_program(os.environ.get('PATH'))}."),
     ]
     with Client(loaded.url, loaded.key, clock=session.CLOCK) as client:
-        findings.append(_finding("log-in", lambda: _log_in(client, loaded)))
+        findings.append(_finding("marketplace", lambda: _marketplace(client, loaded)))
+        if findings[-1].ok:
+            findings.append(_finding("log-in", lambda: _log_in(client, loaded)))
         if findings[-1].ok:
             findings.append(_finding("SSH keys", lambda: _keys(client)))
             findings.append(_finding("balance", lambda: _balance(client)))
@@ -65,6 +68,13 @@ def _configuration(loaded: config.Config) -> str:
     if loaded.key and loaded.key_travels_in_clear:
         raise Refused("not_encrypted", f"Your key goes to {loaded.url} unencrypted.")
     return f"{loaded.path} for {loaded.url}."
+
+
+def _marketplace(client: Client, loaded: config.Config) -> str:
+    # What everybody may read, so that a wrong address is told from a missing or wrong key.
+    with suppress(Refused):
+        next(client.offers(), None)
+    return f"{loaded.url} answers."
 
 
 def _log_in(client: Client, loaded: config.Config) -> str:

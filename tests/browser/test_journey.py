@@ -101,7 +101,7 @@ def test_a_person_stops_starts_and_changes_what_runs(page: Page, market: Market)
     sign_up(page)
     add_key_and_money(page)
     page.goto(f"/offers/{market.offer.id}/rent")
-    page.get_by_text("Ports, volumes and more").click()
+    page.get_by_text("Ports, volumes, on-start script and more").click()
     page.get_by_label("Ports to publish").fill("8080")
     page.get_by_label("Volumes").fill("data:/data:1")
     page.get_by_role("button", name="Rent", exact=True).click()
@@ -207,23 +207,23 @@ def test_the_search_narrows_while_typing_and_the_address_remembers_it(
     page.goto("/offers/")
     rent = page.get_by_role("link", name="Rent 4-CPU machine")
     expect(rent).to_be_visible()
-    page.get_by_label("CPUs", exact=True).fill("64")
+    page.get_by_label("GPUs", exact=True).fill("64")
     expect(page.get_by_text("No machine fits all of that")).to_be_visible()
-    expect(page).to_have_url(re.compile("cpus_min=64"))
+    expect(page).to_have_url(re.compile("gpus_min=64"))
     page.reload()
-    expect(page.get_by_label("CPUs", exact=True)).to_have_value("64")
+    expect(page.get_by_label("GPUs", exact=True)).to_have_value("64")
 
 
 def test_going_back_to_a_search_shows_the_page_and_not_its_fragment(
     page: Page, market: Market
 ) -> None:
     page.goto("/offers/")
-    page.get_by_label("CPUs", exact=True).fill("64")
-    expect(page).to_have_url(re.compile("cpus_min=64"))
+    page.get_by_label("GPUs", exact=True).fill("64")
+    expect(page).to_have_url(re.compile("gpus_min=64"))
     page.goto("/host/")
     page.go_back()
     expect(page.get_by_role("heading", name="Offers")).to_be_visible()
-    expect(page.get_by_label("CPUs", exact=True)).to_have_value("64")
+    expect(page.get_by_label("GPUs", exact=True)).to_have_value("64")
 
 
 def test_everything_works_without_scripts(without_scripts: Page, market: Market) -> None:
