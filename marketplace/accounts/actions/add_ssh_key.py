@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from django.db import transaction
+
 from marketplace.accounts import ssh_key
 from marketplace.accounts.models import SshKey, SshKeyHolder
 from marketplace.accounts.ssh_key import SshKeyMalformed
@@ -18,6 +20,7 @@ class TooManySshKeys(Refused):
     sentence = f"You have {KEYS_MAX} SSH keys; remove one you no longer use first."
 
 
+@transaction.atomic
 def add(
     *, user_id: int, name: str, public_key: str, now: datetime, added_by_id: int | None = None
 ) -> SshKey:
@@ -31,7 +34,8 @@ def add(
     """
     parsed = ssh_key.parse(public_key)
     mine = SshKey.objects.filter(user_id=user_id)
-    known = mine.filter(fingerprint=parsed.fingerprint).first()
+    # Locked, as whoever added it first may leave the team and take it along meanwhile.
+    known = mine.select_for_update().filter(fingerprint=parsed.fingerprint).first()
     if known is not None:
         if added_by_id not in {None, known.added_by_id}:
             # Whoever added it first does not take it along from those who use it too.

@@ -18,7 +18,9 @@ def end_team_keys(*, person_id: int, team_id: int) -> None:
     ``rentals.actions.let_go`` takes it away.
     """
     SshKeyHolder.objects.filter(person_id=person_id, key__user_id=team_id).delete()
-    for key in SshKey.objects.filter(user_id=team_id, added_by_id=person_id).order_by("id"):
+    added = SshKey.objects.filter(user_id=team_id, added_by_id=person_id).order_by("id")
+    # Locked, so that nobody adds one too that is about to go.
+    for key in added.select_for_update():
         heir = _heir(key, person_id)
         if heir is None:
             key.delete()

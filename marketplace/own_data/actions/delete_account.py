@@ -26,7 +26,7 @@ from marketplace.payments.models import Dispute, Payer, Refund, TopUp
 from marketplace.payouts.models import Payout, PayoutAccount
 from marketplace.placements.models import Placement
 from marketplace.rentals.actions.let_go import let_go
-from marketplace.rentals.models import Rental
+from marketplace.rentals.models import Failover, Rental
 from marketplace.volumes.models import Volume
 
 #: credit was given, and ends by itself
@@ -125,7 +125,12 @@ def _bounding_teams(user: User) -> Sequence[UUID]:
     limited = ApiKey.objects.filter(user=user, spend_limit__isnull=False)
     held = Hold.objects.filter(api_key__in=limited, released_at=None).exclude(user=user)
     serve = Endpoint.objects.filter(api_key__in=limited, deleted_at=None).exclude(renter=user)
+    # What they held is back, and the next machine's rental will count for the same key.
+    waiting = Failover.objects.filter(settled_at=None, rental__meter__hold__api_key__in=limited)
     named = {
+        *waiting.exclude(rental__renter=user).values_list(
+            "rental__meter__hold__api_key_id", flat=True
+        ),
         *held.values_list("api_key_id", flat=True),
         *serve.values_list("api_key_id", flat=True),
     }

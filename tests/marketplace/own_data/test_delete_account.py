@@ -34,6 +34,7 @@ from marketplace.own_data.models import Farewell
 from marketplace.payments.models import Payer, TopUp
 from marketplace.placements.models import Placement
 from marketplace.rentals.actions.end import end
+from marketplace.rentals.models import Failover
 from tests.marketplace.browsers import enter
 from tests.marketplace.conftest import PASSWORD
 from tests.marketplace.rentals.market import ALICES_KEY, Market, give_key
@@ -312,3 +313,25 @@ def test_an_endpoint_of_a_team_keeps_the_limit_that_its_key_had(
     made.refresh_from_db()
     assert made.api_key_id == key.pk
     assert SpendLimit.objects.get().limit_microusd == 5
+
+
+def test_the_next_machine_of_a_rental_counts_for_the_key_that_its_person_left(
+    alice: User, bob: User, charlie: User, give: Callable[..., None]
+) -> None:
+    team = team_of(alice, NOW, bob=(bob, Role.MEMBER))
+    give(team, 100_000_000)
+    give_key(team)
+    key = issue_api_key.issue(user_id=bob.pk, name="ci", spend_limit_microusd=9_000_000, now=NOW)
+    rental = Market.open(charlie).rent(team)
+    held = rental.meter.hold
+    spend_limit.attribute(hold_id=held.pk, api_key_id=key.key.pk, now=NOW)
+    wish = Failover.objects.create(rental=rental, price_hour_microusd_max=1, first_started_at=NOW)
+    hold.release(hold_id=held.pk, cause="back", now=NOW)
+    delete(user_id=bob.pk, now=after(1))
+    assert ApiKey.objects.get().pk == key.key.pk
+    # Once it is settled nothing comes that would count.
+    wish.settled_at = NOW
+    wish.save()
+    User.objects.filter(pk=bob.pk).update(is_active=True)
+    delete(user_id=bob.pk, now=after(2))
+    assert not ApiKey.objects.exists()
