@@ -1,13 +1,14 @@
 """The people of the tests: Alice rents, Bob may not touch what is hers, Charlie hosts."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import pytest
 from django.core.cache import cache
 from django.db import connections
+from django.test import override_settings
 from pytest_django.fixtures import Settings
 
 from marketplace.accounts.models import User
@@ -27,6 +28,13 @@ PASSWORD = "correct horse battery"
 def _quick_passwords(settings: Settings) -> None:
     """Hash passwords in no time: a safe hash is slow on purpose."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _files_when_asked() -> Iterator[None]:
+    """Look for a file of static/ when it is asked for: each new client would list all of them."""
+    with override_settings(WHITENOISE_AUTOREFRESH=True):
+        yield
 
 
 @pytest.fixture(autouse=True)

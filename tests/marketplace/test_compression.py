@@ -25,6 +25,7 @@ def test_a_page_and_a_file_come_packed_to_whoever_takes_it(client: Client) -> No
     assert gzip.decompress(packed.content) == whole
 
 
+@pytest.mark.django_db
 def test_a_part_of_a_file_stays_what_it_is(client: Client) -> None:
     reply = client.get(SCRIPT, headers={**TAKES, "Range": "bytes=0-999"})
     assert reply.status_code == 206
