@@ -18,8 +18,11 @@ from marketplace.machines.actions.enrol import enrol
 from marketplace.machines.actions.issue_token import issue_token
 from marketplace.machines.models import Machine
 from marketplace.metering.actions.charge import charge_all
-from marketplace.offers.actions import refresh
-from marketplace.offers.actions.list_offer import list_offer
+from marketplace.offers.actions.list_offer import (
+    LONGEST_TERM_S,
+    PRICE_GPU_HOUR_MICROUSD,
+    list_offer,
+)
 from marketplace.offers.models import Offer
 from marketplace.placements.actions.look_again import look_again
 from marketplace.placements.actions.prove_reachable import prove_reachable
@@ -121,12 +124,19 @@ class Market:
         agent = Agent()
         token = issue_token(host_id=host.pk, now=scene.NOW).token
         machine = enrol(request=scene.enrol_request(agent.private, token), now=scene.NOW)
-        list_offer(machine_id=machine.id, now=scene.NOW)
-        Offer.objects.filter(machine=machine).update(price_cpu_hour_microusd=CPU_HOUR_MICROUSD)
+        Offer.objects.create(
+            machine=machine,
+            price_gpu_hour_microusd=PRICE_GPU_HOUR_MICROUSD,
+            price_cpu_hour_microusd=CPU_HOUR_MICROUSD,
+            price_hour_microusd=CPU_HOUR_MICROUSD,
+            longest_term_s=LONGEST_TERM_S,
+            listed=True,
+        )
         agent.sync(scene.NOW)
         if verified:
             record(signed=scene.Judge().admitted().verdict(machine), now=scene.NOW)
-        refresh.refresh(machine_id=machine.id, now=scene.NOW)
+        # It fills in all that follows, so it comes last: it takes the longest of all this.
+        list_offer(machine_id=machine.id, now=scene.NOW)
         machine.refresh_from_db()
         return cls(agent=agent, machine=machine, offer=Offer.objects.get(machine=machine))
 
