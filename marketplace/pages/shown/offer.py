@@ -97,7 +97,7 @@ def _measured_what(offer: queries.OfferRow) -> str:
     if not offer.int8_gops or not offer.bandwidth_mb_s:
         return "never proven"
     # value_microusd is of 10^15 operations a second, which are 1,000 TOPS.
-    per_result = format_usd((offer.value_microusd or 0) // 100 * 100)
+    per_result = f"${(offer.value_microusd or 0) // 100 / 10_000:,.4f}"
     return f"{offer.bandwidth_mb_s // 1000:,} GB/s, {per_result} per 1,000 TOPS"
 
 
