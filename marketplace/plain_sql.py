@@ -21,7 +21,7 @@ WORDS = {
         # Such a value as a moment, to compare with one of a row.
         "told_moment": "told.value::timestamptz",
         # What a machine's reading (t) says of a placement (p).
-        "of_placement": "(t.content -> 'placements' -> p.id::text)::text",
+        "of_placement": "(t.content #> ARRAY['placements', p.id::text])::text",
         "digest": "hash_record_extended(ROW(",
         "digested": "), 0)::text",
     },

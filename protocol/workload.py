@@ -122,9 +122,10 @@ class Workload(Message):
 
     kind: PlacementKind = PlacementKind.RENTAL
     image: Annotated[str, Field(min_length=1, max_length=500, pattern=NO_CONTROL)]
-    #: empty: the image's own command
+    #: empty: the image's own command; may hold passwords too, so no repr shows it
     command: Annotated[
-        tuple[Annotated[str, Field(max_length=4096, pattern=NO_NUL)], ...], Field(max_length=256)
+        tuple[Annotated[str, Field(max_length=4096, pattern=NO_NUL)], ...],
+        Field(max_length=256, repr=False),
     ] = ()
     #: often holds passwords: never logged, shown by no repr
     environment: Annotated[

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from pydantic import ValidationError
 
 from marketplace import plain_sql
 from marketplace.domain.money import MICROUSD_PER_USD
@@ -54,7 +55,8 @@ def newer(known: Mapping[UUID, Measured | None], *, now: datetime) -> Mapping[UU
         # A machine tells nothing of a placement that does not run.
         if row[1] is not None:
             found.setdefault(key if isinstance(key, UUID) else UUID(key), []).append(tuple(row))
-    return {rental_id: _measured(known[rental_id], some) for rental_id, some in found.items()}
+    told = ((rental_id, _measured(known[rental_id], some)) for rental_id, some in found.items())
+    return {rental_id: measured for rental_id, measured in told if measured is not None}
 
 
 def _pairs(since: Mapping[UUID, datetime]) -> dict[str, str]:
@@ -66,13 +68,17 @@ def _pairs(since: Mapping[UUID, datetime]) -> dict[str, str]:
     return {"pairs": json.dumps(told)}
 
 
-def _measured(before: Measured | None, rows: Sequence[tuple[Any, ...]]) -> Measured:
+def _measured(before: Measured | None, rows: Sequence[tuple[Any, ...]]) -> Measured | None:
+    """Return the newest; None: a newer version of this program wrote it, and knows what it says."""
     known = [] if before is None else [(before.at, before.usage)]
-    known += [
-        # SQLite's moments have no zone.
-        (at.replace(tzinfo=UTC), PlacementUsage.model_validate_json(content))
-        for at, content, *_ in rows
-    ]
+    try:
+        known += [
+            # SQLite's moments have no zone.
+            (at.replace(tzinfo=UTC), PlacementUsage.model_validate_json(content))
+            for at, content, *_ in rows
+        ]
+    except ValidationError:
+        return None
     *_, charged, incidents = rows[-1]
     told = columns_of(points(known)[-1]) | {
         "cost": charged / MICROUSD_PER_USD,

@@ -71,7 +71,7 @@ BUILT_IN = (
         "vllm",
         "vLLM",
         "vllm/vllm-openai:latest",
-        command=("--model", "Qwen/Qwen2.5-1.5B-Instruct"),
+        command=("vllm", "serve", "Qwen/Qwen2.5-1.5B-Instruct"),
         ports=(8000,),
         needs="num_gpus>=1",
         note="An OpenAI-compatible server at port 8000. Write another model into the command.",
@@ -98,12 +98,16 @@ def templates(viewer_id: int | None) -> list[Known]:
     return [*BUILT_IN, *(_known(one, viewer_id) for one in [*own, *others])]
 
 
-def at_hand(viewer_id: int | None) -> list[Known]:
-    """Return the site's and one's own: of those of everybody there may be too many for a list."""
+def at_hand(viewer_id: int | None) -> list[tuple[str, str]]:
+    """Return the references and names of the site's and one's own.
+
+    Of those of everybody there may be too many for a list. ``viewer_id``: None: nobody known.
+    """
+    built_in = [(one.reference, one.name) for one in BUILT_IN]
     if viewer_id is None:
-        return [*BUILT_IN]
-    own = _newest(_there().filter(owner_id=viewer_id).order_by("name", "id"))
-    return [*BUILT_IN, *(_known(one, viewer_id) for one in own)]
+        return built_in
+    own = _there().filter(owner_id=viewer_id).order_by("name", "id")
+    return [*built_in, *((name, name) for name in own.values_list("name", flat=True))]
 
 
 def template(reference: str, viewer_id: int | None) -> Known:

@@ -1,7 +1,7 @@
 // <section data-live="/rentals/…/events" hx-trigger="poll">: keeps the section equal to the server.
 // Events say only that it changed, and htmx then asks for it. Where no events get through, it asks
-// every few seconds instead. Other parts of the page hear of the stream by "measured", with what
-// was told, and "unheard", when there is none (any more).
+// every few seconds instead, and is marked as data-unheard. Other parts of the page hear what the
+// rental uses by "measured".
 const FAILURES_MAX = 3;
 const AGAIN_MS = 3000;
 // The section is nobody's here any more: whoever asks was let go, or it was taken off their list.
@@ -45,7 +45,6 @@ function keepPlace(section) {
 
 function poll(section, ask) {
   section.dataset.unheard = "";
-  section.dispatchEvent(new CustomEvent("unheard", { bubbles: true }));
   let refused = false;
   section.addEventListener("htmx:responseError", (event) => {
     refused ||= REFUSED.includes(event.detail.xhr.status);

@@ -2,21 +2,28 @@
 // live.js hears; where it hears nothing, this asks every ten seconds. Each time the element is told
 // "usage", for charts.js to draw.
 const EVERY_MS = 10000;
+// So long nothing was heard: it is stopped, or its machine is silent, and what is known gets older.
+const SILENT_MS = 60000;
 const SPAN_S = 3600;
-// After more than two readings' time some were missed.
+// Readings are ten seconds apart: after so long at least one was missed.
 const GAP_S = 25;
 const COLUMNS = ["at", "cpu", "memory", "disk", "received", "sent", "cost"];
 const place = document.querySelector("[data-charts]");
-let known = null;
+let known = null, late = null, incidents = 0, heard = Date.now(), refused = false;
 
+const polls = () => document.querySelector("[data-unheard]") !== null;
 const tell = () => place.dispatchEvent(new CustomEvent("usage", { detail: known }));
+// What went wrong, in words.
+const renewWords = () => refused || window.htmx?.trigger("#usage", "renew");
 
 async function ask() {
-  if (document.hidden || !place.checkVisibility()) return;
+  if (refused || document.hidden || !place.checkVisibility()) return;
   const reply = await fetch(place.dataset.charts, { headers: { Accept: "application/json" } }).catch(() => null);
-  if (!reply?.ok) return;
-  known = await reply.json();
-  if (known.at.length) tell();
+  // Nobody's here any more, or logged out.
+  refused = reply !== null && (reply.redirected || [403, 404].includes(reply.status));
+  if (refused || !reply?.ok) return;
+  known = await reply.json().catch(() => known);
+  if (known?.at.length) tell();
 }
 
 // Adds the newest point; false: it does not go on where the others end.
@@ -37,26 +44,20 @@ function add(point) {
   return true;
 }
 
-let late = null, incidents = null;
 document.addEventListener("measured", ({ detail }) => {
+  heard = Date.now();
   // A whole site of pages may have missed the same: they ask one after another.
-  if (!add(detail)) late ??= setTimeout(() => ask().then(() => (late = null)), known?.at.length ? Math.random() * EVERY_MS : 0);
-  const outdated = incidents !== null && incidents !== detail.incidents;
-  if (outdated || document.querySelector("#usage [data-none]")) renewWords();
+  if (!add(detail)) late ??= setTimeout(() => ask().finally(() => (late = null)), known?.at.length ? Math.random() * EVERY_MS : 0);
+  if (incidents !== detail.incidents || document.querySelector("#usage [data-none]")) renewWords();
   incidents = detail.incidents;
 });
-
-// What went wrong, in words.
-const renewWords = () => window.htmx?.trigger("#usage", "renew");
-
-function askAlways() {
-  const timer = setInterval(() => {
-    if (document.querySelector("[data-settled]")) clearInterval(timer);
-    else if (!document.hidden) ask().then(renewWords);
-  }, EVERY_MS);
-  document.addEventListener("visibilitychange", ask);
-}
-
-if (document.querySelector("[data-unheard]")) askAlways();
-else document.addEventListener("unheard", askAlways);
+document.addEventListener("visibilitychange", () => {
+  if (!known || polls()) ask();
+});
+setInterval(() => {
+  if (refused || document.hidden || document.querySelector("[data-settled]")) return;
+  if (!polls() && Date.now() - heard < SILENT_MS) return;
+  heard = Date.now();
+  ask().then(renewWords);
+}, EVERY_MS);
 ask();

@@ -116,6 +116,7 @@ def test_each_kind_can_have_what_is_its_own() -> None:
     workload(kind=PlacementKind.JOB, inputs=files, outputs_bytes_max=1 << 20)
 
 
-def test_an_environment_is_shown_by_no_repr() -> None:
-    secret = workload(environment={"PASSWORD": "hunter2"})
+def test_an_environment_and_a_command_are_shown_by_no_repr() -> None:
+    script = ("/bin/sh", "-c", "login hunter2")
+    secret = workload(environment={"PASSWORD": "hunter2"}, command=script)
     assert "hunter2" not in f"{secret!r} {secret}"

@@ -103,16 +103,17 @@ class SearchForm(forms.Form):
         self,
         *args: Any,
         offered: Sequence[str] = (),
-        templates: Sequence[Known] = (),
+        templates: Sequence[tuple[str, str]] = (),
         **options: Any,
     ) -> None:
         """Make the form; ``offered``: countries to choose from, beside the one that is chosen.
 
-        ``templates`` are what may be chosen to run; an address may name another one.
+        ``templates`` are what may be chosen to run, by reference and name; an address may name
+        another one.
         """
         super().__init__(*args, **options)
         runs = cast(forms.Select, self.fields["template"].widget)
-        runs.choices = [("", "Any image"), *((one.reference, one.name) for one in templates)]
+        runs.choices = [("", "Any image"), *templates]
         for name in ("reliability_min", "days_min"):
             self.fields[name].widget.attrs["step"] = "any"
         select = cast(forms.Select, self.fields["place"].widget)

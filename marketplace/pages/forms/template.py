@@ -40,7 +40,7 @@ class TemplateForm(HasCommand):
     public = forms.BooleanField(
         label="Everybody may use it",
         required=False,
-        help_text="Then everybody reads its variables: keep passwords out.",
+        help_text="Then everybody reads its variables, command and script: keep passwords out.",
     )
 
     field_order = ("name", "image", "command", "on_start")

@@ -10,10 +10,13 @@ from django.views.decorators.vary import vary_on_headers
 
 from marketplace.accounts.actions.count_attempt import TooManyAttempts
 from marketplace.accounts.client_address import client_address
+from marketplace.accounts.teams import Acting
 from marketplace.domain import query_language
 from marketplace.domain.offer_query import CursorInvalid
 from marketplace.domain.pricing import PriceType
 from marketplace.domain.query_language import QueryInvalid
+from marketplace.domain.scope import Scope
+from marketplace.domain.team import may
 from marketplace.offers import bounded, countries
 from marketplace.offers.search import SearchTooSlow
 from marketplace.pages.forms.problems import problems
@@ -34,12 +37,12 @@ def offers(request: HttpRequest) -> HttpResponse:
     form = SearchForm(
         request.GET,
         offered=countries.offered() if whole else (),
-        templates=queries.at_hand(request.user.pk) if whole else (),
+        templates=queries.at_hand(_keeper_id(request)) if whole else (),
     )
     if not form.is_valid():
         return render(request, template_name, {"form": form, "problems": problems(form)})
     cursor = request.GET.get("cursor", "")
-    template = _chosen(form.cleaned_data["template"], request.user.pk)
+    template = _chosen(form.cleaned_data["template"], _keeper_id(request))
     if template:
         form.name_template(template)
     begins = {"template": form.cleaned_data["template"]} if template else {}
@@ -68,6 +71,12 @@ def offers(request: HttpRequest) -> HttpResponse:
         "searched": form.narrows() or needs != query_language.Query(),
     }
     return render(request, template_name, context)
+
+
+def _keeper_id(request: HttpRequest) -> int | None:
+    """Return whose own templates the visitor may see; None: nobody's."""
+    found: Acting | None = getattr(request, "acting", None)
+    return request.user.pk if found is None or may(found.role, Scope.RENTALS_READ) else None
 
 
 def _chosen(reference: str, viewer_id: int | None) -> queries.Known | None:

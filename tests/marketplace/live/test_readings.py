@@ -1,13 +1,12 @@
 """What a rental uses is told to its open pages, once for each reading, as its charts draw it."""
 
 import json
-from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.test import Client
-from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from marketplace.accounts.models import User
@@ -98,6 +97,21 @@ def test_an_old_reading_is_no_news(rental: Rental, market: Market) -> None:
         assert readings.newer({rental.id: None}, now=scene.after(later_s)) == {}
 
 
+def test_what_this_version_cannot_read_keeps_nobody_else_from_hearing(
+    rental: Rental, market: Market, alice: User
+) -> None:
+    other = market.rent(alice)
+    market.run(other, at=scene.NOW, door_after_s=0)
+    told = reading(rental.placement_id, 1)
+    told["placements"] += reading(other.placement_id, 2)["placements"]
+    market.agent.sync(scene.after(10), usage=told)
+    kept = Reading.objects.get()
+    kept.content["placements"][str(other.placement_id)]["newer"] = 1
+    kept.save()
+    known = dict.fromkeys((rental.id, other.id))
+    assert readings.newer(known, now=scene.after(11)).keys() == {rental.id}
+
+
 def test_nothing_is_told_of_what_its_renter_took_off_their_list(
     rental: Rental, market: Market
 ) -> None:
@@ -129,23 +143,17 @@ def test_all_rentals_take_one_query_and_each_is_told_its_own(
 async def test_each_open_page_is_told_each_reading_once(
     rental: Rental, browser: Client, market: Market, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    clock = SimpleNamespace(now=lambda: scene.after(11))
+    monkeypatch.setattr(audience, "timezone", clock)
     monkeypatch.setattr(audience, "READINGS_EVERY_S", 0.01)
-    # Readings are looked for by the real clock.
-    began = timezone.now() - timedelta(seconds=10)
-
-    def told(at_s: int) -> None:
-        monkeypatch.setattr(scene, "NOW", began)
-        tell(market, rental, at_s=at_s)
-
     async with Page(rental.id, browser).open() as one, Page(rental.id, browser).open() as other:
         for page in (one, other):
             assert await page.status() == 200
             assert (await page.event())["event"] == "changed"
-        for at_s, cpu in ((1, None), (9, 0.5)):
-            await sync_to_async(told)(at_s)
+        for at_s, cpu in ((5, None), (10, 0.5)):
+            await sync_to_async(tell)(market, rental, at_s=at_s)
             for page in (one, other):
                 event = await page.event()
                 assert event.keys() == {"event", "data"}
                 assert event["event"] == "measured"
                 assert json.loads(event["data"])["cpu"] == cpu
-    assert await Reading.objects.acount() > 0

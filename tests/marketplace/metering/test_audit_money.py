@@ -133,7 +133,8 @@ def test_days_are_counted_anew_and_the_log_says_so(
     call_command("ledger_audit", "--recount-days")
     assert "were other ones: 1." in capsys.readouterr().out
     assert list(days.all()) == right
-    assert Act.objects.get().kind == ActKind.RECOUNT
+    act = Act.objects.get()
+    assert (act.kind, act.person_id) == (ActKind.RECOUNT, meter.host_id)
 
 
 def test_a_meter_that_goes_on_without_its_hold_is_found(meter: Meter, now: datetime) -> None:

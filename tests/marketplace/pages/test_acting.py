@@ -15,8 +15,10 @@ from marketplace.accounts.teams import TeamUnknown
 from marketplace.console.actions.shut_out import shut_out_all
 from marketplace.domain.team import Role
 from marketplace.own_data.actions.delete_account import delete
+from marketplace.placements.workload import Parts
 from marketplace.rentals.actions import let_go
 from marketplace.rentals.models import Rental
+from marketplace.templates.actions import save
 from tests.marketplace.browsers import enter
 from tests.marketplace.conftest import PASSWORD
 from tests.marketplace.pages.test_rent import filled, rent_url
@@ -97,6 +99,19 @@ def test_a_role_opens_its_pages_alone(
         reply = browser.get(path)
         assert reply.status_code == 403
         assert "act for yourself" in reply.content.decode()
+
+
+@pytest.mark.parametrize(("role", "sees"), [(Role.MEMBER, True), (Role.BILLING, False)])
+def test_a_search_names_a_teams_templates_to_those_who_may_see_them(
+    team: User, bob: User, role: Role, sees: bool
+) -> None:
+    joined(team, bob, role)
+    asked: Parts = {"image": "debian:12", "command": (), "environment": {}, "ports": ()}
+    save.save(owner_id=team.pk, name="acquire-acme", parts=asked, note="", public=False, now=NOW)
+    browser = acting_for(team, bob)
+    assert (b"acquire-acme" in browser.get("/offers/").content) == sees
+    chosen = browser.get("/offers/?template=acquire-acme").context
+    assert (chosen["template"] is not None) == sees
 
 
 @pytest.mark.parametrize(

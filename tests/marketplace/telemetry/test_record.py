@@ -107,6 +107,21 @@ def test_who_rents_sees_the_numbers_and_nobody_else_does(
     assert browser_of(bob).get(url).status_code == 404
 
 
+def test_beside_the_charts_stands_what_went_wrong_or_that_nothing_was_measured(
+    market: Market, rental: Rental, renter: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def part() -> str:
+        told = renter.get(f"/rentals/{rental.id}/usage", headers={"HX-Request": "true"})
+        return told.content.decode()
+
+    monkeypatch.setattr("django.utils.timezone.now", lambda: scene.after(21))
+    assert "nothing of the last hour yet" in part()
+    told = incident(placement_id=str(rental.placement_id))
+    market.agent.sync(scene.after(20), usage=reading(rental.placement_id), incidents=[told])
+    assert "nothing of the last hour yet" not in part()
+    assert told["sentence"] in part()
+
+
 def test_the_api_answers_renter_and_host(
     market: Market, rental: Rental, alice: User, charlie: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from marketplace.domain.oversight import ActKind
+from marketplace.metering import earned_sql
 from marketplace.metering.actions.audit_money import audit_money
 from marketplace.metering.actions.recount_earned import recount_earned
 from marketplace.oversight.record import by_command
@@ -57,13 +58,17 @@ class Command(BaseCommand):
         )
 
     def _recount(self, now: datetime) -> None:
-        hosts = recount_earned()
-        if hosts:
-            by_command(
-                "ledger_audit",
-                kind=ActKind.RECOUNT,
-                subject="days of earnings",
-                after={"hosts": hosts},
-                now=now,
-            )
-        self.stdout.write(f"Hosts whose days of earnings were other ones: {hosts}.")
+        others = 0
+        for host_id in earned_sql.hosts():
+            with transaction.atomic():
+                if not recount_earned(host_id=host_id):
+                    continue
+                by_command(
+                    "ledger_audit",
+                    kind=ActKind.RECOUNT,
+                    subject=f"earnings of person {host_id}",
+                    person_id=host_id,
+                    now=now,
+                )
+            others += 1
+        self.stdout.write(f"Hosts whose days of earnings were other ones: {others}.")
