@@ -164,7 +164,7 @@ class Exchange:
         if isinstance(error, httpx.TimeoutException):
             return f"{url} did not answer within {self._deadline_s:g} s."
         why = re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__
-        return f"Cannot reach {url}: {why}. It is set by BERTH_URL or berth login."
+        return f"Cannot reach {url}: {why}. The address is set by BERTH_URL or berth login."
 
 
 def _accepted(status: int, body: bytes, *, certain: bool) -> bytes:

@@ -3,6 +3,9 @@
 import json
 from typing import Any
 
+#: codes of answers that are not Berth's own words: somebody else may be at its address
+STRANGE = frozenset({"moved", "unexpected_answer"})
+
 
 class Refused(Exception):
     """The marketplace (or a check on this side) said no: a stable code and one plain sentence."""

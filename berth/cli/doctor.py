@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 import typer
@@ -11,7 +10,7 @@ from berth import config
 from berth.cli import output, session
 from berth.cli.options import AsJson
 from berth.client import Client
-from berth.problem import CannotReach, Refused
+from berth.problem import STRANGE, CannotReach, Refused
 from berth.ssh import ssh_program
 from berth.units import format_usd
 
@@ -72,8 +71,12 @@ def _configuration(loaded: config.Config) -> str:
 
 def _marketplace(client: Client, loaded: config.Config) -> str:
     # What everybody may read, so that a wrong address is told from a missing or wrong key.
-    with suppress(Refused):
+    try:
         next(client.offers(), None)
+    except Refused as refused:
+        # Who refuses in Berth's own words answers; why is told by the log-in.
+        if refused.code in STRANGE:
+            raise
     return f"{loaded.url} answers."
 
 

@@ -367,19 +367,6 @@ def test_a_refused_payment_is_a_refusal(terminal: Terminal, market: Market) -> N
     assert (ran.code, ran.out, ran.problem["code"]) == (1, "", "payment_refused")
 
 
-def test_the_doctor_names_what_is_missing(terminal: Terminal, market: Market) -> None:
-    ran = terminal.berth("doctor", "--json")
-    assert ran.code == 1
-    assert [one["code"] for one in ran.json["checks"]] == ["", "", "", "", "ssh_key_missing", ""]
-    market.keys.append({"id": 1, "name": "k", "fingerprint": "f", "public_key": PUBLIC_KEY})
-    assert terminal.berth("doctor").code == 0
-    terminal.environment["BERTH_URL"] = "http://127.0.0.1:1"
-    lost = terminal.berth("doctor")
-    assert lost.code == 3
-    assert "FAIL  marketplace: Cannot reach http://127.0.0.1:1: Connection refused." in lost.out
-    assert "It is set by BERTH_URL or berth login." in lost.out
-
-
 def test_tables_are_whole_where_no_terminal_says_a_width(
     terminal: Terminal, market: Market
 ) -> None:
