@@ -25,6 +25,10 @@ PORTS_MOST = 16
 VOLUMES_MOST = 8
 INPUTS_MOST = 256
 OUTPUTS_MOST = 1024
+#: what runs a script, which is one word more: every image that has a shell has it there
+SHELL = ("/bin/sh", "-c")
+#: characters of a word of a command
+COMMAND_WORD_MOST = 4096
 #: the command, and the environment's names and values, together; the kernel hands a program not
 #: much more, and a machine's whole reply has to fit into what its agent reads
 HANDED_BYTES_MOST = 256 << 10
@@ -124,7 +128,7 @@ class Workload(Message):
     image: Annotated[str, Field(min_length=1, max_length=500, pattern=NO_CONTROL)]
     #: empty: the image's own command; may hold passwords too, so no repr shows it
     command: Annotated[
-        tuple[Annotated[str, Field(max_length=4096, pattern=NO_NUL)], ...],
+        tuple[Annotated[str, Field(max_length=COMMAND_WORD_MOST, pattern=NO_NUL)], ...],
         Field(max_length=256, repr=False),
     ] = ()
     #: often holds passwords: never logged, shown by no repr

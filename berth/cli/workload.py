@@ -9,12 +9,10 @@ import typer
 
 from berth.cli.options import size
 from berth.shapes import RegistryLogin, VolumeRequest
+from protocol.workload import COMMAND_WORD_MOST, SHELL
 
 #: where a registry's password is read from instead of a question, for scripts
 PASSWORD_VARIABLE = "BERTH_REGISTRY_PASSWORD"  # noqa: S105 - the name of a variable
-
-#: what runs a script, and how long it may be
-SHELL, SCRIPT_MAX = ("/bin/sh", "-c"), 4096
 
 Environment = Annotated[
     list[str] | None, typer.Option("--env", "-e", metavar="NAME=VALUE", help="Repeat for more.")
@@ -104,8 +102,8 @@ def command(line: str | None, script: Path | None) -> tuple[str, ...] | None:
         text = script.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise typer.BadParameter(f"Cannot read {script}: {error}.") from error
-    if len(text) > SCRIPT_MAX:
-        raise typer.BadParameter(f"{script} is longer than {SCRIPT_MAX} characters.")
+    if len(text) > COMMAND_WORD_MOST:
+        raise typer.BadParameter(f"{script} is longer than {COMMAND_WORD_MOST} characters.")
     return (*SHELL, text)
 
 

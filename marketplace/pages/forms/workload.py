@@ -14,12 +14,8 @@ from marketplace.placements.workload import Parts
 from marketplace.volumes.actions.claim import Asked
 from marketplace.volumes.models import NAME
 from protocol.agent import RegistryLogin
-from protocol.workload import PORTS_MOST, VOLUMES_MOST
+from protocol.workload import COMMAND_WORD_MOST, PORTS_MOST, SHELL, VOLUMES_MOST
 
-#: what runs a script: every image that has a shell has it there
-SHELL = ("/bin/sh", "-c")
-#: of a word of a command
-SCRIPT_MAX = 4096
 PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 
 
@@ -60,13 +56,21 @@ class CommandField(forms.CharField):
             raise forms.ValidationError("A quotation mark is missing.") from None
 
 
+class ScriptField(forms.CharField):
+    """A script with the line ends that a shell knows."""
+
+    def to_python(self, value: Any) -> str:
+        """Return it before its length is checked: a browser counts a line end as one character."""
+        return str(super().to_python(value)).replace("\r\n", "\n").replace("\r", "\n")
+
+
 class HasCommand(forms.Form):
     """What runs in place of the image's own command: a command line, or a script."""
 
     command = CommandField(label="Command")
-    on_start = forms.CharField(
+    on_start = ScriptField(
         label="On-start script",
-        max_length=SCRIPT_MAX,
+        max_length=COMMAND_WORD_MOST,
         required=False,
         widget=forms.Textarea(
             attrs=PLAIN | {"rows": 3, "placeholder": "pip install vllm\nexec python serve.py"}
@@ -76,10 +80,6 @@ class HasCommand(forms.Form):
             " The rental stays when it ends."
         ),
     )
-
-    def clean_on_start(self) -> str:
-        """Return the script with the line ends that a shell knows."""
-        return str(self.cleaned_data["on_start"]).replace("\r\n", "\n").replace("\r", "\n")
 
     def clean(self) -> dict[str, Any]:
         """Take one of the two."""

@@ -8,12 +8,14 @@ from django.test import Client
 
 from marketplace.accounts.actions import add_ssh_key
 from marketplace.accounts.models import User
+from marketplace.pages.forms.workload import HasCommand
 from marketplace.placements.models import Placement
 from marketplace.rentals.models import Rental
 from marketplace.volumes.actions.claim import Asked
 from marketplace.volumes.models import Volume
 from protocol.agent import ObservedState
 from protocol.signing import openssh_public_key
+from protocol.workload import COMMAND_WORD_MOST
 from tests.marketplace import scene
 from tests.marketplace.pages.test_rent import filled, rent_url
 from tests.marketplace.rentals.market import Market
@@ -157,6 +159,15 @@ def test_a_script_takes_the_commands_place_and_is_shown_as_it_was_written(
     both = renter.post(rent_url(market), form | {"command": "serve"}).content.decode()
     assert "Write a command or a script" in both
     assert Rental.objects.count() == 1
+
+
+@pytest.mark.parametrize(("more", "fits"), [("", True), ("x", False)])
+def test_a_scripts_line_ends_count_as_the_browser_counts_them(more: str, fits: bool) -> None:
+    script = "x" + "\r\n".join(["x"] * (COMMAND_WORD_MOST // 2)) + more
+    form = HasCommand({"command": "", "on_start": script})
+    assert form.is_valid() is fits
+    if fits:
+        assert len(form.runs()[-1]) == COMMAND_WORD_MOST
 
 
 @pytest.mark.parametrize("line", ["data", "data:relative", "UP:/x:1", "data:/x:many", ":/x"])
