@@ -25,7 +25,6 @@ def health(request: StaffRequest) -> HttpResponse:
     found = passes(now=now)
     rows = shown.passes(found, now)
     context = {
-        "passes": rows,
         "unwell": [row for row in rows if not row["well"]],
         "well": [row for row in rows if row["well"]],
         "red": shown.red(found),
