@@ -61,21 +61,32 @@ def events(rental: Rental, *, before: Mark | None = None) -> Events:
 
 def _states(placement: Placement, before: Mark | None) -> Iterable[Happened]:
     rows = PlacementEvent.objects.filter(placement_id=placement.id)
+    explained = _explained(placement)
     if placement.reachable_at is not None:
-        # _reached tells it of every run, and an event of a slow one only.
+        # _reached tells it of the newest run.
         rows = rows.exclude(event=SEEN, at=placement.reachable_at)
     for row in _before(rows, Source.PLACEMENT, before):
-        known = row.reason_code and row.reason_code == placement.reason_code
         yield Happened(
             mark=Mark(row.at, Source.PLACEMENT, row.pk),
             event=row.event,
             sentence=sentence(row.event, old_state=row.old_state),
             code=row.reason_code,
-            reason=placement.reason if known else "",
+            reason=placement.reason if row.pk == explained else "",
         )
 
 
+def _explained(placement: Placement) -> int | None:
+    """Return the event that the placement's reason is about: the newest one with its code."""
+    if not placement.reason_code:
+        return None
+    rows = PlacementEvent.objects.filter(
+        placement_id=placement.id, reason_code=placement.reason_code
+    )
+    return rows.order_by("-at", "-pk").values_list("pk", flat=True).first()
+
+
 def _reached(placement: Placement, before: Mark | None) -> Iterable[Happened]:
+    # A run that the version before this one saw within its first second has no event of that.
     if placement.reachable_at is None:
         return
     mark = Mark(placement.reachable_at, Source.REACHED, 0)

@@ -148,7 +148,7 @@ def _turns(ids: Collection[UUID]) -> Mapping[UUID, list[Turn]]:
 def _in_order(
     turns: Sequence[Turn], placement: Placement, billed: Sequence[Stretch]
 ) -> tuple[Turn, ...]:
-    # A run that answered within its first second has no event of that.
+    # Of a run that answered within its first second the version before wrote no event.
     seen = [stretch.start for stretch in billed]
     seen += [placement.reachable_at] if placement.reachable_at is not None else []
     both = [*turns, *(Turn(at, PlacementState.RUNNING, is_seen=True) for at in seen)]

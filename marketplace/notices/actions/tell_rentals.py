@@ -158,7 +158,7 @@ def _tell_of_events(now: datetime) -> int:
 
 def _resumed(event: PlacementEvent) -> bool:
     """Whether it runs, and its newest run before was stopped as it was outbid."""
-    if event.new_state != PlacementState.RUNNING:
+    if event.new_state != PlacementState.RUNNING or event.old_state == event.new_state:
         return False
     before = PlacementEvent.objects.filter(placement_id=event.placement_id, id__lt=event.pk)
     bounds = before.filter(new_state__in=(PlacementState.STOPPING, PlacementState.RUNNING))

@@ -17,17 +17,15 @@ SEEN = "seen"
 
 
 def at_first_look(*, placement: Placement, seen_at: datetime) -> None:
-    """Note how long it had run until it was seen to answer."""
-    unseen_s = _seconds(placement.running_at, seen_at)
-    if unseen_s:
-        PlacementEvent.objects.create(
-            placement=placement,
-            at=seen_at,
-            event=SEEN,
-            old_state=PlacementState.RUNNING,
-            new_state=PlacementState.RUNNING,
-            unseen_s=unseen_s,
-        )
+    """Note that it was seen to answer, and how long it had run until then."""
+    PlacementEvent.objects.create(
+        placement=placement,
+        at=seen_at,
+        event=SEEN,
+        old_state=PlacementState.RUNNING,
+        new_state=PlacementState.RUNNING,
+        unseen_s=_seconds(placement.running_at, seen_at),
+    )
 
 
 def at_end(placement: Placement, *, changes: Mapping[str, object], now: datetime) -> int:

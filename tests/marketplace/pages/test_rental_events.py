@@ -14,11 +14,12 @@ from marketplace.accounts.models import User
 from marketplace.domain.scope import Scope
 from marketplace.placements.models import DoorShut, Placement, PlacementEvent
 from marketplace.rentals import events
-from marketplace.rentals.actions import end, stop
+from marketplace.rentals.actions import end, start, stop
 from marketplace.rentals.models import Rental
 from marketplace.telemetry.models import Incident
+from protocol.agent import ObservedState
 from tests.marketplace.rentals.market import Market
-from tests.marketplace.scene import NOW, after
+from tests.marketplace.scene import HOST_KEY, NOW, after
 
 
 @pytest.fixture
@@ -70,6 +71,45 @@ def test_why_it_ended_is_said_in_a_sentence(renter: Client, rental: Rental, alic
     newest = events.events(Rental.objects.select_related("placement").get()).items[0]
     assert (newest.code, newest.reason) == ("idle", "It was idle for 30 min.")
     assert "It was idle for 30 min." in renter.get(f"/rentals/{rental.id}/history").content.decode()
+
+
+def test_an_earlier_event_is_not_given_a_later_ones_reason(rental: Rental) -> None:
+    Placement.objects.update(reason_code="idle", reason="It was idle for 30 min.")
+    PlacementEvent.objects.filter(event="stop").update(reason_code="idle")
+    PlacementEvent.objects.create(
+        placement_id=rental.placement_id,
+        at=after(50),
+        event="stop",
+        new_state="stopping",
+        reason_code="idle",
+    )
+    rental = Rental.objects.select_related("placement").get()
+    whole = events.events(rental)
+    reasons = [one.reason for one in whole.items if one.code == "idle"]
+    assert reasons == ["It was idle for 30 min.", ""]
+    # Nor on a page that begins after the newest.
+    assert not any(one.reason for one in events.events(rental, before=whole.items[0].mark).items)
+
+
+@pytest.mark.parametrize("door_after_s", [0, 3])
+def test_each_run_says_when_its_ssh_answered(
+    market: Market, renter: Client, alice: User, door_after_s: int
+) -> None:
+    rental = market.rent(alice, now=NOW)
+    market.run(rental, at=after(1), door_after_s=door_after_s)
+    stop.stop(rental_id=rental.id, renter_id=alice.pk, now=after(20))
+    market.halt(rental, at=after(21))
+    start.start(rental_id=rental.id, renter_id=alice.pk, now=after(30))
+    market.agent.sync(after(30))
+    again = {"run": 2, "ssh_port": 20001, "ssh_host_key": HOST_KEY}
+    told = market.agent.observed(rental.placement_id, ObservedState.RUNNING, age_ms=0, **again)
+    market.agent.sync(after(31), placements=[told])
+    market.see(at=after(31 + door_after_s))
+    found = events.events(Rental.objects.select_related("placement").get()).items
+    seen = [one.at for one in found if one.event == "seen"]
+    assert seen == [after(31 + door_after_s), after(1 + door_after_s)]
+    order = [one.event for one in found if one.event in ("run", "seen")]
+    assert order == ["seen", "run", "seen", "run"]
 
 
 def test_pages_follow_each_other_and_leave_nothing_out(
