@@ -81,7 +81,7 @@ class OfferFilter(Shape):
     network_up_mbit_s_min: int | None = None
     #: False: unverified machines too
     verified: bool | None = None
-    #: True: machines of which nothing is free, too
+    #: True: fully rented machines, too
     rented: bool | None = None
     sort: Literal["price", "value", "reliability", "start"] | None = None
     cursor: str | None = None

@@ -17,11 +17,11 @@ WORDS = {
         "json_at": "jsonb_path_query_first",
         # Of each name a value, which are told as two arrays.
         "pairs": "unnest(%(keys)s::uuid[], %(values)s::text[]) AS told (key, value)",
-        # Another number where one of the columns between the two is another.
         # Such a value as a moment, to compare with one of a row.
         "told_moment": "told.value::timestamptz",
         # What a machine's reading (t) says of a placement (p).
         "of_placement": "(t.content #> ARRAY['placements', p.id::text])::text",
+        # Another number where one of the columns between the two is another.
         "digest": "hash_record_extended(ROW(",
         "digested": "), 0)::text",
     },

@@ -45,7 +45,7 @@ def offers(
     ] = False,
     rented: Annotated[
         bool,
-        typer.Option("--rented", help="Also machines with no GPU free, or no CPU."),
+        typer.Option("--rented", help="Also fully rented machines."),
     ] = False,
     sort: Annotated[
         Literal["price", "value", "reliability", "start"],

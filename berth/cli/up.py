@@ -284,8 +284,8 @@ def cheapest_offers(
         ram_bytes_min=resources.ram.capacity,
         disk_bytes_min=resources.hard_disk.capacity,
         verified=True,
-        # What it needs may be no GPU.
-        rented=True,
+        # Where all GPUs are rented, whoever asks for none may still have room.
+        rented=not resources.gpu.count,
         sort="price",
     )
     found = choice.cheapest(client.offers(wanted), resources)

@@ -53,7 +53,7 @@ class Filters(Asked):
     rented: Annotated[
         bool,
         Field(
-            description="True: those, too, whose least slice is not free."
+            description="True: fully rented machines, too."
             " In `q`, `rented=true` asks for these alone."
         ),
     ] = False

@@ -3,7 +3,8 @@
 Whatever moves what is free, or the least that a host rents out, moves ``Offer.has_room`` with it in
 the same statement, and touches the offer's row only where that changes. On PostgreSQL migration
 0009 makes the triggers. On SQLite a migration that rebuilds a table loses its triggers, and fails
-where another table's name it: there they go before a migrate and are made again after it.
+where another table's name it: there they go before a migrate and are made again after it, which
+sets right whatever moved meanwhile.
 tests/marketplace/offers/test_room.py holds the column to the rules of a rental.
 """
 
@@ -43,6 +44,13 @@ BEGIN
     );
 END
 """  # noqa: S608
+#: What moved while no trigger was there: beside a migrate, or after one that failed.
+_FILL = f"""
+UPDATE offers_offer SET has_room = NOT has_room WHERE has_room <> (
+    SELECT {ROOM.format(machine="machine", offer="offers_offer")}
+    FROM machines_machine AS machine WHERE machine.id = offers_offer.machine_id
+)
+"""  # noqa: S608
 TRIGGERS = {
     "machine_room": _MOVED,
     "offer_room_new": _LEAST.format(name="offer_room_new", event="INSERT"),
@@ -61,10 +69,11 @@ def forget(*, using: str, **_: Any) -> None:
 
 
 def remember(*, using: str, apps: Apps = present, **_: Any) -> None:
-    """Make the triggers after SQLite migrated, where the column is there then."""
+    """Make the triggers after SQLite migrated, where the column is there then, and set it right."""
     if connections[using].vendor == "sqlite" and _is_there(apps):
         with connections[using].cursor() as cursor:
-            for statement in TRIGGERS.values():
+            # The triggers first: what moves from here on moves the column.
+            for statement in (*TRIGGERS.values(), _FILL):
                 cursor.execute(statement)
 
 

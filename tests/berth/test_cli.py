@@ -179,6 +179,15 @@ def test_cheapest_goes_on_when_a_price_rose(terminal: Terminal, market: Market) 
     assert terminal.berth(*UP).json["offer_id"] == "offer-a"
 
 
+@pytest.mark.parametrize(("words", "rented"), [((), "true"), (("--gpus", "1"), "false")])
+def test_cheapest_looks_among_fully_rented_machines_only_for_no_gpu(
+    terminal: Terminal, market: Market, words: tuple[str, ...], rented: str
+) -> None:
+    terminal.berth(*UP, *words)
+    pages = [one.query["rented"] for one in market.seen if one.path == "/offers"]
+    assert set(pages) == {rented}
+
+
 def test_cheapest_without_room_says_so(terminal: Terminal, market: Market) -> None:
     ran = terminal.berth(*UP, "--disk", "1TiB")
     assert (ran.code, ran.problem["code"]) == (1, "no_offer")

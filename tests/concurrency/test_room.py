@@ -16,6 +16,7 @@ from marketplace.offers.actions.note_starts import note_starts
 from marketplace.offers.actions.refresh import refresh_all
 from marketplace.offers.actions.set_terms import set_terms
 from marketplace.offers.models import Offer
+from tests.concurrency.waiting import until_somebody_waits
 from tests.marketplace.room import untrue
 from tests.marketplace.scene import NOW, hardware, machine
 
@@ -40,16 +41,6 @@ def give(on: Machine) -> None:
         reserve.release(machine_id=on.id, held=GPU)
 
 
-def awaited(pid: int) -> bool:
-    """Say whether somebody waits for this connection's transaction."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid)))",
-            [pid],
-        )
-        return bool(cursor.fetchone()[0])
-
-
 def test_who_waited_for_what_another_gave_back_says_that_it_is_full_again() -> None:
     on = offered(gpus=2)
     set_terms(host_id=on.host_id, machine_id=on.id, now=NOW, gpus_min=2)
@@ -63,15 +54,12 @@ def test_who_waited_for_what_another_gave_back_says_that_it_is_full_again() -> N
             connection.close()
 
     with ThreadPoolExecutor(1) as pool:
-        with transaction.atomic(), connection.cursor() as cursor:
+        with transaction.atomic():
             # Whoever begins from here on has read that there is no room, and waits with that.
             reserve.release(machine_id=on.id, held=GPU)
             assert Offer.objects.get().has_room
-            cursor.execute("SELECT pg_backend_pid()")
-            (pid,) = cursor.fetchone()
             taking = pool.submit(wait_and_take)
-            while not awaited(pid):
-                assert not taking.done()
+            until_somebody_waits()
         taking.result(60)
     assert not Offer.objects.get().has_room
 

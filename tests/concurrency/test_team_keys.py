@@ -1,35 +1,18 @@
 """Who adds a key that somebody takes along at the same moment has it on the list."""
 
-import time
 from datetime import datetime
 from threading import Event
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from marketplace.accounts.actions import add_ssh_key
 from marketplace.accounts.actions.end_team_keys import end_team_keys
 from marketplace.accounts.models import SshKey, User
 from marketplace.domain.team import Role
 from tests.concurrency.conftest import Race
+from tests.concurrency.waiting import PATIENCE_S, until_somebody_waits
 from tests.marketplace.rentals.market import ALICES_KEY
 from tests.marketplace.teams import team_of
-
-PATIENCE_S = 60
-WAITING = """
-SELECT count(*) FROM pg_stat_activity
-WHERE datname = current_database() AND wait_event_type = 'Lock'
-"""
-
-
-def until_somebody_waits() -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    with connection.cursor() as cursor:
-        while True:
-            cursor.execute(WAITING)
-            if cursor.fetchone() != (0,):
-                return
-            assert time.monotonic() < deadline, "Nobody waits."
-            time.sleep(0.01)
 
 
 def test_a_key_that_is_added_while_it_goes_stays(now: datetime, race: Race) -> None:

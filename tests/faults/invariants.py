@@ -115,6 +115,8 @@ class Invariants:
             self._ended_stays_ended()
         if written & {"placements_placement", "machines_machine", "placements_lease"}:
             self._resources_add_up(written)
+        if written & {"machines_machine", "offers_offer"}:
+            self._require(not (wrong := untrue()), f"{wrong} say otherwise than there is room")
         if written & {"ledger_transfer", "ledger_account", "ledger_hold"}:
             self._ledger_balances()
         if "metering_signedintervalrow" in written:
@@ -199,7 +201,6 @@ class Invariants:
             self._leases = set(rows)
         if "machines_machine" in written:
             self._rows = list(MachineRow.objects.order_by("id"))
-            self._require(not (wrong := untrue()), f"{wrong} say otherwise than there is room")
         holding = [held for held in self._held.values() if held.freed_at is None]
         computing = [held for held in holding if held.holds_compute]
         gpus = {(held.machine_id, gpu, held.id) for held in computing for gpu in held.gpu_uuids}

@@ -12,6 +12,7 @@ TABLES = (
     "placements_placement",
     "placements_lease",
     "machines_machine",
+    "offers_offer",
     "ledger_transfer",
     "ledger_account",
     "ledger_hold",

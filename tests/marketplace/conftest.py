@@ -1,14 +1,13 @@
 """The people of the tests: Alice rents, Bob may not touch what is hers, Charlie hosts."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import pytest
 from django.core.cache import cache
 from django.db import connections
-from django.test import override_settings
 from pytest_django.fixtures import Settings
 
 from marketplace.accounts.models import User
@@ -30,11 +29,10 @@ def _quick_passwords(settings: Settings) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _files_when_asked() -> Iterator[None]:
+@pytest.fixture(autouse=True)
+def _files_when_asked(settings: Settings) -> None:
     """Look for a file of static/ when it is asked for: each new client would list all of them."""
-    with override_settings(WHITENOISE_AUTOREFRESH=True):
-        yield
+    settings.WHITENOISE_AUTOREFRESH = True
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test import Client, RequestFactory
+from pytest_django.fixtures import Settings
 
 from marketplace.compression import Compression
 
@@ -23,6 +24,16 @@ def test_a_page_and_a_file_come_packed_to_whoever_takes_it(client: Client) -> No
         assert len(packed.content) < len(whole) / 2
         assert packed.headers["Content-Length"] == str(len(packed.content))
     assert gzip.decompress(packed.content) == whole
+
+
+@pytest.mark.django_db
+def test_a_site_that_listed_its_files_as_it_began_serves_them(settings: Settings) -> None:
+    settings.WHITENOISE_AUTOREFRESH = False
+    client = Client()
+    reply = client.get(SCRIPT)
+    assert reply.status_code == 200
+    assert b"htmx" in b"".join(reply)
+    assert client.get("/static/vendor/htmx/nothing.js").status_code == 404
 
 
 @pytest.mark.django_db

@@ -79,7 +79,7 @@ class Migration(migrations.Migration):
         ("offers", "0008_country_and_line"),
     ]
     operations = [
-        migrations.RunPython(lock, lock),
+        migrations.RunPython(lock, migrations.RunPython.noop),
         migrations.AddField(
             model_name="offer",
             name="has_room",

@@ -97,8 +97,8 @@ def _measured_what(offer: queries.OfferRow) -> str:
     if not offer.int8_gops or not offer.bandwidth_mb_s:
         return "never proven"
     # value_microusd is of 10^15 operations a second, which are 1,000 TOPS.
-    per_result = f"${(offer.value_microusd or 0) // 100 / 10_000:,.4f}"
-    return f"{offer.bandwidth_mb_s // 1000:,} GB/s, {per_result} per 1,000 TOPS"
+    usd, part = divmod((offer.value_microusd or 0) // 100, 10_000)
+    return f"{offer.bandwidth_mb_s // 1000:,} GB/s, ${usd:,}.{part:04d} per 1,000 TOPS"
 
 
 def _starts_more(offer: queries.OfferRow) -> str:

@@ -20,6 +20,8 @@ from marketplace.offers.models import UNMEASURED, Offer
 from tests.marketplace.scene import GIB, NOW, after, hardware, machine
 
 pytestmark = pytest.mark.django_db
+#: longer than any search takes
+ENDLESS_MS = 10**9
 
 
 def offered(name: str = "NVIDIA GeForce RTX 4090", gib: float = 23.99, **changed: object) -> UUID:
@@ -252,7 +254,11 @@ def test_made_up_kinds_hide_none_that_a_validator_vouches_for(
 
 
 @pytest.mark.parametrize("path", ["/api/v1/offers", "/offers/"])
-def test_an_address_with_too_many_slow_searches_has_to_wait(client: Client, path: str) -> None:
+def test_an_address_with_too_many_slow_searches_has_to_wait(
+    client: Client, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # However long these take, only what is counted here counts.
+    monkeypatch.setattr(bounded, "QUICK_MS", ENDLESS_MS)
     asked = {"q": "epyc"}
     for _ in range(SLOW.attempts_max // search.SEARCH_MS_MAX):
         assert b"Too many attempts" not in client.get(path, asked).content
@@ -265,13 +271,14 @@ def test_an_address_with_too_many_slow_searches_has_to_wait(client: Client, path
 def test_a_search_that_walks_is_counted_by_its_time_even_if_it_is_not_given_up(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(bounded, "QUICK_MS", ENDLESS_MS)
     client.get("/offers/", {"q": "epyc"})
     assert not AttemptCount.objects.exists()
     monkeypatch.setattr(bounded, "QUICK_MS", 0)
     client.get("/offers/")
     assert not AttemptCount.objects.exists()
     client.get("/offers/", {"q": "epyc"})
-    assert 0 < AttemptCount.objects.get().attempts < SLOW.attempts_max
+    assert AttemptCount.objects.get().attempts > 0
 
 
 def test_a_cursor_nested_deeper_than_can_be_read_is_none(client: Client) -> None:

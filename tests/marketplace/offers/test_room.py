@@ -10,6 +10,7 @@ from marketplace.domain.matching import SMALLEST, Slice
 from marketplace.domain.placement import Event
 from marketplace.machines.actions import describe, reserve
 from marketplace.machines.models import Machine
+from marketplace.offers import room as kept
 from marketplace.offers.actions.list_offer import list_offer
 from marketplace.offers.actions.set_terms import set_terms
 from marketplace.offers.models import Offer
@@ -143,3 +144,20 @@ def test_the_column_is_filled_for_what_was_there_before_it() -> None:
         full.id: False,
         other.id: True,
     }
+
+
+def test_what_moves_while_the_site_is_migrated_is_true_after_it() -> None:
+    taken, given = offered(cpus=1), offered(cpus=1)
+    held = placement(given, cpus=1)
+    kept.forget(using="default")
+    placement(taken, cpus=1)
+    apply(placement=held, event=Event.STOP, now=NOW)
+    apply(placement=held, event=Event.STOPPED, now=NOW)
+    kept.remember(using="default")
+    assert untrue() == []
+    assert dict(Offer.objects.values_list("machine_id", "has_room")) == {
+        taken.id: False,
+        given.id: True,
+    }
+    apply(placement=placement(given, cpus=1), event=Event.STOP, now=NOW)
+    assert untrue() == []

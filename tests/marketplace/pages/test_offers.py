@@ -145,6 +145,27 @@ def test_a_machine_with_gpus_says_why_it_cannot_be_rented(market: Market) -> Non
     assert told["unverified_reason"] == why
 
 
+@pytest.mark.parametrize(
+    ("value_microusd", "shown"),
+    [
+        (99, "$0.0000"),
+        (1_234_567, "$1.2345"),
+        (1_005_000_000, "$1,005.0000"),
+        # More than a float tells apart.
+        (4_500_000_000_000_001_299, "$4,500,000,000,000.0012"),
+    ],
+)
+def test_what_a_result_costs_is_told_to_a_hundredth_of_a_cent(
+    market: Market, value_microusd: int, shown: str
+) -> None:
+    Machine.objects.update(gpus_total=1, gpus_free=1, gpu_model="H100")
+    Offer.objects.update(
+        int8_gops=1_979_000, bandwidth_mb_s=3_350_000, value_microusd=value_microusd
+    )
+    page = Client().get("/offers/").content.decode()
+    assert f"3,350 GB/s, {shown} per 1,000 TOPS" in page
+
+
 def test_a_filter_that_is_no_number_is_explained_at_the_field(market: Market) -> None:
     page = Client().get("/offers/", {"cpus_min": "many"}).content.decode()
     assert page.count("Enter a whole number") == 2
