@@ -57,11 +57,15 @@ class CommandField(forms.CharField):
 
 
 class ScriptField(forms.CharField):
-    """A script with the line ends that a shell knows."""
+    """A script with the line ends that a shell knows; what is sent back as it was is the same."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(strip=False, required=False, **options)
 
     def to_python(self, value: Any) -> str:
         """Return it before its length is checked: a browser counts a line end as one character."""
-        return str(super().to_python(value)).replace("\r\n", "\n").replace("\r", "\n")
+        script = str(super().to_python(value)).replace("\r\n", "\n").replace("\r", "\n")
+        return script if script.strip() else ""
 
 
 class HasCommand(forms.Form):
@@ -71,13 +75,13 @@ class HasCommand(forms.Form):
     on_start = ScriptField(
         label="On-start script",
         max_length=COMMAND_WORD_MOST,
-        required=False,
         widget=forms.Textarea(
             attrs=PLAIN | {"rows": 3, "placeholder": "pip install vllm\nexec python serve.py"}
         ),
         help_text=(
             "Run by <code>/bin/sh</code> in place of the command, at each start."
-            " The rental stays when it ends."
+            " The rental stays when it ends. Keep secrets in variables: whoever sees the rental"
+            " reads the script."
         ),
     )
 
@@ -99,7 +103,7 @@ class HasCommand(forms.Form):
 
 def written(command: Sequence[str]) -> Mapping[str, str]:
     """Return what the two fields say of a command."""
-    if tuple(command[:-1]) == SHELL:
+    if tuple(command[:-1]) == SHELL and command[-1].strip():
         return {"command": "", "on_start": command[-1]}
     return {"command": shlex.join(command), "on_start": ""}
 

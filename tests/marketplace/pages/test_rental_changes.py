@@ -8,7 +8,7 @@ from django.test import Client
 
 from marketplace.accounts.actions import add_ssh_key
 from marketplace.accounts.models import User
-from marketplace.pages.forms.workload import HasCommand
+from marketplace.pages.forms.workload import HasCommand, written
 from marketplace.placements.models import Placement
 from marketplace.rentals.models import Rental
 from marketplace.volumes.actions.claim import Asked
@@ -168,6 +168,15 @@ def test_a_scripts_line_ends_count_as_the_browser_counts_them(more: str, fits: b
     assert form.is_valid() is fits
     if fits:
         assert len(form.runs()[-1]) == COMMAND_WORD_MOST
+
+
+@pytest.mark.parametrize("script", ["exec serve\n", "\n  exec serve\n\n", "", "  "])
+def test_a_command_that_is_sent_back_as_it_was_is_the_same(script: str) -> None:
+    command = ("/bin/sh", "-c", script)
+    shown = written(command)
+    form = HasCommand({name: text.replace("\n", "\r\n") for name, text in shown.items()})
+    assert form.is_valid()
+    assert form.runs() == command
 
 
 @pytest.mark.parametrize("line", ["data", "data:relative", "UP:/x:1", "data:/x:many", ":/x"])
