@@ -14,7 +14,7 @@ from marketplace.rentals import events, queries
 router = Router(tags=["rentals"], auth=ApiKeyBearer())
 
 
-class EventReply(Schema):
+class RentalEventReply(Schema):
     """One thing that happened."""
 
     at: datetime
@@ -27,7 +27,7 @@ class EventReply(Schema):
 
 
 class EventList(Schema):
-    items: list[EventReply]
+    items: list[RentalEventReply]
     #: as ``before`` it gives the page of older ones; null: there is none
     older: str | None
 
@@ -43,7 +43,7 @@ def happened(
     page = events.events(rental, before=Mark.decode(before) if before else None)
     return EventList(
         items=[
-            EventReply(
+            RentalEventReply(
                 at=one.at,
                 event=one.event,
                 sentence=one.sentence,
