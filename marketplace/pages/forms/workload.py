@@ -80,7 +80,7 @@ class HasCommand(forms.Form):
         ),
         help_text=(
             "Run by <code>/bin/sh</code> in place of the command, at each start."
-            " The rental stays when it ends. Keep secrets in variables: whoever sees the rental"
+            " The rental stays when it ends. Keep passwords in variables: whoever sees the rental"
             " reads the script."
         ),
     )
