@@ -17,6 +17,7 @@ from tests.journeys.books import Books, Witness, disks_left, unproven
 from tests.journeys.relay import Relay
 from tests.migrated import copy_migrated
 from tests.miner_agent.host import maps_users
+from tests.miner_agent.registry import Registry
 from tests.nursery import Life, Nursery
 from tests.ports import free_port, free_ports
 
@@ -56,6 +57,7 @@ class Stack:
         self.books = Books(folder / "berth.sqlite3")
         relay_port = free_port()
         self.relay = Relay(port=relay_port, site_port=self.port, heard_at=self.books.heard_at)
+        self.registry = Registry()
         first = free_ports(20)
         self.environment = os.environ | {
             "BERTH_DATA_DIR": str(folder),
@@ -67,7 +69,7 @@ class Stack:
             "BERTH_AGENT_PORTS": f"{first}-{first + 19}",
             "BERTH_AGENT_DISK_BYTES": str(8 << 30),
             "BERTH_AGENT_NETWORK": network,
-            "BERTH_AGENT_IMAGES": "berth/base:1",
+            "BERTH_AGENT_IMAGES": f"berth/base:1 {self.registry.name}/*",
             "BERTH_AGENT_ALLOW_UNISOLATED": "0" if maps_users() else "1",
             "BERTH_VALIDATOR_HOTKEY_SEED": VALIDATOR,
             "BERTH_VALIDATOR_SSH_KEY": str(folder / "validator_key"),
@@ -159,6 +161,7 @@ class Stack:
         if self.witness is not None:
             self.witness.close()
         self.relay.close()
+        self.registry.close()
         self.client.close()
         self.nursery.close()
 

@@ -21,8 +21,8 @@ class Registry:
 
     /broken/ ones fail, /silent/ ones say nothing, /echo/ ones repeat what they are told.
 
-    Layers below /drip/ come a few bytes at a time. What is below /astray/ leads to INSIDE, which
-    the host's own network holds for nobody else.
+    Layers below /drip/ come a few bytes at a time, until it is hurried. What is below /astray/
+    leads to INSIDE, which the host's own network holds for nobody else.
     """
 
     def __init__(self) -> None:
@@ -38,6 +38,9 @@ class Registry:
         self.guard = ""
         #: the digest of the layer that was pushed last
         self.layer = ""
+        #: how much comes at a time
+        self.drip_bytes = DRIP_BYTES
+        self.hurried = threading.Event()
         self.closed = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -46,6 +49,7 @@ class Registry:
 
     def close(self) -> None:
         self.closed.set()
+        self.hurried.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -148,10 +152,11 @@ class Registry:
 
             def _drip(self, body: bytes) -> None:
                 with contextlib.suppress(OSError):
-                    for start in range(0, len(body), DRIP_BYTES):
-                        self.wfile.write(body[start : start + DRIP_BYTES])
-                        if registry.closed.wait(DRIP_S):
-                            return
+                    while body and not registry.hurried.wait(DRIP_S):
+                        self.wfile.write(body[: registry.drip_bytes])
+                        body = body[registry.drip_bytes :]
+                    if not registry.closed.is_set():
+                        self.wfile.write(body)
 
             do_HEAD = do_GET  # noqa: N815
 
