@@ -1,6 +1,6 @@
 """This will check what a renter asks of one machine."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -16,11 +16,20 @@ from marketplace.offers.queries import OfferRow
 from marketplace.pages import wording
 from marketplace.pages.forms.amounts import DollarField, GibField
 from marketplace.pages.forms.rental_keys import choices_of
-from marketplace.pages.forms.workload import VolumesField, WorkloadFields
+from marketplace.pages.forms.workload import PLAIN, VolumesField, WorkloadFields
 from marketplace.rentals.actions import rent
 from protocol.hardware import Resources
 
 HOURS_MAX = 24 * 365
+#: what is folded away while each field of it says what most rentals want
+FOLDS: Mapping[str, Collection[str]] = {
+    "bid": ("bid",),
+    "environment": ("environment",),
+    "runs": ("ports", "volumes", "command", "on_start", "registry_user", "registry_password"),
+    "pays": ("funding", "traffic_gb", "failover"),
+}
+#: where that is not an empty field
+USUAL: Mapping[str, object] = {"funding": Funding.WHOLE, "failover": True}
 
 
 class RentForm(WorkloadFields):
@@ -46,7 +55,7 @@ class RentForm(WorkloadFields):
         decimal_places=3,
         required=False,
     )
-    cap = DollarField(label="Never spend more than, $", required=False)
+    cap = DollarField(label="Spend at most, $", required=False)
     bid = DollarField(label="Your bid, $ an hour", required=False)
     price_type = forms.ChoiceField(
         label="Pay",
@@ -71,6 +80,7 @@ class RentForm(WorkloadFields):
         max_value=1_000_000,
         required=False,
         help_text="What you pay for at most; it is stopped there, with its files.",
+        widget=forms.TextInput(attrs=PLAIN | {"inputmode": "numeric"}),
     )
     failover = forms.BooleanField(
         label="If it does not come up, take the next best machine", required=False
@@ -113,6 +123,20 @@ class RentForm(WorkloadFields):
             self.fields["traffic_gb"].widget = forms.HiddenInput()
         if not offer.gpus:
             self.fields["gpus"].widget = forms.HiddenInput()
+
+    def opened(self, *, bids: bool = False) -> frozenset[str]:
+        """Return the folds that open by themselves; ``bids``: somebody came here to bid.
+
+        They hold a value that is not usual, or a mistake.
+
+        A field in a fold has nothing that a browser itself holds against it, such as the least of a
+        number: Chromium would refuse to send the form and show nobody why.
+        """
+        return frozenset(
+            fold
+            for fold, names in FOLDS.items()
+            if (bids and fold == "bid") or any(self._unusual(name) for name in names)
+        )
 
     def resources(self) -> Resources:
         """Return the slice that a valid form asks for."""
@@ -173,6 +197,12 @@ class RentForm(WorkloadFields):
         """Have the browser hold the field to what is there; the market checks it again."""
         self.fields[name].widget.attrs["max"] = most
         self.fields[name].help_text = words
+
+    def _unusual(self, name: str) -> bool:
+        if name not in self.fields:
+            return False
+        told = self[name].value()
+        return bool(self[name].errors) or (told not in (None, "") and told != USUAL.get(name))
 
     def ssh_key_ids(self) -> list[UUID]:
         """Return the chosen keys."""

@@ -122,7 +122,7 @@ def _beside(terms: Terms, asked: matching.Slice) -> tuple[str, ...]:
         )
     if terms.network_price_microusd:
         price, most = format_usd(terms.network_price_microusd), terms.traffic_microusd_max
-        found.append(f"{price} per GB of traffic: {format_usd(most)} at most, in the total above.")
+        found.append(f"{price} per GB of traffic: {format_usd(most)} at most, in the total.")
     return tuple(found)
 
 

@@ -13,7 +13,6 @@ from marketplace.accounts.client_address import client_address
 from marketplace.accounts.teams import Acting
 from marketplace.domain import query_language
 from marketplace.domain.offer_query import CursorInvalid
-from marketplace.domain.pricing import PriceType
 from marketplace.domain.query_language import QueryInvalid
 from marketplace.domain.scope import Scope
 from marketplace.domain.team import may
@@ -46,8 +45,8 @@ def offers(request: HttpRequest) -> HttpResponse:
     if template:
         form.name_template(template)
     begins = {"template": form.cleaned_data["template"]} if template else {}
-    if form.cleaned_data["price_type"] == PriceType.RESERVED:
-        begins["price_type"] = PriceType.RESERVED
+    if form.cleaned_data["price_type"]:
+        begins["price_type"] = form.cleaned_data["price_type"]
     try:
         needs = query_language.parse(template.needs if template else "")
         page = bounded.search(

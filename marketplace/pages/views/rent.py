@@ -38,8 +38,6 @@ from marketplace.templates import queries as templates
 HOURS = 1
 #: of those to choose from at once; the page of templates has all
 TEMPLATES_SHOWN = 8
-#: fields that are folded away while nothing is in them
-MORE = ("ports", "volumes", "command", "on_start", "registry_user", "registry_password")
 GONE = "That machine is not for rent now. These are."
 CHANGED = "The most that it can cost is now {total}. Rent again if that is fine."
 
@@ -58,7 +56,7 @@ def rent(request: MemberRequest, offer_id: UUID) -> HttpResponse:
     form, shown = _form(request, offer)
     if request.method == "POST" and request.POST.get("intent") == "quote":
         if getattr(request, "htmx", None):
-            return render(request, "offers/_quote.html", {"form": form, "quote": shown})
+            return render(request, "offers/_priced.html", {"form": form, "quote": shown})
     elif request.method == "POST" and form.is_valid():
         problem, field = _disagreement(form, shown), None
         if not problem:
@@ -75,7 +73,8 @@ def rent(request: MemberRequest, offer_id: UUID) -> HttpResponse:
         "form": form,
         "quote": shown,
         "offer": shown_offer.line(offer),
-        "more_open": any(form[name].value() or form[name].errors for name in MORE),
+        "wrong": [field for field in form.visible_fields() if field.errors],
+        "opened": form.opened(bids=request.GET.get("price_type") == PriceType.INTERRUPTIBLE),
         "templates": templates.templates(request.user.pk)[:TEMPLATES_SHOWN],
         "template": request.GET.get("template", ""),
         "like": request.GET.get("like", "")[:8],
