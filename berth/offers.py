@@ -77,11 +77,25 @@ class OfferFilter(Shape):
     price_hour_microusd_max: int | None = None
     #: two letters
     country: str | None = None
+    #: a continent: EU, or Europe
+    region: str | None = None
+    #: as measured, 10^6 bits a second
     network_down_mbit_s_min: int | None = None
     network_up_mbit_s_min: int | None = None
+    #: of the last 30 days, in millionths
+    reliability_ppm_min: int | None = None
+    #: a rental that begins now may run so long
+    lease_s_min: int | None = None
+    #: such as 12.4
+    cuda_min: str | None = None
+    #: True: only what takes bids, or takes something off for reservations
+    interruptible: bool | None = None
+    reserved: bool | None = None
     #: False: unverified machines too
     verified: bool | None = None
     #: True: fully rented machines, too
     rented: bool | None = None
     sort: Literal["price", "value", "reliability", "start"] | None = None
     cursor: str | None = None
+    #: of a page; ``Client.offers`` asks for the next one
+    limit: int | None = None

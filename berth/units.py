@@ -63,6 +63,21 @@ def parse_usd(text: str) -> int:
     return int(microusd)
 
 
+def parse_share(text: str) -> int:
+    """Return the millionths of ``0.99`` or ``99%``.
+
+    :raises UnitMalformed: when it is neither, or more than all.
+    """
+    percent = text.strip().endswith("%")
+    try:
+        share = Decimal(text.strip().removesuffix("%")) * (10_000 if percent else 1_000_000)
+    except InvalidOperation:
+        raise UnitMalformed(f"{text!r} is no share. Write it like 0.99 or 99%.") from None
+    if not share.is_finite() or not 0 <= share <= 1_000_000:
+        raise UnitMalformed(f"{text!r} is not between 0 and 1. Write it like 0.99 or 99%.")
+    return int(share)
+
+
 def format_usd(microusd: int) -> str:
     """Return ``$1.23``, with more digits only where there is more to say."""
     sign = "-" if microusd < 0 else ""

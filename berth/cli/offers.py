@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from berth.cli import output, session
-from berth.cli.options import AsJson, size, usd
+from berth.cli.options import AsJson, duration, share, size, usd
 from berth.offers import Offer, OfferFilter
 from berth.units import format_size, format_usd
 
@@ -26,20 +26,61 @@ PriceMax = Annotated[
 ]
 
 
+#: of one answer of the API
+PAGE_ROWS_MAX = 100
+
+
 def offers(
     *,
     query: Query = None,
     gpu_model: GpuModel = None,
-    gpus: Annotated[int | None, typer.Option(min=0, help="Free GPUs at least.")] = None,
+    gpus: Annotated[
+        int | None, typer.Option(min=0, metavar="NUMBER", help="Free GPUs at least.")
+    ] = None,
     vram: VramMin = None,
-    cpus: Annotated[int | None, typer.Option(min=1, help="Free CPUs at least.")] = None,
+    cpus: Annotated[
+        int | None, typer.Option(min=1, metavar="NUMBER", help="Free CPUs at least.")
+    ] = None,
     ram: Annotated[
         int | None, typer.Option(parser=size, metavar="SIZE", help="Free memory at least.")
+    ] = None,
+    disk: Annotated[
+        int | None, typer.Option(parser=size, metavar="SIZE", help="Free disk at least.")
     ] = None,
     price_max: PriceMax = None,
     country: Annotated[
         str | None, typer.Option(metavar="CC", help="Where, as its host says: DE.")
     ] = None,
+    region: Annotated[
+        str | None, typer.Option(metavar="CONTINENT", help="Where: EU, or North_America.")
+    ] = None,
+    down: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="MBIT_S", help="Measured line to it at least."),
+    ] = None,
+    up: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="MBIT_S", help="Measured line from it at least."),
+    ] = None,
+    reliability: Annotated[
+        int | None,
+        typer.Option(parser=share, metavar="SHARE", help="Was there at least: 0.99 or 99%."),
+    ] = None,
+    runs: Annotated[
+        int | None,
+        typer.Option(
+            parser=duration, metavar="DURATION", help="May be rented so long at least: 2d."
+        ),
+    ] = None,
+    cuda: Annotated[
+        str | None, typer.Option(metavar="VERSION", help="The CUDA of its driver at least: 12.4.")
+    ] = None,
+    interruptible: Annotated[
+        bool, typer.Option("--interruptible", help="Only what takes bids.")
+    ] = False,
+    reserved: Annotated[
+        bool, typer.Option("--reserved", help="Only what is cheaper if reserved.")
+    ] = False,
     unverified: Annotated[
         bool, typer.Option("--unverified", help="Also machines that no validator vouches for.")
     ] = False,
@@ -51,7 +92,9 @@ def offers(
         Literal["price", "value", "reliability", "start"],
         typer.Option(help="Best first: cheapest by the hour or by measured work, or surest."),
     ] = "price",
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Offers at most.")] = 50,
+    limit: Annotated[
+        int, typer.Option(min=1, max=10_000, metavar="NUMBER", help="Offers at most.")
+    ] = 50,
     as_json: AsJson = False,
 ) -> None:
     """List what is for rent; this needs no log-in."""
@@ -62,11 +105,21 @@ def offers(
         vram_bytes_min=vram,
         cpus_min=cpus,
         ram_bytes_min=ram,
+        disk_bytes_min=disk,
         price_hour_microusd_max=price_max,
         country=country,
+        region=region,
+        network_down_mbit_s_min=down,
+        network_up_mbit_s_min=up,
+        reliability_ppm_min=reliability,
+        lease_s_min=runs,
+        cuda_min=cuda,
+        interruptible=interruptible or None,
+        reserved=reserved or None,
         verified=not unverified,
         rented=rented or None,
         sort=sort,
+        limit=min(limit, PAGE_ROWS_MAX),
     )
     with session.visitor() as client:
         found = list(islice(client.offers(wanted), limit))

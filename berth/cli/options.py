@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from berth.cli.completing import rentals_beginning
-from berth.units import UnitMalformed, parse_duration, parse_size, parse_usd
+from berth.units import UnitMalformed, parse_duration, parse_share, parse_size, parse_usd
 
 
 def _typed(parse: Callable[[str], int]) -> Callable[[str | int], int]:
@@ -32,6 +32,7 @@ size = _typed(parse_size)
 traffic_size = _typed(_traffic)
 duration = _typed(parse_duration)
 usd = _typed(parse_usd)
+share = _typed(parse_share)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to stdout, problems to stderr.")]
 RentalId = Annotated[

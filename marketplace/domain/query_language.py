@@ -246,7 +246,11 @@ def _days(text: str) -> int:
     return int(_number(text, most=3660) * DAY_S)
 
 
-def _version(text: str) -> int:
+def version(text: str) -> int:
+    """Return 12004 of ``12.4``.
+
+    :raises ValueError: when it is no version.
+    """
     match = re.fullmatch(r"(\d{1,3})(?:\.(\d{1,2}))?", text, re.ASCII)
     if match is None:
         raise ValueError(text)
@@ -289,7 +293,7 @@ _MEANINGS: Mapping[Field, _Meaning] = {
     Field.INET_COST: _Meaning(_dollars, "0.01"),
     Field.RELIABILITY: _Meaning(_share, "0.99 or 99%"),
     Field.DURATION: _Meaning(_days, "3 (days)"),
-    Field.CUDA_VERS: _Meaning(_version, "12.4"),
+    Field.CUDA_VERS: _Meaning(version, "12.4"),
     Field.TOPS: _Meaning(_thousands, "300"),
     Field.GPU_MEM_BW: _Meaning(_thousands, "900 (GB/s)"),
     Field.START_TIME: _Meaning(_thousands, "10 (seconds)"),

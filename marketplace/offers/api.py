@@ -1,7 +1,8 @@
 """This will serve the search for offers, and a host's terms, over the REST API."""
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Self, cast
+from typing import Annotated, Self, TypeVar, cast
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -12,7 +13,8 @@ from pydantic import AwareDatetime, Field
 from marketplace.accounts.bearer import ApiKeyBearer, caller, viewer_id
 from marketplace.accounts.client_address import client_address
 from marketplace.domain import country, query_language
-from marketplace.domain.offer_query import Cursor, OfferQuery, OfferSort, wanted
+from marketplace.domain.money import PPM
+from marketplace.domain.offer_query import Condition, Cursor, OfferQuery, OfferSort, wanted
 from marketplace.json_body import JsonBody
 from marketplace.offers import bounded, queries
 from marketplace.offers.actions import set_terms
@@ -20,7 +22,12 @@ from marketplace.offers.found import Found
 from marketplace.offers.models import Offer
 
 router = Router(tags=["offers"], auth=None)
+_Meant = TypeVar("_Meant")
+NO_COUNTRY = "Write the country as two letters: DE."
+NO_REGION = "Write the region as a continent: EU, or Europe."
+NO_CUDA = "Write the version of CUDA like 12.4."
 Whole = Annotated[int, Field(ge=0, le=1 << 50)]
+LEASE_S_MAX = 366 * 86_400
 #: a country of ISO 3166; empty: any, or none
 Country = Annotated[str, Field(max_length=2)]
 
@@ -41,11 +48,19 @@ class Filters(Asked):
     gpu_model: Annotated[str, Field(max_length=200)] = ""
     vram_bytes_min: Whole | None = None
     price_hour_microusd_max: Whole | None = None
-    #: two letters, as hosts say it; in ``q`` there are regions and several countries, too
+    #: two letters, as hosts say it; in ``q`` there may be several
     country: Country = ""
+    #: the continent of that country: "EU", "Europe" or "North_America"
+    region: Annotated[str, Field(max_length=20)] = ""
     #: what validators measured of its line at least, 10^6 bits a second
     network_down_mbit_s_min: Whole | None = None
     network_up_mbit_s_min: Whole | None = None
+    #: the share of the last 30 days that it was there at least, in millionths
+    reliability_ppm_min: Annotated[int, Field(ge=0, le=PPM)] | None = None
+    #: a rental that begins now may run so long at least
+    lease_s_min: Annotated[int, Field(ge=0, le=LEASE_S_MAX)] | None = None
+    #: the CUDA that its driver runs at least, such as "12.4"
+    cuda_min: Annotated[str, Field(max_length=6)] = ""
     #: true: only those that take bids, or that take something off for reservations
     interruptible: bool = False
     reserved: bool = False
@@ -166,7 +181,7 @@ class Terms(JsonBody):
     storage_price_microusd: Whole | None = None
     #: of a GB of traffic, both ways together
     network_price_microusd: Whole | None = None
-    longest_term_s: Annotated[int, Field(ge=1, le=366 * 86_400)] | None = None
+    longest_term_s: Annotated[int, Field(ge=1, le=LEASE_S_MAX)] | None = None
     #: the fewest that may be rented at once
     cpus_min: Annotated[int, Field(ge=1, le=4096)] | None = None
     gpus_min: Annotated[int, Field(ge=0, le=64)] | None = None
@@ -217,21 +232,7 @@ def search(request: HttpRequest, filters: Query[Filters]) -> OfferPage:
     page = bounded.search(
         OfferQuery(
             words=written.words,
-            conditions=written.conditions
-            + wanted(
-                gpu_model=filters.gpu_model,
-                gpus_min=filters.gpus_min,
-                vram_bytes_min=filters.vram_bytes_min,
-                cpus_min=filters.cpus_min,
-                memory_bytes_min=filters.ram_bytes_min,
-                disk_bytes_min=filters.disk_bytes_min,
-                price_hour_microusd_max=filters.price_hour_microusd_max,
-                country=_country(filters.country),
-                network_down_mbit_s_min=filters.network_down_mbit_s_min,
-                network_up_mbit_s_min=filters.network_up_mbit_s_min,
-                interruptible=filters.interruptible,
-                reserved=filters.reserved,
-            ),
+            conditions=written.conditions + _conditions(filters),
             verified=filters.verified,
             rented=filters.rented,
             sort=filters.sort,
@@ -287,11 +288,32 @@ def change_terms(request: HttpRequest, machine_id: UUID, payload: Terms) -> Host
     return HostOfferReply.of_offer(offer, now)
 
 
-def _country(told: str) -> str:
+def _conditions(filters: Filters) -> tuple[Condition, ...]:
+    return wanted(
+        gpu_model=filters.gpu_model,
+        gpus_min=filters.gpus_min,
+        vram_bytes_min=filters.vram_bytes_min,
+        cpus_min=filters.cpus_min,
+        memory_bytes_min=filters.ram_bytes_min,
+        disk_bytes_min=filters.disk_bytes_min,
+        price_hour_microusd_max=filters.price_hour_microusd_max,
+        country=_read(country.country, filters.country, NO_COUNTRY) or "",
+        region=_read(country.region, filters.region, NO_REGION) or "",
+        network_down_mbit_s_min=filters.network_down_mbit_s_min,
+        network_up_mbit_s_min=filters.network_up_mbit_s_min,
+        reliability_ppm_min=filters.reliability_ppm_min,
+        lease_s_min=filters.lease_s_min,
+        cuda_min=_read(query_language.version, filters.cuda_min, NO_CUDA),
+        interruptible=filters.interruptible,
+        reserved=filters.reserved,
+    )
+
+
+def _read(read: Callable[[str], _Meant], told: str, otherwise: str) -> _Meant | None:
     try:
-        return country.country(told) if told else ""
+        return read(told) if told else None
     except ValueError:
-        raise query_language.QueryInvalid("Write the country as two letters: DE.") from None
+        raise query_language.QueryInvalid(otherwise) from None
 
 
 def _terms(payload: Terms) -> set_terms.Terms:

@@ -1,5 +1,11 @@
 """What is for rent, in a terminal."""
 
+import pytest
+import typer
+from click import Command
+
+from berth.cli.app import app
+from berth.offers import OfferFilter
 from tests.berth.market import Market, offer
 from tests.berth.terminal import Terminal
 
@@ -45,3 +51,50 @@ def test_machines_of_which_nothing_is_free_are_shown_only_when_asked_for(
     for words, sent in (((), None), (("--rented",), "true")):
         assert terminal.berth("offers", *words).code == 0
         assert market.seen[-1].query.get("rented") == sent
+
+
+#: an option of ``berth offers`` and what is sent for it
+FILTERS = {
+    "q": (("num_gpus>=2",), "num_gpus>=2"),
+    "gpu_model": (("--gpu-model", "H100"), "H100"),
+    "gpus_min": (("--gpus", "2"), "2"),
+    "vram_bytes_min": (("--vram", "80GiB"), str(80 << 30)),
+    "cpus_min": (("--cpus", "2"), "2"),
+    "ram_bytes_min": (("--ram", "4GiB"), str(4 << 30)),
+    "disk_bytes_min": (("--disk", "10GB"), str(10**10)),
+    "price_hour_microusd_max": (("--price-max", "0.50"), "500000"),
+    "country": (("--country", "DE"), "DE"),
+    "region": (("--region", "EU"), "EU"),
+    "network_down_mbit_s_min": (("--down", "500"), "500"),
+    "network_up_mbit_s_min": (("--up", "100"), "100"),
+    "reliability_ppm_min": (("--reliability", "99.5%"), "995000"),
+    "lease_s_min": (("--runs", "2d"), "172800"),
+    "cuda_min": (("--cuda", "12.4"), "12.4"),
+    "interruptible": (("--interruptible",), "true"),
+    "reserved": (("--reserved",), "true"),
+    "verified": (("--unverified",), "false"),
+    "rented": (("--rented",), "true"),
+    "sort": (("--sort", "value"), "value"),
+    "limit": (("--limit", "7"), "7"),
+}
+
+
+def test_every_field_of_a_search_has_an_option(terminal: Terminal, market: Market) -> None:
+    words = [word for told, _ in FILTERS.values() for word in told]
+    assert terminal.berth("offers", *words).code == 0
+    first, *_ = (seen for seen in market.seen if seen.path == "/offers")
+    assert first.query == {name: sent for name, (_, sent) in FILTERS.items()}
+    assert set(FILTERS) == set(OfferFilter.model_fields) - {"cursor"}
+
+
+def test_every_option_of_a_search_is_sent() -> None:
+    commands: dict[str, Command] = typer.main.get_group(app).commands
+    options = {one.name for one in commands["offers"].params} - {"as_json", "help"}
+    assert len(options) == len(FILTERS)
+
+
+@pytest.mark.parametrize("share", ["99", "-1%", "101%", "most", "NaN"])
+def test_what_is_no_share_is_said(terminal: Terminal, share: str) -> None:
+    ran = terminal.berth("offers", f"--reliability={share}")
+    assert ran.code == 2
+    assert "0.99 or 99%" in " ".join(ran.err.split())
