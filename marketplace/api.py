@@ -5,11 +5,12 @@ from typing import Any
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.utils.datastructures import MultiValueDict
-from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
 from ninja.parser import Parser
 
 from marketplace.accounts.api import router as accounts
 from marketplace.accounts.teams_api import router as teams
+from marketplace.bounded_calls import Bounded, TooManyCalls, is_counted, take_unknown, wait_s_of
 from marketplace.described_api import DescribedAPI, problem
 from marketplace.domain.problem import Refused
 from marketplace.endpoints.api import router as endpoints
@@ -52,6 +53,12 @@ class BodyRefused(ValueError):
     """What no JSON of ours is; its text is the sentence that the sender reads."""
 
 
+class KeyNeeded(Refused):
+    code = "unauthenticated"
+    status = 401
+    sentence = "Send a valid API key as a Bearer token."
+
+
 class TextParser(Parser):
     """Takes no NUL character in: no text column of PostgreSQL does."""
 
@@ -75,7 +82,12 @@ class TextParser(Parser):
 
 
 api = DescribedAPI(
-    title="Berth", version="1", docs_url=None, urls_namespace="api", parser=TextParser()
+    title="Berth",
+    version="1",
+    docs_url=None,
+    urls_namespace="api",
+    parser=TextParser(),
+    throttle=Bounded(),
 )
 agent_api = DescribedAPI(
     title="Berth agent",
@@ -84,6 +96,7 @@ agent_api = DescribedAPI(
     openapi_url=None,
     urls_namespace="agent",
     parser=TextParser(),
+    throttle=Bounded(),
 )
 for router in (
     accounts,
@@ -126,6 +139,8 @@ for router in (agent_router, agent_jobs, agent_logs):
 
 def on_refused(request: HttpRequest, error: Refused) -> HttpResponse:
     """Answer an expected refusal."""
+    if not is_counted(request) and (wait_s := take_unknown(request)):
+        error = TooManyCalls(wait_s)
     reply = problem(error.status, error.code, error.detail)
     if error.retry_after_s is not None:
         reply.headers["Retry-After"] = str(error.retry_after_s)
@@ -134,7 +149,12 @@ def on_refused(request: HttpRequest, error: Refused) -> HttpResponse:
 
 def on_unauthenticated(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
     """Answer a missing, wrong or expired API key."""
-    return problem(401, "unauthenticated", "Send a valid API key as a Bearer token.")
+    return on_refused(request, KeyNeeded())
+
+
+def on_too_many(request: HttpRequest, error: Throttled) -> HttpResponse:
+    """Answer a call that is one too many."""
+    return on_refused(request, TooManyCalls(wait_s_of(request)))
 
 
 def on_invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
@@ -159,6 +179,7 @@ HANDLERS: tuple[tuple[type[Exception], Any], ...] = (
     (Refused, on_refused),
     (AuthenticationError, on_unauthenticated),
     (ValidationError, on_invalid),
+    (Throttled, on_too_many),
     (HttpError, on_http_error),
     (RequestDataTooBig, on_too_large),
 )

@@ -19,6 +19,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from marketplace.accounts.bearer import HEADER, let_in
+from marketplace.api import KeyNeeded
 from marketplace.domain.problem import Refused
 from marketplace.jobs import storage
 from marketplace.jobs.actions import keep_output, upload
@@ -54,12 +55,6 @@ class BodyTooSlow(Refused):
     code = "too_slow"
     status = 408
     sentence = "The request came too slowly; send it again over a better line."
-
-
-class KeyNeeded(Refused):
-    code = "unauthenticated"
-    status = 401
-    sentence = "Send a valid API key as a Bearer token."
 
 
 @dataclass(frozen=True, slots=True)

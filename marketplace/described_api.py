@@ -88,12 +88,23 @@ class DescribedAPI(NinjaAPI):
             "Problem": {
                 "description": "The request was refused.",
                 "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-            }
+            },
+            "TooMany": {
+                "description": "Too many calls or attempts; the header says when to go on.",
+                "headers": {
+                    "Retry-After": {
+                        "description": "Seconds until the same call may be made again.",
+                        "schema": {"type": "integer", "minimum": 1},
+                    }
+                },
+                "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            },
         }
         for path in schema["paths"].values():
             for operation in path.values():
                 # The library makes titles of function names; the docstring says what it does.
                 operation["summary"] = operation.pop("description").partition("\n")[0]
+                operation["responses"]["429"] = {"$ref": "#/components/responses/TooMany"}
                 operation["responses"]["default"] = {"$ref": "#/components/responses/Problem"}
                 # An empty list is OpenAPI's word for "anyone may".
                 operation.setdefault("security", [])

@@ -25,6 +25,13 @@ STRIPE_WEBHOOK_SECRET = env.text("BERTH_STRIPE_WEBHOOK_SECRET")
 #: money can be added without a card processor: never on a site with real money
 TEST_PAYMENTS = env.flag("BERTH_TEST_PAYMENTS", default=EMBEDDED and not STRIPE_SECRET_KEY)
 
+#: how many calls of the API one key may make in a minute; 0: any number, here and below
+KEY_CALLS_A_MINUTE = env.integer("BERTH_KEY_CALLS_A_MINUTE", default=3_000)
+#: one network address, of calls that no key is known by
+ADDRESS_CALLS_A_MINUTE = env.integer("BERTH_ADDRESS_CALLS_A_MINUTE", default=1_200)
+#: one machine beside its sync, and one validator
+PROGRAM_CALLS_A_MINUTE = env.integer("BERTH_PROGRAM_CALLS_A_MINUTE", default=30_000)
+
 #: what the rent form proposes to somebody who never rented
 DEFAULT_IMAGE = env.text("BERTH_DEFAULT_IMAGE", default="debian:12")
 #: machines may have an address inside the site's own network: where all hosts are trusted

@@ -11,6 +11,7 @@ from django.db import connections
 from pytest_django.fixtures import Settings
 
 from marketplace.accounts.models import User
+from marketplace.call_limits import calls
 from marketplace.domain.ledger import TransferKind
 from marketplace.domain.money import MicroUsd
 from marketplace.ledger.actions import open_account
@@ -42,6 +43,7 @@ def _fresh_cache() -> None:
     A process has looked at what is announced, as every one has whose first page is over.
     """
     cache.clear()
+    calls.forget()
     cache.set(announcements.KEY, (), announcements.KEPT_S)
 
 

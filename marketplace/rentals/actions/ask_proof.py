@@ -16,6 +16,8 @@ from marketplace.verification import relied_on
 
 logger = logging.getLogger(__name__)
 
+HOUR = timedelta(hours=1)
+
 
 class NothingToProve(Refused):
     code = "not_active"
@@ -31,6 +33,10 @@ class ProofsTooMany(Refused):
     code = "proofs_too_many"
     status = 429
     sentence = f"A rental has at most {AN_HOUR} proofs an hour; come back later."
+
+    def __init__(self, wait: timedelta) -> None:
+        self.retry_after_s = max(1, -(-wait // timedelta(seconds=1)))
+        super().__init__()
 
 
 class ProofUntrusted(Refused):
@@ -57,8 +63,10 @@ def ask(*, rental_id: UUID, renter_id: int, now: datetime) -> RentalProof:
     if placement.state != PlacementState.RUNNING or placement.reachable_at is None:
         raise NothingToProve
     end_proof.end_late(now=now)
-    if rental.proofs.filter(asked_at__gt=now - timedelta(hours=1)).count() >= AN_HOUR:
-        raise ProofsTooMany
+    lately = rental.proofs.filter(asked_at__gt=now - HOUR).order_by("-asked_at")
+    asked = tuple(lately.values_list("asked_at", flat=True)[:AN_HOUR])
+    if len(asked) == AN_HOUR:
+        raise ProofsTooMany(asked[AN_HOUR - 1] + HOUR - now)
     try:
         with transaction.atomic():
             proof = RentalProof.objects.create(
