@@ -18,6 +18,7 @@ from berth.cli import (
     doctor,
     endpoints,
     events,
+    helping,
     host,
     hotkey,
     inside,
@@ -64,6 +65,8 @@ class Berth(TyperGroup):
         **extra: Any,
     ) -> Any:
         """Run the command line and leave with its exit code."""
+        # Not sooner: Typer adds the options of shell completion last.
+        helping.reword(self)
         arguments, as_json = json_last(list(sys.argv[1:] if args is None else args))
         try:
             code = super().main(

@@ -11,7 +11,13 @@ from berth.problem import Refused
 from berth.units import format_usd
 
 cards = typer.Typer(help="The card that money is added from.", no_args_is_help=False)
-Amount = Annotated[int | None, typer.Option(parser=usd, metavar="USD")]
+Below = Annotated[
+    int | None, typer.Option(parser=usd, metavar="USD", help="When your balance is below this.")
+]
+Add = Annotated[int | None, typer.Option(parser=usd, metavar="USD", help="So much each time.")]
+Month = Annotated[
+    int | None, typer.Option(parser=usd, metavar="USD", help="No more than this in a month (UTC).")
+]
 
 
 @cards.callback(invoke_without_command=True)
@@ -77,9 +83,9 @@ def topups(*, as_json: AsJson = False) -> None:
 
 def autopay(
     *,
-    below: Amount = None,
-    add: Amount = None,
-    month: Amount = None,
+    below: Below = None,
+    add: Add = None,
+    month: Month = None,
     off: Annotated[bool, typer.Option("--off", help="Ask my card no more by itself.")] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -8,7 +8,9 @@ from berth.cli import progress, session, workload
 from berth.cli.options import TIMEOUT_S, AsJson, IdleBelow, RentalId, Timeout, Wait, duration
 from berth.shapes import ChangeRequest, Rental
 
-Image = Annotated[str | None, typer.Option(help="Another image; its files are fresh.")]
+Image = Annotated[
+    str | None, typer.Option(metavar="IMAGE", help="Another image; its files are fresh.")
+]
 
 
 def stop(

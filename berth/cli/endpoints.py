@@ -34,15 +34,22 @@ def create(
     *,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Such as chat: a-z, 0-9 and -.")],
     command: Annotated[
-        list[str] | None, typer.Argument(help="After --: what runs, instead of the image's own.")
+        list[str] | None,
+        typer.Argument(metavar="[-- COMMAND]", help="What runs, instead of the image's own."),
     ] = None,
-    image: Annotated[str, typer.Option(help="What to run, with all that it needs inside.")],
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Where it answers HTTP.")],
+    image: Annotated[
+        str, typer.Option(metavar="IMAGE", help="What to run, with all that it needs inside.")
+    ],
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, metavar="PORT", help="Where it answers HTTP.")
+    ],
     price_max: PriceMax,
-    replicas: Annotated[int, typer.Option(min=1, max=REPLICAS_MAX, help="How many.")] = 1,
-    cpus: Annotated[int, typer.Option(min=1, help="CPUs of one replica.")] = 1,
-    gpus: Annotated[int, typer.Option(min=0, help="GPUs of one replica.")] = 0,
-    gpu_model: Annotated[str, typer.Option(help="This GPU only.")] = "",
+    replicas: Annotated[
+        int, typer.Option(min=1, max=REPLICAS_MAX, metavar="NUMBER", help="How many.")
+    ] = 1,
+    cpus: Annotated[int, typer.Option(min=1, metavar="NUMBER", help="CPUs of one replica.")] = 1,
+    gpus: Annotated[int, typer.Option(min=0, metavar="NUMBER", help="GPUs of one replica.")] = 0,
+    gpu_model: Annotated[str, typer.Option(metavar="MODEL", help="This GPU only.")] = "",
     ram: Ram = GIB,
     disk: Disk = 2 * GIB,
     environment: workload.Environment = None,
@@ -114,7 +121,8 @@ def scale(
     *,
     endpoint_id: EndpointId,
     replicas: Annotated[
-        int | None, typer.Argument(min=0, max=REPLICAS_MAX, help="How many; 0 stops it.")
+        int | None,
+        typer.Argument(min=0, max=REPLICAS_MAX, metavar="[NUMBER]", help="How many; 0 stops it."),
     ] = None,
     price_max: Annotated[
         int | None,

@@ -7,7 +7,7 @@ import typer
 from berth.cli import output, session
 from berth.cli.options import AsJson, RentalId
 
-Limit = Annotated[int, typer.Option(min=1, max=10_000, help="Events at most.")]
+Limit = Annotated[int, typer.Option(min=1, max=10_000, metavar="NUMBER", help="Events at most.")]
 
 
 def events(*, rental_id: RentalId, limit: Limit = 50, as_json: AsJson = False) -> None:

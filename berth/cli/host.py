@@ -107,12 +107,15 @@ def statement(
 @app.command("tax")
 def tax(
     *,
-    legal_name: Annotated[str | None, typer.Option("--name", help="The full legal name.")] = None,
+    legal_name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="The full legal name.")
+    ] = None,
     country: Annotated[str | None, typer.Option(metavar="CC", help="Two letters: DE.")] = None,
     tax_id: Annotated[
-        str | None, typer.Option("--number", help="Your tax number; asked for if left out.")
+        str | None,
+        typer.Option("--number", metavar="NUMBER", help="Your tax number; asked for if left out."),
     ] = None,
-    address: Annotated[str | None, typer.Option(help="Lines parted by ;")] = None,
+    address: Annotated[str | None, typer.Option(metavar="TEXT", help="Lines parted by ;")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show who you are for the tax office, or write it: --name, --country and --address."""
@@ -136,7 +139,9 @@ def paid(
     *,
     how: Annotated[
         Literal["bank", "chain"],
-        typer.Argument(help="To your bank, or emission on chain only."),
+        typer.Argument(
+            metavar="HOW", help="bank or chain: to your bank, or emission on chain only."
+        ),
     ],
     as_json: AsJson = False,
 ) -> None:

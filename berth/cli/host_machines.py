@@ -17,13 +17,15 @@ UnitPrice = Annotated[
 ]
 ThinkOf = Annotated[
     int | None,
-    typer.Option("--price", parser=usd, metavar="PRICE", help="What would this price earn?"),
+    typer.Option("--price", parser=usd, metavar="USD", help="What would this price earn?"),
 ]
 Begins = Annotated[
     datetime | None,
-    typer.Option("--from", formats=MOMENTS, help="UTC, such as 2027-01-05T08:00Z."),
+    typer.Option("--from", formats=MOMENTS, metavar="TIME", help="UTC, such as 2027-01-05T08:00Z."),
 ]
-Ends = Annotated[datetime | None, typer.Option("--until", formats=MOMENTS, help="UTC.")]
+Ends = Annotated[
+    datetime | None, typer.Option("--until", formats=MOMENTS, metavar="TIME", help="UTC.")
+]
 Withdraw = Annotated[bool, typer.Option("--withdraw", help="Call it off.")]
 
 

@@ -33,17 +33,25 @@ MachineId = Annotated[
 ]
 KeyFile = Annotated[
     Path | None,
-    typer.Option("--key", help="The hotkey's file in a wallet; signs here, and never leaves."),
+    typer.Option(
+        "--key", metavar="FILE", help="The hotkey's file in a wallet; signs here, and never leaves."
+    ),
 ]
 Address = Annotated[
     str | None,
-    typer.Option("--address", help="The hotkey's address: shows what to sign elsewhere."),
+    typer.Option(
+        "--address", metavar="SS58", help="The hotkey's address: shows what to sign elsewhere."
+    ),
 ]
 SignedAt = Annotated[
     datetime | None,
-    typer.Option("--signed-at", formats=["%Y-%m-%dT%H:%M:%SZ"], help="The time in that text."),
+    typer.Option(
+        "--signed-at", formats=["%Y-%m-%dT%H:%M:%SZ"], metavar="TIME", help="The time in that text."
+    ),
 ]
-Signature = Annotated[str | None, typer.Option(help="What the wallet made of that text, in hex.")]
+Signature = Annotated[
+    str | None, typer.Option(metavar="HEX", help="What the wallet made of that text, in hex.")
+]
 
 
 def hotkey(

@@ -21,7 +21,9 @@ REMOTE = re.compile(r"^(?P<rental>[0-9a-fA-F-]{1,36}):(?P<path>.*)$", re.DOTALL)
 Words = Annotated[
     list[str], typer.Argument(metavar="-- COMMAND", help="The command, each word kept whole.")
 ]
-Place = Annotated[str, typer.Argument(metavar="[RENTAL:]PATH")]
+Place = Annotated[
+    str, typer.Argument(metavar="[RENTAL:]PATH", help="Of a rental, or without RENTAL: of here.")
+]
 
 
 def execute(

@@ -16,7 +16,6 @@ Number = Annotated[
     str | None, typer.Argument(metavar="[NUMBER]", help="Show this one, such as INV-000017.")
 ]
 Pdf = Annotated[Path | None, typer.Option("--pdf", metavar="FILE", help="Keep it as a PDF.")]
-Text = Annotated[str | None, typer.Option(metavar="TEXT")]
 
 
 def invoices(*, number: Number = None, pdf: Pdf = None, as_json: AsJson = False) -> None:
@@ -49,10 +48,14 @@ def invoices(*, number: Number = None, pdf: Pdf = None, as_json: AsJson = False)
 
 def billing(
     *,
-    name: Text = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of the company, or yours.")
+    ] = None,
     address: Annotated[str | None, typer.Option(metavar="TEXT", help="Lines parted by ;")] = None,
     country: Annotated[str | None, typer.Option(metavar="CC", help="Two letters: DE.")] = None,
-    vat_id: Text = None,
+    vat_id: Annotated[
+        str | None, typer.Option(metavar="NUMBER", help="Of the company, if it has one.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show to whom your next invoices are made out, or change it. What is left out stays."""

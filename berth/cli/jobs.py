@@ -49,15 +49,18 @@ TIMEOUT_S = 24 * 3600
 def run(
     *,
     command: Annotated[
-        list[str] | None, typer.Argument(help="After --: what runs, instead of the image's own.")
+        list[str] | None,
+        typer.Argument(metavar="[-- COMMAND]", help="What runs, instead of the image's own."),
     ] = None,
     offer: Annotated[str | None, typer.Option(metavar="OFFER", help="From: berth offers")] = None,
-    image: Annotated[str, typer.Option(help="What to run it in, for example debian:12.")],
+    image: Annotated[
+        str, typer.Option(metavar="IMAGE", help="What to run it in, for example debian:12.")
+    ],
     limit: Limit,
     inputs: Inputs = None,
     outputs_max: Outputs = 64 << 20,
-    cpus: Annotated[int, typer.Option(min=1, help="CPUs.")] = 1,
-    gpus: Annotated[int, typer.Option(min=0, help="GPUs.")] = 0,
+    cpus: Annotated[int, typer.Option(min=1, metavar="NUMBER", help="CPUs.")] = 1,
+    gpus: Annotated[int, typer.Option(min=0, metavar="NUMBER", help="GPUs.")] = 0,
     ram: Ram = GIB,
     disk: Disk = 2 * GIB,
     environment: workload.Environment = None,
@@ -136,7 +139,9 @@ def show(*, job_id: JobId, as_json: AsJson = False) -> None:
 def logs(
     *,
     job_id: JobId,
-    errors: Annotated[bool, typer.Option("--stderr", help="What it said there.")] = False,
+    errors: Annotated[
+        bool, typer.Option("--stderr", help="What it said there, instead of on stdout.")
+    ] = False,
 ) -> None:
     """Write what a job said, once it is over; where it said much, the end of it."""
     path = STDERR if errors else STDOUT

@@ -41,7 +41,9 @@ def list_keys(*, as_json: AsJson = False) -> None:
 def add(
     *,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The public key, or its private.")],
-    name: Annotated[str | None, typer.Option(help="Default: the file's name.")] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Default: the file's name.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Add a public key. A private key never leaves this computer."""

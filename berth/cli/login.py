@@ -20,25 +20,36 @@ SECRET_CHARACTERS_MAX = 4096
 
 def login(
     *,
-    email: Annotated[str | None, typer.Option(help="Asked for when left out.")] = None,
+    email: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Asked for when left out.")
+    ] = None,
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from stdin.")
     ] = False,
     code: Annotated[
-        str | None, typer.Option(help="Of your authenticator app; asked for where it is needed.")
+        str | None,
+        typer.Option(
+            metavar="DIGITS", help="Of your authenticator app; asked for where it is needed."
+        ),
     ] = None,
     api_key_stdin: Annotated[
         bool, typer.Option("--api-key-stdin", help="Keep a key made on the web page instead.")
     ] = False,
-    url: Annotated[str | None, typer.Option(help="The marketplace, https://...")] = None,
-    name: Annotated[str | None, typer.Option(help="What to call this computer's key.")] = None,
+    url: Annotated[
+        str | None, typer.Option(metavar="URL", help="The marketplace, https://...")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What to call this computer's key.")
+    ] = None,
     spend_limit: Annotated[
         int | None,
         typer.Option(parser=usd, metavar="USD", help="The most that the key may ever set aside."),
     ] = None,
     scope: Annotated[
         list[str] | None,
-        typer.Option(help="What the key may do, such as rentals:write; may be given again."),
+        typer.Option(
+            metavar="SCOPE", help="What the key may do, such as rentals:write; may be given again."
+        ),
     ] = None,
     lasts: Annotated[
         int | None,

@@ -13,7 +13,10 @@ from berth.problem import Refused
 from protocol.container_log import LINES_MOST, plain
 
 Tail = Annotated[
-    int, typer.Option("--tail", min=1, max=LINES_MOST, metavar="N", help="The newest N lines.")
+    int,
+    typer.Option(
+        "--tail", min=1, max=LINES_MOST, metavar="NUMBER", help="So many of the newest lines."
+    ),
 ]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes after them.")]
 Times = Annotated[bool, typer.Option("--times", "-t", help="Write each line's time, in UTC.")]

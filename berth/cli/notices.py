@@ -99,7 +99,11 @@ def list_hooks(*, as_json: AsJson = False) -> None:
 
 
 @hooks.command("add")
-def add(*, url: Annotated[str, typer.Argument(metavar="URL")], as_json: AsJson = False) -> None:
+def add(
+    *,
+    url: Annotated[str, typer.Argument(metavar="URL", help="https://..., of a server of yours.")],
+    as_json: AsJson = False,
+) -> None:
     """Add one, and show the secret that signs its events, this once."""
     with session.client() as client:
         made = client.notices.add_hook(url)

@@ -17,7 +17,9 @@ Query = Annotated[
         help="A search as on the page: 'gpu_name=RTX_4090 num_gpus>=2 dph<0.5', or words.",
     ),
 ]
-GpuModel = Annotated[str | None, typer.Option("--gpu-model", help="For example H100.")]
+GpuModel = Annotated[
+    str | None, typer.Option("--gpu-model", metavar="MODEL", help="For example H100.")
+]
 VramMin = Annotated[
     int | None, typer.Option("--vram", parser=size, metavar="SIZE", help="GPU memory at least.")
 ]
@@ -56,24 +58,22 @@ def offers(
     ] = None,
     down: Annotated[
         int | None,
-        typer.Option(min=0, metavar="MBIT_S", help="Measured line to it at least."),
+        typer.Option(min=0, metavar="MBIT_S", help="To it at least, as measured."),
     ] = None,
     up: Annotated[
         int | None,
-        typer.Option(min=0, metavar="MBIT_S", help="Measured line from it at least."),
+        typer.Option(min=0, metavar="MBIT_S", help="From it at least, as measured."),
     ] = None,
     reliability: Annotated[
         int | None,
-        typer.Option(parser=share, metavar="SHARE", help="Was there at least: 0.99 or 99%."),
+        typer.Option(parser=share, metavar="SHARE", help="At least: 0.99 or 99%."),
     ] = None,
     runs: Annotated[
         int | None,
-        typer.Option(
-            parser=duration, metavar="DURATION", help="May be rented so long at least: 2d."
-        ),
+        typer.Option(parser=duration, metavar="DURATION", help="Rented so long at least: 2d."),
     ] = None,
     cuda: Annotated[
-        str | None, typer.Option(metavar="VERSION", help="The CUDA of its driver at least: 12.4.")
+        str | None, typer.Option(metavar="VERSION", help="CUDA at least: 12.4.")
     ] = None,
     interruptible: Annotated[
         bool, typer.Option("--interruptible", help="Only what takes bids.")
@@ -90,7 +90,10 @@ def offers(
     ] = False,
     sort: Annotated[
         Literal["price", "value", "reliability", "start"],
-        typer.Option(help="Best first: cheapest by the hour or by measured work, or surest."),
+        typer.Option(
+            metavar="ORDER",
+            help="Best first by price, value (for measured work), reliability or start.",
+        ),
     ] = "price",
     limit: Annotated[
         int, typer.Option(min=1, max=10_000, metavar="NUMBER", help="Offers at most.")

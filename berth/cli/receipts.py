@@ -29,7 +29,9 @@ def receipts(
     *,
     rental_id: RentalId,
     verify: Annotated[bool, typer.Option("--verify", help="Check every signature here.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Keep them in this file.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep them in this file.")
+    ] = None,
     machine_key: MachineKey = None,
     as_json: AsJson = False,
 ) -> None:

@@ -18,7 +18,10 @@ Remote = Annotated[
     list[str] | None, typer.Argument(metavar="[-- COMMAND]", help="Run this instead of a shell.")
 ]
 Identity = Annotated[
-    Path | None, typer.Option("--identity", "-i", help="The private key; default: that of up --key")
+    Path | None,
+    typer.Option(
+        "--identity", "-i", metavar="FILE", help="The private key; default: that of up --key"
+    ),
 ]
 Login = Annotated[
     str | None,

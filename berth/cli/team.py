@@ -65,7 +65,9 @@ def invite(
     *,
     team: TeamName,
     email: Annotated[str, typer.Argument(metavar="ADDRESS", help="Whom to write to.")],
-    role: Annotated[str, typer.Option(help=f"What they may do: {ROLES}.")] = "member",
+    role: Annotated[
+        str, typer.Option(metavar="ROLE", help=f"What they may do: {ROLES}.")
+    ] = "member",
     as_json: AsJson = False,
 ) -> None:
     """Invite somebody into a team for a week; it works once, for that address."""

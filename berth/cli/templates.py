@@ -46,7 +46,9 @@ def list_templates(*, as_json: AsJson = False) -> None:
 def save(
     *,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Such as my-env.")],
-    image: Annotated[str, typer.Option(help="What to run, for example debian:12.")],
+    image: Annotated[
+        str, typer.Option(metavar="IMAGE", help="What to run, for example debian:12.")
+    ],
     environment: workload.Environment = None,
     ports: workload.Ports = None,
     command: workload.Command = None,
@@ -54,7 +56,7 @@ def save(
     needs: Annotated[
         str, typer.Option(metavar="QUERY", help="Machines it runs on: 'num_gpus>=1 gpu_ram>=24'.")
     ] = "",
-    note: Annotated[str, typer.Option(help="What it is for.")] = "",
+    note: Annotated[str, typer.Option(metavar="TEXT", help="What it is for.")] = "",
     public: Annotated[
         bool, typer.Option("--public", help="Everybody may use it, and reads its variables.")
     ] = False,

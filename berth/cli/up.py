@@ -54,7 +54,10 @@ Ram = Annotated[int, typer.Option(parser=size, metavar="SIZE", show_default="1Gi
 Disk = Annotated[int, typer.Option(parser=size, metavar="SIZE", show_default="2GiB", help="Disk.")]
 Key = Annotated[
     Path | None,
-    typer.Option(help="Open it to this SSH key only, added to your account if it is not there."),
+    typer.Option(
+        metavar="FILE",
+        help="Open it to this SSH key only, added to your account if it is not there.",
+    ),
 ]
 Bid = Annotated[
     int | None,
@@ -104,13 +107,18 @@ def up(
     *,
     offer: OfferId = None,
     cheapest: Annotated[bool, typer.Option("--cheapest", help="Find the offer for me.")] = False,
-    image: Annotated[str | None, typer.Option(help="What to run, for example debian:12.")] = None,
-    template: Annotated[
-        str | None, typer.Option(help="What to run, by its name; other options go before it.")
+    image: Annotated[
+        str | None, typer.Option(metavar="IMAGE", help="What to run, for example debian:12.")
     ] = None,
-    cpus: Annotated[int, typer.Option(min=1, help="CPUs.")] = 1,
-    gpus: Annotated[int, typer.Option(min=0, help="GPUs.")] = 0,
-    gpu_model: Annotated[str | None, typer.Option(help="With --cheapest: this GPU.")] = None,
+    template: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="What to run, by its name; other options go before it."),
+    ] = None,
+    cpus: Annotated[int, typer.Option(min=1, metavar="NUMBER", help="CPUs.")] = 1,
+    gpus: Annotated[int, typer.Option(min=0, metavar="NUMBER", help="GPUs.")] = 0,
+    gpu_model: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="With --cheapest: this GPU.")
+    ] = None,
     ram: Ram = GIB,
     disk: Disk = 2 * GIB,
     lease: Lease = None,

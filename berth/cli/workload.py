@@ -19,7 +19,14 @@ Environment = Annotated[
 ]
 Ports = Annotated[
     list[int] | None,
-    typer.Option("--port", "-p", min=1, max=65535, help="A TCP port to publish; repeat for more."),
+    typer.Option(
+        "--port",
+        "-p",
+        min=1,
+        max=65535,
+        metavar="PORT",
+        help="A TCP port to publish; repeat for more.",
+    ),
 ]
 Volumes = Annotated[
     list[str] | None,
@@ -52,7 +59,8 @@ RegistryUser = Annotated[
     ),
 ]
 Runtime = Annotated[
-    str | None, typer.Option("--runtime", help="Such as runsc, where the host has it.")
+    str | None,
+    typer.Option("--runtime", metavar="NAME", help="Such as runsc, where the host has it."),
 ]
 
 
