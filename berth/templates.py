@@ -8,8 +8,8 @@ from berth.reading import read
 from berth.shapes import Shape
 
 
-class Template(Shape):
-    """What runs, under a name."""
+class TemplateLine(Shape):
+    """A template as lists show it."""
 
     #: by which it is asked for: a name, or the id of somebody else's
     reference: str
@@ -17,8 +17,6 @@ class Template(Shape):
     #: from 1 on; 0: it comes with the site
     version: int = 0
     image: str
-    command: tuple[str, ...] = ()
-    environment: Mapping[str, str] = {}
     ports: tuple[int, ...] = ()
     #: a search that a machine fulfils where it can run; empty: any
     needs: str = ""
@@ -27,8 +25,15 @@ class Template(Shape):
     yours: bool = False
 
 
+class Template(TemplateLine):
+    """What runs, under a name."""
+
+    command: tuple[str, ...] = ()
+    environment: Mapping[str, str] = {}
+
+
 class TemplateList(Shape):
-    items: tuple[Template, ...] = ()
+    items: tuple[TemplateLine, ...] = ()
 
 
 class Templates:
@@ -37,8 +42,8 @@ class Templates:
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
 
-    def all(self) -> tuple[Template, ...]:
-        """Return the site's, your own and public ones."""
+    def all(self) -> tuple[TemplateLine, ...]:
+        """Return the site's, your own and public ones; ``one`` returns all of one."""
         return read(
             TemplateList, self._exchange.send(Call("GET", "/templates", repeatable=True))
         ).items

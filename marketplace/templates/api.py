@@ -1,6 +1,6 @@
 """This will serve templates over the REST API."""
 
-from typing import Annotated, Self
+from typing import Annotated
 
 from django.http import HttpRequest
 from django.utils import timezone
@@ -19,15 +19,13 @@ Word = Annotated[str, Field(max_length=4096)]
 Variables = Annotated[dict[str, Annotated[str, Field(max_length=32_768)]], Field(max_length=512)]
 
 
-class TemplateReply(Schema):
+class TemplateLine(Schema):
     #: by which it is asked for: a name, or the id of somebody else's
     reference: str
     name: str
     #: from 1 on; 0: it comes with the site
     version: int
     image: str
-    command: list[str]
-    environment: dict[str, str]
     ports: list[int]
     #: a search that a machine fulfils where it can run, such as "num_gpus>=1"; empty: any
     needs: str
@@ -35,26 +33,15 @@ class TemplateReply(Schema):
     public: bool
     yours: bool
 
-    @classmethod
-    def of(cls, known: queries.Known) -> Self:
-        """Return the reply for one template."""
-        return cls(
-            reference=known.reference,
-            name=known.name,
-            version=known.version,
-            image=known.image,
-            command=list(known.command),
-            environment=dict(known.environment),
-            ports=list(known.ports),
-            needs=known.needs,
-            note=known.note,
-            public=known.public,
-            yours=known.yours,
-        )
+
+class TemplateReply(TemplateLine):
+    command: list[str]
+    environment: dict[str, str]
 
 
 class TemplateList(Schema):
-    items: list[TemplateReply]
+    #: what each runs and its variables: ask for it by its reference
+    items: list[TemplateLine]
 
 
 class TemplateRequest(JsonBody):
@@ -75,13 +62,13 @@ class TemplateRequest(JsonBody):
 def index(request: HttpRequest) -> TemplateList:
     """List the site's templates and public ones, and with an API key your own."""
     found = queries.templates(viewer_id(request))
-    return TemplateList(items=[TemplateReply.of(one) for one in found])
+    return TemplateList(items=[TemplateLine.from_orm(one) for one in found])
 
 
 @router.get("/templates/{name}", response=TemplateReply, auth=None)
 def show(request: HttpRequest, name: str) -> TemplateReply:
     """Show one template; ``name@2`` is its second version, and an id asks for somebody else's."""
-    return TemplateReply.of(queries.template(name, viewer_id(request)))
+    return TemplateReply.from_orm(queries.template(name, viewer_id(request)))
 
 
 @router.put("/templates/{name}", response=TemplateReply)
@@ -101,7 +88,7 @@ def keep(request: HttpRequest, name: str, payload: TemplateRequest) -> TemplateR
         public=payload.public,
         now=timezone.now(),
     )
-    return TemplateReply.of(known)
+    return TemplateReply.from_orm(known)
 
 
 @router.delete("/templates/{name}", response={204: None})

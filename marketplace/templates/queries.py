@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
@@ -20,16 +21,13 @@ class TemplateUnknown(Refused):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """A template in one of its versions."""
+class Listed:
+    """A template as a list shows it: what it runs stands in ``Known``, which may be 256 KiB."""
 
     #: by which it is asked for: a name, or the id of somebody's
     reference: str
     name: str
     image: str
-    command: tuple[str, ...] = ()
-    #: may hold passwords, so no repr shows it
-    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     ports: tuple[int, ...] = ()
     #: a search that a machine fulfils where it can run; empty: any
     needs: str = ""
@@ -38,6 +36,15 @@ class Known:
     version: int = 0
     public: bool = True
     yours: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Known(Listed):
+    """A template in one of its versions."""
+
+    command: tuple[str, ...] = ()
+    #: may hold passwords, so no repr shows it
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def parts(self) -> Parts:
         """Return what it asks to run."""
@@ -87,15 +94,15 @@ BUILT_IN = (
 )
 
 
-def templates(viewer_id: int | None) -> list[Known]:
+def templates(viewer_id: int | None) -> list[Listed]:
     """Return what somebody may choose from: the site's, their own by name, the newest public ones.
 
     ``viewer_id``: None: nobody known.
     """
-    own = _newest(_there().filter(owner_id=viewer_id).order_by("name", "id"))
+    own = _newest(_there().filter(owner_id=viewer_id).order_by("name", "id"), _LINES)
     public = _there().filter(public=True).exclude(owner_id=viewer_id)
-    others = _newest(public.order_by("-created_at", "id")[:PUBLIC_MAX])
-    return [*BUILT_IN, *(_known(one, viewer_id) for one in [*own, *others])]
+    others = _newest(public.order_by("-created_at", "id")[:PUBLIC_MAX], _LINES)
+    return [*BUILT_IN, *(Listed(**_line(one, viewer_id)) for one in [*own, *others])]
 
 
 def at_hand(viewer_id: int | None) -> list[tuple[str, str]]:
@@ -128,10 +135,15 @@ def template(reference: str, viewer_id: int | None) -> Known:
             found = _there().filter(mine | Q(public=True), id=UUID(name))
         except ValueError:
             raise TemplateUnknown from None
-    versions = _newest(found) if not number else _numbered(found, number)
+    versions = _newest(found, _WHOLE) if not number else _numbered(found, number)
     if not versions:
         raise TemplateUnknown
     return _known(versions[0], viewer_id)
+
+
+#: Nothing is asked of the database before these are narrowed down.
+_WHOLE = TemplateVersion.objects.select_related("template")
+_LINES = _WHOLE.defer("command", "environment")
 
 
 def _there() -> QuerySet[Template]:
@@ -141,32 +153,37 @@ def _there() -> QuerySet[Template]:
 def _numbered(of: QuerySet[Template], number: str) -> list[TemplateVersion]:
     if not number.isascii() or not number.isdigit() or len(number) > 6:
         return []
-    rows = TemplateVersion.objects.select_related("template")
-    return list(rows.filter(template__in=of, number=int(number)).order_by("id")[:1])
+    return list(_WHOLE.filter(template__in=of, number=int(number)).order_by("id")[:1])
 
 
-def _newest(of: QuerySet[Template]) -> list[TemplateVersion]:
+def _newest(of: QuerySet[Template], rows: QuerySet[TemplateVersion]) -> list[TemplateVersion]:
     """Return the newest version of each, in their order."""
     newest = TemplateVersion.objects.filter(template=OuterRef("pk")).order_by("-number")
     found = of.annotate(newest=Subquery(newest.values("id")[:1]))
     ids = list(found.values_list("newest", flat=True))
-    versions = TemplateVersion.objects.select_related("template").in_bulk(ids)
+    versions = rows.in_bulk(ids)
     return [versions[version_id] for version_id in ids]
 
 
 def _known(version: TemplateVersion, viewer_id: int | None) -> Known:
-    template = version.template
-    yours = template.owner_id == viewer_id
     return Known(
-        reference=template.name if yours else str(template.id),
-        name=template.name,
-        image=version.image,
+        **_line(version, viewer_id),
         command=tuple(version.command),
         environment=version.environment,
-        ports=tuple(version.ports),
-        needs=version.needs,
-        note=version.note,
-        version=version.number,
-        public=template.public,
-        yours=yours,
     )
+
+
+def _line(version: TemplateVersion, viewer_id: int | None) -> dict[str, Any]:
+    template = version.template
+    yours = template.owner_id == viewer_id
+    return {
+        "reference": template.name if yours else str(template.id),
+        "name": template.name,
+        "image": version.image,
+        "ports": tuple(version.ports),
+        "needs": version.needs,
+        "note": version.note,
+        "version": version.number,
+        "public": template.public,
+        "yours": yours,
+    }

@@ -75,7 +75,7 @@ def rent(request: MemberRequest, offer_id: UUID) -> HttpResponse:
         "offer": shown_offer.line(offer),
         "wrong": [field for field in form.visible_fields() if field.errors],
         "opened": form.opened(bids=request.GET.get("price_type") == PriceType.INTERRUPTIBLE),
-        "templates": templates.templates(request.user.pk)[:TEMPLATES_SHOWN],
+        "templates": templates.at_hand(request.user.pk)[:TEMPLATES_SHOWN],
         "template": request.GET.get("template", ""),
         "like": request.GET.get("like", "")[:8],
         "has_keys": bool(form.fields["ssh_keys"].choices),  # type: ignore[attr-defined]

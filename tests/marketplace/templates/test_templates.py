@@ -124,3 +124,30 @@ def test_the_api_keeps_shows_and_deletes_them(alice: User) -> None:
     assert Client().put(path, asked, content_type="application/json").status_code == 401
     assert client.delete(path).status_code == 204
     assert client.delete(path).json()["code"] == "not_found"
+
+
+def test_lists_read_none_of_what_templates_run(
+    alice: User, bob: User, django_assert_num_queries: Any
+) -> None:
+    big = {f"V{number}": "x" * 8000 for number in range(20)}
+    for number in range(5):
+        keep(bob, f"public-{number}", public=True, environment=big)
+    keep(alice, environment=big)
+    with django_assert_num_queries(4) as asked:
+        assert len(queries.templates(alice.pk)) == len(queries.BUILT_IN) + 6
+    read = " ".join(one["sql"] for one in asked.captured_queries)
+    assert '"image"' in read
+    assert not {column for column in ("command", "environment") if f'"{column}"' in read}
+    (line, *_) = Client().get("/api/v1/templates").json()["items"]
+    assert not {"command", "environment"} & set(line)
+
+
+def test_a_rental_begins_with_ones_own_and_the_sites_and_no_strangers(
+    alice: User, bob: User
+) -> None:
+    keep(bob, "lure", public=True)
+    keep(alice, "mine")
+    assert [name for _, name in queries.at_hand(alice.pk)] == [
+        *(one.name for one in queries.BUILT_IN),
+        "mine",
+    ]
