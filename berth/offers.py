@@ -1,5 +1,6 @@
 """This will describe offers and searches for them as the API has them."""
 
+from datetime import datetime
 from typing import Literal
 
 from berth.shapes import Shape
@@ -21,6 +22,7 @@ class Offer(Shape):
     gpus_free: int = 0
     vram_bytes: int | None = 0
     cpu_model: str | None = ""
+    cpus: int = 0
     cpus_free: int = 0
     ram_bytes_free: int = 0
     disk_bytes_free: int = 0
@@ -38,15 +40,27 @@ class Offer(Shape):
     storage_price_microusd: int = 0
     network_price_microusd: int = 0
     longest_term_s: int | None = None
+    #: the fewest that may be rented at once
+    cpus_min: int = 1
+    gpus_min: int = 0
+    #: no rental that begins now may run beyond it; None: the host named no such moment
+    closes_at: datetime | None = None
+    #: only those whom its host named see it
+    private: bool = False
+    listed: bool = True
     #: where its host says that it is, two letters; empty: it does not say
     country: str = ""
     verified: bool = False
     #: why nobody vouches for it, where that is so of all machines of its kind
     unverified_reason: str = ""
     online: bool = False
+    #: PBKDF2-SHA256 iterations a second over all cores; None: never measured
     cpu_hash_rate: int | None = None
-    #: price per measured performance; None: never measured
+    #: an hour of what was measured: of 10^15 int8 operations a second of GPUs, of 10^6 iterations a
+    #: second of CPUs; None: never measured
     value_microusd: int | None = None
+    #: the newest CUDA that its driver runs, such as "12.4"; empty: none is known
+    cuda: str = ""
     #: of its least GPU as measured, 10^9 int8 operations and 10^6 bytes a second; None: never
     int8_gops: int | None = None
     bandwidth_mb_s: int | None = None
@@ -55,8 +69,12 @@ class Offer(Shape):
     network_up_mbit_s: int | None = None
     #: the share of the last 30 days that it was there, in millionths; None: not told
     reliability_ppm: int | None = None
-    #: half of the rentals that began lately answered within it; None: there were none
+    #: half of the rentals that began lately answered within it, and 95 of 100; None: none began
     start_p50_ms: int | None = None
+    start_p95_ms: int | None = None
+    #: how many came up, and how many did not by the machine's fault
+    starts: int = 0
+    starts_failed: int = 0
 
 
 class OfferPage(Shape):

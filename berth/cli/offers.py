@@ -27,6 +27,26 @@ PriceMax = Annotated[
     int | None, typer.Option("--price-max", parser=usd, metavar="USD", help="An hour, at most.")
 ]
 
+#: what a narrow terminal has no room for stands in --json
+COLUMNS = (
+    "OFFER",
+    "~MACHINE",
+    "FREE",
+    "?>VRAM",
+    "??>CPUS",
+    "?>RAM",
+    "??>DISK",
+    "???IN",
+    "????>DOWN/UP",
+    "?>MEASURED",
+    "????>GB/S",
+    "??>PER RESULT",
+    ">PRICE/H",
+    "???>START P50/P95",
+    "???>CAME UP",
+    "STATE",
+)
+
 
 #: of one answer of the API
 PAGE_ROWS_MAX = 100
@@ -130,20 +150,7 @@ def offers(
         output.write_json({"items": found})
         return
     output.table(
-        (
-            "OFFER",
-            "~MACHINE",
-            ">FREE",
-            ">VRAM",
-            ">CPUS",
-            ">RAM",
-            ">DISK",
-            "?IN",
-            "?>DOWN/UP",
-            ">PRICE/H",
-            ">STARTS",
-            "STATE",
-        ),
+        COLUMNS,
         [_row(offer) for offer in found],
         empty="Nothing is for rent that matches."
         if unverified
@@ -167,8 +174,12 @@ def _row(offer: Offer) -> tuple[str, ...]:
         format_size(offer.disk_bytes_free),
         output.plain(offer.country) or "-",
         _line(offer),
+        _measured(offer),
+        "-" if offer.bandwidth_mb_s is None else f"{offer.bandwidth_mb_s // 1000:,}",
+        _per_result(offer),
         f"{format_usd(price)} {'GPU' if has_gpu else 'CPU'}",
-        "-" if offer.start_p50_ms is None else f"{offer.start_p50_ms / 1000:.1f} s",
+        _starts(offer),
+        _came_up(offer),
         _state(offer),
     )
 
@@ -178,6 +189,36 @@ def _line(offer: Offer) -> str:
     if not any(speeds):
         return "-"
     return "/".join("-" if one is None else str(one) for one in speeds) + " Mbit/s"
+
+
+def _measured(offer: Offer) -> str:
+    if offer.int8_gops is not None:
+        return f"{offer.int8_gops // 1000:,} TOPS"
+    if offer.gpus or not offer.cpu_hash_rate:
+        return "-"
+    return f"{offer.cpu_hash_rate / 1_000_000:,.1f} M it/s"
+
+
+def _per_result(offer: Offer) -> str:
+    """Return what an hour of measured work costs, as the page of offers says it."""
+    if offer.value_microusd is None:
+        return "-"
+    dollars, part = divmod(offer.value_microusd // 100, 10_000)
+    return f"${dollars:,}.{part:04d}/{'1000 TOPS' if offer.gpus else 'M it/s'}"
+
+
+def _starts(offer: Offer) -> str:
+    if offer.start_p50_ms is None:
+        return "-"
+    half = f"{offer.start_p50_ms / 1000:.1f}"
+    return (
+        f"{half} s" if offer.start_p95_ms is None else f"{half}/{offer.start_p95_ms / 1000:.1f} s"
+    )
+
+
+def _came_up(offer: Offer) -> str:
+    begun = offer.starts + offer.starts_failed
+    return f"{offer.starts}/{begun}" if begun else "-"
 
 
 def _state(offer: Offer) -> str:

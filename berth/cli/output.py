@@ -13,8 +13,10 @@ from rich.text import Text
 
 #: the width of tables where no terminal says one
 WIDTH_PIPED = 200
-#: a terminal of fewer columns shows the columns that matter most
-WIDTH_WHOLE = 120
+#: of what may be cut, this much is shown before another column is left out
+WIDTH_CUT = 16
+#: between two columns
+GAP = 2
 SHORT_ID_LENGTH = 8
 
 
@@ -53,7 +55,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str) 
     """Write a table, or ``empty`` where there are no rows.
 
     A column that begins with ``>`` is aligned right; one with ``~`` is cut where the terminal is
-    too narrow for all, and one with ``?`` is left out where it is narrow.
+    too narrow for all. One with ``?`` is left out where it has no room, and one with more of
+    them sooner.
     """
     if not rows:
         say(empty)
@@ -61,8 +64,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str) 
     console = Console(markup=False, highlight=False)
     if not console.is_terminal:
         console = Console(markup=False, highlight=False, width=WIDTH_PIPED)
-    is_narrow = console.width < WIDTH_WHOLE
-    shown = [at for at, name in enumerate(columns) if not (is_narrow and name.startswith("?"))]
+    shown = that_fit(columns, rows, console.width)
     drawn = Table(box=None, pad_edge=False, header_style="bold")
     for column in (columns[at].lstrip("?") for at in shown):
         # Rich takes width from columns that may wrap first; the cells say that they are cut.
@@ -76,6 +78,27 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str) 
         cells = (plain(row[at]) for at in shown)
         drawn.add_row(*(Text(cell, no_wrap=True, overflow="ellipsis") for cell in cells))
     console.print(drawn)
+
+
+def that_fit(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[int]:
+    """Return which columns are shown where a terminal is so wide."""
+    widths = []
+    for at, name in enumerate(columns):
+        head = name.lstrip("?~>")
+        widest = max(len(head), *(len(row[at]) for row in rows))
+        is_cut = name.lstrip("?").startswith("~")
+        widths.append(max(len(head), min(widest, WIDTH_CUT)) if is_cut else widest)
+    by_need = sorted(range(len(columns)), key=lambda at: (_dispensable(columns[at]), at))
+    shown, left = [], width + GAP
+    for at in by_need:
+        if not _dispensable(columns[at]) or widths[at] + GAP <= left:
+            shown.append(at)
+            left -= widths[at] + GAP
+    return sorted(shown)
+
+
+def _dispensable(column: str) -> int:
+    return len(column) - len(column.lstrip("?"))
 
 
 def pairs(rows: Mapping[str, str]) -> None:

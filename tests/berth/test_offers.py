@@ -1,11 +1,16 @@
 """What is for rent, in a terminal."""
 
+import re
+from typing import Any
+
 import pytest
 import typer
 from click import Command
 
+from berth.cli import output
 from berth.cli.app import app
 from berth.offers import OfferFilter
+from marketplace.offers.api import OfferReply
 from tests.berth.market import Market, offer
 from tests.berth.terminal import Terminal
 
@@ -98,3 +103,78 @@ def test_what_is_no_share_is_said(terminal: Terminal, share: str) -> None:
     ran = terminal.berth("offers", f"--reliability={share}")
     assert ran.code == 2
     assert "0.99 or 99%" in " ".join(ran.err.split())
+
+
+MEASURED: dict[str, Any] = {
+    "gpu_model": "NVIDIA GeForce RTX 4090",
+    "gpus": 2,
+    "gpus_free": 1,
+    "vram_bytes": 24 << 30,
+    "cpus": 64,
+    "price_gpu_hour_microusd": 420_000,
+    "country": "DE",
+    "network_down_mbit_s": 800,
+    "network_up_mbit_s": 80,
+    "int8_gops": 661_000,
+    "bandwidth_mb_s": 1_008_000,
+    "value_microusd": 635_200,
+    "reliability_ppm": 998_700,
+    "start_p50_ms": 4_100,
+    "start_p95_ms": 9_800,
+    "starts": 12,
+    "starts_failed": 1,
+    "cuda": "12.4",
+    "cpus_min": 2,
+    "gpus_min": 1,
+    "closes_at": "2027-01-05T08:00:00Z",
+    "private": True,
+    "listed": True,
+}
+
+HASHED = {"cpu_hash_rate": 4_200_000, "value_microusd": 9_523}
+
+
+def test_each_column_tells_what_the_offer_says(terminal: Terminal, market: Market) -> None:
+    market.offers = [offer("gpus-000", 1, **MEASURED), offer("cpus-000", 40_000, **HASHED)]
+    ran = terminal.berth("offers", "--unverified")
+    head, *rows = (re.split(r" {2,}", line.strip()) for line in ran.out.splitlines())
+    told = {row[0]: dict(zip(head, row, strict=True)) for row in rows}
+    assert told["gpus-000"] == {
+        "OFFER": "gpus-000",
+        "MACHINE": "NVIDIA GeForce RTX 4090",
+        "FREE": "1/2 GPU",
+        "VRAM": "24 GiB",
+        "CPUS": "4",
+        "RAM": "8 GiB",
+        "DISK": "50 GiB",
+        "IN": "DE",
+        "DOWN/UP": "800/80 Mbit/s",
+        "MEASURED": "661 TOPS",
+        "GB/S": "1,008",
+        "PER RESULT": "$0.6352/1000 TOPS",
+        "PRICE/H": "$0.42 GPU",
+        "START P50/P95": "4.1/9.8 s",
+        "CAME UP": "12/13",
+        "STATE": "verified 99.87 %",
+    }
+    cpus = told["cpus-000"]
+    assert (cpus["MEASURED"], cpus["PER RESULT"]) == ("4.2 M it/s", "$0.0095/M it/s")
+    assert (cpus["START P50/P95"], cpus["CAME UP"], cpus["VRAM"]) == ("-", "-", "-")
+
+
+def test_json_has_all_that_the_marketplace_says(terminal: Terminal, market: Market) -> None:
+    said = offer("gpus-000", 1, **MEASURED)
+    market.offers = [said]
+    (told,) = terminal.berth("offers", "--json").json["items"]
+    assert {name: told[name] for name in said} == said
+    assert set(OfferReply.model_fields) <= set(told)
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [(28, ["A", "NAME", "D"]), (33, ["A", "B", "NAME", "D"]), (34, ["A", "B", "C", "NAME", "D"])],
+)
+def test_a_narrow_terminal_leaves_out_what_matters_least(width: int, shown: list[str]) -> None:
+    columns = ("A", "?B", "??>C", "~NAME", "D")
+    at = output.that_fit(columns, [("1", "22", "333", "n" * 40, "4444")], width)
+    assert [columns[one].lstrip("?~>") for one in at] == shown
