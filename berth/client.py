@@ -36,8 +36,10 @@ from berth.shapes import (
     Statement,
     Volume,
 )
+from berth.standing import Standing
 from berth.teams import HEADER, Teams
 from berth.templates import Templates
+from berth.terms import TermsOfMachines
 from berth.usage import Usage
 from protocol.hardware import Resources
 from protocol.paths import API
@@ -80,8 +82,10 @@ class Client:
         self.papers = Papers(self._exchange)
         self.prices = Prices(self._exchange)
         self.proofs = Proofs(self._exchange)
+        self.standing = Standing(self._exchange)
         self.teams = Teams(self._exchange)
         self.templates = Templates(self._exchange)
+        self.terms = TermsOfMachines(self._exchange)
         self.jobs = Jobs(self._http, self._exchange, new_id=new_id)
 
     def __enter__(self) -> Self:

@@ -4,15 +4,20 @@ from typing import Annotated, Literal
 
 import typer
 
-from berth.cli import host_machines, output, session
+from berth.cli import host_machines, host_show, host_terms, output, session
 from berth.cli.options import AsJson
 from berth.hosting import PayoutDetails, Payouts
 from berth.units import format_usd
 
 app = typer.Typer(help="Your machines, their prices and earnings.", no_args_is_help=True)
+app.command("token")(host_show.token)
 app.command("machines")(host_machines.machines)
+app.command("show")(host_show.show)
+app.command("appeal")(host_show.appeal)
 app.command("market")(host_machines.market)
 app.command("price")(host_machines.price)
+app.command("terms")(host_terms.terms)
+app.command("propose")(host_terms.propose)
 app.command("country")(host_machines.country)
 app.command("maintenance")(host_machines.maintenance)
 

@@ -49,7 +49,7 @@ def machines(*, as_json: AsJson = False) -> None:
         for one in found
     ]
     columns = ("MACHINE", "~IS", "STATUS", "VERDICT", ">OCCUPANCY", ">EARNED", ">RELIABILITY")
-    output.table(columns, rows, empty="You have no machine yet. See the page Host.")
+    output.table(columns, rows, empty="You have no machine yet. Enrol one: berth host token")
     for one in found:
         for reason in one.reasons:
             output.say(f"{output.short(one.id)}: {output.plain(reason.message)}")
@@ -108,7 +108,7 @@ def maintenance(
         raise typer.BadParameter("Give --from and --until, or --withdraw alone.")
     with session.client() as client:
         found = find_machine(client, machine)
-        window = None if begins is None or ends is None else (_utc(begins), _utc(ends))
+        window = None if begins is None or ends is None else (as_utc(begins), as_utc(ends))
         client.hosting.set_maintenance(found.id, window)
     short = output.short(found.id)
     if window is None:
@@ -118,7 +118,8 @@ def maintenance(
     output.say(f"Announced for {short}: {until}. What still runs there then ends.")
 
 
-def _utc(at: datetime) -> datetime:
+def as_utc(at: datetime) -> datetime:
+    """Return a moment that was typed, which is of UTC."""
     return at.replace(tzinfo=UTC)
 
 

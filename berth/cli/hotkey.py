@@ -155,9 +155,11 @@ def find_machine(client: Client, machine: str) -> HostedMachine:
         for one in machines:
             if machine_id in (one.id, one.machine_key):
                 return one
-        raise Refused("not_found", f"You have no machine {machine_id!r}. See the page Host.")
+        raise Refused("not_found", f"You have no machine {machine_id!r}. See: berth host machines")
 
     if any(one.machine_key == machine for one in machines):
         return find(machine)
     ids = [one.id for one in machines]
-    return session.only(machine, kind="machine", see="the page Host", ids=lambda: ids, find=find)
+    return session.only(
+        machine, kind="machine", see="berth host machines", ids=lambda: ids, find=find
+    )

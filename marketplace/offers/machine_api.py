@@ -1,4 +1,4 @@
-"""This will tell anyone what there is to know of a machine, over the REST API."""
+"""This will tell anyone what there is to know of a machine, and its host what to mend, by REST."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -7,8 +7,11 @@ from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Router, Schema
 
-from marketplace.accounts.bearer import viewer_id
-from marketplace.domain.standing import StandingState
+from marketplace.accounts.bearer import ApiKeyBearer, caller, viewer_id
+from marketplace.domain.standing import MEANING, StandingState
+from marketplace.machines.actions.name_hotkey import MachineNotYours
+from marketplace.machines.models import Machine
+from marketplace.offers import machine_remedies
 from marketplace.offers.api import OfferReply
 from marketplace.offers.machine_record import MachineFacts, of_machine
 from protocol.validator import LookKind, VerdictState
@@ -81,10 +84,45 @@ class MachineFactsReply(Schema):
     offer: OfferReply | None
 
 
+class RemedyReply(Schema):
+    #: what was found
+    text: str
+    #: what to do; empty: the text says it
+    remedy: str
+    #: who found it
+    source: str
+
+
+class HostedFactsReply(MachineFactsReply):
+    """What is known of a machine, as its host reads it."""
+
+    #: what its state means
+    meaning: str
+    #: what is wrong with it, the worst first
+    remedies: list[RemedyReply]
+    #: what would raise its score most; empty: nothing is lost, or nobody scored it yet
+    advice: str
+
+
 @router.get("/machines/{machine_id}", response=MachineFactsReply)
 def machine(request: HttpRequest, machine_id: UUID) -> MachineFactsReply:
     """Show what is known of a machine; anyone may, and with an API key sees private offers too."""
     return _reply(of_machine(machine_id, now=timezone.now(), viewer_id=viewer_id(request)))
+
+
+@router.get("/host/machines/{machine_id}", response=HostedFactsReply, auth=ApiKeyBearer())
+def hosted(request: HttpRequest, machine_id: UUID) -> HostedFactsReply:
+    """Show what is known of your machine, what to mend of it, and what would raise its score."""
+    host_id, now = caller(request).pk, timezone.now()
+    if not Machine.objects.filter(id=machine_id, host_id=host_id).exists():
+        raise MachineNotYours
+    facts = of_machine(machine_id, now=now, viewer_id=host_id)
+    return HostedFactsReply(
+        **_reply(facts).dict(),
+        meaning=MEANING[facts.standing.state].sentence,
+        remedies=[RemedyReply.from_orm(one) for one in machine_remedies.remedies(facts)],
+        advice=machine_remedies.advice(facts),
+    )
 
 
 def _reply(facts: MachineFacts) -> MachineFactsReply:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from marketplace.domain.money import PPM, AmountMalformed, usd
 from marketplace.domain.problem import Refused
 from marketplace.metering import market
-from marketplace.offers import machine_record
+from marketplace.offers import machine_record, machine_remedies
 from marketplace.offers.actions import set_terms as setting_terms
 from marketplace.offers.actions.set_terms import PRICE_HOUR_MICROUSD_MAX
 from marketplace.offers.queries import OfferUnknown
@@ -44,7 +44,7 @@ def host_machine(request: MemberRequest, machine_id: UUID) -> HttpResponse:
         "page_url": f"/host/machines/{machine_id}/",
         "market": shown_market.panel(where, _price(request)),
         "reliability": f"{facts.uptime_ppm / PPM:.4f}",
-        "remedies": shown.remedies(facts),
+        "remedies": machine_remedies.remedies(facts),
         "score": shown.score(facts),
         "maintenance": shown.maintenance(found.offer, rentals, now),
         "changes": [verification.change(one) for one in events([machine_id])],

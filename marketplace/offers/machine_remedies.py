@@ -1,0 +1,64 @@
+"""This will say what a host can mend of a machine, and where its score is lost."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from marketplace.domain.money import PPM
+from marketplace.domain.standing import MEANING
+from marketplace.offers.machine_record import MachineFacts
+from protocol.validator import FindingState
+
+#: what a host can do for each factor
+ADVICE: Mapping[str, str] = {
+    "efficiency": "Efficiency takes most: look for heat, power limits and other work on the cards.",
+    "uptime": "Uptime takes most: stay online. A new machine is trusted in full after five days.",
+    "use": "Use takes most: hours that renters pay for raise it; a lower price may bring them.",
+    "refusal": "Refusals take most: let renters have what you offer; 0.02 comes back an hour.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    #: what was found
+    text: str
+    #: what to do; empty: the text says it
+    remedy: str
+    #: who found it
+    source: str
+
+
+def remedies(facts: MachineFacts) -> tuple[Remedy, ...]:
+    """Return what is wrong with the machine, the worst first; each once."""
+    found = {one.text: one for one in reversed(list(_remedies(facts)))}
+    return tuple(reversed(found.values()))
+
+
+def advice(facts: MachineFacts) -> str:
+    """Return what would raise the machine's score most; empty: nothing is lost, or known."""
+    factors = {} if facts.score is None else facts.score.factors_ppm
+    losing = {name: factors[name] for name in ADVICE if factors.get(name, PPM) < PPM}
+    least = min(losing, key=lambda name: losing[name], default=None)
+    return "" if least is None else ADVICE[least]
+
+
+def _remedies(facts: MachineFacts) -> Iterator[Remedy]:
+    standing = facts.standing
+    if not facts.machine.online:
+        yield Remedy(
+            "The machine is not heard from, or cannot start anything.",
+            "Look at the agent: systemctl status berth-agent, and berth-agent check.",
+            "the site",
+        )
+    if standing.noted.ban_reason:
+        remedy = MEANING[standing.state].remedy
+        yield Remedy(standing.noted.ban_reason, remedy, "staff of the site")
+    for reason in standing.reasons:
+        yield Remedy(reason.message, "", "validators, in their verdict")
+    if not standing.reasons and not standing.is_verified:
+        meaning = MEANING[standing.state]
+        yield Remedy(meaning.sentence, meaning.remedy, "the site")
+    findings = () if facts.newest is None else facts.newest.verdict.findings
+    for state in (FindingState.CONTRADICTION, FindingState.ODD):
+        for one in findings:
+            if one.state is state:
+                yield Remedy(one.message, one.remedy, "a validator, looking")
