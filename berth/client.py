@@ -16,7 +16,7 @@ from berth.hosting import Hosting
 from berth.jobs import Jobs
 from berth.logs import Logs
 from berth.notices import Notices
-from berth.offers import Offer, OfferFilter, OfferPage
+from berth.offers import Asked, Offer, OfferFilter, OfferPage
 from berth.papers import Papers
 from berth.prices import Prices
 from berth.proofs import Proofs
@@ -41,7 +41,6 @@ from berth.teams import HEADER, Teams
 from berth.templates import Templates
 from berth.terms import TermsOfMachines
 from berth.usage import Usage
-from protocol.hardware import Resources
 from protocol.paths import API
 
 #: pages of offers or rentals that one listing reads at most
@@ -158,16 +157,9 @@ class Client:
                 return
             wanted = wanted.model_copy(update={"cursor": page.next_cursor})
 
-    def offer(self, offer_id: str, resources: Resources | None = None) -> Offer:
-        """Return one offer as it is now, with the price of these resources."""
-        params: dict[str, str | int] = {}
-        if resources is not None:
-            params = {
-                "gpus_min": resources.gpu.count,
-                "cpus_min": resources.cpu.count,
-                "ram_bytes_min": resources.ram.capacity,
-                "disk_bytes_min": resources.hard_disk.capacity,
-            }
+    def offer(self, offer_id: str, asked: Asked | None = None) -> Offer:
+        """Return one offer as it is now, with the price of these amounts and what they propose."""
+        params = _query(asked.model_dump(exclude_none=True)) if asked else None
         return read(Offer, self._get(f"/offers/{quote(offer_id, safe='')}", params))
 
     def rent(self, request: RentalRequest) -> Rental:

@@ -1,9 +1,10 @@
 """This will describe offers and searches for them as the API has them."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Self
 
 from berth.shapes import Shape
+from protocol.hardware import Resources
 
 
 class Discount(Shape):
@@ -75,6 +76,41 @@ class Offer(Shape):
     #: how many came up, and how many did not by the machine's fault
     starts: int = 0
     starts_failed: int = 0
+    #: how much of it to rent for what was asked for: its share of all else comes for the same
+    #: price; None: in a list
+    proposed: Resources | None = None
+
+
+class Asked(Shape):
+    """How much of one offer is asked for; None: nothing in particular of that."""
+
+    gpus_min: int | None = None
+    cpus_min: int | None = None
+    ram_bytes_min: int | None = None
+    disk_bytes_min: int | None = None
+
+    @classmethod
+    def of(cls, resources: Resources) -> Self:
+        """Return the same as a search asks for it."""
+        return cls(
+            gpus_min=resources.gpu.count,
+            cpus_min=resources.cpu.count,
+            ram_bytes_min=resources.ram.capacity,
+            disk_bytes_min=resources.hard_disk.capacity,
+        )
+
+    def filled(self, proposed: Resources) -> Resources:
+        """Return what was asked for, and of what was not as much as is proposed."""
+        return Resources.of(
+            gpus=_or(self.gpus_min, proposed.gpu.count),
+            cpus=_or(self.cpus_min, proposed.cpu.count),
+            ram_bytes=_or(self.ram_bytes_min, proposed.ram.capacity),
+            disk_bytes=_or(self.disk_bytes_min, proposed.hard_disk.capacity),
+        )
+
+
+def _or(amount: int | None, otherwise: int) -> int:
+    return otherwise if amount is None else amount
 
 
 class OfferPage(Shape):

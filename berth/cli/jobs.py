@@ -12,6 +12,7 @@ from berth.cli.options import AsJson, Timeout, Wait, duration, size
 from berth.cli.up import GIB, Disk, Ram, cheapest_offers
 from berth.client import Client
 from berth.jobs import STDERR, STDOUT, InputFile, Job, JobRequest
+from berth.offers import Asked
 from berth.problem import Refused
 from berth.units import format_usd
 from protocol.hardware import Resources
@@ -74,7 +75,7 @@ def run(
     resources = Resources.of(cpus=cpus, gpus=gpus, ram_bytes=ram, disk_bytes=disk)
     with session.client() as client:
         found = (
-            session.find_offer(client, offer, resources)
+            session.find_offer(client, offer, Asked.of(resources))
             if offer
             else cheapest_offers(client, resources, None)[0]
         )

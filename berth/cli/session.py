@@ -10,11 +10,10 @@ from berth.client import Client
 from berth.endpoints import Endpoint
 from berth.exchange import Clock
 from berth.jobs import Job
-from berth.offers import Offer, OfferFilter
+from berth.offers import Asked, Offer, OfferFilter
 from berth.problem import Refused
 from berth.shapes import Rental
 from berth.ssh import Doors
-from protocol.hardware import Resources
 
 _WHOLE_ID = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
 CLOCK = Clock()
@@ -80,7 +79,7 @@ def find(client: Client, rental: str) -> Rental:
     )
 
 
-def find_offer(client: Client, offer: str, resources: Resources) -> Offer:
+def find_offer(client: Client, offer: str, asked: Asked) -> Offer:
     """Return the offer with this id, or with the only id that begins so, priced for a request.
 
     :raises Refused: ``not_found`` or ``ambiguous``.
@@ -90,7 +89,7 @@ def find_offer(client: Client, offer: str, resources: Resources) -> Offer:
         kind="offer",
         see="berth offers",
         ids=lambda: [one.id for one in client.offers(OfferFilter(verified=False, rented=True))],
-        find=lambda offer_id: client.offer(offer_id, resources),
+        find=lambda offer_id: client.offer(offer_id, asked),
     )
 
 

@@ -24,7 +24,7 @@ from berth.cli.options import (
 )
 from berth.client import Client
 from berth.keyfile import KeyFile, read_key
-from berth.offers import Offer, OfferFilter
+from berth.offers import Asked, Offer, OfferFilter
 from berth.problem import CannotReach, Refused
 from berth.shapes import Rental, RentalRequest
 from berth.units import format_usd
@@ -50,8 +50,14 @@ class Funding(StrEnum):
 
 
 OfferId = Annotated[str | None, typer.Argument(metavar="[OFFER]", help="From: berth offers")]
+Cpus = Annotated[int | None, typer.Option(min=1, metavar="NUMBER", help="CPUs.")]
+Gpus = Annotated[int | None, typer.Option(min=0, metavar="NUMBER", help="GPUs.")]
 Ram = Annotated[int, typer.Option(parser=size, metavar="SIZE", show_default="1GiB", help="Memory.")]
 Disk = Annotated[int, typer.Option(parser=size, metavar="SIZE", show_default="2GiB", help="Disk.")]
+SomeRam = Annotated[int | None, typer.Option("--ram", parser=size, metavar="SIZE", help="Memory.")]
+SomeDisk = Annotated[int | None, typer.Option("--disk", parser=size, metavar="SIZE", help="Disk.")]
+#: of what a search for the cheapest does not name
+LEAST = Resources.of(cpus=1, ram_bytes=GIB, disk_bytes=2 * GIB)
 Key = Annotated[
     Path | None,
     typer.Option(
@@ -114,13 +120,13 @@ def up(
         str | None,
         typer.Option(metavar="NAME", help="What to run, by its name; other options go before it."),
     ] = None,
-    cpus: Annotated[int, typer.Option(min=1, metavar="NUMBER", help="CPUs.")] = 1,
-    gpus: Annotated[int, typer.Option(min=0, metavar="NUMBER", help="GPUs.")] = 0,
+    cpus: Cpus = None,
+    gpus: Gpus = None,
     gpu_model: Annotated[
         str | None, typer.Option(metavar="MODEL", help="With --cheapest: this GPU.")
     ] = None,
-    ram: Ram = GIB,
-    disk: Disk = 2 * GIB,
+    ram: SomeRam = None,
+    disk: SomeDisk = None,
     lease: Lease = None,
     cap: Cap = None,
     key: Key = None,
@@ -143,7 +149,11 @@ def up(
     timeout_s: Timeout = TIMEOUT_S,
     as_json: AsJson = False,
 ) -> None:
-    """Rent a machine: an offer by its id, or the cheapest that fits."""
+    """Rent a machine: an offer by its id, or the cheapest that fits.
+
+    What is not said is the share of an OFFER that comes for the same price, and with --cheapest
+    1 CPU, 1 GiB of memory, 2 GiB of disk, and 1 GPU with --gpu-model.
+    """
     if (offer is None) == (not cheapest):
         raise typer.BadParameter("Name an OFFER, or say --cheapest.")
     if image is None and template is None:
@@ -164,20 +174,24 @@ def up(
     line = workload.command(command, on_start) or ()
     login = workload.registry_login(registry_user)
     key_file = read_key(key) if key else None
-    resources = Resources.of(cpus=cpus, gpus=gpus, ram_bytes=ram, disk_bytes=disk)
+    if cheapest and gpu_model and gpus is None:
+        gpus = 1
+    asked = Asked(gpus_min=gpus, cpus_min=cpus, ram_bytes_min=ram, disk_bytes_min=disk)
+    resources = asked.filled(LEAST)
     with session.client() as client:
         known = client.templates.one(template) if template else None
-        found = (
-            [session.find_offer(client, offer, resources)]
-            if offer
-            else cheapest_offers(
+        if offer:
+            one = session.find_offer(client, offer, asked)
+            resources = asked.filled(one.proposed or LEAST)
+            found = [client.offer(one.id, Asked.of(resources))]
+        else:
+            found = cheapest_offers(
                 client,
                 resources,
                 gpu_model,
                 reserved_days=reserved,
                 needs=known.needs if known else "",
             )
-        )
         prices = {one.id: choice.price_hour(one) for one in found}
         request = RentalRequest(
             offer_id=found[0].id,

@@ -20,6 +20,7 @@ from marketplace.offers import bounded, queries
 from marketplace.offers.actions import set_terms
 from marketplace.offers.found import Found
 from marketplace.offers.models import Offer
+from protocol.hardware import Resources
 
 router = Router(tags=["offers"], auth=None)
 _Meant = TypeVar("_Meant")
@@ -155,6 +156,11 @@ class OfferReply(Schema):
     starts_failed: int
 
 
+class OfferShown(OfferReply):
+    #: how much of it to rent for what is asked for: its share of all else comes for the same price
+    proposed: Resources
+
+
 class OfferPage(Schema):
     items: list[OfferReply]
     next_cursor: str | None
@@ -249,8 +255,8 @@ def search(request: HttpRequest, filters: Query[Filters]) -> OfferPage:
     )
 
 
-@router.get("/offers/{offer_id}", response=OfferReply)
-def show(request: HttpRequest, offer_id: UUID, asked: Query[Asked]) -> OfferReply:
+@router.get("/offers/{offer_id}", response=OfferShown)
+def show(request: HttpRequest, offer_id: UUID, asked: Query[Asked]) -> OfferShown:
     """Show one offer, with the price of what is asked for."""
     amounts = OfferQuery(
         conditions=wanted(
@@ -263,7 +269,11 @@ def show(request: HttpRequest, offer_id: UUID, asked: Query[Asked]) -> OfferRepl
     found = queries.row(
         offer_id, now=timezone.now(), asked=amounts.asked, viewer_id=viewer_id(request)
     )
-    return OfferReply.from_orm(found)
+    much = found.proposed(amounts.asked)
+    proposed = Resources.of(
+        cpus=much.cpus, gpus=much.gpus, ram_bytes=much.memory_bytes, disk_bytes=much.disk_bytes
+    )
+    return OfferShown(**OfferReply.from_orm(found).dict(), proposed=proposed)
 
 
 @router.get("/host/machines/{machine_id}/offer", response=HostOfferReply, auth=ApiKeyBearer())

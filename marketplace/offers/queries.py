@@ -13,6 +13,7 @@ from marketplace.domain.money import PPM
 from marketplace.domain.offer_query import Cursor, OfferQuery
 from marketplace.domain.pricing import price_hour
 from marketplace.domain.problem import Refused
+from marketplace.domain.proposed import proposed
 from marketplace.domain.reserved import Discount
 from marketplace.domain.terms import Limits, Tariff, Terms, agree
 from marketplace.offers.found import Found
@@ -97,6 +98,13 @@ class OfferRow(NamedTuple):
     #: how many came up, and how many did not by the machine's fault
     starts: int
     starts_failed: int
+
+    def proposed(self, asked: Slice | None) -> Slice:
+        """Return how much to rent of it for whoever looks for ``asked``; None: for no amount."""
+        free = Slice(self.cpus_free, self.ram_bytes_free, self.disk_bytes_free, self.gpus_free)
+        return proposed(
+            asked, total=self.total, free=free, cpus_min=self.cpus_min, gpus_min=self.gpus_min
+        )
 
     def terms(self, asked: Slice, limits: Limits) -> Terms:
         """Return what a slice costs that is rented now within the limits.

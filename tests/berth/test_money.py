@@ -248,3 +248,22 @@ def test_a_hosts_month_adds_up(terminal: Terminal, market: Market) -> None:
     assert [line.split()[-1] for line in lines] == [
         *("$10.00", "$20.00", "-$1.00", "-$0.50", "-$8.00", "$20.50")
     ]
+
+
+def test_what_is_not_said_is_as_much_as_comes_for_the_same_price(
+    terminal: Terminal, market: Market
+) -> None:
+    proposed = {"cpu": 16, "gpu": 1}
+    market.offers[0]["proposed"] = {
+        **{name: {"count": count} for name, count in proposed.items()},
+        "ram": {"capacity": 128 << 30},
+        "hard_disk": {"capacity": 32 << 30},
+    }
+    words = ("up", "offer-a", "--image", "i", "--cap", "2.50", "--json")
+    assert terminal.berth(*words, "--disk", "100GiB").code == 0
+    asked = market.seen[-1].body["resources"]
+    assert (asked["cpu"]["count"], asked["gpu"]["count"]) == (16, 1)
+    assert asked["ram"]["capacity"] == 128 << 30
+    assert asked["hard_disk"]["capacity"] == 100 << 30
+    looked = [one.query for one in market.seen if one.path == "/offers/offer-a"]
+    assert looked[0] == {"disk_bytes_min": str(100 << 30)}

@@ -256,6 +256,9 @@ def test_the_price_that_a_search_quotes_is_the_price_of_the_rental(
     quoted = offer["price_asked_hour_microusd"]
     alone = api.get(f"/offers/{offer['id']}?{asked}").json()
     assert alone["price_asked_hour_microusd"] == quoted == 3 * offer["price_hour_microusd"]
+    # What takes as much of the machine as the memory does costs nothing more.
+    assert alone["proposed"]["cpu"] == {"count": 3}
+    assert alone["proposed"]["ram"] == {"capacity": 6 * GIB}
     api.post("/ssh-keys", {"name": "laptop", "public_key": ALICES_KEY})
     body = rental_of(offer) | {"resources": ONE_CPU | {"ram": {"capacity": 6 * GIB}}}
     refused = api.post("/rentals", body | {"price_hour_microusd_max": quoted - 1})

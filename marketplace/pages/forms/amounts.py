@@ -1,10 +1,12 @@
 """This will read dollars and GiB from a form as whole micro-USD and bytes."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from django import forms
 
+from marketplace.domain.matching import Slice
 from marketplace.domain.money import MicroUsd, usd
 from marketplace.domain.problem import Refused
 from marketplace.pages.wording import GIB
@@ -51,3 +53,34 @@ class GibField(forms.DecimalField):
 def in_gib(size_bytes: int) -> str:
     """Return what the field of a size starts with."""
     return f"{size_bytes / GIB:.4f}".rstrip("0").rstrip(".")
+
+
+class AskedForm(forms.Form):
+    """How much a search asked for, as the address of the page that rents names it."""
+
+    cpus = forms.IntegerField(min_value=0, max_value=4096, required=False)
+    ram = GibField(required=False)
+    disk = GibField(required=False)
+    gpus = forms.IntegerField(min_value=0, max_value=64, required=False)
+
+    def asked(self) -> Slice | None:
+        """Return what was named; None: nothing, or nothing that can be read."""
+        if not self.is_valid():
+            return None
+        named = {name: self.cleaned_data[name] or 0 for name in self.fields}
+        if not any(named.values()):
+            return None
+        return Slice(named["cpus"], named["ram"], named["disk"], named["gpus"])
+
+
+def told(asked: Slice | None) -> Mapping[str, str]:
+    """Return what ``AskedForm`` reads."""
+    if asked is None:
+        return {}
+    named = {
+        "cpus": str(asked.cpus),
+        "ram": in_gib(asked.memory_bytes),
+        "disk": in_gib(asked.disk_bytes),
+        "gpus": str(asked.gpus),
+    }
+    return {name: amount for name, amount in named.items() if amount not in ("", "0")}

@@ -56,7 +56,7 @@ class SearchForm(forms.Form):
     cpus_min = forms.IntegerField(label="CPUs", min_value=0, max_value=4096, required=False)
     ram_min = GibField(label="RAM, GiB", required=False)
     disk_min = GibField(label="Disk, GiB", required=False)
-    price_max = DollarField(label="$ an hour", required=False)
+    price_max = DollarField(label="$ a GPU-hour", required=False)
     place = forms.ChoiceField(label="Where", choices=lambda: PLACES, required=False)
     line_min = forms.IntegerField(
         label="Line, Mbit/s", min_value=0, max_value=1_000_000, required=False

@@ -36,6 +36,8 @@ class OfferLine(NamedTuple):
     only: str
     price: str
     price_unit: str
+    #: of one GPU or CPU, where the price is of more; empty: it is of one
+    price_each: str
     rent_url: str
     verification_url: str
     machine_url: str
@@ -47,6 +49,9 @@ def line(offer: queries.OfferRow, *, begins: Mapping[str, str] = NOTHING) -> Off
     check, tone = ("Verified", "good") if offer.verified else ("Not verified", "warn")
     if not offer.online:
         check, tone = "Offline", "bad"
+    unit = "per GPU-hour" if offer.gpus else "per CPU-hour"
+    each, asked = offer.price_hour_microusd, offer.price_asked_hour_microusd
+    is_of_more = asked is not None and asked != each
     return OfferLine(
         title=title(offer),
         subtitle=_subtitle(offer),
@@ -63,8 +68,9 @@ def line(offer: queries.OfferRow, *, begins: Mapping[str, str] = NOTHING) -> Off
         reliability=f"{offer.reliability_ppm / 10_000:.2f} % of 30 days there",
         longest=wording.duration(offer.longest_term_s * 1000),
         only=_only(offer),
-        price=format_usd(offer.price_hour_microusd),
-        price_unit="per GPU-hour" if offer.gpus else "per CPU-hour",
+        price=format_usd(asked if asked is not None else each),
+        price_unit="an hour of what you ask for" if is_of_more else unit,
+        price_each=f"{format_usd(each)} {unit}" if is_of_more else "",
         rent_url=f"/offers/{offer.id}/rent{more}",
         verification_url=f"/machines/{offer.machine_id}/verification/",
         machine_url=f"/machines/{offer.machine_id}/",

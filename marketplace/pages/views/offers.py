@@ -18,6 +18,7 @@ from marketplace.domain.scope import Scope
 from marketplace.domain.team import may
 from marketplace.offers import bounded, countries
 from marketplace.offers.search import SearchTooSlow
+from marketplace.pages.forms import amounts
 from marketplace.pages.forms.problems import problems
 from marketplace.pages.forms.search import SearchForm
 from marketplace.pages.shown import offer
@@ -44,13 +45,11 @@ def offers(request: HttpRequest) -> HttpResponse:
     template = _chosen(form.cleaned_data["template"], _keeper_id(request))
     if template:
         form.name_template(template)
-    begins = {"template": form.cleaned_data["template"]} if template else {}
-    if form.cleaned_data["price_type"]:
-        begins["price_type"] = form.cleaned_data["price_type"]
     try:
         needs = query_language.parse(template.needs if template else "")
+        query = form.query(cursor, needs=needs)
         page = bounded.search(
-            form.query(cursor, needs=needs),
+            query,
             now=timezone.now(),
             viewer_id=request.user.pk,
             address=client_address(request),
@@ -60,6 +59,10 @@ def offers(request: HttpRequest) -> HttpResponse:
     except (QueryInvalid, SearchTooSlow, TooManyAttempts) as refused:
         problem = {"form": form, "problems": [refused.detail]}
         return render(request, template_name, problem)
+    begins = {"template": form.cleaned_data["template"]} if template else {}
+    if form.cleaned_data["price_type"]:
+        begins["price_type"] = form.cleaned_data["price_type"]
+    begins |= amounts.told(query.asked)
     address = request.GET.copy()
     address["cursor"] = page.next_cursor.encode() if page.next_cursor else ""
     context = {

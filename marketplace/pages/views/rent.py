@@ -16,12 +16,14 @@ from marketplace.accounts.acting import actor_id
 from marketplace.accounts.actions import add_ssh_key
 from marketplace.accounts.models import SshKey
 from marketplace.accounts.ssh_key import SshKeyMalformed
+from marketplace.domain import query_language
 from marketplace.domain.matching import Slice
+from marketplace.domain.offer_query import OfferQuery
 from marketplace.domain.pricing import PriceType
 from marketplace.domain.problem import Refused
 from marketplace.ledger import queries as ledger
 from marketplace.offers import queries as offers
-from marketplace.pages.forms.amounts import in_gib
+from marketplace.pages.forms.amounts import AskedForm, in_gib
 from marketplace.pages.forms.like import as_large, what_runs
 from marketplace.pages.forms.rent import RentForm
 from marketplace.pages.forms.template import filled
@@ -29,7 +31,6 @@ from marketplace.pages.queries import newest_image
 from marketplace.pages.shown import offer as shown_offer
 from marketplace.pages.shown.quote import Quote, quote
 from marketplace.pages.visitor import MemberRequest, members_only
-from marketplace.pages.wording import GIB
 from marketplace.rentals import bids
 from marketplace.rentals import queries as rentals
 from marketplace.rentals.actions import rent as renting
@@ -113,24 +114,35 @@ def _quote(request: MemberRequest, form: RentForm, offer: offers.OfferRow) -> Qu
 def _first_guess(
     request: MemberRequest, offer: offers.OfferRow, keys: Sequence[SshKey]
 ) -> dict[str, Any]:
-    """Return what the form starts with: small, but never more than is free."""
+    """Return what the form starts with: what was looked for and its share of the rest."""
     chosen, like = _template(request), _like(request)
+    amount = _amount(request, offer, chosen)
     runs = filled(chosen) if chosen else {"image": newest_image(request.user.pk)}
     if like is not None:
         runs = what_runs(like)
     return {
         **runs,
         "image": runs["image"] or settings.DEFAULT_IMAGE,
-        "cpus": 1,
-        "gpus": min(1, offer.gpus_free),
-        "ram": in_gib(min(GIB, offer.ram_bytes_free)),
-        "disk": in_gib(min(2 * GIB, offer.disk_bytes_free)),
+        "cpus": amount.cpus,
+        "gpus": amount.gpus,
+        "ram": in_gib(amount.memory_bytes),
+        "disk": in_gib(amount.disk_bytes),
         **_how_long(request, offer),
         "failover": True,
         "ssh_keys": [str(key.pk) for key in keys],
         "request_key": uuid4().hex,
         **(as_large(like, offer) if like is not None else {}),
     }
+
+
+def _amount(
+    request: MemberRequest, offer: offers.OfferRow, template: templates.Known | None
+) -> Slice:
+    """Return how much of the machine is proposed to whoever came from a search or a template."""
+    asked = AskedForm(request.GET).asked()
+    if asked is None and template is not None:
+        asked = OfferQuery(conditions=query_language.parse(template.needs).conditions).asked
+    return offer.proposed(asked)
 
 
 def _how_long(request: MemberRequest, offer: offers.OfferRow) -> dict[str, Any]:

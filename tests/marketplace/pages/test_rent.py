@@ -1,9 +1,11 @@
 """Renting from a page, without scripts."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.test import Client, override_settings
 
 from marketplace.accounts.models import SshKey, User
@@ -12,6 +14,8 @@ from marketplace.machines.models import Machine
 from marketplace.offers.models import Offer
 from marketplace.rentals.models import Rental
 from tests.marketplace.rentals.market import ALICES_KEY, Market
+
+GIB = 1 << 30
 
 
 def rent_url(market: Market) -> str:
@@ -47,6 +51,21 @@ def test_the_form_rents_and_leads_to_the_rental(
     assert rental.placement.cpus == 1
     assert rental.worst_total_microusd == 3_600_000
     assert ledger.held(alice.pk) == 3_600_000
+
+
+def test_what_was_searched_for_is_what_the_form_begins_with(renter: Client, market: Market) -> None:
+    Machine.objects.update(memory_bytes_total=F("cpus_total") * 2 * GIB)
+    Machine.objects.update(memory_bytes_free=F("memory_bytes_total"))
+    found = renter.get("/offers/", {"q": "cpu_cores>=2"}).content.decode()
+    (address,) = re.findall(r'href="(/offers/[^"]+/rent[^"]*)"', found)
+    assert address.endswith("?cpus=2")
+    assert "$7.20" in found
+    assert "$3.60 per CPU-hour" in found
+    form = renter.get(address).context["form"]
+    # The memory of two CPUs comes for the same price.
+    assert (form["cpus"].value(), form["ram"].value()) == (2, "4")
+    for nonsense in ("cpus=many", "cpus=-1", "ram=1e99", "gpus=65"):
+        assert renter.get(f"{rent_url(market)}?{nonsense}").context["form"]["cpus"].value() == 1
 
 
 def test_pressing_the_button_twice_rents_once(renter: Client, market: Market) -> None:
