@@ -1,12 +1,14 @@
 """This will read machines for the pages, the sync and the stages above."""
 
-from collections.abc import Collection
-from datetime import UTC, datetime, time, timedelta
+from collections.abc import Collection, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db.models import DateField, Q, QuerySet, Sum, Value
 from django.db.models.functions import Greatest, Now, TruncDate
 
+from marketplace.kept_sql import kept
 from marketplace.machines.models import Machine, UptimeDay
 
 #: A change is seen when its transaction ends, and dated when it began, which is never that long
@@ -56,39 +58,54 @@ def changed_revisions(machine_ids: Collection[UUID], new: Collection[UUID]) -> d
 
 def uptime_ppm(machine_id: UUID, *, now: datetime) -> int:
     """Return the share of the last days, in millionths, that the machine was there."""
-    return uptimes_ppm(Machine.objects.filter(id=machine_id), now=now)[machine_id]
+    return uptimes_ppm([machine_id], now=now)[machine_id]
 
 
-def uptimes_ppm(machines: QuerySet[Machine], *, now: datetime) -> dict[UUID, int]:
+def uptimes_ppm(
+    machines: QuerySet[Machine] | Collection[UUID], *, now: datetime
+) -> dict[UUID, int]:
     """Return each machine's uptime, in millionths, in two queries however many they are.
 
     The window begins at midnight UTC; a machine enrolled later is measured since its enrolment.
     """
-    first_day = (now - timedelta(days=UPTIME_DAYS - 1)).date()
+    up_ms = {machine_id: int(up_ms) for machine_id, up_ms in _up_ms(machines, now)}
+    begun = datetime.combine(_first_day(now), time(), UTC)
+    return {
+        machine_id: _uptime_ppm(seen, up_ms.get(machine_id, 0), begun=begun, now=now)
+        for machine_id, *seen in _seen(machines, now)
+    }
+
+
+def _first_day(now: datetime) -> date:
+    return (now - timedelta(days=UPTIME_DAYS - 1)).date()
+
+
+@kept(Machine)
+def _up_ms(machines: QuerySet[Machine], now: datetime) -> QuerySet[UptimeDay, tuple[Any, ...]]:
     days = UptimeDay.objects.filter(
         machine__in=machines.order_by().values("id"),
         day__gte=Greatest(
             TruncDate("machine__enrolled_at", tzinfo=UTC),
-            Value(first_day, DateField()),
+            Value(_first_day(now), DateField()),
         ),
     )
-    sums = days.values("machine_id").annotate(up_ms=Sum("up_ms")).order_by("machine_id")
-    up_ms = {row["machine_id"]: int(row["up_ms"]) for row in sums}
-    found = machines.only("enrolled_at", "online", "last_seen_at", "uptime_counted_at")
-    begun = datetime.combine(first_day, time(), UTC)
-    return {
-        machine.id: _uptime_ppm(machine, up_ms.get(machine.id, 0), begun=begun, now=now)
-        for machine in found
-    }
+    return days.values_list("machine_id").annotate(Sum("up_ms")).order_by("machine_id")
 
 
-def _uptime_ppm(machine: Machine, up_ms: int, *, begun: datetime, now: datetime) -> int:
-    start = max(begun, machine.enrolled_at)
+@kept(Machine)
+def _seen(machines: QuerySet[Machine], now: datetime) -> QuerySet[Machine, tuple[Any, ...]]:
+    columns = ("id", "enrolled_at", "online", "last_seen_at", "uptime_counted_at")
+    return machines.order_by("id").values_list(*columns)
+
+
+def _uptime_ppm(seen: Sequence[Any], up_ms: int, *, begun: datetime, now: datetime) -> int:
+    enrolled_at, online, last_seen_at, counted_at = seen
+    start = max(begun, enrolled_at)
     window_ms = (now - start) // timedelta(milliseconds=1)
     if window_ms <= 0:
         return 0
-    if machine.online:
+    if online:
         # What was heard since the last step is not written down yet.
-        unwritten = machine.last_seen_at - machine.uptime_counted_at
+        unwritten = last_seen_at - counted_at
         up_ms += max(0, unwritten // timedelta(milliseconds=1))
-    return min(1_000_000, up_ms * 1_000_000 // window_ms)
+    return int(min(1_000_000, up_ms * 1_000_000 // window_ms))

@@ -72,9 +72,9 @@ def hosted_machines(
 
 def _hosted_machines(host_id: int, ids: Sequence[UUID], now: datetime) -> tuple[HostedMachine, ...]:
     machines = machine_queries.of_host(host_id).filter(id__in=ids)
-    standings = verification.standings(machines, now)
+    standings = verification.standings(ids, now)
     scores = verification.newest_scores(machines)
-    uptimes = machine_queries.uptimes_ppm(machines, now=now)
+    uptimes = machine_queries.uptimes_ppm(ids, now=now)
     earned = earned_by_machine(host_id, machine_ids=ids)
     occupancies = occupancies_ppm(machines, host_id=host_id, now=now)
     return tuple(

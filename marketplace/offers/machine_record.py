@@ -88,7 +88,7 @@ def of_machine(machine_id: UUID, *, now: datetime, viewer_id: int | None = None)
     """
     one = Machine.objects.filter(id=machine_id)
     machine = one.first()
-    standing = verification.standings(one, now).get(machine_id)
+    standing = verification.standings([machine_id], now).get(machine_id)
     if machine is None or standing is None:
         raise MachineNotThere
     since = datetime.combine((now - timedelta(days=DAYS - 1)).date(), time(), UTC)

@@ -140,11 +140,12 @@ def _keys(
 def _rows(
     page: Sequence[Machine], done: Mapping[UUID, Lately], *, host_id: int, now: datetime
 ) -> tuple[HostRow, ...]:
-    shown = Machine.objects.filter(id__in=[one.id for one in page])
+    ids = [one.id for one in page]
+    shown = Machine.objects.filter(id__in=ids)
     offers = {one.machine_id: one for one in of_host(host_id).filter(machine__in=shown)}
-    standings = verification.standings(shown, now)
+    standings = verification.standings(ids, now)
     scores = verification.newest_scores(shown)
-    uptimes = machine_queries.uptimes_ppm(shown, now=now)
+    uptimes = machine_queries.uptimes_ppm(ids, now=now)
     return tuple(
         HostRow(
             offer=offers[one.id],

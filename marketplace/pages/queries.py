@@ -53,7 +53,7 @@ def host_machine(host_id: int, machine_id: UUID, now: datetime) -> HostMachine:
     one = Machine.objects.filter(id=machine_id)
     return _host_machine(
         offer,
-        verification.standings(one, now)[machine_id],
+        verification.standings([machine_id], now)[machine_id],
         verification.newest_scores(one).get(machine_id),
         newest_appeals(one).get(machine_id),
         earned_by_machine(host_id, machine_ids=[machine_id]).get(machine_id, 0),

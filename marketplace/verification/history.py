@@ -41,9 +41,8 @@ def of_machine(machine_id: UUID, *, now: datetime, before_ms: int | None = None)
 
     :raises MachineNotThere: when there is none.
     """
-    found = Machine.objects.filter(id=machine_id)
-    machine = found.first()
-    standing = queries.standings(found, now).get(machine_id)
+    machine = Machine.objects.filter(id=machine_id).first()
+    standing = queries.standings([machine_id], now).get(machine_id)
     if machine is None or standing is None:
         raise MachineNotThere
     rows = list(_verdicts(machine_id, before_ms)[: VERDICTS_AT_ONCE + 1])

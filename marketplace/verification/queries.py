@@ -3,12 +3,14 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from marketplace.domain.quorum import ORDER, decide, stands_until_ms
 from marketplace.domain.standing import MEANING, StandingState, state_of
+from marketplace.kept_sql import kept
 from marketplace.machines.models import Gpu, Machine
 from marketplace.verification import relied_on, words
 from marketplace.verification.models import EpochScore, Validator, VerdictRecord
@@ -92,7 +94,7 @@ class Standing:
 
 def is_verified(machine_id: UUID, now: datetime) -> bool:
     """Say whether validators vouch for the machine now."""
-    return standings(Machine.objects.filter(id=machine_id), now)[machine_id].is_verified
+    return standings([machine_id], now)[machine_id].is_verified
 
 
 _NOTED = (
@@ -107,19 +109,31 @@ _NOTED = (
 
 
 def standings(
-    machines: QuerySet[Machine], now: datetime, *, rates_max: int = 0
+    machines: QuerySet[Machine] | Collection[UUID], now: datetime, *, rates_max: int = 0
 ) -> dict[UUID, Standing]:
     """Return what stands about each of the machines, in one query however many they are.
 
     ``rates_max``: how many measured rates to read of each.
     """
+    return {
+        machine_id: _standing(
+            words.read(said, claimed), _noted(rest[: len(_NOTED)]), *rest[len(_NOTED) :]
+        )
+        for machine_id, claimed, said, *rest in _standings(machines, now, rates_max)
+    }
+
+
+@kept(Machine)
+def _standings(
+    machines: QuerySet[Machine], now: datetime, rates_max: int
+) -> QuerySet[Machine, tuple[Any, ...]]:
     of_it = VerdictRecord.objects.filter(machine=OuterRef("pk"), validator__admitted=True)
     measured = of_it.filter(relied_on.verdicts(now), hash_rate_per_cpu__isnull=False)
     proven = measured.order_by("-checked_at", "-id")
     verified = of_it.filter(state=VerdictState.VERIFIED).order_by("checked_at", "id")
     # One look-up in the index for each: a window function would sort the whole past.
     rates = proven.values("hash_rate_per_cpu")
-    rows = machines.order_by("id").values_list(
+    return machines.order_by("id").values_list(
         "id",
         "hardware",
         words.of_outer_machine(now),
@@ -128,12 +142,6 @@ def standings(
         Subquery(proven.filter(state=VerdictState.VERIFIED).values("checked_at")[:1]),
         *(Subquery(rates[number : number + 1]) for number in range(rates_max)),
     )
-    return {
-        machine_id: _standing(
-            words.read(said, claimed), _noted(rest[: len(_NOTED)]), *rest[len(_NOTED) :]
-        )
-        for machine_id, claimed, said, *rest in rows
-    }
 
 
 def targets(

@@ -12,7 +12,6 @@ from marketplace.domain.delivered import Figures
 from marketplace.domain.money import PPM
 from marketplace.domain.pricing import price_hour, value
 from marketplace.machines import queries as machines_queries
-from marketplace.machines.models import Machine
 from marketplace.offers.models import UNMEASURED, Offer
 from marketplace.verification import queries as verification
 from marketplace.verification.actions import note
@@ -51,7 +50,7 @@ def _offers() -> QuerySet[Offer]:
 
 
 def _refresh_some(offers: Sequence[Offer], now: datetime) -> int:
-    machines = Machine.objects.filter(id__in=[offer.machine_id for offer in offers])
+    machines = [offer.machine_id for offer in offers]
     standings = verification.standings(machines, now, rates_max=1)
     note.note(standings, now=now)
     measured = figures_of(machines, now=now)

@@ -71,7 +71,7 @@ def appeal(*, host_id: int, machine_id: UUID, text: str, now: datetime) -> Appea
             if newest.text != words:
                 raise AppealOpen
             return newest
-        state = queries.standings(mine, now)[machine_id].state
+        state = queries.standings([machine_id], now)[machine_id].state
         if not MEANING[state].appealable:
             raise NothingToAppeal
         if newest is not None and not newest.granted and _was_answered_lately(newest, now):
@@ -114,7 +114,7 @@ def _was_answered_lately(appeal: Appeal, now: datetime) -> bool:
 
 
 def _tell(machine_id: UUID, *, granted: bool, words: str, now: datetime) -> None:
-    standings = queries.standings(Machine.objects.filter(id=machine_id), now)
+    standings = queries.standings([machine_id], now)
     outcome = "granted, and the machine is proven anew" if granted else "refused"
     state: StandingState = standings[machine_id].state
     note.tell(machine_id, state, f"Your appeal is {outcome}: {words}", now=now)

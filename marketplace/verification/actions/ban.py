@@ -9,7 +9,6 @@ from uuid import UUID
 
 from marketplace.domain.problem import Refused
 from marketplace.domain.standing import StandingState
-from marketplace.machines.models import Machine
 from marketplace.verification import queries
 from marketplace.verification.actions import note
 from marketplace.verification.models import MachineStanding
@@ -57,16 +56,15 @@ def lift(*, machine_id: UUID, now: datetime) -> None:
     noted = note.lock(machine_id, now)
     if noted.banned_at is None or not noted.ban_reason:
         raise MachineNotBanned
-    one = Machine.objects.filter(id=machine_id)
     mine = MachineStanding.objects.filter(machine_id=machine_id)
-    if queries.standings(one, now)[machine_id].spoken is StandingState.BANNED:
+    if queries.standings([machine_id], now)[machine_id].spoken is StandingState.BANNED:
         mine.update(ban_reason="")
         text = "Staff of the site lifted their ban; that of the validators stands."
         note.tell(machine_id, StandingState.BANNED, text, now=now)
         return
     # Else the same machine under another key would have this one banned again (hold_ban.py).
     mine.update(banned_at=None, ban_reason="", fresh_since=now)
-    standings = queries.standings(one, now)
+    standings = queries.standings([machine_id], now)
     text = "Staff of the site lifted the ban, and the machine is proven anew."
     note.tell(machine_id, standings[machine_id].state, text, now=now)
     note.note(standings, now=now)

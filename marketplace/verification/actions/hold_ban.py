@@ -72,5 +72,5 @@ def _hold(machine_id: UUID, banned: _Banned, now: datetime) -> None:
             " a new key ends no ban. If it is another machine, or mended, appeal."
         )
         note.tell(machine_id, StandingState.BANNED, text, now=now)
-        note.note(queries.standings(Machine.objects.filter(id=machine_id), now), now=now)
+        note.note(queries.standings([machine_id], now), now=now)
     logger.warning("Ban held", extra={"machine_id": machine_id, "banned_id": banned.id})

@@ -155,7 +155,7 @@ def _keep(checked: Sequence[_Checked], now: datetime) -> list[VerdictRecord]:
         _note_gpus(trusted)
         if new:
             anew = [one.verdict.machine_id for one in new]
-            note.note(queries.standings(Machine.objects.filter(id__in=anew), now), now=now)
+            note.note(queries.standings(anew, now), now=now)
     if trusted:
         # After it: this may lock other machines too, and nobody locks a second one out of order.
         _compare([one.verdict for one in trusted], now)

@@ -1,0 +1,127 @@
+"""This will keep the SQL that Django wrote for a query, where it would write it anew each time.
+
+Of a few rows, to write a query with many parts takes several times as long as to answer it. For
+what is asked often and reads better as a query set than as a statement (plain_sql).
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import Any, cast
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Model, QuerySet
+from django.db.models.sql.compiler import SQLCompiler
+
+Rows = Iterable[tuple[Any, ...]]
+Query = QuerySet[Any, tuple[Any, ...]]
+#: A statement is kept for each number of rows up to this. Of more, writing it is the lesser part.
+FEW = 20
+#: Stand in a statement that is kept for now, and the lowest ids for those that are asked of: a
+#: condition with a constant as late, or an id as low, has no place in a query that is kept.
+MOMENT = datetime(9000, 1, 1, tzinfo=UTC)
+#: after it a parameter tells of MOMENT
+LATE = datetime(8000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A query over rows of the model, written once for each number of them."""
+
+    model: type[Model]
+    #: takes these rows, now and what more decides how the query is written
+    ask: Callable[..., Query]
+
+    def __call__(self, of: QuerySet[Any] | Collection[UUID], now: datetime, *more: int) -> Rows:
+        """Return what the query finds for these rows, or for those with these ids."""
+        if isinstance(of, QuerySet):
+            return self.ask(of, now, *more)
+        if not of:
+            return []
+        if len(of) > FEW:
+            return self.ask(_with_ids(self.model, of), now, *more)
+        return _write(self, len(of), more, connection.vendor).answer(list(of), now)
+
+
+def kept(model: type[Model]) -> Callable[[Callable[..., Query]], Kept]:
+    """Return what makes a query of a function that takes rows of the model, now, and more."""
+    return lambda ask: Kept(model, ask)
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    compiler: SQLCompiler
+    sql: str
+    parameters: Sequence[Any]
+    #: by the index of a parameter, the index of the id that it is
+    ids: dict[int, int] = field(default_factory=dict)
+    #: by the index of a parameter, how much later than now it is, or than today
+    moments: dict[int, timedelta] = field(default_factory=dict)
+    days: dict[int, timedelta] = field(default_factory=dict)
+
+    def answer(self, ids: Sequence[UUID], now: datetime) -> Rows:
+        told = list(self.parameters)
+        for index, number in self.ids.items():
+            told[index] = _adapted_id(ids[number])
+        for index, later in self.moments.items():
+            told[index] = connection.ops.adapt_datetimefield_value(now + later)
+        for index, later in self.days.items():
+            told[index] = connection.ops.adapt_datefield_value(now.astimezone(UTC).date() + later)
+        with connection.cursor() as cursor:
+            cursor.execute(self.sql, told)
+            found = cursor.fetchall()
+        rows = self.compiler.results_iter(results=[found], tuple_expected=True)
+        return cast(Rows, rows)
+
+
+# Each has its few numbers of rows; what is asked of is one machine most of the time.
+@lru_cache(maxsize=200)
+def _write(query: Kept, count: int, more: tuple[int, ...], vendor: str) -> _Written:
+    stand_ins = [UUID(int=number) for number in range(count)]
+    asked = query.ask(_with_ids(query.model, stand_ins), MOMENT, *more)
+    # Of the connection that this thread has whenever it answers, and not of the one it has now.
+    compiler = asked.query.get_compiler(connection=connection)
+    sql, parameters = compiler.as_sql()
+    written = _Written(compiler, sql, parameters)
+    numbers = {_adapted_id(one): number for number, one in enumerate(stand_ins)}
+    for index, told in enumerate(parameters):
+        if isinstance(told, str | UUID) and told in numbers:
+            written.ids[index] = numbers[told]
+        elif (at := _late(told)) is None:
+            continue
+        elif isinstance(at, datetime):
+            written.moments[index] = at - MOMENT
+        else:
+            written.days[index] = at - MOMENT.date()
+    return written
+
+
+def _with_ids(model: type[Model], ids: Collection[UUID]) -> QuerySet[Any]:
+    return model._default_manager.filter(pk__in=ids)
+
+
+def _adapted_id(one: UUID) -> UUID | str:
+    return one if connection.features.has_native_uuid_field else one.hex
+
+
+def _late(told: object) -> datetime | date | None:
+    """Return the moment or the day that the parameter tells, where MOMENT made it."""
+    if isinstance(told, str):
+        told = _read(told)
+    if isinstance(told, datetime):
+        return told if told > LATE else None
+    return told if isinstance(told, date) and told > LATE.date() else None
+
+
+def _read(text: str) -> datetime | date | None:
+    """Return the moment or the day that SQLite's text tells, which is in UTC."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        pass
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError:
+        return None
