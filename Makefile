@@ -26,14 +26,14 @@ NO_ENGINE := $(wildcard $(addprefix tests/miner_agent/,domain facts packaging/te
 	metrics mount_points outputs proofs retries settings steps supervisor support_bundle telemetry \
 	volumes))))
 ELSEWHERE := tests/concurrency $(DOCKER_TESTS) $(BROWSER_TESTS)
-QUICK_TESTS := $(filter-out $(ELSEWHERE),$(patsubst %/,%,$(wildcard tests/*/))) $(NO_ENGINE)
+QUICK_TESTS := $(filter-out $(ELSEWHERE) %/__pycache__,$(patsubst %/,%,$(wildcard tests/*/))) $(NO_ENGINE)
 POSTGRESQL_TESTS := $(wildcard tests/concurrency tests/marketplace)
 #: the rule: what asks or locks rows is tested on both databases, and what shows, parses or passes on
-#: the answers on SQLite alone
+#: the answers on SQLite alone; so are ninety days of what money/test_stateful.py does on both
 ANY_DATABASE := $(wildcard $(addprefix tests/marketplace/,domain pages accounts/test_admin.py \
 	accounts/test_client_address.py accounts/test_read_only.py accounts/test_ssh_key.py $(addprefix endpoints/test_,client.py \
 	exchange.py gateway.py looks.py machines.py serving.py) jobs/test_client.py \
-	notices/test_client.py \
+	money/test_ninety_days.py notices/test_client.py \
 	$(addsuffix .py,$(addprefix test_,bodies celery_app described_api env gathering log_lines \
 	security settings sync_limits watch))))
 

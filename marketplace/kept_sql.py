@@ -28,25 +28,35 @@ LATE = datetime(8000, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A query over rows of the model, written once for each number of them."""
+    """A query over some rows, written once for each number of them."""
 
-    model: type[Model]
+    #: whose rows the query takes; None: it takes ids
+    model: type[Model] | None
     #: takes these rows, now and what more decides how the query is written
     ask: Callable[..., Query]
 
-    def __call__(self, of: QuerySet[Any] | Collection[UUID], now: datetime, *more: int) -> Rows:
-        """Return what the query finds for these rows, or for those with these ids."""
+    def __call__(
+        self, of: QuerySet[Any] | Collection[UUID], now: datetime = MOMENT, *more: int
+    ) -> Rows:
+        """Return what the query finds for these rows, or for those with these ids.
+
+        ``now``: whatever it is, of a query that says nothing of it.
+        """
         if isinstance(of, QuerySet):
             return self.ask(of, now, *more)
         if not of:
             return []
         if len(of) > FEW:
-            return self.ask(_with_ids(self.model, of), now, *more)
+            return self.ask(self.rows(of), now, *more)
         return _write(self, len(of), more, connection.vendor).answer(list(of), now)
 
+    def rows(self, ids: Collection[UUID]) -> QuerySet[Any] | Collection[UUID]:
+        """Return what the query takes for these ids."""
+        return ids if self.model is None else self.model._default_manager.filter(pk__in=ids)
 
-def kept(model: type[Model]) -> Callable[[Callable[..., Query]], Kept]:
-    """Return what makes a query of a function that takes rows of the model, now, and more."""
+
+def kept(model: type[Model] | None = None) -> Callable[[Callable[..., Query]], Kept]:
+    """Return what makes a query of a function that takes rows of the model, or ids; and now."""
     return lambda ask: Kept(model, ask)
 
 
@@ -80,7 +90,7 @@ class _Written:
 @lru_cache(maxsize=200)
 def _write(query: Kept, count: int, more: tuple[int, ...], vendor: str) -> _Written:
     stand_ins = [UUID(int=number) for number in range(count)]
-    asked = query.ask(_with_ids(query.model, stand_ins), MOMENT, *more)
+    asked = query.ask(query.rows(stand_ins), MOMENT, *more)
     # Of the connection that this thread has whenever it answers, and not of the one it has now.
     compiler = asked.query.get_compiler(connection=connection)
     sql, parameters = compiler.as_sql()
@@ -96,10 +106,6 @@ def _write(query: Kept, count: int, more: tuple[int, ...], vendor: str) -> _Writ
         else:
             written.days[index] = at - MOMENT.date()
     return written
-
-
-def _with_ids(model: type[Model], ids: Collection[UUID]) -> QuerySet[Any]:
-    return model._default_manager.filter(pk__in=ids)
 
 
 def _adapted_id(one: UUID) -> UUID | str:

@@ -3,11 +3,15 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
+
+from django.db.models import QuerySet
 
 from marketplace.domain import container_log as rules
 from marketplace.domain.container_log import LogState
 from marketplace.domain.placement import ENDED
+from marketplace.kept_sql import kept
 from marketplace.logs.models import ContainerLog
 from marketplace.logs.sealed import unseal
 from marketplace.machines.models import Machine
@@ -101,22 +105,9 @@ def asked(
     ``failed``: rentals by machine that the marketplace calls failed and whose containers may still
     be there: their renters want to know why, and have no time to ask.
     """
-    open_ones = ContainerLog.objects.filter(
-        asked_id__isnull=False,
-        asked_at__gt=now - rules.ANSWER_WITHIN,
-        placement__machine_id__in=machine_ids,
-    )
     found: dict[UUID, list[LogAsked]] = {}
     able: dict[UUID, bool] = {}
-    for machine_id, version, placement_id, asked_id, lines_most in open_ones.order_by(
-        "asked_at", "pk"
-    ).values_list(
-        "placement__machine_id",
-        "placement__machine__agent_version",
-        "placement_id",
-        "asked_id",
-        "lines_most",
-    ):
+    for machine_id, version, placement_id, asked_id, lines_most in _open(machine_ids, now):
         able[machine_id] = answers(version)
         found.setdefault(machine_id, []).append(
             LogAsked(placement_id=placement_id, asked_id=asked_id, lines_most=lines_most)
@@ -130,6 +121,25 @@ def asked(
                 if placement_id not in asked_already:
                     found.setdefault(machine_id, []).append(last_words(placement_id))
     return {machine_id: tuple(some) for machine_id, some in found.items() if able[machine_id]}
+
+
+@kept()
+def _open(machine_ids: Collection[UUID], now: datetime) -> QuerySet[ContainerLog, tuple[Any, ...]]:
+    return (
+        ContainerLog.objects.filter(
+            asked_id__isnull=False,
+            asked_at__gt=now - rules.ANSWER_WITHIN,
+            placement__machine_id__in=machine_ids,
+        )
+        .order_by("asked_at", "pk")
+        .values_list(
+            "placement__machine_id",
+            "placement__machine__agent_version",
+            "placement_id",
+            "asked_id",
+            "lines_most",
+        )
+    )
 
 
 def last_words(placement_id: UUID) -> LogAsked:

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db.models import Max, Q, QuerySet
 
 from marketplace.domain.placement import LIVE, OUTBID, PlacementState
+from marketplace.kept_sql import kept
 from marketplace.machines.queries import revision as revision
 from marketplace.placements.models import Lease, Placement, PlacementEvent
 from marketplace.placements.registry_login import unseal
@@ -50,17 +51,21 @@ def listed_by_machine(machine_ids: Collection[UUID]) -> dict[UUID, list[Listed]]
     What ended without the machine's word that nothing is left of it stays listed with want=end
     until it says so, so that nothing leaks.
     """
+    found: dict[UUID, list[Listed]] = {}
+    for placement in map(Listed._make, _listed(machine_ids)):
+        found.setdefault(placement.machine_id, []).append(placement)
+    return found
+
+
+@kept()
+def _listed(machine_ids: Collection[UUID], _now: datetime) -> QuerySet[Placement, tuple[Any, ...]]:
     # What is live is not gone, by constraint: to ask for that too would read all the past.
     listed = Placement.objects.filter(machine_id__in=machine_ids, gone_at__isnull=True).exclude(
         # Placement.is_untold
         state=PlacementState.WAITING,
         starts=0,
     )
-    found: dict[UUID, list[Listed]] = {}
-    for row in listed.order_by("created_at", "id").values_list(*Listed._fields):
-        placement = Listed._make(row)
-        found.setdefault(placement.machine_id, []).append(placement)
-    return found
+    return listed.order_by("created_at", "id").values_list(*Listed._fields)
 
 
 def as_desired(listed: Iterable[Listed], now: datetime) -> tuple[DesiredPlacement, ...]:

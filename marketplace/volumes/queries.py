@@ -1,13 +1,25 @@
 """This will read volumes for the sync, the rentals and their renters."""
 
 from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import QuerySet
 
 from marketplace.domain.problem import Refused
+from marketplace.kept_sql import kept
 from marketplace.volumes.models import Volume
 from protocol.workload import DesiredVolume
+
+
+class Listed(NamedTuple):
+    """What a machine is told of a volume."""
+
+    id: UUID
+    machine_id: UUID
+    size_bytes: int
+    removed_at: datetime | None
 
 
 class VolumeUnknown(Refused):
@@ -27,15 +39,21 @@ def of_renter(renter_id: int) -> QuerySet[Volume]:
     return found.order_by("machine_id", "name", "id")
 
 
-def listed_by_machine(machine_ids: Collection[UUID]) -> dict[UUID, list[Volume]]:
+def listed_by_machine(machine_ids: Collection[UUID]) -> dict[UUID, list[Listed]]:
     """Return the volumes that each machine shall have or remove, in one query."""
-    found: dict[UUID, list[Volume]] = {}
-    for volume in Volume.objects.filter(machine_id__in=machine_ids).order_by("created_at", "id"):
+    found: dict[UUID, list[Listed]] = {}
+    for volume in map(Listed._make, _listed(machine_ids)):
         found.setdefault(volume.machine_id, []).append(volume)
     return found
 
 
-def as_desired(listed: Iterable[Volume]) -> tuple[DesiredVolume, ...]:
+@kept()
+def _listed(machine_ids: Collection[UUID], _now: datetime) -> QuerySet[Volume, tuple[Any, ...]]:
+    mine = Volume.objects.filter(machine_id__in=machine_ids)
+    return mine.order_by("created_at", "id").values_list(*Listed._fields)
+
+
+def as_desired(listed: Iterable[Listed]) -> tuple[DesiredVolume, ...]:
     """Return the volumes as their machine is told of them."""
     return tuple(
         DesiredVolume(

@@ -200,7 +200,7 @@ class Invariants:
             rows = Lease.objects.values_list("machine_id", "gpu_uuid", "placement_id")
             self._leases = set(rows)
         if "machines_machine" in written:
-            self._rows = list(MachineRow.objects.order_by("id"))
+            self._rows = list(MachineRow.objects.raw("SELECT * FROM machines_machine ORDER BY id"))
         holding = [held for held in self._held.values() if held.freed_at is None]
         computing = [held for held in holding if held.holds_compute]
         gpus = {(held.machine_id, gpu, held.id) for held in computing for gpu in held.gpu_uuids}
