@@ -100,11 +100,15 @@ class RefusedInterval(Message):
     reason: Annotated[str, Field(max_length=200)]
 
 
+#: characters of a password of a registry
+PASSWORD_MOST = 4096
+
+
 class RegistryLogin(Message):
     """Who may fetch a private image. An agent keeps it in memory only, and until it has it."""
 
     username: Annotated[str, Field(min_length=1, max_length=255)]
-    password: Annotated[str, Field(min_length=1, max_length=4096, repr=False)]
+    password: Annotated[str, Field(min_length=1, max_length=PASSWORD_MOST, repr=False)]
 
 
 class Notice(Message):

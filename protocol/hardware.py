@@ -7,7 +7,9 @@ from pydantic import Field
 
 from protocol.message import Message, each_once
 
-Count = Annotated[int, Field(ge=0, le=4096)]
+#: of one kind of thing in a machine
+COUNT_MOST = 4096
+Count = Annotated[int, Field(ge=0, le=COUNT_MOST)]
 Bytes = Annotated[int, Field(ge=0, le=1 << 50)]
 Text = Annotated[str, Field(max_length=200)]
 #: units that can be rented of one machine

@@ -27,6 +27,7 @@ INPUTS_MOST = 256
 OUTPUTS_MOST = 1024
 #: what runs a script, which is one word more: every image that has a shell has it there
 SHELL = ("/bin/sh", "-c")
+COMMAND_WORDS_MOST = 256
 #: characters of a word of a command
 COMMAND_WORD_MOST = 4096
 #: the command, and the environment's names and values, together; the kernel hands a program not
@@ -129,7 +130,7 @@ class Workload(Message):
     #: empty: the image's own command; may hold passwords too, so no repr shows it
     command: Annotated[
         tuple[Annotated[str, Field(max_length=COMMAND_WORD_MOST, pattern=NO_NUL)], ...],
-        Field(max_length=256, repr=False),
+        Field(max_length=COMMAND_WORDS_MOST, repr=False),
     ] = ()
     #: often holds passwords: never logged, shown by no repr
     environment: Annotated[

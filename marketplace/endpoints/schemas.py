@@ -13,6 +13,7 @@ from marketplace.endpoints.queries import EndpointView
 from marketplace.json_body import JsonBody
 from protocol.agent import RegistryLogin
 from protocol.hardware import Resources
+from protocol.workload import COMMAND_WORD_MOST, COMMAND_WORDS_MOST
 
 Price = Annotated[int, Field(gt=0, le=10**15)]
 
@@ -22,7 +23,8 @@ class EndpointRequest(JsonBody):
     image: Annotated[str, Field(min_length=1, max_length=500)]
     #: empty: the image's own
     command: Annotated[
-        list[Annotated[str, Field(max_length=4096, pattern=r"^[^\x00]*$")]], Field(max_length=256)
+        list[Annotated[str, Field(max_length=COMMAND_WORD_MOST, pattern=r"^[^\x00]*$")]],
+        Field(max_length=COMMAND_WORDS_MOST),
     ] = Field(default_factory=list)
     environment: Annotated[
         dict[

@@ -13,7 +13,13 @@ from marketplace.json_body import JsonBody
 from protocol.agent import RegistryLogin
 from protocol.hardware import Resources
 from protocol.signing import Digest
-from protocol.workload import INPUTS_MOST, JobFile, RelativePath
+from protocol.workload import (
+    COMMAND_WORD_MOST,
+    COMMAND_WORDS_MOST,
+    INPUTS_MOST,
+    JobFile,
+    RelativePath,
+)
 
 RUN_LIMIT_S_MAX = 7 * 86_400
 OUTPUTS_BYTES_MAX = 10 << 30
@@ -31,7 +37,8 @@ class JobRequest(JsonBody):
     image: Annotated[str, Field(min_length=1, max_length=500)]
     #: empty: the image's own
     command: Annotated[
-        list[Annotated[str, Field(max_length=4096, pattern=r"^[^\x00]*$")]], Field(max_length=256)
+        list[Annotated[str, Field(max_length=COMMAND_WORD_MOST, pattern=r"^[^\x00]*$")]],
+        Field(max_length=COMMAND_WORDS_MOST),
     ] = Field(default_factory=list)
     environment: Annotated[
         dict[

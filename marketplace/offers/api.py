@@ -20,7 +20,7 @@ from marketplace.offers import bounded, queries
 from marketplace.offers.actions import set_terms
 from marketplace.offers.found import Found
 from marketplace.offers.models import Offer
-from protocol.hardware import Resources
+from protocol.hardware import COUNT_MOST, Resources
 
 router = Router(tags=["offers"], auth=None)
 _Meant = TypeVar("_Meant")
@@ -189,7 +189,7 @@ class Terms(JsonBody):
     network_price_microusd: Whole | None = None
     longest_term_s: Annotated[int, Field(ge=1, le=LEASE_S_MAX)] | None = None
     #: the fewest that may be rented at once
-    cpus_min: Annotated[int, Field(ge=1, le=4096)] | None = None
+    cpus_min: Annotated[int, Field(ge=1, le=COUNT_MOST)] | None = None
     gpus_min: Annotated[int, Field(ge=0, le=64)] | None = None
     #: where the machine is, two letters of ISO 3166; empty: you do not say
     country: Country | None = None

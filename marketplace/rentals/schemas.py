@@ -13,12 +13,15 @@ from marketplace.domain.pricing import PriceType
 from marketplace.json_body import JsonBody
 from marketplace.rentals.queries import RentalView
 from marketplace.volumes.models import NAME
+from protocol.agent import PASSWORD_MOST
 from protocol.hardware import Resources
 from protocol.receipts import SignedInterval
-from protocol.workload import PORTS_MOST, VOLUMES_MOST, Port
+from protocol.workload import COMMAND_WORD_MOST, COMMAND_WORDS_MOST, PORTS_MOST, VOLUMES_MOST, Port
 
 Image = Annotated[str, Field(min_length=1, max_length=500)]
-Command = Annotated[list[Annotated[str, Field(max_length=4096)]], Field(max_length=256)]
+Command = Annotated[
+    list[Annotated[str, Field(max_length=COMMAND_WORD_MOST)]], Field(max_length=COMMAND_WORDS_MOST)
+]
 Environment = Annotated[
     dict[
         Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")],
@@ -46,7 +49,7 @@ class RegistryLoginRequest(JsonBody):
     """Who may fetch a private image: kept encrypted until it is on the machine, then deleted."""
 
     username: Annotated[str, Field(min_length=1, max_length=255)]
-    password: Annotated[str, Field(min_length=1, max_length=4096, repr=False)]
+    password: Annotated[str, Field(min_length=1, max_length=PASSWORD_MOST, repr=False)]
 
 
 class LimitsRequest(JsonBody):

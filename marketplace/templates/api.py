@@ -13,9 +13,10 @@ from marketplace.json_body import JsonBody
 from marketplace.placements.workload import Parts
 from marketplace.templates import queries
 from marketplace.templates.actions import delete, save
+from protocol.workload import COMMAND_WORD_MOST, COMMAND_WORDS_MOST
 
 router = Router(tags=["templates"], auth=ApiKeyBearer())
-Word = Annotated[str, Field(max_length=4096)]
+Word = Annotated[str, Field(max_length=COMMAND_WORD_MOST)]
 Variables = Annotated[dict[str, Annotated[str, Field(max_length=32_768)]], Field(max_length=512)]
 
 
@@ -46,7 +47,7 @@ class TemplateList(Schema):
 
 class TemplateRequest(JsonBody):
     image: Annotated[str, Field(max_length=500)]
-    command: Annotated[tuple[Word, ...], Field(max_length=256)] = ()
+    command: Annotated[tuple[Word, ...], Field(max_length=COMMAND_WORDS_MOST)] = ()
     environment: Variables = Field(default_factory=dict)
     #: TCP ports inside that are published beside the SSH door
     ports: Annotated[tuple[Annotated[int, Field(ge=1, le=65_535)], ...], Field(max_length=64)] = ()

@@ -6,6 +6,7 @@ from django import forms
 
 from marketplace.domain.tax import ADDRESS_LENGTH_MAX, NAME_LENGTH_MAX
 from marketplace.domain.vat import BillingRefused, party
+from marketplace.pages.forms.lines import LinesField
 
 
 class BillingForm(forms.Form):
@@ -14,7 +15,7 @@ class BillingForm(forms.Form):
     name = forms.CharField(
         label="Name of the person or company", max_length=NAME_LENGTH_MAX, required=False
     )
-    address = forms.CharField(
+    address = LinesField(
         label="Address",
         max_length=ADDRESS_LENGTH_MAX,
         required=False,

@@ -5,13 +5,15 @@ from typing import Any
 
 from django import forms
 
+from marketplace.pages.forms.lines import LinesField
+
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 VALUE_LENGTH_MAX = 8192
 VARIABLES_MAX = 200
 TEXT_LENGTH_MAX = 65_536
 
 
-class EnvironmentField(forms.CharField):
+class EnvironmentField(LinesField):
     """``NAME=value`` lines; empty lines count for nothing, and the last of two equal names wins."""
 
     def __init__(self, **options: Any) -> None:

@@ -4,13 +4,14 @@ from django import forms
 
 from marketplace.domain.scope import Scope
 from marketplace.pages.forms.amounts import DollarField
+from marketplace.pages.forms.lines import LinesField
 
 
 class SshKeyForm(forms.Form):
     """A public key; the action says what is wrong with a malformed one."""
 
     name = forms.CharField(max_length=80, help_text="So that you know it again: laptop, office.")
-    public_key = forms.CharField(
+    public_key = LinesField(
         label="Public key",
         max_length=8000,
         help_text="One line, as in <code>~/.ssh/id_ed25519.pub</code>.",

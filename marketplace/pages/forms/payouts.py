@@ -11,6 +11,7 @@ from marketplace.domain.tax import (
     TaxDetailsRefused,
     tax_details,
 )
+from marketplace.pages.forms.lines import LinesField
 from marketplace.payouts.models import Route
 
 BY_NAME = sorted((name, code) for code, name in COUNTRIES.items())
@@ -30,7 +31,7 @@ class TaxForm(forms.Form):
         max_length=30,
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
-    address = forms.CharField(
+    address = LinesField(
         label="Address",
         max_length=ADDRESS_LENGTH_MAX,
         widget=forms.Textarea(attrs={"rows": 3, "autocomplete": "street-address"}),

@@ -15,10 +15,11 @@ from marketplace.domain.upkeep import GB
 from marketplace.offers.queries import OfferRow
 from marketplace.pages import wording
 from marketplace.pages.forms.amounts import DollarField, GibField
+from marketplace.pages.forms.lines import LinesField
 from marketplace.pages.forms.rental_keys import choices_of
 from marketplace.pages.forms.workload import PLAIN, VolumesField, WorkloadFields
 from marketplace.rentals.actions import rent
-from protocol.hardware import Resources
+from protocol.hardware import COUNT_MOST, Resources
 
 HOURS_MAX = 24 * 365
 #: what is folded away while each field of it says what most rentals want
@@ -44,7 +45,7 @@ class RentForm(WorkloadFields):
         label="Volumes",
         help_text="NAME:/PATH:GIB makes one that outlives the rental, NAME:/PATH uses it again.",
     )
-    cpus = forms.IntegerField(label="CPUs", min_value=1, max_value=4096)
+    cpus = forms.IntegerField(label="CPUs", min_value=1, max_value=COUNT_MOST)
     gpus = forms.IntegerField(label="GPUs", min_value=0, max_value=64)
     ram = GibField(label="RAM, GiB")
     disk = GibField(label="Disk, GiB")
@@ -89,7 +90,7 @@ class RentForm(WorkloadFields):
         label="SSH keys", widget=forms.CheckboxSelectMultiple, required=False
     )
     #: for somebody who has no key here yet
-    public_key = forms.CharField(
+    public_key = LinesField(
         label="Your SSH public key",
         max_length=8000,
         required=False,

@@ -13,6 +13,7 @@ from marketplace.domain.offer_query import Cursor, OfferQuery, OfferSort, wanted
 from marketplace.domain.problem import Refused
 from marketplace.pages.forms.amounts import DollarField, GibField
 from marketplace.templates.queries import Known
+from protocol.hardware import COUNT_MOST
 
 ROWS = 25
 PLACEHOLDERS = {
@@ -53,7 +54,7 @@ class SearchForm(forms.Form):
     gpu_model = forms.CharField(label="GPU model", max_length=60, required=False)
     gpus_min = forms.IntegerField(label="GPUs", min_value=0, max_value=64, required=False)
     vram_min = GibField(label="VRAM, GiB", required=False)
-    cpus_min = forms.IntegerField(label="CPUs", min_value=0, max_value=4096, required=False)
+    cpus_min = forms.IntegerField(label="CPUs", min_value=0, max_value=COUNT_MOST, required=False)
     ram_min = GibField(label="RAM, GiB", required=False)
     disk_min = GibField(label="Disk, GiB", required=False)
     price_max = DollarField(label="$ a GPU-hour", required=False)

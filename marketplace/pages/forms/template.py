@@ -6,6 +6,7 @@ from django import forms
 
 from marketplace.domain import query_language
 from marketplace.pages.forms.environment import EnvironmentField
+from marketplace.pages.forms.lines import LinesField
 from marketplace.pages.forms.workload import PLAIN, HasCommand, PortsField, written
 from marketplace.placements.workload import Parts
 from marketplace.templates.actions.save import NOTE_MAX
@@ -31,7 +32,7 @@ class TemplateForm(HasCommand):
         ),
         widget=forms.TextInput(attrs=PLAIN),
     )
-    note = forms.CharField(
+    note = LinesField(
         label="What it is for",
         max_length=NOTE_MAX,
         required=False,

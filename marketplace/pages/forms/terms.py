@@ -9,7 +9,9 @@ from django import forms
 from marketplace.domain.country import by_name, written
 from marketplace.domain.money import MicroUsd
 from marketplace.pages.forms.amounts import DollarField
+from marketplace.pages.forms.lines import LinesField
 from marketplace.pages.forms.rent import HOURS_MAX
+from protocol.hardware import COUNT_MOST
 
 MINUTE, SECOND = "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"
 GUESTS_LENGTH_MAX = 20_000
@@ -25,7 +27,7 @@ class MomentField(forms.DateTimeField):
         super().__init__(widget=widget, input_formats=[MINUTE, SECOND], required=False, **options)
 
 
-class GuestsField(forms.CharField):
+class GuestsField(LinesField):
     """E-mail addresses, one a line; None where nothing is written."""
 
     def __init__(self, **options: Any) -> None:
@@ -37,7 +39,7 @@ class GuestsField(forms.CharField):
         return super().clean(value).split() or None
 
 
-class CurveField(forms.CharField):
+class CurveField(LinesField):
     """What reservations take off, ``30: 20`` a line; empty where nothing is written."""
 
     def __init__(self, **options: Any) -> None:
@@ -107,7 +109,7 @@ class TermsForm(forms.Form):
         label="Fewest GPUs at once", min_value=0, max_value=64, required=False
     )
     cpus_min = forms.IntegerField(
-        label="Fewest CPUs at once", min_value=1, max_value=4096, required=False
+        label="Fewest CPUs at once", min_value=1, max_value=COUNT_MOST, required=False
     )
     country = forms.ChoiceField(
         label="Country",

@@ -9,13 +9,16 @@ from typing import Any
 from django import forms
 
 from marketplace.pages.forms.environment import EnvironmentField
+from marketplace.pages.forms.lines import LinesField
 from marketplace.pages.wording import GIB
 from marketplace.placements.workload import Parts
 from marketplace.volumes.actions.claim import Asked
 from marketplace.volumes.models import NAME
-from protocol.agent import RegistryLogin
+from protocol.agent import PASSWORD_MOST, RegistryLogin
 from protocol.workload import COMMAND_WORD_MOST, PORTS_MOST, SHELL, VOLUMES_MOST
 
+#: of a command line, and of all that names volumes
+LINE_MOST = 4096
 PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 
 
@@ -46,7 +49,7 @@ class CommandField(forms.CharField):
 
     def __init__(self, **options: Any) -> None:
         widget = forms.TextInput(attrs=PLAIN | {"placeholder": "the image’s own"})
-        super().__init__(max_length=4096, required=False, widget=widget, **options)
+        super().__init__(max_length=LINE_MOST, required=False, widget=widget, **options)
 
     def clean(self, value: Any) -> tuple[str, ...]:
         """Return its words."""
@@ -56,15 +59,15 @@ class CommandField(forms.CharField):
             raise forms.ValidationError("A quotation mark is missing.") from None
 
 
-class ScriptField(forms.CharField):
+class ScriptField(LinesField):
     """A script with the line ends that a shell knows; what is sent back as it was is the same."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(strip=False, required=False, **options)
 
     def to_python(self, value: Any) -> str:
-        """Return it before its length is checked: a browser counts a line end as one character."""
-        script = str(super().to_python(value)).replace("\r\n", "\n").replace("\r", "\n")
+        """Return it whole, or nothing of blanks alone."""
+        script = super().to_python(value)
         return script if script.strip() else ""
 
 
@@ -108,12 +111,12 @@ def written(command: Sequence[str]) -> Mapping[str, str]:
     return {"command": shlex.join(command), "on_start": ""}
 
 
-class VolumesField(forms.CharField):
+class VolumesField(LinesField):
     """``NAME:/PATH`` or ``NAME:/PATH:GIB`` lines."""
 
     def __init__(self, **options: Any) -> None:
         widget = forms.Textarea(attrs=PLAIN | {"rows": 2, "placeholder": "data:/data:10"})
-        super().__init__(max_length=4096, required=False, widget=widget, **options)
+        super().__init__(max_length=LINE_MOST, required=False, widget=widget, **options)
 
     def clean(self, value: Any) -> tuple[Asked, ...]:
         """Return the volumes."""
@@ -140,7 +143,7 @@ class WorkloadFields(HasCommand):
     )
     registry_password = forms.CharField(
         label="Its password",
-        max_length=4096,
+        max_length=PASSWORD_MOST,
         required=False,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
