@@ -67,8 +67,12 @@ Longest = Annotated[
     int | None,
     typer.Option(parser=duration, metavar="DURATION", help="No rental is longer: 30d."),
 ]
-GpusMin = Annotated[int | None, typer.Option(min=0, help="The fewest GPUs at once.")]
-CpusMin = Annotated[int | None, typer.Option(min=1, help="The fewest CPUs at once.")]
+GpusMin = Annotated[
+    int | None, typer.Option(min=0, metavar="NUMBER", help="The fewest GPUs at once.")
+]
+CpusMin = Annotated[
+    int | None, typer.Option(min=1, metavar="NUMBER", help="The fewest CPUs at once.")
+]
 Until = Annotated[
     datetime | None,
     typer.Option(
