@@ -74,10 +74,10 @@ class Client:
         self._exchange = Exchange(self._http, clock=clock, deadline_s=deadline_s)
         self._new_id = new_id
         self.cards = Cards(self._exchange)
-        self.endpoints = Endpoints(self._exchange)
+        self.endpoints = Endpoints(self._exchange, new_id=new_id)
         self.hosting = Hosting(self._exchange)
         self.logs = Logs(self._exchange, clock=clock)
-        self.notices = Notices(self._exchange)
+        self.notices = Notices(self._exchange, new_id=new_id)
         self.papers = Papers(self._exchange)
         self.prices = Prices(self._exchange)
         self.proofs = Proofs(self._exchange)

@@ -1,11 +1,12 @@
 """This will keep a program answering HTTP: create an endpoint, scale it, and delete it."""
 
+from collections.abc import Callable
 from datetime import datetime
 from urllib.parse import quote
 
 from pydantic import Field
 
-from berth.exchange import Call, Exchange
+from berth.exchange import Call, Exchange, once
 from berth.reading import read
 from berth.shapes import RegistryLogin, Shape
 from protocol.hardware import Resources
@@ -64,13 +65,14 @@ class EndpointRequest(Shape):
 class Endpoints:
     """One renter's endpoints. Every method raises Refused or CannotReach (problem.py)."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, *, new_id: Callable[[], str]) -> None:
         self._exchange = exchange
+        self._new_id = new_id
 
     def create(self, request: EndpointRequest) -> Endpoint:
-        """Return the new endpoint with its key. A lost answer is not asked for again."""
+        """Return the new endpoint with its key."""
         body = request.model_dump(mode="json")
-        return self._send(Call("POST", "/endpoints", body=body))
+        return self._send(once("/endpoints", self._new_id(), body=body))
 
     def find(self, endpoint_id: str) -> Endpoint:
         """Return one endpoint as it is now."""
@@ -91,7 +93,7 @@ class Endpoints:
 
     def renew_key(self, endpoint_id: str) -> Endpoint:
         """Return the endpoint with a new key; the former one opens nothing any more."""
-        return self._send(Call("POST", f"{_path(endpoint_id)}/key"))
+        return self._send(once(f"{_path(endpoint_id)}/key", self._new_id()))
 
     def dismiss(self, endpoint_id: str, placement_id: str) -> None:
         """End a replica; another begins, and none of this endpoint on its machine any more."""

@@ -45,6 +45,11 @@ class Call:
     body_bytes_max: int = BODY_BYTES_MAX
 
 
+def once(path: str, key: str, *, body: Mapping[str, object] | None = None) -> Call:
+    """Return a call that the marketplace does once, however often it arrives with this key."""
+    return Call("POST", path, body=body, headers={"Idempotency-Key": key}, repeatable=True)
+
+
 class Exchange:
     """Sends calls to one marketplace.
 

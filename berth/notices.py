@@ -1,9 +1,10 @@
 """This will tell what an account was told, and manage its web hooks."""
 
+from collections.abc import Callable
 from datetime import datetime
 from urllib.parse import quote
 
-from berth.exchange import Call, Exchange
+from berth.exchange import Call, Exchange, once
 from berth.reading import read
 from berth.shapes import Shape
 
@@ -53,8 +54,9 @@ class LetterList(Shape):
 class Notices:
     """An account's notices and web hooks at one marketplace."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, *, new_id: Callable[[], str]) -> None:
         self._exchange = exchange
+        self._new_id = new_id
 
     def newest(self, *, unread: bool = False) -> tuple[Notice, ...]:
         """Return the newest notices, newest first; ``unread``: of those not seen yet."""
@@ -84,7 +86,8 @@ class Notices:
 
     def add_hook(self, url: str) -> WebHook:
         """Return a new web hook with its secret."""
-        return read(WebHook, self._exchange.send(Call("POST", "/web-hooks", body={"url": url})))
+        call = once("/web-hooks", self._new_id(), body={"url": url})
+        return read(WebHook, self._exchange.send(call))
 
     def test_hook(self, hook_id: str) -> None:
         """Have a test sent there."""
@@ -92,7 +95,8 @@ class Notices:
 
     def rotate_hook(self, hook_id: str) -> WebHook:
         """Return a web hook with its new secret; the one before signs too for a day."""
-        return read(WebHook, self._exchange.send(Call("POST", f"/web-hooks/{hook_id}/rotate")))
+        call = once(f"/web-hooks/{hook_id}/rotate", self._new_id())
+        return read(WebHook, self._exchange.send(call))
 
     def turn_hook_on(self, hook_id: str) -> None:
         """Have notices sent there again."""

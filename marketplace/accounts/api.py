@@ -19,6 +19,7 @@ from marketplace.accounts.actions import (
 from marketplace.accounts.bearer import ApiKeyBearer, caller
 from marketplace.accounts.client_address import client_address
 from marketplace.accounts.models import SshKey
+from marketplace.accounts.once import IdempotencyKey, Made, once, once_of
 from marketplace.domain.scope import Scope
 from marketplace.json_body import JsonBody
 
@@ -57,8 +58,14 @@ class SshKeyReply(Schema):
 
 
 @router.post("/auth/key", response={201: KeyReply}, auth=None)
-def create_key(request: HttpRequest, payload: KeyRequest) -> Status[KeyReply]:
-    """Trade an e-mail address, a password and a code, where asked for, for a new API key."""
+def create_key(
+    request: HttpRequest, payload: KeyRequest, idempotency_key: IdempotencyKey = None
+) -> Status[KeyReply]:
+    """Trade an e-mail address, a password and a code, where asked for, for a new API key.
+
+    With an idempotency key a call that comes again within a day is told the same key; a code is
+    taken once, so that such a call needs another.
+    """
     now = timezone.now()
     user = check_password.check(
         email=payload.email,
@@ -67,15 +74,22 @@ def create_key(request: HttpRequest, payload: KeyRequest) -> Status[KeyReply]:
         address=client_address(request),
         now=now,
     )
-    issued = issue_api_key.issue(
-        user_id=user.pk,
-        name=payload.name,
-        spend_limit_microusd=payload.spend_limit_microusd,
-        scopes=payload.scopes,
-        expires_at=payload.expires_at,
-        now=now,
-    )
-    return Status(201, KeyReply(key=issued.secret))
+
+    def make() -> Made:
+        issued = issue_api_key.issue(
+            user_id=user.pk,
+            name=payload.name,
+            spend_limit_microusd=payload.spend_limit_microusd,
+            scopes=payload.scopes,
+            expires_at=payload.expires_at,
+            now=now,
+        )
+        return Made(str(issued.key.pk), issued.secret)
+
+    # Who they are was checked: another code, or a password changed meanwhile, is the same call.
+    wanted = payload.model_copy(update={"password": "", "code": ""})
+    made = once(once_of(request, user.pk, idempotency_key, wanted), make, now=now)
+    return Status(201, KeyReply(key=made.secret))
 
 
 @router.get("/ssh-keys", response=list[SshKeyReply], auth=ApiKeyBearer())

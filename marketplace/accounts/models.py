@@ -327,3 +327,19 @@ class AttemptCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.attempts} until {self.resets_at:%H:%M:%S}"
+
+
+class KeptAnswer(models.Model):
+    """What a call made that came with an idempotency key, for when it comes again (once.py)."""
+
+    #: sha256, in hex, of whose call it was, by which API key, and its idempotency key
+    name_digest = models.CharField(primary_key=True, max_length=64)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="kept_answers")
+    #: of all that was asked for
+    request_digest = models.CharField(max_length=64)
+    #: sealed by the idempotency key, which is kept nowhere
+    sealed = models.TextField(default="")
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"answer until {self.expires_at:%H:%M:%S}"

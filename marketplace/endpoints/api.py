@@ -8,6 +8,7 @@ from ninja import Router, Status
 
 from marketplace.accounts.acting import actor_id
 from marketplace.accounts.bearer import ApiKeyBearer, caller, caller_key
+from marketplace.accounts.once import IdempotencyKey, Made, once, once_of
 from marketplace.endpoints import queries
 from marketplace.endpoints.actions import create as creation
 from marketplace.endpoints.actions.delete import delete
@@ -27,7 +28,9 @@ router = Router(tags=["endpoints"], auth=ApiKeyBearer())
 
 
 @router.post("/endpoints", response={201: KeyedEndpointReply})
-def create(request: HttpRequest, payload: EndpointRequest) -> Status[KeyedEndpointReply]:
+def create(
+    request: HttpRequest, payload: EndpointRequest, idempotency_key: IdempotencyKey = None
+) -> Status[KeyedEndpointReply]:
     """Keep a program answering HTTP: as many replicas as wanted, each charged while it answers."""
     renter = caller(request)
     created = creation.create(
@@ -48,6 +51,7 @@ def create(request: HttpRequest, payload: EndpointRequest) -> Status[KeyedEndpoi
             api_key_id=caller_key(request),
             made_by_id=actor_id(request),
         ),
+        call=once_of(request, renter.pk, idempotency_key, payload),
         now=timezone.now(),
     )
     return Status(201, _keyed(created, renter.pk))
@@ -83,11 +87,21 @@ def change(request: HttpRequest, endpoint_id: UUID, payload: EndpointChange) -> 
 
 
 @router.post("/endpoints/{endpoint_id}/key", response=KeyedEndpointReply)
-def create_key(request: HttpRequest, endpoint_id: UUID) -> KeyedEndpointReply:
+def create_key(
+    request: HttpRequest, endpoint_id: UUID, idempotency_key: IdempotencyKey = None
+) -> KeyedEndpointReply:
     """Give an endpoint another key; the former one opens nothing any more."""
     renter = caller(request)
-    renewed = renew_key(endpoint_id=endpoint_id, renter_id=renter.pk, made_by_id=actor_id(request))
-    return _keyed(renewed, renter.pk)
+
+    def make() -> Made:
+        renewed = renew_key(
+            endpoint_id=endpoint_id, renter_id=renter.pk, made_by_id=actor_id(request)
+        )
+        return Made(str(endpoint_id), renewed.key)
+
+    call = once_of(request, renter.pk, idempotency_key)
+    made = once(call, make, now=timezone.now())
+    return _keyed(creation.Created(endpoint_id, made.secret), renter.pk)
 
 
 @router.delete("/endpoints/{endpoint_id}/replicas/{placement_id}", response={204: None})

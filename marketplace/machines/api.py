@@ -9,6 +9,7 @@ from django.utils import timezone
 from ninja import Router, Schema, Status
 
 from marketplace.accounts.bearer import ApiKeyBearer, caller
+from marketplace.accounts.once import IdempotencyKey, Made, once, once_of
 from marketplace.machines.actions import issue_token
 
 router = Router(tags=["host"], auth=ApiKeyBearer())
@@ -22,13 +23,23 @@ class TokenReply(Schema):
 
 
 @router.post("/host/enrolment-tokens", response={201: TokenReply})
-def create_token(request: HttpRequest) -> Status[TokenReply]:
+def create_token(
+    request: HttpRequest, idempotency_key: IdempotencyKey = None
+) -> Status[TokenReply]:
     """Make a one-time token that enrols one machine as yours."""
-    issued = issue_token.issue_token(host_id=caller(request).pk, now=timezone.now())
+    host_id, now = caller(request).pk, timezone.now()
+
+    def make() -> Made:
+        issued = issue_token.issue_token(host_id=host_id, now=now)
+        return Made(issued.expires_at.isoformat(), issued.token)
+
+    made = once(once_of(request, host_id, idempotency_key), make, now=now)
     return Status(
         201,
         TokenReply(
-            token=issued.token, expires_at=issued.expires_at, command=enrol_command(issued.token)
+            token=made.secret,
+            expires_at=datetime.fromisoformat(made.id),
+            command=enrol_command(made.secret),
         ),
     )
 

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from marketplace.accounts.acting import actor_id
 from marketplace.accounts.bearer import ApiKeyBearer, caller, caller_key
+from marketplace.accounts.once import IdempotencyKey, Made, once, once_of
 from marketplace.domain.notices import LETTERS
 from marketplace.json_body import JsonBody
 from marketplace.ledger.actions import spend_limit
@@ -158,19 +159,24 @@ def web_hooks(request: HttpRequest) -> WebHookList:
 
 
 @router.post("/web-hooks", response={201: WebHookReply})
-def create_web_hook(request: HttpRequest, payload: WebHookRequest) -> Status[WebHookReply]:
+def create_web_hook(
+    request: HttpRequest, payload: WebHookRequest, idempotency_key: IdempotencyKey = None
+) -> Status[WebHookReply]:
     """Add an address that each of your notices is sent to from now on, signed by its secret.
 
     A key with a spend limit may not, nor remove one or turn one on.
     """
     _check_whole_key(request)
-    added = add_hook.add(
-        user_id=caller(request).pk,
-        url=payload.url,
-        made_by_id=actor_id(request),
-        now=timezone.now(),
-    )
-    return Status(201, WebHookReply.of(added.hook, added.secret))
+    user_id, now = caller(request).pk, timezone.now()
+
+    def make() -> Made:
+        added = add_hook.add(
+            user_id=user_id, url=payload.url, made_by_id=actor_id(request), now=now
+        )
+        return Made(str(added.hook.pk), added.secret)
+
+    made = once(once_of(request, user_id, idempotency_key, payload), make, now=now)
+    return Status(201, _made(made, user_id))
 
 
 @router.delete("/web-hooks/{hook_id}", response={204: None})
@@ -191,11 +197,18 @@ def turn_web_hook_on(request: HttpRequest, hook_id: UUID) -> WebHookReply:
 
 
 @router.post("/web-hooks/{hook_id}/rotate", response=WebHookReply)
-def rotate_web_hook_secret(request: HttpRequest, hook_id: UUID) -> WebHookReply:
+def rotate_web_hook_secret(
+    request: HttpRequest, hook_id: UUID, idempotency_key: IdempotencyKey = None
+) -> WebHookReply:
     """Give a web hook a new secret, shown this once; the one before signs too for a day."""
     _check_whole_key(request)
-    made = rotate_secret.rotate(user_id=caller(request).pk, hook_id=hook_id, now=timezone.now())
-    return WebHookReply.of(made.hook, made.secret)
+    user_id, now = caller(request).pk, timezone.now()
+
+    def make() -> Made:
+        rotated = rotate_secret.rotate(user_id=user_id, hook_id=hook_id, now=now)
+        return Made(str(hook_id), rotated.secret)
+
+    return _made(once(once_of(request, user_id, idempotency_key), make, now=now), user_id)
 
 
 @router.post("/web-hooks/{hook_id}/test", response={202: EventReply})
@@ -203,6 +216,10 @@ def test_web_hook(request: HttpRequest, hook_id: UUID) -> Status[EventReply]:
     """Send a web hook an event of the kind ``test``."""
     sent = send_test.send_test(user_id=caller(request).pk, hook_id=hook_id, now=timezone.now())
     return Status(202, EventReply(id=sent.pk))
+
+
+def _made(made: Made, user_id: int) -> WebHookReply:
+    return WebHookReply.of(queries.hook(UUID(made.id), user_id), made.secret)
 
 
 def _check_whole_key(request: HttpRequest) -> None:

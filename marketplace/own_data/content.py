@@ -30,6 +30,7 @@ BYTES_MAX = 64 << 20
 HIDDEN: Mapping[str, frozenset[str]] = {
     "accounts.User": frozenset({"password"}),
     "accounts.ApiKey": frozenset({"digest"}),
+    "accounts.KeptAnswer": frozenset({"name_digest", "request_digest", "sealed"}),
     "endpoints.Endpoint": frozenset({"key_digest", "registry_login"}),
     "machines.EnrolmentToken": frozenset({"token_sha256"}),
     "mfa.Authenticator": frozenset({"data"}),

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from marketplace.accounts.actions.count_attempt import Limit, count
+from marketplace.accounts.once import Made, Once, once
 from marketplace.domain.matching import SMALLEST, Slice
 from marketplace.domain.problem import Refused
 from marketplace.endpoints import key as keys
@@ -71,10 +72,11 @@ class Created:
     key: str
 
 
-def create(*, renter_id: int, asked: Asked, now: datetime) -> Created:
+def create(*, renter_id: int, asked: Asked, now: datetime, call: Once | None = None) -> Created:
     """Return the new endpoint with the key that its callers show.
 
     Its replicas begin where there is a machine and money for them, and otherwise later.
+    ``call``: which it is, where it may have come before; then it is the endpoint of that time.
 
     :raises WorkloadInvalid: when a part is out of bounds.
     :raises ImageMalformed: when no image can have that name.
@@ -83,7 +85,21 @@ def create(*, renter_id: int, asked: Asked, now: datetime) -> Created:
     :raises EndpointsTooMany: when the renter has as many as one may have.
     :raises InsufficientFunds: when the renter's wallet is empty.
     :raises TooManyAttempts: when the renter made too many within an hour.
+    :raises KeyUsed: when the call's key came with another request.
     """
+
+    def make() -> Made:
+        created = _create(renter_id, asked, now)
+        return Made(str(created.endpoint_id), created.key)
+
+    made = once(call or Once(renter_id, "", ""), make, now=now)
+    endpoint_id = UUID(made.id)
+    # Not in the transaction: it takes one machine after the other.
+    tend(now=now, endpoint_id=endpoint_id)
+    return Created(endpoint_id=endpoint_id, key=made.secret)
+
+
+def _create(renter_id: int, asked: Asked, now: datetime) -> Created:
     workload = workloads.new(
         PlacementKind.REPLICA,
         asked.parts,
@@ -115,7 +131,6 @@ def create(*, renter_id: int, asked: Asked, now: datetime) -> Created:
             )
     except IntegrityError:
         raise EndpointExists from None
-    tend(now=now, endpoint_id=endpoint.id)
     return Created(endpoint_id=endpoint.id, key=secret)
 
 
