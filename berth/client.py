@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import httpx
 
+from berth.api_keys import ApiKeys
 from berth.cards import Cards, TopUp
 from berth.endpoints import Endpoints
 from berth.exchange import DEADLINE_S, Call, Clock, Exchange
@@ -73,6 +74,7 @@ class Client:
         self._http = httpx.Client(base_url=base_url, headers=headers, transport=transport)
         self._exchange = Exchange(self._http, clock=clock, deadline_s=deadline_s)
         self._new_id = new_id
+        self.api_keys = ApiKeys(self._exchange)
         self.cards = Cards(self._exchange)
         self.endpoints = Endpoints(self._exchange, new_id=new_id)
         self.hosting = Hosting(self._exchange)

@@ -9,6 +9,7 @@ from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationEr
 from ninja.parser import Parser
 
 from marketplace.accounts.api import router as accounts
+from marketplace.accounts.keys_api import router as api_keys
 from marketplace.accounts.teams_api import router as teams
 from marketplace.bounded_calls import Bounded, TooManyCalls, is_counted, take_unknown, wait_s_of
 from marketplace.described_api import DescribedAPI, problem
@@ -100,6 +101,7 @@ agent_api = DescribedAPI(
 )
 for router in (
     accounts,
+    api_keys,
     teams,
     team_changes,
     ledger,

@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from berth.cli import (
+    api_keys,
     bill,
     cards,
     change,
@@ -188,8 +189,10 @@ PANELS: Mapping[str, Mapping[str, typer.Typer | Callable[..., None]]] = {
     },
     "Account": {
         "login": login.login,
+        "logout": api_keys.logout,
         "doctor": doctor.doctor,
         "keys": keys.app,
+        "api-keys": api_keys.app,
         "teams": teams.teams,
         "team": team.app,
         "notices": notices.notices,

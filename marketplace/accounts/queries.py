@@ -10,11 +10,14 @@ from django.db.models.functions import Lower
 
 from marketplace.accounts import api_key
 from marketplace.accounts.models import ApiKey, SshKey, User
+from marketplace.domain.scope import covers
 
 #: ``last_used_at`` is written at most this often, so that a busy key costs no write per request
 USED_RESOLUTION = timedelta(minutes=1)
 #: where deleted accounts have their address; reserved, so that no letter ever gets there
 NOWHERE = "deleted.invalid"
+#: of one person's API keys; those that work are fewer (issue_api_key.KEYS_MAX)
+API_KEYS_READ = 200
 
 
 def ssh_keys(user_id: int, only: Sequence[UUID] | None = None) -> Sequence[SshKey]:
@@ -43,6 +46,30 @@ def api_keys(user_id: int) -> Sequence[ApiKey]:
         "spend_limit", "made_by"
     )
     return tuple(rows.order_by("-created_at", "id"))
+
+
+def api_keys_known(user_id: int, *, by: ApiKey, now: datetime) -> Sequence[ApiKey]:
+    """Return the keys that open something now and that the key ``by`` knows of, newest first."""
+    lasting = Q(expires_at=None) | Q(expires_at__gt=now)
+    rows = ApiKey.objects.filter(lasting, user_id=user_id, revoked_at=None)
+    rows = rows.select_related("spend_limit").order_by("-created_at", "id")
+    return tuple(key for key in rows[:API_KEYS_READ] if knows(by, key))
+
+
+def knows(by: ApiKey, key: ApiKey) -> bool:
+    """Say whether the key ``by`` may list and revoke another: one that may do no more than it.
+
+    So a key that was found in a script ends none that its owner needs to end it. One that is held
+    to an amount is held to itself, too.
+    """
+    if by.pk == key.pk:
+        return True
+    return not hasattr(by, "spend_limit") and covers(by.scopes, key.scopes)
+
+
+def key_with_limit(key_id: UUID) -> ApiKey:
+    """Return a key that opened something a moment ago, with what it is held to."""
+    return ApiKey.objects.select_related("spend_limit").get(pk=key_id)
 
 
 def key_of(raw: str, now: datetime) -> ApiKey | None:

@@ -32,7 +32,9 @@ AREAS = {
     ),
     **dict.fromkeys(("host", "machines"), "host"),
     "ssh-keys": "keys",
-    **dict.fromkeys(("notices", "letters", "web-hooks", "teams", "invitations"), "account"),
+    **dict.fromkeys(
+        ("api-keys", "notices", "letters", "web-hooks", "teams", "invitations"), "account"
+    ),
 }
 #: an area, and the one that includes it
 WITHIN = {"keys": "account"}
@@ -63,3 +65,10 @@ def allows(scopes: Collection[str], asked: Scope | None) -> bool:
     wide = {area, WITHIN.get(area, area)}
     enough = {what, "write"}
     return any(f"{each}:{one}" in scopes for each in wide for one in enough)
+
+
+def covers(scopes: Collection[str], others: Collection[str]) -> bool:
+    """Say whether a key with ``scopes`` may do all that one with ``others`` may."""
+    if not scopes or not others:
+        return not scopes
+    return all(allows(scopes, Scope(one)) for one in others)

@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from marketplace.accounts.models import ApiKey
+from marketplace.accounts.queries import knows
 from marketplace.domain.problem import Refused
 
 
@@ -13,11 +14,14 @@ class ApiKeyNotFound(Refused):
     sentence = "You have no such API key."
 
 
-def revoke(*, user_id: int, key_id: UUID, now: datetime) -> None:
+def revoke(*, user_id: int, key_id: UUID, now: datetime, by: ApiKey | None = None) -> None:
     """Refuse the key from now on; revoking it again changes nothing.
 
-    :raises ApiKeyNotFound: when the person has no such key.
+    ``by``: the key that asks; None: the person does.
+
+    :raises ApiKeyNotFound: when the person has no such key, or ``by`` does not know of it.
     """
-    mine = ApiKey.objects.filter(pk=key_id, user_id=user_id)
-    if not mine.filter(revoked_at=None).update(revoked_at=now) and not mine.exists():
+    key = ApiKey.objects.filter(pk=key_id, user_id=user_id).first()
+    if key is None or (by is not None and not knows(by, key)):
         raise ApiKeyNotFound
+    ApiKey.objects.filter(pk=key_id, revoked_at=None).update(revoked_at=now)
