@@ -4,7 +4,6 @@ from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
-from django.utils.datastructures import MultiValueDict
 from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
 from ninja.parser import Parser
 
@@ -26,6 +25,7 @@ from marketplace.metering.market_api import router as market
 from marketplace.metering.scores_api import router as scores
 from marketplace.metering.validator_api import router as validator
 from marketplace.notices.api import router as notices
+from marketplace.nul import NulRefused
 from marketplace.offers.agent_api import router as agent_router
 from marketplace.offers.api import router as offers
 from marketplace.offers.machine_api import router as machine_facts
@@ -61,25 +61,17 @@ class KeyNeeded(Refused):
 
 
 class TextParser(Parser):
-    """Takes no NUL character in: no text column of PostgreSQL does."""
+    """Takes no NUL character in, as ``nul`` takes none from addresses and forms."""
 
     def parse_body(self, request: HttpRequest) -> dict[str, Any]:
         """Return the JSON of the body."""
         if holds_nul(request.body):
-            raise BodyRefused("A text may hold no NUL character")
+            raise NulRefused
         content = super().parse_body(request)
         if not isinstance(content, dict):
             # It would be taken for an object of which everything is left out.
             raise BodyRefused("Send a JSON object")
         return content
-
-    def parse_querydict(
-        self, data: "MultiValueDict[str, Any]", list_fields: list[str], request: HttpRequest
-    ) -> dict[str, Any]:
-        """Return the parameters of the query or the form."""
-        if any("\x00" in value for _, values in data.lists() for value in values):
-            raise HttpError(400, "A text may hold no NUL character")
-        return super().parse_querydict(data, list_fields, request)
 
 
 api = DescribedAPI(
@@ -168,6 +160,8 @@ def on_invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
 
 def on_http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
     """Answer what the framework refuses by itself, such as a body that is no JSON."""
+    if isinstance(error.__cause__, Refused):
+        return on_refused(request, error.__cause__)
     told = error.__cause__ if isinstance(error.__cause__, BodyRefused) else error.message
     return problem(error.status_code, "invalid", f"{told}.")
 

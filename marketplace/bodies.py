@@ -17,6 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
+from django.utils.http import parse_header_parameters
 
 from marketplace.accounts.bearer import HEADER, let_in
 from marketplace.api import KeyNeeded
@@ -40,6 +41,9 @@ OUTPUT = re.compile(
     )
 )
 BEARER = "Bearer "
+#: encodings that read any bytes; Django would take a request apart with whichever is named, and
+#: Python has some that fail or take no text
+CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin1", "latin-1"})
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -55,6 +59,12 @@ class BodyTooSlow(Refused):
     code = "too_slow"
     status = 408
     sentence = "The request came too slowly; send it again over a better line."
+
+
+class CharsetUnknown(Refused):
+    code = "charset_unknown"
+    status = 415
+    sentence = "Send texts in UTF-8, and name no other charset in Content-Type."
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +83,7 @@ async def bounded(application: Application, scope: Scope, receive: Receive, send
     with ExitStack() as while_served:
         body = _Body(scope, receive, while_served)
         try:
+            _check_charset(scope)
             await body.check_length()
             await application(dict(scope), body.receive, send)
         except Refused as refused:
@@ -148,6 +159,15 @@ def _allowed(scope: Scope, now: datetime) -> _Allowed | None:
         )
         return _Allowed(f"placement {placement_id}", room)
     return None
+
+
+def _check_charset(scope: Scope) -> None:
+    try:
+        _, named = parse_header_parameters(_headers(scope).get("content-type", ""))
+    except ValueError:
+        raise CharsetUnknown from None
+    if named.get("charset", "utf-8").lower() not in CHARSETS:
+        raise CharsetUnknown
 
 
 def _headers(scope: Scope) -> Mapping[str, str]:

@@ -138,6 +138,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "marketplace.security.SecurityHeaders",
+    "marketplace.nul.NoNul",
     "marketplace.streams.LetGoOfTheDatabase",
     "marketplace.compression.Compression",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -50,9 +50,10 @@ def each_once(name: str) -> AfterValidator:
 def holds_nul(body: bytes) -> bool:
     """Say whether a JSON text may spell a NUL character, which no text column of PostgreSQL takes.
 
-    It also finds a backslash before the letters ``u0000``, which nobody has a reason to send.
+    It also finds a backslash before the letters ``u0000``, which nobody has a reason to send. Every
+    JSON in UTF-16 or UTF-32, which a parser would read as well, holds a zero byte.
     """
-    return b"\\u0000" in body
+    return b"\0" in body or b"\\u0000" in body
 
 
 class FloatRefused(ValueError):

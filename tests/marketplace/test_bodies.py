@@ -174,3 +174,22 @@ async def test_who_never_ends_a_request_is_hung_up_on(monkeypatch: pytest.Monkey
     call = Call("POST", "/api/v1/rentals", [b"{"], silent=True)
     assert await call.answered() == (408, "too_slow")
     assert (b"connection", b"close") in call.sent[0]["headers"]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("content_type", "answer"),
+    [
+        *((f"text/plain; charset={one}", (415, "charset_unknown")) for one in ("idna", "hex", "?")),
+        ("text/plain; charset*=idna''x", (415, "charset_unknown")),
+        ("text/plain; of*=nothing''x", (415, "charset_unknown")),
+        ('application/json; charset="UTF-8"', (401, "unauthenticated")),
+        ("application/json; charset=iso-8859-1", (401, "unauthenticated")),
+    ],
+)
+async def test_a_charset_that_reads_no_text_is_refused(
+    content_type: str, answer: tuple[int, str]
+) -> None:
+    call = Call("GET", "/api/v1/me", [b""], {"content-type": content_type})
+    call.scope["query_string"] = b"q=a%ff"
+    assert await call.answered() == answer

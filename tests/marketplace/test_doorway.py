@@ -54,7 +54,7 @@ def test_a_strange_body_is_refused_in_one_sentence(body: bytes, status: int) -> 
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("query", ["q=%00", "gpu_model=a%00b", "cursor=%00", "limit=1e400"])
+@pytest.mark.parametrize("query", ["limit=\u00b2", "limit=%FF", "limit=1e400"])
 def test_a_strange_query_is_refused_in_one_sentence(query: str) -> None:
     reply = Client(raise_request_exception=False).get(f"/api/v1/offers?{query}")
     assert reply.status_code in (400, 422)

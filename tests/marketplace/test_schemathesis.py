@@ -26,7 +26,7 @@ CONFIG = schemathesis.Config.from_dict(
     {
         # Its own reader unpacks nothing.
         "headers": {"Accept-Encoding": "identity"},
-        "generation": {"deterministic": True, "max-examples": 5, "allow-x00": False},
+        "generation": {"deterministic": True, "max-examples": 5},
         "checks": {
             # What fits the description and cannot be done has a code of its own: see below.
             "positive_data_acceptance": {"enabled": False},

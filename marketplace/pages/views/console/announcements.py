@@ -13,10 +13,9 @@ from marketplace.console.actions.announce import (
 )
 from marketplace.domain.oversight import Right
 from marketplace.oversight.models import Announcement
-from marketplace.pages.forms.console import REASON_LENGTH_MAX
 from marketplace.pages.shown.rental import Moment
 from marketplace.pages.staff import StaffRequest, staff_only
-from marketplace.pages.views.console.pages import NUMBER, done
+from marketplace.pages.views.console.pages import NUMBER, done, reason
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -30,9 +29,9 @@ def announcements(request: StaffRequest) -> HttpResponse:
             request,
             lambda: announce(
                 by=request.staff,
-                text=request.POST.get("text", "").replace("\x00", ""),
+                text=request.POST.get("text", ""),
                 hours=int(hours) if NUMBER.fullmatch(hours) else 0,
-                reason=_reason(request),
+                reason=reason(request),
                 now=now,
             ),
             "Every page says it within seconds.",
@@ -61,13 +60,9 @@ def withdraw_announcement(request: StaffRequest, announcement_id: int) -> HttpRe
         lambda: withdraw(
             by=request.staff,
             announcement_id=announcement_id,
-            reason=_reason(request),
+            reason=reason(request),
             now=timezone.now(),
         ),
         "No page says it any more, within seconds.",
     )
     return redirect("console-announcements")
-
-
-def _reason(request: StaffRequest) -> str:
-    return request.POST.get("reason", "")[:REASON_LENGTH_MAX]

@@ -9,10 +9,9 @@ from marketplace.console.actions.switch import WORDS_LENGTH_MAX, switch
 from marketplace.domain.features import MEANING, SENTENCES, Feature
 from marketplace.domain.oversight import Right
 from marketplace.oversight.models import Switch
-from marketplace.pages.forms.console import REASON_LENGTH_MAX
 from marketplace.pages.shown.rental import Moment
 from marketplace.pages.staff import StaffRequest, staff_only
-from marketplace.pages.views.console.pages import done
+from marketplace.pages.views.console.pages import done, reason
 
 
 @require_safe
@@ -48,7 +47,7 @@ def turn(request: StaffRequest, name: str) -> HttpResponse:
             feature=feature,
             on=on,
             words=request.POST.get("words", "")[:WORDS_LENGTH_MAX],
-            reason=request.POST.get("reason", "")[:REASON_LENGTH_MAX],
+            reason=reason(request),
             now=timezone.now(),
         ),
         f"{MEANING[feature].capitalize()}: {'on' if on else 'off'} from now on.",

@@ -12,10 +12,9 @@ from marketplace.console.actions.rule import rule
 from marketplace.console.health import passes
 from marketplace.console.waiting import waiting
 from marketplace.domain.oversight import Right
-from marketplace.pages.forms.console import REASON_LENGTH_MAX
 from marketplace.pages.shown import waiting as shown
 from marketplace.pages.staff import StaffRequest, staff_only
-from marketplace.pages.views.console.pages import done
+from marketplace.pages.views.console.pages import done, reason
 from marketplace.payments.evidence import evidence as evidence_of
 from marketplace.payments.models import Dispute
 
@@ -44,7 +43,7 @@ def settle(request: StaffRequest, proof_id: UUID) -> HttpResponse:
             by=request.staff,
             proof_id=proof_id,
             for_renter=for_renter,
-            reason=_reason(request),
+            reason=reason(request),
             now=timezone.now(),
         ),
         f"It is settled for the {'renter' if for_renter else 'host'}, and both were told.",
@@ -63,7 +62,7 @@ def appeal(request: StaffRequest, machine_id: UUID) -> HttpResponse:
             by=request.staff,
             machine_id=machine_id,
             granted=granted,
-            reason=_reason(request),
+            reason=reason(request),
             now=timezone.now(),
         ),
         f"The appeal is {'granted' if granted else 'refused'}, and its host was told.",
@@ -79,7 +78,3 @@ def evidence(request: StaffRequest, dispute_id: str) -> HttpResponse:
     if found is None:
         raise Http404("There is no such dispute.")
     return HttpResponse(evidence_of(found), content_type="text/plain; charset=utf-8")
-
-
-def _reason(request: StaffRequest) -> str:
-    return request.POST.get("reason", "")[:REASON_LENGTH_MAX]

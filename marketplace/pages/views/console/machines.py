@@ -15,12 +15,11 @@ from marketplace.console.actions.ban_machine import ban_machine, end_there, lift
 from marketplace.console.machines import Presence
 from marketplace.domain.oversight import Right
 from marketplace.domain.standing import StandingState
-from marketplace.pages.forms.console import REASON_LENGTH_MAX
 from marketplace.pages.shown import console
 from marketplace.pages.shown import console_machine as shown
 from marketplace.pages.shown.machine import STATES
 from marketplace.pages.staff import StaffRequest, staff_only
-from marketplace.pages.views.console.pages import done, identifier, text
+from marketplace.pages.views.console.pages import done, identifier, reason, text
 from marketplace.verification.history import MachineNotThere
 
 CHOICES = [(Presence.ONLINE.value, "Online"), (Presence.AWAY.value, "Away")] + [
@@ -92,7 +91,8 @@ def machine_end(request: StaffRequest, machine_id: UUID) -> HttpResponse:
 def _act(
     request: StaffRequest, machine_id: UUID, act: Callable[..., object], sentence: str
 ) -> HttpResponse:
-    reason = request.POST.get("reason", "").replace("\x00", "")[:REASON_LENGTH_MAX]
-    asked = partial(act, by=request.staff, machine_id=machine_id, reason=reason, now=timezone.now())
+    asked = partial(
+        act, by=request.staff, machine_id=machine_id, reason=reason(request), now=timezone.now()
+    )
     done(request, asked, sentence)
     return redirect("console-machine", machine_id)

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest
 
 from marketplace.domain.problem import Refused
+from marketplace.pages.forms.console import REASON_LENGTH_MAX
 
 TEXT_LENGTH_MAX = 254
 NUMBER = re.compile("[0-9]{1,18}")
@@ -20,8 +21,13 @@ def number(request: HttpRequest, name: str) -> int | None:
 
 
 def text(request: HttpRequest, name: str) -> str:
-    """Return what was asked for in the query, without what no column can hold."""
-    return request.GET.get(name, "").replace("\x00", "").strip()[:TEXT_LENGTH_MAX]
+    """Return what was asked for in the query, cut to what is searched for."""
+    return request.GET.get(name, "").strip()[:TEXT_LENGTH_MAX]
+
+
+def reason(request: HttpRequest) -> str:
+    """Return why an act is done, in the words of whoever does it, cut to what is kept."""
+    return request.POST.get("reason", "")[:REASON_LENGTH_MAX]
 
 
 def identifier(request: HttpRequest, name: str) -> UUID | None:

@@ -14,10 +14,9 @@ from marketplace.console.actions.let_pay import let_pay
 from marketplace.console.actions.prove_email import prove
 from marketplace.console.person import person as find_person
 from marketplace.domain.oversight import Right
-from marketplace.pages.forms.console import REASON_LENGTH_MAX
 from marketplace.pages.shown import console
 from marketplace.pages.staff import StaffRequest, staff_only
-from marketplace.pages.views.console.pages import done, text
+from marketplace.pages.views.console.pages import done, reason, text
 
 
 @require_safe
@@ -85,7 +84,8 @@ def person_prove(request: StaffRequest, user_id: int) -> HttpResponse:
 def _act(
     request: StaffRequest, user_id: int, act: Callable[..., object], sentence: str
 ) -> HttpResponse:
-    reason = request.POST.get("reason", "")[:REASON_LENGTH_MAX]
-    asked = partial(act, by=request.staff, user_id=user_id, reason=reason, now=timezone.now())
+    asked = partial(
+        act, by=request.staff, user_id=user_id, reason=reason(request), now=timezone.now()
+    )
     done(request, asked, sentence)
     return redirect("console-person", user_id)
