@@ -66,7 +66,7 @@ class EnrolRequest(Message):
     version: Literal[1] = 1
     token: EnrolmentToken
     machine_key: MachineKey
-    agent_version: Annotated[str, Field(max_length=40)]
+    agent_version: Annotated[str, shown(most=41), Field(max_length=40)]
     #: where renters and validators reach this machine
     address: Address
     #: where validators reach the agent's own SSH door
@@ -207,8 +207,8 @@ class ObservedVolume(Message):
 
 class SyncRequest(Message):
     version: Literal[1] = 1
-    agent_version: Annotated[str, Field(max_length=40)]
-    boot_id: Annotated[str, Field(max_length=200)]
+    agent_version: Annotated[str, shown(most=41), Field(max_length=40)]
+    boot_id: Text
     #: the nonce of the last reply, empty at the first sync
     nonce: Annotated[str, Field(max_length=200)] = ""
     #: the newest revision applied; the reply is held until there is a newer one

@@ -5,13 +5,15 @@ from typing import Annotated, Self
 
 from pydantic import Field
 
-from protocol.message import Message, each_once
+from protocol.message import Message, each_once, shown
 
 #: of one kind of thing in a machine
 COUNT_MOST = 4096
 Count = Annotated[int, Field(ge=0, le=COUNT_MOST)]
 Bytes = Annotated[int, Field(ge=0, le=1 << 50)]
-Text = Annotated[str, Field(max_length=200)]
+TEXT_MOST = 200
+#: what a machine says of itself and people read; one that is too long is refused, not cut
+Text = Annotated[str, shown(most=TEXT_MOST + 1), Field(max_length=TEXT_MOST)]
 #: units that can be rented of one machine
 GPUS_MOST = 64
 

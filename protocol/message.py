@@ -31,6 +31,8 @@ def shown(*, most: int) -> BeforeValidator:
     def cut(text: object) -> object:
         if not isinstance(text, str):
             return text
+        if text.isprintable():
+            return text[:most]
         return "".join(one if one.isprintable() else " " for one in text[:most])
 
     return BeforeValidator(cut)

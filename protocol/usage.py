@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from protocol.hardware import Text
-from protocol.message import Counter, Message, Milliseconds
+from protocol.message import Counter, Message, Milliseconds, shown
 
 #: what a counter of bytes reaches in years on the fastest line; a signed 64-bit column holds it
 TotalBytes = Annotated[int, Field(ge=0, le=1 << 62)]
@@ -112,4 +112,4 @@ class Incident(Message):
     #: how often it happened in that moment
     count: Annotated[int, Field(ge=1, le=(1 << 31) - 1)] = 1
     #: one plain sentence
-    sentence: Annotated[str, Field(max_length=300)]
+    sentence: Annotated[str, shown(most=301), Field(max_length=300)]

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
 from marketplace.domain.problem import Refused
+from marketplace.domain.text import seen
 
 LINE_LENGTH_MAX = 2000
 RSA_BITS_MIN = 2048
@@ -43,6 +44,7 @@ class PublicKey:
     line: str
     #: ``SHA256:...`` as ``ssh-keygen -l`` prints it
     fingerprint: str
+    #: what of it can be seen: nobody typed it as a name, and it may become one
     comment: str
 
 
@@ -60,7 +62,7 @@ def parse(text: str) -> PublicKey:
     else:
         _check_plain(f"{kind} {encoded}")
     line = f"{kind} {encoded}"
-    return PublicKey(line=line, fingerprint=fingerprint_of(line), comment=comment)
+    return PublicKey(line=line, fingerprint=fingerprint_of(line), comment=seen(comment))
 
 
 def fingerprint_of(line: str) -> str:
@@ -79,8 +81,6 @@ def _refuse_wrong_shape(line: str) -> None:
         raise SshKeyMalformed("This is more than one line; add one public key at a time.")
     if len(line) > LINE_LENGTH_MAX:
         raise SshKeyMalformed(f"A public key has at most {LINE_LENGTH_MAX} characters.")
-    if not line.isprintable():
-        raise SshKeyMalformed
     if "-cert-v01@openssh.com" in line:
         raise SshKeyMalformed("This is a certificate; paste the public key it was made from.")
     words = line.split()

@@ -9,6 +9,7 @@ from marketplace.accounts.teams import shares_a_team
 from marketplace.console.models import StaffRole
 from marketplace.domain.oversight import ActKind, Right, Role, rights_of
 from marketplace.domain.problem import Refused
+from marketplace.domain.text import lines
 from marketplace.oversight.models import Act
 from marketplace.oversight.record import record
 
@@ -74,8 +75,9 @@ class Staff:
         """Write down what they do, in the transaction that does it.
 
         :raises ReasonMissing: when no reason is given.
+        :raises TextRefused: when it shows something else than it says.
         """
-        if not reason.strip():
+        if not lines(reason):
             raise ReasonMissing
         return record(
             kind=kind,

@@ -3,12 +3,12 @@
 A role is a set of scopes, so that one rule holds for pages, for programs and for keys.
 """
 
-import unicodedata
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 
 from marketplace.domain.scope import READS, Scope, allows
+from marketplace.domain.text import TextRefused, one_line
 
 NAME_LENGTH_MAX = 40
 #: of one team
@@ -100,8 +100,10 @@ def name_fault(name: str) -> str:
         return "Give the team a name."
     if len(name) > NAME_LENGTH_MAX:
         return f"A team's name has at most {NAME_LENGTH_MAX} characters."
-    if any(unicodedata.category(one)[0] == "C" for one in name):
-        return "A team's name may hold no invisible characters."
+    try:
+        one_line(name)
+    except TextRefused as refused:
+        return refused.detail
     if any(part in name.lower() for part in _LEADS_AWAY):
         return "A team's name may look like no address: leave out slashes, @ and www."
     return ""

@@ -8,6 +8,7 @@ from marketplace.accounts import ssh_key
 from marketplace.accounts.models import SshKey, SshKeyHolder
 from marketplace.accounts.ssh_key import SshKeyMalformed
 from marketplace.domain.problem import Refused
+from marketplace.domain.text import one_line
 
 __all__ = ["SshKeyMalformed", "TooManySshKeys", "add"]
 
@@ -30,9 +31,10 @@ def add(
     team's, with whom it goes (end_team_keys.py); None: ``user_id`` is no team.
 
     :raises SshKeyMalformed: when the text is not exactly one public key.
+    :raises TextRefused: when it cannot be called so.
     :raises TooManySshKeys: when the person has as many as there may be.
     """
-    parsed = ssh_key.parse(public_key)
+    parsed, called = ssh_key.parse(public_key), one_line(name)
     mine = SshKey.objects.filter(user_id=user_id)
     # Locked, as whoever added it first may leave the team and take it along meanwhile.
     known = mine.select_for_update().filter(fingerprint=parsed.fingerprint).first()
@@ -43,7 +45,7 @@ def add(
         return known
     if mine.count() >= KEYS_MAX:
         raise TooManySshKeys
-    shown = name.strip() or parsed.comment or "key"
+    shown = called or parsed.comment or "key"
     return SshKey.objects.get_or_create(
         user_id=user_id,
         fingerprint=parsed.fingerprint,

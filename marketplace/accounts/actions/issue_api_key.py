@@ -13,6 +13,7 @@ from marketplace.accounts.models import AccountEvent, ApiKey, SpendLimit
 from marketplace.domain.problem import Refused
 from marketplace.domain.scope import Scope
 from marketplace.domain.spending import Period
+from marketplace.domain.text import one_line
 
 KEYS_MAX = 50
 
@@ -58,8 +59,10 @@ def issue(
     is no team.
 
     :raises TooManyApiKeys: when the person has as many as there may be.
+    :raises TextRefused: when it cannot be called so.
     :raises ExpiryPassed: when it would have ended by now.
     """
+    called = one_line(name)
     if expires_at is not None and expires_at <= now:
         raise ExpiryPassed
     ended = Q(revoked_at__isnull=False) | Q(expires_at__lte=now)
@@ -70,7 +73,7 @@ def issue(
         key = ApiKey.objects.create(
             user_id=user_id,
             made_by_id=made_by_id,
-            name=(name.strip() or "key")[:80],
+            name=(called or "key")[:80],
             prefix=raw[: api_key.PREFIX_LENGTH],
             digest=api_key.digest(raw),
             scopes=sorted(set(scopes)),

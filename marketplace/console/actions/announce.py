@@ -7,6 +7,7 @@ from django.db import transaction
 from marketplace.console.staff import Staff
 from marketplace.domain.oversight import ActKind, Right
 from marketplace.domain.problem import Refused
+from marketplace.domain.text import one_line
 from marketplace.oversight.announcements import SHOWN_MAX, look_anew
 from marketplace.oversight.models import Announcement
 
@@ -37,11 +38,12 @@ def announce(*, by: Staff, text: str, hours: int, reason: str, now: datetime) ->
 
     :raises NotYourRole: when they who ask may not.
     :raises ReasonMissing: when no reason is given.
+    :raises TextRefused: when it shows something else than it says.
     :raises AnnouncementInvalid: when there is no text, or the text or the time is too long.
     :raises TooManyAnnouncements: when pages show as many as they can.
     """
     by.must(Right.ANNOUNCE)
-    words = " ".join(text.split())
+    words = one_line(" ".join(text.split()))
     if not 0 < len(words) <= TEXT_LENGTH_MAX or not 1 <= hours <= HOURS_MAX:
         raise AnnouncementInvalid
     with transaction.atomic():

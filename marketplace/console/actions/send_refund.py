@@ -7,6 +7,7 @@ from marketplace.console.staff import ReasonMissing, Staff
 from marketplace.domain.money import MicroUsd, format_usd
 from marketplace.domain.oversight import ActKind, Right
 from marketplace.domain.problem import Refused
+from marketplace.domain.text import lines
 from marketplace.payments.actions.refund import refund
 from marketplace.payments.models import Refund, TopUp
 
@@ -32,13 +33,14 @@ def send_refund(
 
     :raises NotYourRole: when they who ask may not.
     :raises ReasonMissing: when no reason is given.
+    :raises TextRefused: when it shows something else than it says.
     :raises PaymentUnknown: when there is no such payment.
     :raises OwnCase: when it is their own.
     :raises RefundRefused: when this much of it cannot go back.
     :raises CauseReused: when the key stands for another refund.
     """
     by.must(Right.MONEY)
-    if not reason.strip():
+    if not lines(reason):
         raise ReasonMissing
     payment = TopUp.objects.filter(pk=top_up_id).first()
     if payment is None:

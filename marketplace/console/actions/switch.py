@@ -7,6 +7,7 @@ from django.db import transaction
 from marketplace.console.staff import Staff
 from marketplace.domain.features import Feature
 from marketplace.domain.oversight import ActKind, Right
+from marketplace.domain.text import one_line
 from marketplace.oversight.models import Switch
 
 WORDS_LENGTH_MAX = 200
@@ -19,8 +20,10 @@ def switch(
 
     :raises NotYourRole: when they who ask may not.
     :raises ReasonMissing: when no reason is given.
+    :raises TextRefused: when the words show something else than they say.
     """
     by.must(Right.SWITCH)
+    told = one_line(" ".join(words.split()))
     with transaction.atomic():
         known = Switch.objects.select_for_update().filter(name=feature.value).first()
         if on is (known is None):
@@ -28,9 +31,7 @@ def switch(
         if on:
             Switch.objects.filter(name=feature.value).delete()
         else:
-            Switch.objects.create(
-                name=feature.value, off_at=now, words=" ".join(words.split())[:WORDS_LENGTH_MAX]
-            )
+            Switch.objects.create(name=feature.value, off_at=now, words=told[:WORDS_LENGTH_MAX])
         by.acted(
             ActKind.SWITCH,
             subject=f"feature {feature.value}",

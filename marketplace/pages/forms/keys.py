@@ -3,14 +3,30 @@
 from django import forms
 
 from marketplace.domain.scope import Scope
+from marketplace.domain.text import TextRefused, one_line
 from marketplace.pages.forms.amounts import DollarField
 from marketplace.pages.forms.lines import LinesField
+
+
+def on_one_line(name: str) -> None:
+    """Accept a name that can be kept, and say beside its field what is wrong with another.
+
+    :raises ValidationError: when something of it cannot be seen.
+    """
+    try:
+        one_line(name)
+    except TextRefused as refused:
+        raise forms.ValidationError(refused.detail) from None
 
 
 class SshKeyForm(forms.Form):
     """A public key; the action says what is wrong with a malformed one."""
 
-    name = forms.CharField(max_length=80, help_text="So that you know it again: laptop, office.")
+    name = forms.CharField(
+        max_length=80,
+        validators=[on_one_line],
+        help_text="So that you know it again: laptop, office.",
+    )
     public_key = LinesField(
         label="Public key",
         max_length=8000,
@@ -22,7 +38,9 @@ class SshKeyForm(forms.Form):
 class ApiKeyForm(forms.Form):
     """What a new API key is called."""
 
-    name = forms.CharField(max_length=80, help_text="What will use it: laptop, CI.")
+    name = forms.CharField(
+        max_length=80, validators=[on_one_line], help_text="What will use it: laptop, CI."
+    )
     spend_limit = DollarField(
         label="Spend limit, $",
         required=False,

@@ -2,12 +2,14 @@
 
 import re
 from datetime import datetime
+from itertools import chain
 
 from django.db import transaction
 
 from marketplace.accounts.models import User
 from marketplace.domain import query_language
 from marketplace.domain.problem import Refused
+from marketplace.domain.text import lines
 from marketplace.placements import workload
 from marketplace.placements.workload import Parts
 from marketplace.templates import queries
@@ -57,6 +59,8 @@ def save(
     ``needs``: a search that a machine fulfils where it can run.
 
     :raises TemplateInvalid: when its name or note cannot be kept.
+    :raises TextRefused: when its note, what it needs, or what everybody would read of what it
+        runs, shows something else than it says.
     :raises QueryInvalid: when what it needs is no search.
     :raises ImageMalformed: when no image can have that name.
     :raises WorkloadInvalid: when a part is out of bounds.
@@ -65,17 +69,21 @@ def save(
     """
     if not NAME.fullmatch(name):
         raise TemplateInvalid("A name has up to 40 of a-z, 0-9, dots and dashes, such as my-env.")
-    if len(note) > NOTE_MAX or "\0" in note:
+    told = lines(note)
+    if len(told) > NOTE_MAX:
         raise TemplateInvalid(f"A note has {NOTE_MAX} characters at most.")
     query_language.parse(needs)
     checked = workload.new(PlacementKind.RENTAL, parts, resources=_SOME)
+    if public:
+        for text in (*checked.command, *chain(*checked.environment.items())):
+            lines(text)
     content: dict[str, object] = {
         "image": checked.image,
         "command": list(checked.command),
         "environment": dict(checked.environment),
         "ports": list(checked.ports),
-        "needs": needs.strip(),
-        "note": note.strip(),
+        "needs": lines(needs),
+        "note": told,
     }
     with transaction.atomic():
         # Two who save at once wait for each other here.

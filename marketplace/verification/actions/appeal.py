@@ -8,6 +8,7 @@ from django.db import transaction
 
 from marketplace.domain.problem import Refused
 from marketplace.domain.standing import MEANING, StandingState
+from marketplace.domain.text import lines
 from marketplace.machines.actions.name_hotkey import MachineNotYours
 from marketplace.machines.models import Machine
 from marketplace.verification import queries
@@ -54,11 +55,12 @@ def appeal(*, host_id: int, machine_id: UUID, text: str, now: datetime) -> Appea
 
     :raises MachineNotYours: when the host has no such machine.
     :raises AppealWordless: when it says nothing, or too much.
+    :raises TextRefused: when it shows something else than it says.
     :raises AppealOpen: when one with other words waits.
     :raises NothingToAppeal: when the machine is neither suspended nor banned.
     :raises AppealedLately: when one was refused less than a day ago.
     """
-    words = text.replace("\r\n", "\n").strip()
+    words = lines(text)
     if not 1 <= len(words) <= WORDS_MAX:
         raise AppealWordless
     mine = Machine.objects.filter(id=machine_id, host_id=host_id)
@@ -88,9 +90,11 @@ def answer(*, machine_id: UUID, granted: bool, words: str, now: datetime) -> App
     One that is granted ends a ban, makes every word before void, and asks for a fresh proof.
 
     :raises AppealWordless: when the answer gives no reason, or is too long.
+    :raises TextRefused: when it shows something else than it says.
     :raises AppealUnknown: when no appeal waits.
     """
-    if not 1 <= len(words.strip()) <= WORDS_MAX:
+    told = lines(words)
+    if not 1 <= len(told) <= WORDS_MAX:
         raise AppealWordless
     with transaction.atomic():
         note.lock(machine_id, now)
@@ -98,12 +102,12 @@ def answer(*, machine_id: UUID, granted: bool, words: str, now: datetime) -> App
         found = waiting.first()
         if found is None:
             raise AppealUnknown
-        waiting.update(answered_at=now, granted=granted, answer=words.strip())
+        waiting.update(answered_at=now, granted=granted, answer=told)
         if granted:
             MachineStanding.objects.filter(machine_id=machine_id).update(
                 banned_at=None, ban_reason="", fresh_since=now
             )
-        _tell(machine_id, granted=granted, words=words.strip(), now=now)
+        _tell(machine_id, granted=granted, words=told, now=now)
     logger.warning("Appeal answered", extra={"machine_id": machine_id, "granted": granted})
     found.refresh_from_db()
     return found

@@ -75,6 +75,8 @@ def test_a_damaged_token_key_is_refused(line: str) -> None:
 def test_blanks_and_the_comment_are_taken_off() -> None:
     parsed = parse(f"  {ED25519} alice at home\n")
     assert (parsed.line, parsed.comment) == (ED25519, "alice at home")
+    hidden = parse(f"{ED25519} ada@\x1b[2Jlap\u202etop\u200b")
+    assert (hidden.line, hidden.comment) == (ED25519, "ada@[2Jlaptop")
 
 
 @pytest.mark.parametrize(
@@ -88,7 +90,6 @@ def test_blanks_and_the_comment_are_taken_off() -> None:
         (ED25519.replace("ssh-ed25519", "ssh-rsa"), "it is no ssh-rsa"),
         (f"{ED25519}\n{ED25519}", "more than one line"),
         (f"{ED25519}\rssh-ed25519", "more than one line"),
-        (f"{ED25519} a\x00b", "not an SSH public key"),
         (f'command="rm -rf /" {ED25519}', "not an SSH public key"),
         (f"{ED25519} {'x' * 2000}", "at most 2000"),
         ("-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA", "private key: never give it"),

@@ -29,12 +29,11 @@ def test_people_are_found_by_how_their_address_begins(
     assert b"begins so" in as_support.get("/console/people/?q=nobody").content
 
 
-@pytest.mark.parametrize("strange", ["%25", "_lice", "%00", "'; --", "a" * 5000, "%F0%9F%90%99"])
+@pytest.mark.parametrize("strange", ["%25", "_lice", "'; --", "a" * 5000, "%F0%9F%90%99"])
 def test_a_strange_search_finds_nobody(as_support: Client, alice: User, strange: str) -> None:
     page = as_support.get(f"/console/people/?q={strange}")
     assert page.status_code == 200
-    if strange != "%00":
-        assert page.context["people"] == []
+    assert page.context["people"] == []
 
 
 def test_pages_of_people_go_on_where_one_ends(alice: User, bob: User, charlie: User) -> None:

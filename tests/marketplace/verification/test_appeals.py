@@ -12,6 +12,7 @@ from django.test import Client
 from marketplace.accounts.actions.issue_api_key import issue
 from marketplace.accounts.models import User
 from marketplace.domain.standing import StandingState
+from marketplace.domain.text import TextRefused
 from marketplace.machines.actions.name_hotkey import MachineNotYours
 from marketplace.machines.models import Machine
 from marketplace.verification import queries
@@ -138,7 +139,11 @@ def test_a_suspension_can_be_appealed_too() -> None:
 
 
 def test_the_operator_lists_and_answers_appeals(banned: Machine) -> None:
-    appeal(host_id=banned.host_id, machine_id=banned.id, text="Two\n\x1b[2Jlines", now=after(1))
+    with pytest.raises(TextRefused):
+        appeal(host_id=banned.host_id, machine_id=banned.id, text="a\x1b[2Jb", now=after(1))
+    made = appeal(host_id=banned.host_id, machine_id=banned.id, text="Two\nlines", now=after(1))
+    # One that is older than that rule.
+    Appeal.objects.filter(pk=made.pk).update(text="Two\n\x1b[2Jlines")
     out = StringIO()
     call_command("appeals", stdout=out)
     assert out.getvalue() == f"{banned.id} 2026-03-01 12:00 UTC: Two [2Jlines\n"
