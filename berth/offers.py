@@ -76,6 +76,8 @@ class Offer(Shape):
     #: how many came up, and how many did not by the machine's fault
     starts: int = 0
     starts_failed: int = 0
+    #: the marketplace rented all of these itself; else others than the host did
+    starts_ours: bool = False
     #: how much of it to rent for what was asked for: its share of all else comes for the same
     #: price; None: in a list
     proposed: Resources | None = None

@@ -160,7 +160,8 @@ PASSES = (
     Pass("answers", "marketplace.accounts.once.forget_answers", 600, 60),
     Pass("attempts", "marketplace.accounts.actions.count_attempt.forget_attempts", 60, 60),
     Pass("offers", "marketplace.offers.actions.refresh.refresh_all", 60, 120),
-    Pass("starts", "marketplace.placements.actions.count_starts.count_starts", 600, 120),
+    Pass("mystery", "marketplace.rentals.actions.rent_mysteriously.rent_mysteriously", 10, 60),
+    Pass("starts", "marketplace.rentals.actions.count_starts.count_starts", 600, 120),
     Pass(
         "prices", "marketplace.rentals.actions.count_prices.count_prices", 600, 120, lane="epochs"
     ),

@@ -1,7 +1,7 @@
 """This will say how quickly and how surely rentals begin, from those that began lately."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 #: of fewer nothing is expected: one slow image would be all that it says
@@ -18,6 +18,8 @@ class Starts:
     came_up: int
     #: by the machine's fault
     failed: int
+    #: the site rented all of these itself, so nobody chose when or for whom they look good
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,12 @@ def starts(waits_ms: Sequence[int], *, failed: int) -> Starts:
     """Return what these came to: each percentile is one of the waits, so none is made up."""
     rising = sorted(waits_ms)
     return Starts(_cut(rising, 50), _cut(rising, 95), came_up=len(rising), failed=failed)
+
+
+def trusted(*, ours: Starts, everybodys: Starts) -> Starts:
+    """Return those that the site rented itself, where these are enough to say something."""
+    enough = ours.came_up + ours.failed >= EXPECTED_OF_MIN
+    return replace(ours, ours=True) if enough else everybodys
 
 
 def _cut(rising: Sequence[int], percent: int) -> int | None:

@@ -154,6 +154,8 @@ class OfferReply(Schema):
     #: how many came up, and how many did not by the machine's fault
     starts: int
     starts_failed: int
+    #: the site rented all of these itself; else others than the host did
+    starts_ours: bool
 
 
 class OfferShown(OfferReply):

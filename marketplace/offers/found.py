@@ -50,6 +50,7 @@ class Found(NamedTuple):
     start_p95_ms: int
     starts: int
     starts_failed: int
+    starts_ours: bool
     machine__gpu_model: str
     machine__vram_bytes: int
     machine__cpu_model: str

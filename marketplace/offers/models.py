@@ -82,6 +82,8 @@ class Offer(models.Model):
     #: how many came up, and how many did not by the machine's fault
     starts = models.PositiveIntegerField(default=0)
     starts_failed = models.PositiveIntegerField(default=0)
+    #: these are rentals of the site's own alone (rentals/mystery.py)
+    starts_ours = models.BooleanField(default=False)
 
     class Meta:
         constraints = [

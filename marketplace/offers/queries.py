@@ -98,6 +98,8 @@ class OfferRow(NamedTuple):
     #: how many came up, and how many did not by the machine's fault
     starts: int
     starts_failed: int
+    #: these are rentals of the site's own alone
+    starts_ours: bool
 
     def proposed(self, asked: Slice | None) -> Slice:
         """Return how much to rent of it for whoever looks for ``asked``; None: for no amount."""
@@ -248,6 +250,7 @@ def row_of(offer: Found, *, now: datetime, asked: Slice | None = None) -> OfferR
         start_p95_ms=_measured(offer.start_p95_ms),
         starts=offer.starts,
         starts_failed=offer.starts_failed,
+        starts_ours=offer.starts_ours,
     )
 
 

@@ -12,7 +12,7 @@ from marketplace.offers.models import UNMEASURED, Offer
 
 OFFERS_AT_ONCE = 500
 NONE = Starts(None, None, came_up=0, failed=0)
-COLUMNS = ("start_p50_ms", "start_p95_ms", "starts", "starts_failed")
+COLUMNS = ("start_p50_ms", "start_p95_ms", "starts", "starts_failed", "starts_ours")
 
 
 def note_starts(found: Mapping[UUID, Starts]) -> int:
@@ -44,4 +44,4 @@ def _write(changes: Mapping[UUID, Mapping[str, int]]) -> int:
 
 def _columns(of: Starts) -> dict[str, int]:
     p50, p95 = (UNMEASURED if ms is None else ms for ms in (of.p50_ms, of.p95_ms))
-    return dict(zip(COLUMNS, (p50, p95, of.came_up, of.failed), strict=True))
+    return dict(zip(COLUMNS, (p50, p95, of.came_up, of.failed, of.ours), strict=True))

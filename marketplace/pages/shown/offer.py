@@ -114,7 +114,8 @@ def _starts_more(offer: queries.OfferRow) -> str:
 
 
 def _came_up(offer: queries.OfferRow) -> str:
-    return f"{offer.starts} of {offer.starts + offer.starts_failed} came up"
+    whose = " of ours" if offer.starts_ours else ""
+    return f"{offer.starts} of {offer.starts + offer.starts_failed}{whose} came up"
 
 
 def _only(offer: queries.OfferRow) -> str:

@@ -9,8 +9,8 @@ from marketplace.domain.placement import Blame
 from marketplace.machines.models import Machine
 from marketplace.offers.actions.list_offer import list_offer
 from marketplace.offers.models import UNMEASURED, Offer
-from marketplace.placements.actions.count_starts import LATELY, count_starts
 from marketplace.placements.models import Placement
+from marketplace.rentals.actions.count_starts import LATELY, count_starts
 from tests.marketplace.scene import NOW, after, machine, placement
 
 pytestmark = pytest.mark.django_db

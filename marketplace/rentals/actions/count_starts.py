@@ -1,0 +1,66 @@
+"""This will count how quickly and how surely the rentals of each machine began lately."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
+from uuid import UUID
+
+from django.db.models import Exists, F, OuterRef, Q
+
+from marketplace.accounts.models import Membership
+from marketplace.domain.placement import Blame
+from marketplace.domain.starts import Starts, starts, trusted
+from marketplace.offers.actions.note_starts import note_starts
+from marketplace.placements.models import Placement
+from marketplace.rentals.mystery import renter_id
+from protocol.workload import PlacementKind
+
+LATELY = timedelta(days=30)
+_MS = timedelta(milliseconds=1)
+
+
+def count_starts(*, now: datetime) -> int:
+    """Return how many offers have other figures than before.
+
+    A rental that may be outbid waits for its room, which says nothing of its machine; one that its
+    renter ended before it came up says nothing either. Nor does one that was stopped: what is known
+    of it is when it came up last, and who stops and starts could make any machine look slow. What
+    a host rents of their own machine, they or a team of theirs, is not counted: it costs them
+    little to make it look quick. Where enough of the site's own rentals began, those alone count.
+    """
+    failed = Q(reachable_at=None, blame=Blame.MACHINE, ended_at__isnull=False)
+    team = Membership.objects.filter(
+        team_id=OuterRef("rental__renter_id"), person_id=OuterRef("machine__host_id")
+    )
+    colleague = Membership.objects.filter(
+        person_id=OuterRef("rental__renter_id"), team_id=OuterRef("machine__host_id")
+    )
+    rows = (
+        Placement.objects.filter(
+            Q(reachable_at__isnull=False, starts=0) | failed,
+            ~Q(rental__renter_id=F("machine__host_id")),
+            ~Exists(team),
+            ~Exists(colleague),
+            kind=PlacementKind.RENTAL,
+            created_at__gt=now - LATELY,
+            bid_hour_microusd=None,
+        )
+        .order_by("machine_id")
+        .values_list("machine_id", "created_at", "reachable_at", "rental__renter_id")
+    )
+    ours = renter_id()
+    found: dict[UUID, Starts] = {}
+    for machine_id, some in groupby(rows.iterator(chunk_size=2000), key=itemgetter(0)):
+        begun = [(row[1:3], row[3] is not None and row[3] == ours) for row in some]
+        found[machine_id] = trusted(
+            ours=_starts(moments for moments, is_ours in begun if is_ours),
+            everybodys=_starts(moments for moments, _ in begun),
+        )
+    return note_starts(found)
+
+
+def _starts(begun: Iterable[tuple[datetime, datetime | None]]) -> Starts:
+    moments = list(begun)
+    waits = [(reached - created) // _MS for created, reached in moments if reached]
+    return starts(waits, failed=len(moments) - len(waits))

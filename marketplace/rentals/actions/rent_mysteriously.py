@@ -1,0 +1,131 @@
+"""This will rent idle machines for a moment, as a stranger would, to see how quickly they begin."""
+
+import logging
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from django.conf import settings
+from django.db.models import F, QuerySet
+
+from marketplace.accounts.actions import add_ssh_key
+from marketplace.accounts.models import SshKey
+from marketplace.domain.problem import Refused
+from marketplace.domain.proposed import LEAST
+from marketplace.offers.models import Offer
+from marketplace.one_by_one import one_by_one
+from marketplace.rentals import mystery
+from marketplace.rentals.actions import end, rent
+from marketplace.rentals.models import Rental
+from protocol.agent import Want
+from protocol.hardware import Resources
+
+logger = logging.getLogger(__name__)
+#: a machine is not seen again before
+SEEN_EVERY = timedelta(days=1)
+#: what is open has its keys; the account need not keep them
+KEY_KEPT = timedelta(hours=1)
+#: it ends as soon as its SSH was seen; this only bounds what is held for it
+LEASE_S = 900
+#: of those that are looked at, which lie at a place that nobody can foresee
+OFFERS_LOOKED_AT = 500
+ENDED_MOST = 100
+
+
+def rent_mysteriously(*, now: datetime) -> int:
+    """Return how many rentals of the site's own were begun or ended.
+
+    At most one begins each time. What does not come up is left to end as everybody's does: then it
+    is known whose fault it was.
+    """
+    renter_id = mystery.renter_id()
+    if renter_id is None:
+        return 0
+    seen = Rental.objects.filter(
+        renter_id=renter_id, placement__reachable_at__isnull=False, placement__ended_at=None
+    ).exclude(placement__want=Want.END)
+    ended = one_by_one(
+        seen.order_by("started_at"),
+        lambda rental: end.end(rental_id=rental.id, renter_id=renter_id, now=now),
+        failed="Mystery rental not ended",
+        most=ENDED_MOST,
+    )
+    lately = Rental.objects.filter(renter_id=renter_id, started_at__gt=now - timedelta(hours=1))
+    if lately.count() >= settings.MYSTERY_RENTALS_AN_HOUR:
+        return len(ended)
+    return len(ended) + _begin(renter_id, now)
+
+
+def _begin(renter_id: int, now: datetime) -> int:
+    for offer in _idle(renter_id, now):
+        try:
+            _rent(offer, renter_id, now)
+        except Refused as refused:
+            # Without money each would be refused so; the next pass tries another one.
+            logger.warning(
+                "Mystery rental refused", extra={"offer_id": str(offer.id), "code": refused.code}
+            )
+            return 0
+        return 1
+    return 0
+
+
+def _idle(renter_id: int, now: datetime) -> QuerySet[Offer]:
+    """Return offers of machines on which nobody has anything, and that were not seen lately.
+
+    They are among a few that lie at a place that nobody can foresee, however many there are.
+    """
+    lately = Rental.objects.filter(renter_id=renter_id, started_at__gt=now - SEEN_EVERY)
+    nobody = {
+        f"machine__{name}_free": F(f"machine__{name}_total")
+        for name in ("cpus", "memory_bytes", "disk_bytes", "gpus")
+    }
+    all_of_them = Offer.objects.order_by("id").values("id")
+    here = all_of_them.filter(id__gte=uuid4())[:OFFERS_LOOKED_AT]
+    first = all_of_them[:OFFERS_LOOKED_AT]
+    idle = (
+        Offer.objects.filter(
+            machine__online=True,
+            listed=True,
+            private=False,
+            verified_until__gt=now,
+            price_hour_microusd__lte=settings.MYSTERY_HOUR_MICROUSD_MAX,
+            longest_term_s__gte=LEASE_S,
+            **nobody,
+        )
+        .exclude(machine_id__in=lately.values("placement__machine_id"))
+        .select_related("machine")
+        .order_by("id")
+    )
+    found = idle.filter(id__in=here)
+    return found if found else idle.filter(id__in=first)
+
+
+def _rent(offer: Offer, renter_id: int, now: datetime) -> None:
+    machine = offer.machine
+    resources = Resources.of(
+        cpus=max(LEAST.cpus, offer.cpus_min),
+        ram_bytes=min(LEAST.memory_bytes, machine.memory_bytes_total),
+        disk_bytes=min(LEAST.disk_bytes, machine.disk_bytes_total),
+        gpus=max(min(1, machine.gpus_total), offer.gpus_min),
+    )
+    # A key of its own: hosts could tell by one that comes again whose rental this is.
+    private = Ed25519PrivateKey.generate()
+    line = private.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    old = SshKey.objects.filter(user_id=renter_id, created_at__lt=now - KEY_KEPT)
+    old.delete()
+    key = add_ssh_key.add(user_id=renter_id, name="key", public_key=line, now=now)
+    rental = rent.rent(
+        renter_id=renter_id,
+        offer_id=offer.id,
+        parts={"image": settings.DEFAULT_IMAGE},
+        resources=resources,
+        lease_s=LEASE_S,
+        cap_microusd=None,
+        ssh_key_ids=[key.pk],
+        idempotency_key=f"mystery:{key.pk}",
+        price_hour_microusd_max=settings.MYSTERY_HOUR_MICROUSD_MAX,
+        now=now,
+    )
+    logger.info("Mystery rental begun", extra={"rental_id": str(rental.id)})
