@@ -18,6 +18,8 @@ class Discount(Shape):
 class Offer(Shape):
     id: str
     machine_id: str
+    #: whose it is, as a number, which a search may leave out: host_id notin [17]
+    host_id: int = 0
     gpu_model: str | None = ""
     gpus: int = 0
     gpus_free: int = 0

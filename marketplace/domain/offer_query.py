@@ -30,6 +30,11 @@ class OfferSort(StrEnum):
 class Field(StrEnum):
     """What a condition may speak of, by its name in the query language."""
 
+    #: of the offer, its machine, and its host as a number; ids are the 8 to 32 hex digits
+    #: that they begin with
+    ID = "id"
+    MACHINE_ID = "machine_id"
+    HOST_ID = "host_id"
     GPU_NAME = "gpu_name"
     CPU_NAME = "cpu_name"
     #: how much can be rented at once; bytes where it is memory or disk
@@ -37,8 +42,9 @@ class Field(StrEnum):
     CPU_CORES = "cpu_cores"
     CPU_RAM = "cpu_ram"
     DISK_SPACE = "disk_space"
-    #: of one GPU, bytes
+    #: of one GPU, and of all of the machine's, bytes
     GPU_RAM = "gpu_ram"
+    GPU_TOTAL_RAM = "gpu_total_ram"
     #: an hour of all that is asked for, micro-USD
     DPH = "dph"
     #: an hour of one GPU, or of one CPU where there is no GPU, micro-USD

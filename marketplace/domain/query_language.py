@@ -39,6 +39,32 @@ ALIASES: Mapping[str, Field] = {
     "vram": Field.GPU_RAM,
     "cuda_max_good": Field.CUDA_VERS,
 }
+#: what Vast.ai's search has and this one has not, and what to use instead
+INSTEAD: Mapping[str, str] = {
+    **dict.fromkeys(("dlperf", "total_flops"), "use tops, which validators measured"),
+    **dict.fromkeys(
+        ("dlperf_usd", "dlperf_per_dphtotal", "flops_usd", "flops_per_dphtotal"),
+        "sort by value, the price for measured work",
+    ),
+    "driver_version": "use cuda_vers, the newest CUDA that the driver runs",
+    **dict.fromkeys(
+        ("compute_cap", "gpu_arch", "bw_nvlink", "gpu_max_power", "gpu_max_temp"),
+        "name the GPUs: gpu_name in [RTX_4090,H100]",
+    ),
+    **dict.fromkeys(
+        ("pci_gen", "pcie_bw", "gpu_lanes"), "use gpu_mem_bw, or name the GPUs by gpu_name"
+    ),
+    **dict.fromkeys(("cpu_ghz", "cpu_arch", "has_avx"), "name the CPU: cpu_name~EPYC"),
+    "disk_bw": "use disk_space, and read the disk's speed on the machine's page",
+    "gpu_frac": "use num_gpus, and cpu_cores, cpu_ram and disk_space for the rest",
+    "direct_port_count": "leave it out, as every rental publishes the ports that it asks for",
+    "datacenter": "use reliability, verified and inet_down",
+    "score": "sort by price, value, reliability or start",
+    **dict.fromkeys(
+        ("static_ip", "ubuntu_version", "os_version", "gpu_display_active", "vms_enabled"),
+        "leave it out, as nobody measures it here",
+    ),
+}
 #: what people's scripts ask for and every offer here fulfils
 ALWAYS = {"rentable": True, "external": False}
 #: of which some are left out where nothing is said
@@ -156,6 +182,8 @@ def _field(name: str) -> Field:
     try:
         return Field(name)
     except ValueError:
+        if name in INSTEAD:
+            raise QueryInvalid(f"Offers have no {name}: {INSTEAD[name]}.") from None
         known = [*Field, *ALIASES]
         near = get_close_matches(name, known, n=1)
         hint = f" Do you mean {near[0]}?" if near else f" There are {', '.join(Field)}."
@@ -196,6 +224,20 @@ def _name(text: str) -> str:
     if not text.replace("_", " ").strip() or len(text) > 100:
         raise ValueError(text)
     return text
+
+
+def _id(text: str) -> str:
+    """Return how an id begins, in hex digits alone; as much as a table shows, at least."""
+    digits = text.replace("-", "").lower()
+    if not re.fullmatch(r"[0-9a-f]{8,32}", digits):
+        raise ValueError(text)
+    return digits
+
+
+def _account(text: str) -> int:
+    if not re.fullmatch(r"\d{1,18}", text, re.ASCII):
+        raise ValueError(text)
+    return int(text)
 
 
 def _count(text: str) -> int:
@@ -279,6 +321,9 @@ def _truth(text: str) -> int:
 
 
 _MEANINGS: Mapping[Field, _Meaning] = {
+    Field.ID: _Meaning(_id, "0b1d2c3e", _EQUAL),
+    Field.MACHINE_ID: _Meaning(_id, "0b1d2c3e", _EQUAL),
+    Field.HOST_ID: _Meaning(_account, "17", _EQUAL),
     Field.GPU_NAME: _Meaning(_name, "RTX_4090", _EQUAL | {Relation.CONTAINS}),
     Field.CPU_NAME: _Meaning(_name, "EPYC", frozenset({Relation.CONTAINS, Relation.EQ})),
     Field.NUM_GPUS: _Meaning(_count, "2", _AMOUNT),
@@ -286,6 +331,7 @@ _MEANINGS: Mapping[Field, _Meaning] = {
     Field.CPU_RAM: _Meaning(_bytes, "64 or 64GiB", _AMOUNT),
     Field.DISK_SPACE: _Meaning(_bytes, "200 or 200GiB", _AMOUNT),
     Field.GPU_RAM: _Meaning(_vram, "24"),
+    Field.GPU_TOTAL_RAM: _Meaning(_vram, "96"),
     Field.DPH: _Meaning(_dollars, "0.50"),
     Field.UNIT_PRICE: _Meaning(_dollars, "0.50"),
     Field.MIN_BID: _Meaning(_dollars, "0.20"),

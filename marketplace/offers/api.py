@@ -89,6 +89,8 @@ class DiscountShape(JsonBody):
 class OfferReply(Schema):
     id: UUID
     machine_id: UUID
+    #: whose it is, as a number: ``host_id notin [17]`` leaves out all machines of one host
+    host_id: int
     gpu_model: str
     gpus: int
     gpus_free: int

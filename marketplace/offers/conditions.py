@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import reduce
 from operator import or_
+from uuid import UUID
 
 from django.db.models import BigIntegerField, F, FloatField, Q, Value
 from django.db.models.expressions import Combinable
@@ -15,6 +16,7 @@ from marketplace.offers.models import UNMEASURED
 
 #: far above what a float gets wrong of a price, far below a micro-dollar
 ROUNDING_MICROUSD = 0.001
+GIB = 1 << 30
 _TURNED = {
     Relation.LT: Relation.GT,
     Relation.LE: Relation.GE,
@@ -64,6 +66,15 @@ def hour_of(asked: Slice | None) -> Combinable:
     units = Coalesce(NullIf(_all_of("gpus"), 0.0), _all_of("cpus"))
     exact = Cast(unit, FloatField()) * units * Greatest(*shares)
     return Cast(Ceil(exact - ROUNDING_MICROUSD), BigIntegerField())
+
+
+def all_vram() -> Combinable:
+    """Return the memory of all GPUs of the machine, bytes; 0: it has none.
+
+    Of each it is what its maker prints on it, of which a little is never free (see ``kinds``).
+    """
+    printed = Ceil(Cast(F("vram_bytes"), FloatField()) / float(GIB)) * float(GIB)
+    return Cast(printed * _all_of("gpus"), BigIntegerField())
 
 
 def _all_of(name: str) -> Cast:
@@ -126,11 +137,33 @@ def _interruptible(one: Condition) -> Q:
     return Q(bid_floor_microusd__isnull=not one.values[0])
 
 
+def _beginning(name: str) -> Callable[[Condition], Q]:
+    """Return what is said of an id, of which a condition has the first digits."""
+
+    def say(one: Condition) -> Q:
+        ranges = [
+            Q(
+                **{
+                    f"{name}__gte": UUID(digits.ljust(32, "0")),
+                    f"{name}__lte": UUID(digits.ljust(32, "f")),
+                }
+            )
+            for digits in map(str, one.values)
+        ]
+        among = reduce(or_, ranges)
+        return among if one.relation in (Relation.EQ, Relation.IN) else ~among
+
+    return say
+
+
 def _column(name: str, *, unknown: int | None = None) -> Callable[[Condition], Q]:
     return lambda one: ordered(name, one, unknown=unknown)
 
 
 _SAYS: Mapping[Field, Callable[[Condition], Q]] = {
+    Field.ID: _beginning("id"),
+    Field.MACHINE_ID: _beginning("machine_id"),
+    Field.HOST_ID: _column("machine__host_id"),
     Field.CPU_NAME: _cpu_name,
     Field.NUM_GPUS: _gpus,
     Field.CPU_CORES: _amount("cpus", least="cpus_min"),

@@ -66,6 +66,7 @@ class Found(NamedTuple):
     machine__memory_bytes_interruptible: int
     machine__gpus_interruptible: int
     machine__online: bool
+    machine__host_id: int
 
     @property
     def total(self) -> Slice:

@@ -33,6 +33,8 @@ class OfferRow(NamedTuple):
 
     id: UUID
     machine_id: UUID
+    #: the number of its host's account
+    host_id: int
     gpu_model: str
     gpus: int
     gpus_free: int
@@ -207,6 +209,7 @@ def row_of(offer: Found, *, now: datetime, asked: Slice | None = None) -> OfferR
     return OfferRow(
         id=offer.id,
         machine_id=offer.machine_id,
+        host_id=offer.machine__host_id,
         gpu_model=offer.machine__gpu_model,
         gpus=total.gpus,
         gpus_free=room.gpus,

@@ -24,7 +24,7 @@ from django.db.models.expressions import RawSQL
 from marketplace.accounts import queries as accounts
 from marketplace.domain.offer_query import Field, OfferQuery, OfferSort
 from marketplace.domain.problem import Refused
-from marketplace.offers.conditions import hour_of, ordered, says
+from marketplace.offers.conditions import all_vram, hour_of, ordered, says
 from marketplace.offers.countries import offered
 from marketplace.offers.found import COLUMNS, Found
 from marketplace.offers.kinds import Kind, kinds, narrows
@@ -171,6 +171,9 @@ def _matching(query: OfferQuery, now: datetime, viewer_id: int | None) -> Offers
         if one.field is Field.DPH:
             found = found.alias(hour=hour_of(query.asked))
             told.append(ordered("hour", one))
+        elif one.field is Field.GPU_TOTAL_RAM:
+            found = found.alias(vram=all_vram())
+            told.append(ordered("vram", one, unknown=0))
         elif (said := says(one)) is not None:
             told.append(said)
     if query.cursor is not None:

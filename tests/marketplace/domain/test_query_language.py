@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from marketplace.domain.offer_query import Condition, Field, OfferQuery, Relation
-from marketplace.domain.query_language import Query, QueryInvalid, parse
+from marketplace.domain.query_language import ALIASES, INSTEAD, Query, QueryInvalid, parse
 
 GIB = 1 << 30
 
@@ -53,6 +53,10 @@ GIB = 1 << 30
         ("interruptible=true", Field.INTERRUPTIBLE, "=", (1,)),
         ("reserved=no", Field.RESERVED, "=", (0,)),
         ("cpus=4", Field.CPU_CORES, "=", (4,)),
+        ("gpu_total_ram>=96", Field.GPU_TOTAL_RAM, ">=", (96 * GIB,)),
+        ("host_id notin [17,4]", Field.HOST_ID, "notin", (17, 4)),
+        ("machine_id!=0B1D2C3E", Field.MACHINE_ID, "!=", ("0b1d2c3e",)),
+        ("id notin [0b1d2c3e-0000-4000]", Field.ID, "notin", ("0b1d2c3e00004000",)),
     ],
 )
 def test_a_condition_is_read(
@@ -79,7 +83,12 @@ def test_what_every_offer_fulfils_asks_for_nothing(text: str) -> None:
     ("text", "sentence"),
     [
         ("gpu_nam=H100", "Offers have no gpu_nam. Do you mean gpu_name?"),
-        ("colour=red", "Offers have no colour. There are gpu_name,"),
+        ("colour=red", "Offers have no colour. There are id, machine_id, host_id, gpu_name,"),
+        ("machine_id notin [17]", "“17” is no machine_id; write it like 0b1d2c3e."),
+        ("machine_id>0b1d2c3e", "machine_id takes =, !=, in, notin, not “>”."),
+        ("host_id=me", "“me” is no host_id; write it like 17."),
+        ("host_id=9999999999999999999", "is no host_id"),
+        ("gpu_total_ram>=lots", "“lots” is no gpu_total_ram; write it like 96."),
         ("geolocation=XX", "“XX” is no geolocation; write it like DE."),
         ("geolocation=Germany", "“Germany” is no geolocation"),
         ("geolocation>=DE", "geolocation takes =, !=, in, notin, not “>=”."),
@@ -115,6 +124,46 @@ def test_what_is_not_understood_is_named_in_a_sentence(text: str, sentence: str)
     with pytest.raises(QueryInvalid) as refused:
         parse(text)
     assert sentence in refused.value.detail
+
+
+#: searches of Vast.ai's documentation, and what is said of those that are none here. Source:
+#: docs.vast.ai, cli/reference/search-offers, and vast-ai/vast-cli, read 2026-08-07
+VAST = [
+    ("gpu_name=RTX_4090 num_gpus=1 reliability>0.98 geolocation in [SE,DE]", ""),
+    ("reliability > 0.98 num_gpus=1 gpu_name=RTX_3090 rented=False", ""),
+    ("reliability > 0.99 num_gpus >= 4 verified=False rented=any", ""),
+    ("gpu_name = RTX_4090 geolocation notin [CN,VN] disk_space>=100 inet_down>100", ""),
+    ("machine_id notin [0b1d2c3e,1c2d3e4f] host_id notin [17,18] rentable=true", ""),
+    ("cuda_vers>=12.1 gpu_ram>=24 gpu_total_ram>=48 cpu_ram>64 dph_total<=2.5 external=false", ""),
+    ("cpu_cores_effective>=8 inet_up>=100 inet_down_cost<0.01 duration>3 min_bid<0.2", ""),
+    ("compute_cap > 610 total_flops < 5", "no compute_cap: name the GPUs: gpu_name in"),
+    ("dlperf>20", "no dlperf: use tops,"),
+    ("dlperf_usd>100", "no dlperf_usd: sort by value"),
+    ("driver_version>=535.86.05", "no driver_version: use cuda_vers,"),
+    ("pcie_bw>10", "no pcie_bw: use gpu_mem_bw,"),
+    ("direct_port_count>=5", "no direct_port_count: leave it out,"),
+    ("disk_bw>500", "no disk_bw: use disk_space,"),
+    ("cpu_ghz>3", "no cpu_ghz: name the CPU: cpu_name~EPYC."),
+    ("datacenter=true", "no datacenter: use reliability,"),
+    ("static_ip=true", "no static_ip: leave it out,"),
+]
+
+
+@pytest.mark.parametrize("text", [text for text, said in VAST if not said])
+def test_a_search_for_vast_is_read(text: str) -> None:
+    assert parse(text).conditions
+
+
+@pytest.mark.parametrize(("text", "said"), [one for one in VAST if one[1]])
+def test_what_nobody_measures_is_refused_with_what_to_use_instead(text: str, said: str) -> None:
+    with pytest.raises(QueryInvalid) as refused:
+        parse(text)
+    assert said in refused.value.detail
+    assert (refused.value.detail.count(". "), refused.value.detail[-1]) == (0, ".")
+
+
+def test_what_to_use_instead_is_there() -> None:
+    assert not INSTEAD.keys() & {*Field, *ALIASES}
 
 
 @given(text=st.text(max_size=80))

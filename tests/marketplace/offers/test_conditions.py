@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from marketplace.accounts.actions.count_attempt import count
-from marketplace.accounts.models import AttemptCount
+from marketplace.accounts.models import AttemptCount, User
 from marketplace.domain.offer_query import OfferQuery, OfferSort
 from marketplace.domain.query_language import parse
 from marketplace.machines.models import Machine
@@ -58,6 +58,10 @@ def found(text: str, sort: OfferSort = OfferSort.PRICE) -> list[UUID]:
         ("gpu_ram<24", False),
         ("gpu_ram in [16,24]", True),
         ("gpu_ram!=24", False),
+        ("gpu_total_ram>=96", True),
+        ("gpu_total_ram=96", True),
+        ("gpu_total_ram>96", False),
+        ("gpu_total_ram<96", False),
         ("num_gpus>=4", True),
         ("num_gpus>4", False),
         ("num_gpus=3", True),
@@ -284,3 +288,23 @@ def test_a_search_that_walks_is_counted_by_its_time_even_if_it_is_not_given_up(
 def test_a_cursor_nested_deeper_than_can_be_read_is_none(client: Client) -> None:
     deep = base64.b64encode(b"[" * 30_000).decode()
     assert client.get("/offers/", {"cursor": deep}).status_code == 302
+
+
+def test_a_machine_or_all_of_a_host_is_left_out(alice: User, bob: User) -> None:
+    mine, other = offered(price_hour_microusd=1), offered(price_hour_microusd=2)
+    Machine.objects.filter(id=mine).update(host=alice)
+    Machine.objects.filter(id=other).update(host=bob)
+    offer_id = Offer.objects.get(machine_id=mine).id
+    for text in (
+        *(f"machine_id notin [{mine}]", f"machine_id!={mine.hex[:8]}"),
+        *(f"machine_id notin [{UUID(int=0)},{mine.hex[:12]}]", f"machine_id={other}"),
+        *(f"id notin [{str(offer_id)[:8]}]", f"id!={offer_id.hex.upper()}"),
+        *(f"host_id notin [{alice.pk}]", f"host_id={bob.pk}", f"host_id in [{bob.pk},0]"),
+    ):
+        assert found(text) == [other], text
+    for text in (f"machine_id in [{mine},{other}]", f"host_id notin [{bob.pk + 1000}]"):
+        assert found(text) == [mine, other], text
+    (row,) = queries.search(
+        OfferQuery(conditions=parse(f"id={offer_id}").conditions, verified=False), now=NOW
+    ).items
+    assert row.host_id == alice.pk
