@@ -6,7 +6,9 @@ import re
 import shlex
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from berth.problem import Refused
 from berth.shapes import SshDoor
@@ -15,7 +17,43 @@ _HOST = re.compile(r"^[0-9A-Za-z:][0-9A-Za-z.:_-]{0,252}$")
 #: a number too: Docker's USER may be one
 _USER = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$")
 _KEY = re.compile(r"^(ssh-ed25519) ([0-9A-Za-z+/]{40,200}={0,2})(?: [^\r\n]*)?$")
+_PORT = re.compile(r"^[0-9]{1,5}$")
+PORTS = 65536
 _ID = re.compile(r"^[0-9A-Za-z-]{1,64}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """A port of this computer alone that leads to one inside the rental."""
+
+    here: int
+    there: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return ``8888``, the same port on both sides, or ``9000:8888``, the one here first.
+
+        :raises Refused: ``port_malformed``.
+        """
+        here, parted, there = text.partition(":")
+        both = (here, there if parted else here)
+        ports = [int(one) for one in both if _PORT.fullmatch(one)]
+        if len(ports) != 2 or not all(0 < port < PORTS for port in ports):
+            sentence = f"{text!r} is no port. Write 8888, or 9000:8888 for another one here."
+            raise Refused("port_malformed", sentence)
+        return cls(*ports)
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of two rentals between which something is copied."""
+
+    rental_id: str
+    door: SshDoor
+    known_hosts: Path
+    #: None: ssh chooses by itself
+    identity: Path | None
+    path: str
 
 
 def known_hosts_line(rental_id: str, door: SshDoor) -> str:
@@ -52,14 +90,23 @@ def ssh_command(
     known_hosts: Path,
     identity: Path | None,
     remote: Sequence[str] = (),
+    forwards: Sequence[Forward] = (),
+    has_shell: bool = True,
 ) -> list[str]:
     """Return the argv of ssh. What the marketplace sent can become no option of it.
 
     ``remote``: one item is a line for the remote shell; several are one command, each kept whole.
+    ``forwards``: ports of this computer that lead into the rental; ``has_shell``: False: only they.
 
     :raises Refused: ``door_malformed`` when host or user is not plain.
     """
     argv = ["ssh", *_options(rental_id, door, known_hosts, identity)]
+    argv += [] if has_shell else ["-N"]
+    if forwards:
+        # Without this a port that somebody has already would be a warning among others.
+        argv += ["-o", "ExitOnForwardFailure=yes"]
+    for one in forwards:
+        argv += ["-L", f"127.0.0.1:{one.here}:127.0.0.1:{one.there}"]
     argv += ["-p", str(door.port), "-l", door.user, "--", door.host]
     if remote:
         argv.append(remote[0] if len(remote) == 1 else shlex.join(remote))
@@ -89,6 +136,34 @@ def scp_command(
     local = here if here.startswith("/") else f"./{here}"
     there = f"{host}:{path}"
     return [*argv, there, local] if fetches else [*argv, local, there]
+
+
+def between_config(sides: Sequence[Side]) -> str:
+    """Return a configuration of ssh in which each rental is a host, its key pinned.
+
+    scp takes one set of options for both ends, and here each has a port and a key of its own. What
+    else the person has set up, such as an agent or a way through a firewall, holds as always.
+
+    :raises Refused: ``door_malformed`` when host or user is not plain.
+    """
+    lines = []
+    for side in sides:
+        options = _pairs(side.rental_id, side.door, side.known_hosts, side.identity)
+        options += [
+            f"HostName={side.door.host}",
+            f"Port={side.door.port}",
+            f"User={side.door.user}",
+        ]
+        if side.identity is not None:
+            options.append(f"IdentityFile={_quoted(side.identity)}")
+        lines += [f"Host {_alias(side.rental_id)}", *(f"  {option}" for option in options)]
+    return "\n".join([*lines, "Host *", "  Include ~/.ssh/config", ""])
+
+
+def between_command(config: Path, source: Side, target: Side) -> list[str]:
+    """Return the argv of scp from one rental to another, through this computer."""
+    ends = [f"{_alias(side.rental_id)}:{side.path}" for side in (source, target)]
+    return ["scp", "-3", "-r", "-F", str(config), "--", *ends]
 
 
 def ssh_program(search_path: str | None) -> str:
@@ -142,6 +217,12 @@ class Doors:
         path = self._of(rental_id) / "identity"
         return Path(path.read_text(encoding="utf-8")) if path.exists() else None
 
+    def between(self, source: Side, target: Side) -> Path:
+        """Return the configuration in which these two rentals are known."""
+        path = self._of(source.rental_id) / f"to-{_checked(target.rental_id)}"
+        path.write_text(between_config([source, target]), encoding="utf-8")
+        return path
+
     def forget(self, rental_id: str) -> None:
         """Remove what is remembered of the rental."""
         shutil.rmtree(self._of(rental_id), ignore_errors=True)
@@ -154,10 +235,16 @@ class Doors:
 
 def _options(rental_id: str, door: SshDoor, known_hosts: Path, identity: Path | None) -> list[str]:
     """Return the options that ssh and scp share; what the marketplace sent can become none."""
+    options = _pairs(rental_id, door, known_hosts, identity)
+    argv = [word for option in options for word in ("-o", option)]
+    return argv if identity is None else [*argv, "-i", str(identity)]
+
+
+def _pairs(rental_id: str, door: SshDoor, known_hosts: Path, identity: Path | None) -> list[str]:
     if (
         not _HOST.fullmatch(door.host)
         or not _USER.fullmatch(door.user)
-        or not 0 < door.port < 65536
+        or not 0 < door.port < PORTS
     ):
         raise Refused("door_malformed", "The rental's SSH address is malformed.")
     options = [
@@ -172,8 +259,7 @@ def _options(rental_id: str, door: SshDoor, known_hosts: Path, identity: Path | 
     ]
     if identity is not None:
         options.append("IdentitiesOnly=yes")
-    argv = [word for option in options for word in ("-o", option)]
-    return argv if identity is None else [*argv, "-i", str(identity)]
+    return options
 
 
 def _alias(rental_id: str) -> str:

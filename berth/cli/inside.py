@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,9 +13,10 @@ from berth.cli import output, session
 from berth.cli.options import AsJson, RentalId
 from berth.cli.ssh import Identity, Login
 from berth.cli.ssh import command as ssh_argv
+from berth.client import Client
 from berth.problem import Refused
 from berth.shapes import Rental, SshDoor
-from berth.ssh import program, scp_command
+from berth.ssh import Side, between_command, program, scp_command
 
 #: ``RENTAL:PATH``; what has a slash before the colon is a file here
 REMOTE = re.compile(r"^(?P<rental>[0-9a-fA-F-]{1,36}):(?P<path>.*)$", re.DOTALL)
@@ -52,27 +54,42 @@ def copy(
     login: Login = None,
     as_json: AsJson = False,
 ) -> None:
-    """Copy a file or folder to or from a rental. With --json, write the scp and do not run it."""
+    """Copy to, from or between rentals. With --json, write the scp and do not run it."""
     leaving, entering = REMOTE.fullmatch(source), REMOTE.fullmatch(target)
-    found = leaving or entering
-    if found is None or (leaving and entering):
-        raise typer.BadParameter(
-            "One of the two is in a rental, as in: berth cp model.pt 3f2a9c10:/data/"
-        )
+    found = [one for one in (leaving, entering) if one is not None]
+    if not found:
+        raise typer.BadParameter("One is in a rental, as in: berth cp model.pt 3f2a9c10:/data/")
     with session.client() as client:
-        rental = session.find(client, found["rental"])
-    doors = session.doors()
+        sides = [_side(client, one, identity, login) for one in found]
+    doors, (side, *others) = session.doors(), sides
+    if others and others[0].rental_id == side.rental_id:
+        raise Refused("same_rental", "Both are in one rental; copy there with: berth exec")
+    argv = (
+        between_command(doors.between(side, others[0]), side, others[0])
+        if others
+        else scp_command(
+            rental_id=side.rental_id,
+            door=side.door,
+            known_hosts=side.known_hosts,
+            identity=side.identity,
+            path=side.path,
+            here=target if leaving else source,
+            fetches=leaving is not None,
+        )
+    )
+    _run(argv, as_json=as_json)
+
+
+def _side(client: Client, found: re.Match[str], identity: Path | None, login: str | None) -> Side:
+    rental, doors = session.find(client, found["rental"]), session.doors()
     door = _door(rental, login)
-    argv = scp_command(
+    return Side(
         rental_id=rental.id,
         door=door,
         known_hosts=doors.pin(rental.id, door).absolute(),
         identity=identity.expanduser().absolute() if identity else doors.identity(rental.id),
         path=found["path"],
-        here=target if leaving else source,
-        fetches=leaving is not None,
     )
-    _run(argv, as_json=as_json)
 
 
 def _door(rental: Rental, login: str | None) -> SshDoor:

@@ -79,12 +79,35 @@ def test_files_are_copied_both_ways(terminal: Terminal, market: Market) -> None:
     assert argv[-2:] == ["127.0.0.1:out", "./here"]
 
 
-@pytest.mark.parametrize("places", [("a", "b"), ("3f2a:a", "3f2b:b"), ("./3f2a:a", "b")])
-def test_one_place_of_two_is_in_a_rental(
+@pytest.mark.parametrize("places", [("a", "b"), ("./3f2a:a", "b")])
+def test_one_place_of_two_is_in_a_rental_at_least(
     terminal: Terminal, market: Market, places: tuple[str, str]
 ) -> None:
     ran = terminal.berth("cp", *places, "--json")
     assert (ran.code, ran.problem["code"]) == (2, "usage")
+
+
+def test_files_are_copied_from_one_rental_to_another(terminal: Terminal, market: Market) -> None:
+    first, second = (terminal.berth(*UP).json["id"] for _ in range(2))
+    terminal.program("scp", FAKE_SSH)
+    ran = terminal.berth("cp", f"{first}:/data", f"{second}:/x", "--identity", "/k y/id%h")
+    said = ran.out.splitlines()
+    assert (ran.code, said[0]) == (7, "-3")
+    assert said[-3:] == ["--", f"berth-{first}:/data", f"berth-{second}:/x"]
+    config = said[said.index("-F") + 1]
+    # OpenSSH itself reads each end with its own pinned key, and nothing of the other's.
+    for rental_id, other in ((first, second), (second, first)):
+        asked = ["ssh", "-G", "-F", config, f"berth-{rental_id}"]
+        ran_ssh = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=60)
+        told = dict(line.split(" ", 1) for line in ran_ssh.stdout.splitlines() if " " in line)
+        assert (told["hostname"], told["port"], told["user"]) == ("127.0.0.1", "40022", "root")
+        assert told["stricthostkeychecking"] == "true"
+        assert told["hostkeyalias"] == f"berth-{rental_id}"
+        assert told["userknownhostsfile"].endswith(f"/{rental_id}/known_hosts")
+        assert "identityfile /k y/id%h" in ran_ssh.stdout.replace("%%", "%")
+        assert other not in ran_ssh.stdout
+    refused = terminal.berth("cp", f"{first}:a", f"{first}:b", "--json")
+    assert (refused.code, refused.problem["code"]) == (1, "same_rental")
 
 
 @pytest.mark.parametrize(
@@ -108,3 +131,24 @@ def test_a_shell_completes_the_ids_of_rentals(terminal: Terminal, market: Market
     terminal.environment["BERTH_URL"] = "http://127.0.0.1:1"
     ran = terminal.berth()
     assert (ran.out.strip(), ran.err) == ("", "")
+
+
+def test_ports_of_a_rental_are_had_here(terminal: Terminal, market: Market) -> None:
+    rental = terminal.berth(*UP).json
+    terminal.program("ssh", FAKE_SSH)
+    ran = terminal.berth("ssh", rental["id"], "--forward", "8888", "-L", "9000:6006", "--no-shell")
+    words = ran.out.splitlines()
+    assert (ran.code, "-N" in words) == (7, True)
+    told = [words[at + 1] for at, word in enumerate(words) if word == "-L"]
+    assert told == ["127.0.0.1:8888:127.0.0.1:8888", "127.0.0.1:9000:127.0.0.1:6006"]
+    assert "Port 9000 of 127.0.0.1 leads to port 6006 in the rental." in ran.err
+
+
+@pytest.mark.parametrize(
+    "words", [("--forward", "http"), ("--no-shell",), ("-L", "1", "--no-shell", "--", "id")]
+)
+def test_a_forward_that_makes_no_sense_is_refused_before_anything_is_asked(
+    terminal: Terminal, market: Market, words: tuple[str, ...]
+) -> None:
+    ran = terminal.berth("ssh", "3f2a", *words)
+    assert (ran.code, market.seen, len(ran.err.splitlines())) == (2, [], 1)

@@ -7,7 +7,7 @@ import pytest
 
 from berth.problem import Refused
 from berth.shapes import SshDoor
-from berth.ssh import Doors, fingerprint, known_hosts_line, ssh_command
+from berth.ssh import Doors, Forward, fingerprint, known_hosts_line, ssh_command
 from protocol.signing import openssh_public_key, public_key_of
 from tests.berth.market import DOOR, MACHINE
 
@@ -49,6 +49,27 @@ def test_openssh_understands_it_as_meant(tmp_path: Path) -> None:
     assert options["identityfile"] == str(identity)
     assert options["userknownhostsfile"] == str(known_hosts)
     assert options["globalknownhostsfile"] == "/dev/null"
+
+
+def test_openssh_forwards_ports_of_this_computer_alone(tmp_path: Path) -> None:
+    argv = ssh_command(
+        rental_id=RENTAL,
+        door=door(),
+        known_hosts=tmp_path / "k",
+        identity=None,
+        forwards=[Forward.parse("9000:8888")],
+        has_shell=False,
+    )
+    options = understood(argv)
+    assert options["localforward"] == "[127.0.0.1]:9000 [127.0.0.1]:8888"
+    assert (options["exitonforwardfailure"], options["sessiontype"]) == ("yes", "none")
+    assert Forward.parse("8888") == Forward(8888, 8888)
+
+
+@pytest.mark.parametrize("text", ["", "0", "65536", "a", "1:", ":1", "1:2:3", "-1", "8888 ", "８"])
+def test_what_is_no_port_is_refused(text: str) -> None:
+    with pytest.raises(Refused):
+        Forward.parse(text)
 
 
 def test_without_an_identity_ssh_chooses_its_own(tmp_path: Path) -> None:
