@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from berth.exchange import Call, Exchange
+from berth.paging import pages
 from berth.reading import read
 from berth.shapes import Shape
 
@@ -44,8 +45,11 @@ class Cards:
         self._exchange = exchange
 
     def payments(self) -> tuple[TopUp, ...]:
-        """Return the newest payments, newest first."""
-        return read(TopUps, self._exchange.send(Call("GET", "/top-ups", repeatable=True))).items
+        """Return the payments, newest first."""
+        found: list[TopUp] = []
+        for answer in pages(self._exchange, "/top-ups"):
+            found += read(TopUps, answer).items
+        return tuple(found)
 
     def saved(self) -> str:
         """Return such as ``visa 4242, 12/2030``; empty: no card is saved."""

@@ -18,6 +18,7 @@ from berth.jobs import Jobs
 from berth.logs import Logs
 from berth.notices import Notices
 from berth.offers import Asked, Offer, OfferFilter, OfferPage
+from berth.paging import PAGES_MAX, pages
 from berth.papers import Papers
 from berth.prices import Prices
 from berth.proofs import Proofs
@@ -43,9 +44,6 @@ from berth.templates import Templates
 from berth.terms import TermsOfMachines
 from berth.usage import Usage
 from protocol.paths import API
-
-#: pages of offers or rentals that one listing reads at most
-PAGES_MAX = 200
 
 
 class Client:
@@ -236,8 +234,11 @@ class Client:
         return read(Rental, self._exchange.send(call))
 
     def volumes(self) -> tuple[Volume, ...]:
-        """Return the account's volumes."""
-        return read(tuple[Volume, ...], _items(self._get("/volumes")))
+        """Return the account's volumes, newest first."""
+        found: list[Volume] = []
+        for answer in pages(self._exchange, "/volumes"):
+            found += read(tuple[Volume, ...], _items(answer))
+        return tuple(found)
 
     def delete_volume(self, volume_id: str) -> Volume:
         """Return the volume, which is being deleted with everything in it."""
@@ -275,12 +276,10 @@ class Client:
     def events(self, rental_id: str, *, limit: int = 50) -> tuple[Happened, ...]:
         """Return what happened to the rental, newest first."""
         found: list[Happened] = []
-        before: str | None = ""
-        while before is not None and len(found) < limit:
-            answer = self._get(f"/rentals/{rental_id}/events", {"before": before})
-            page = read(Events, answer)
-            found += page.items
-            before = page.older
+        for answer in pages(self._exchange, f"/rentals/{rental_id}/events"):
+            found += read(Events, answer).items
+            if len(found) >= limit:
+                break
         return tuple(found[:limit])
 
     def receipts(self, rental_id: str) -> Iterator[Receipts]:

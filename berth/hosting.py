@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 from berth.exchange import Call, Exchange
+from berth.paging import pages
 from berth.reading import read
 from berth.shapes import Shape
 
@@ -195,7 +196,9 @@ class Hosting:
 
     def payouts(self) -> Payouts:
         """Return when the account is paid next, and what was paid."""
-        return read(Payouts, self._exchange.send(Call("GET", "/host/payouts", repeatable=True)))
+        first, *rest = (read(Payouts, one) for one in pages(self._exchange, "/host/payouts"))
+        items = [item for page in (first, *rest) for item in page.items]
+        return first.model_copy(update={"items": tuple(items)})
 
     def statement(self, month: str) -> MonthStatement:
         """Return what moved in one month, such as 2026-11."""

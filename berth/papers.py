@@ -4,6 +4,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from berth.exchange import Call, Exchange
+from berth.paging import pages
 from berth.reading import read
 from berth.shapes import Shape
 
@@ -56,8 +57,10 @@ class Papers:
 
     def all(self) -> tuple[Paper, ...]:
         """Return invoices, receipts and credit notes, newest first."""
-        answer = self._exchange.send(Call("GET", "/invoices", repeatable=True))
-        return read(PaperList, answer).items
+        found: list[Paper] = []
+        for answer in pages(self._exchange, "/invoices"):
+            found += read(PaperList, answer).items
+        return tuple(found)
 
     def find(self, number: str) -> WholePaper:
         """Return one of them with its lines."""

@@ -327,8 +327,8 @@ class Happened(Shape):
 
 class Events(Shape):
     items: tuple[Happened, ...] = ()
-    #: as ``before`` it gives the page of older ones; None: there is none
-    older: str | None = None
+    #: as ``cursor`` it gives the next page; None: there is none
+    next_cursor: str | None = None
 
 
 class StatementLine(Shape):

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from berth.exchange import Call, Exchange
+from berth.paging import pages
 from berth.reading import read
 from berth.shapes import Shape
 
@@ -44,9 +45,10 @@ class Templates:
 
     def all(self) -> tuple[TemplateLine, ...]:
         """Return the site's, your own and public ones; ``one`` returns all of one."""
-        return read(
-            TemplateList, self._exchange.send(Call("GET", "/templates", repeatable=True))
-        ).items
+        found: list[TemplateLine] = []
+        for answer in pages(self._exchange, "/templates"):
+            found += read(TemplateList, answer).items
+        return tuple(found)
 
     def one(self, reference: str) -> Template:
         """Return a template; ``name@2`` is its second version."""

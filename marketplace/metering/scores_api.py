@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.cache import get_conditional_response, patch_vary_headers
-from ninja import Path, Router, Schema
+from ninja import Path, Query, Router, Schema
 from pydantic import Field
 
 from marketplace.metering import queries as metering
@@ -80,6 +80,8 @@ class ReportLine(Schema):
 
 class Reports(Schema):
     items: list[ReportLine]
+    #: as ``cursor`` it gives the next page; null: there is none
+    next_cursor: int | None
 
 
 class EvidenceReply(Schema):
@@ -159,9 +161,14 @@ def record(request: HttpRequest, epoch: EpochName) -> HttpResponseBase:
 
 
 @router.get("/scores/{epoch}/reports", response=Reports)
-def reports(request: HttpRequest, epoch: EpochName) -> Reports:
-    """List the reports that validators signed on a closed epoch."""
+def reports(
+    request: HttpRequest,
+    epoch: EpochName,
+    cursor: Annotated[int, Query(ge=0, lt=1 << 62)] = 0,
+) -> Reports:
+    """List the reports that validators signed on a closed epoch, oldest first."""
     closed = published.known(_number(epoch))
+    found, next_cursor = published.reports(closed.epoch, after=cursor)
     return Reports(
         items=[
             ReportLine(
@@ -171,8 +178,9 @@ def reports(request: HttpRequest, epoch: EpochName) -> Reports:
                 points_micro=one.points_micro,
                 received_at=one.received_at,
             )
-            for one in published.reports(closed.epoch)
-        ]
+            for one in found
+        ],
+        next_cursor=next_cursor,
     )
 
 

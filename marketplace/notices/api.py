@@ -39,8 +39,8 @@ class NoticeReply(Schema):
 
 class NoticeList(Schema):
     items: list[NoticeReply]
-    #: as ``before`` it gives the page of older ones; null: there is none
-    older: int | None
+    #: as ``cursor`` it gives the next page; null: there is none
+    next_cursor: int | None
 
 
 class ReadRequest(JsonBody):
@@ -116,11 +116,11 @@ def index(
     request: HttpRequest,
     *,
     unread: bool = False,
-    before: Annotated[int | None, Query(ge=1, lt=1 << 63)] = None,
+    cursor: Annotated[int | None, Query(ge=1, lt=1 << 63)] = None,
 ) -> NoticeList:
     """List what you were told, newest first."""
-    page = queries.page(caller(request).pk, before=before, unread=unread)
-    return NoticeList(items=[_notice(one) for one in page.items], older=page.older)
+    page = queries.page(caller(request).pk, before=cursor, unread=unread)
+    return NoticeList(items=[_notice(one) for one in page.items], next_cursor=page.older)
 
 
 @router.post("/notices/read", response=ReadReply)

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Path, Router, Schema
+from ninja import Path, Query, Router, Schema
 from pydantic import Field
 
 from marketplace.accounts.bearer import ApiKeyBearer, caller, caller_key
@@ -40,6 +40,8 @@ class PaperLine(Schema):
 
 class PapersReply(Schema):
     items: list[PaperReply]
+    #: as ``cursor`` it gives the next page; null: there is none
+    next_cursor: str | None
 
 
 class WholePaper(PaperReply):
@@ -78,10 +80,13 @@ def set_billing_details(request: HttpRequest, payload: BillingDetails) -> Billin
 
 
 @router.get("/invoices", response=PapersReply)
-def invoices(request: HttpRequest) -> PapersReply:
+def invoices(
+    request: HttpRequest, cursor: Annotated[str | None, Query(max_length=20)] = None
+) -> PapersReply:
     """List your invoices, receipts and credit notes, newest first."""
-    found = queries.papers(caller(request).pk)
-    return PapersReply(items=[PaperReply(**_brief(paper)) for paper in found])
+    page = queries.page(caller(request).pk, after=cursor)
+    items = [PaperReply(**_brief(paper)) for paper in page.items]
+    return PapersReply(items=items, next_cursor=page.next_number)
 
 
 @router.get("/invoices/{number}", response=WholePaper)

@@ -2,11 +2,16 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import Q
 
 from marketplace.domain.problem import Refused
 from marketplace.papers.models import PREFIXES, Paper
 
 PAPERS_MAX = 500
+#: of one page of a list
+PAGE_MAX = 100
 NUMBER = re.compile(r"(?P<prefix>INV|RCT|CRN)-(?P<serial>[0-9]{6,12})")
 KINDS = {prefix: kind for kind, prefix in PREFIXES.items()}
 
@@ -15,6 +20,34 @@ class PaperUnknown(Refused):
     code = "not_found"
     status = 404
     sentence = "You have no paper of this number; see the list of your invoices."
+
+
+@dataclass(frozen=True, slots=True)
+class PaperPage:
+    """Some papers, newest first."""
+
+    items: Sequence[Paper]
+    #: the number of the last one, after which the next page begins; None: there is none
+    next_number: str | None
+
+
+def page(user_id: int, *, after: str | None = None) -> PaperPage:
+    """Return a page of the person's papers. ``after``: the last of the page before.
+
+    :raises PaperUnknown: when they have no such paper.
+    """
+    rows = Paper.objects.filter(user_id=user_id)
+    if after is not None:
+        last = find(user_id, after)
+        same = Q(issued_at=last.issued_at)
+        rows = rows.filter(
+            Q(issued_at__lt=last.issued_at)
+            | same & Q(kind__gt=last.kind)
+            | same & Q(kind=last.kind, serial__lt=last.serial)
+        )
+    found = tuple(rows.order_by("-issued_at", "kind", "-serial")[: PAGE_MAX + 1])
+    some = found[:PAGE_MAX]
+    return PaperPage(some, some[-1].number if len(found) > PAGE_MAX else None)
 
 
 def papers(user_id: int, limit: int = PAPERS_MAX) -> Sequence[Paper]:

@@ -50,6 +50,8 @@ class TopUpReply(Schema):
 
 class TopUps(Schema):
     items: list[TopUpReply]
+    #: as ``cursor`` it gives the next page; null: there is none
+    next_cursor: UUID | None
 
 
 class CardReply(Schema):
@@ -107,9 +109,10 @@ def create(
 
 
 @router.get("/top-ups", response=TopUps)
-def newest(request: HttpRequest) -> TopUps:
-    """List your newest payments, newest first."""
-    return TopUps(items=[_reply(paid) for paid in queries.payments(caller(request).pk)])
+def newest(request: HttpRequest, cursor: UUID | None = None) -> TopUps:
+    """List your payments, newest first."""
+    page = queries.payments_page(caller(request).pk, after=cursor)
+    return TopUps(items=[_reply(paid) for paid in page.items], next_cursor=page.next_id)
 
 
 @router.get("/top-ups/{top_up_id}", response=TopUpReply)

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.db.models import QuerySet, Sum
 
 from marketplace.domain.money import MicroUsd
 from marketplace.domain.paying_in import refundable
+from marketplace.keyset import RowPage, newest_first
 from marketplace.ledger import queries as ledger
 from marketplace.payments import configured_gateway
 from marketplace.payments.models import (
@@ -21,6 +23,8 @@ from marketplace.payments.models import (
 )
 
 PAYMENTS_MAX = 20
+#: of one page of a list
+PAGE_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,12 @@ def paying_in(user_id: int) -> PayingIn:
         refunds=tuple(refunds[:PAYMENTS_MAX]),
         disputes=tuple(disputes[:PAYMENTS_MAX]),
     )
+
+
+def payments_page(user_id: int, *, after: UUID | None = None) -> RowPage[TopUp]:
+    """Return a page of a person's payments, newest first."""
+    rows = TopUp.objects.filter(user_id=user_id)
+    return newest_first(rows, at="created_at", after=after, rows_max=PAGE_MAX)
 
 
 def payments(user_id: int, limit: int = PAYMENTS_MAX) -> tuple[TopUp, ...]:

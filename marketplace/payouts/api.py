@@ -75,6 +75,8 @@ class PayoutsReply(Schema):
     #: why the account cannot be paid to
     account_reason: str
     items: list[PayoutReply]
+    #: as ``cursor`` it gives the next page; null: there is none
+    next_cursor: UUID | None
 
 
 class StatementReply(Schema):
@@ -109,9 +111,10 @@ def earnings(request: HttpRequest) -> EarningsReply:
 
 
 @router.get("/host/payouts", response=PayoutsReply)
-def payouts(request: HttpRequest) -> PayoutsReply:
-    """Say when you are paid next and how much, and list what was paid."""
+def payouts(request: HttpRequest, cursor: UUID | None = None) -> PayoutsReply:
+    """Say when you are paid next and how much, and list what was paid, newest first."""
     host_id = caller(request).pk
+    page = queries.payouts_page(host_id, after=cursor)
     found = outlook(host_id, now=timezone.now())
     return PayoutsReply(
         route=Route(found.details.route) if found.details else Route.BANK,
@@ -120,7 +123,8 @@ def payouts(request: HttpRequest) -> PayoutsReply:
         obstacle=found.obstacle,
         minimum_microusd=found.terms.amount_microusd_min,
         account_reason=found.account.reason if found.account else "",
-        items=[_payout(payout) for payout in queries.payouts(host_id)],
+        items=[_payout(payout) for payout in page.items],
+        next_cursor=page.next_id,
     )
 
 

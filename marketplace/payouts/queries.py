@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet, Sum
 from marketplace.domain.ledger import AccountKind, TransferKind
 from marketplace.domain.money import MicroUsd
 from marketplace.domain.payout import RESERVE_LASTS, Earnings, PayoutState, Terms
+from marketplace.keyset import RowPage, newest_first
 from marketplace.ledger import queries as ledger
 from marketplace.ledger.actions.count_earned import NO_MACHINE
 from marketplace.ledger.models import EarnedDay, Transfer
@@ -198,6 +199,12 @@ def details(host_id: int) -> HostDetails | None:
 def open_account(host_id: int) -> PayoutAccount | None:
     """Return the host's account at the processor; None: there is none."""
     return PayoutAccount.objects.filter(host_id=host_id, closed_at=None).first()
+
+
+def payouts_page(host_id: int, *, after: UUID | None = None) -> RowPage[Payout]:
+    """Return a page of the host's payouts, newest first."""
+    rows = Payout.objects.filter(host_id=host_id)
+    return newest_first(rows, at="created_at", after=after, rows_max=PAYOUTS_MAX)
 
 
 def payouts(host_id: int, limit: int = PAYOUTS_MAX) -> Sequence[Payout]:

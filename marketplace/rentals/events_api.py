@@ -28,19 +28,19 @@ class RentalEventReply(Schema):
 
 class EventList(Schema):
     items: list[RentalEventReply]
-    #: as ``before`` it gives the page of older ones; null: there is none
-    older: str | None
+    #: as ``cursor`` it gives the next page; null: there is none
+    next_cursor: str | None
 
 
 @router.get("/rentals/{rental_id}/events", response=EventList)
 def happened(
     request: HttpRequest,
     rental_id: UUID,
-    before: Annotated[str, Query(max_length=60)] = "",
+    cursor: Annotated[str, Query(max_length=60)] = "",
 ) -> EventList:
     """Show what happened to a rental of yours, newest first."""
     rental = queries.find(rental_id, caller(request).pk)
-    page = events.events(rental, before=Mark.decode(before) if before else None)
+    page = events.events(rental, before=Mark.decode(cursor) if cursor else None)
     return EventList(
         items=[
             RentalEventReply(
@@ -52,5 +52,5 @@ def happened(
             )
             for one in page.items
         ],
-        older=page.older.encode() if page.older else None,
+        next_cursor=page.older.encode() if page.older else None,
     )

@@ -64,6 +64,8 @@ class ProofReply(Schema):
 
 class ProofList(Schema):
     items: list[ProofReply]
+    #: as ``cursor`` it gives the next page; null: there is none
+    next_cursor: UUID | None
 
 
 @router.post("/rentals/{rental_id}/proofs", response={201: ProofReply})
@@ -75,10 +77,10 @@ def ask(request: HttpRequest, rental_id: UUID) -> Status[ProofReply]:
 
 
 @router.get("/rentals/{rental_id}/proofs", response=ProofList)
-def proofs(request: HttpRequest, rental_id: UUID) -> ProofList:
-    """List the rental's newest proofs, newest first."""
-    found = proof_queries.proofs(rental_id, caller(request).pk)
-    return ProofList(items=[ProofReply.of(view) for view in found])
+def proofs(request: HttpRequest, rental_id: UUID, cursor: UUID | None = None) -> ProofList:
+    """List the rental's proofs, newest first."""
+    found, next_cursor = proof_queries.proofs_page(rental_id, caller(request).pk, after=cursor)
+    return ProofList(items=[ProofReply.of(view) for view in found], next_cursor=next_cursor)
 
 
 @router.post("/rentals/{rental_id}/proofs/{proof_id}/lines", response={204: None})

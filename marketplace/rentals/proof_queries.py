@@ -8,6 +8,7 @@ from uuid import UUID
 from marketplace.domain.delivered import SENTENCES, Effect, Figures
 from marketplace.domain.problem import Refused
 from marketplace.domain.rental_proof import ProofState
+from marketplace.keyset import newest_first
 from marketplace.machines.models import Gpu
 from marketplace.rentals import queries
 from marketplace.rentals.models import ProofLine, Rental, RentalProof
@@ -55,14 +56,24 @@ class ProofView:
         return SENTENCES[self.effect] if self.effect else ""
 
 
+def proofs_page(
+    rental_id: UUID, renter_id: int, *, after: UUID | None = None
+) -> tuple[Sequence[ProofView], UUID | None]:
+    """Return a page of the proofs of this renter's rental, newest first, and the next one's place.
+
+    :raises RentalUnknown: when there is no such rental.
+    """
+    rows = queries.find(rental_id, renter_id).proofs.select_related("validator")
+    page = newest_first(rows, at="asked_at", after=after, rows_max=SHOWN_MOST)
+    return [view(proof) for proof in page.items], page.next_id
+
+
 def proofs(rental_id: UUID, renter_id: int) -> Sequence[ProofView]:
     """Return the newest proofs of this renter's rental, newest first.
 
     :raises RentalUnknown: when there is no such rental.
     """
-    rental = queries.find(rental_id, renter_id)
-    newest = rental.proofs.select_related("validator").order_by("-asked_at", "-id")
-    return [view(proof) for proof in newest[:SHOWN_MOST]]
+    return proofs_page(rental_id, renter_id)[0]
 
 
 def view(proof: RentalProof) -> ProofView:

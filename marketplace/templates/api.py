@@ -1,6 +1,7 @@
 """This will serve templates over the REST API."""
 
 from typing import Annotated
+from uuid import UUID
 
 from django.http import HttpRequest
 from django.utils import timezone
@@ -43,6 +44,8 @@ class TemplateReply(TemplateLine):
 class TemplateList(Schema):
     #: what each runs and its variables: ask for it by its reference
     items: list[TemplateLine]
+    #: as ``cursor`` it gives the next page, of public ones alone; null: there is none
+    next_cursor: UUID | None
 
 
 class TemplateRequest(JsonBody):
@@ -60,10 +63,13 @@ class TemplateRequest(JsonBody):
 
 
 @router.get("/templates", response=TemplateList, auth=None)
-def index(request: HttpRequest) -> TemplateList:
-    """List the site's templates and public ones, and with an API key your own."""
-    found = queries.templates(viewer_id(request))
-    return TemplateList(items=[TemplateLine.from_orm(one) for one in found])
+def index(request: HttpRequest, cursor: UUID | None = None) -> TemplateList:
+    """List the site's templates, with an API key your own, and public ones, newest first."""
+    viewer = viewer_id(request)
+    others, next_cursor = queries.public_ones(viewer, after=cursor)
+    first = queries.own(viewer) if cursor is None else []
+    items = [TemplateLine.from_orm(one) for one in [*first, *others]]
+    return TemplateList(items=items, next_cursor=next_cursor)
 
 
 @router.get("/templates/{name}", response=TemplateReply, auth=None)

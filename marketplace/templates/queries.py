@@ -1,6 +1,6 @@
 """This will find templates: those that come with the site, one's own, and those of everybody."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from marketplace.domain.problem import Refused
+from marketplace.keyset import newest_first
 from marketplace.placements.workload import Parts
 from marketplace.templates.models import Template, TemplateVersion
 
@@ -99,10 +100,27 @@ def templates(viewer_id: int | None) -> list[Listed]:
 
     ``viewer_id``: None: nobody known.
     """
-    own = _newest(_there().filter(owner_id=viewer_id).order_by("name", "id"), _LINES)
+    return [*own(viewer_id), *public_ones(viewer_id)[0]]
+
+
+def own(viewer_id: int | None) -> list[Listed]:
+    """Return the site's, and one's own by name. ``viewer_id``: None: nobody known."""
+    mine = _newest(_there().filter(owner_id=viewer_id).order_by("name", "id"), _LINES)
+    return [*BUILT_IN, *(Listed(**_line(one, viewer_id)) for one in mine)]
+
+
+def public_ones(
+    viewer_id: int | None, *, after: UUID | None = None
+) -> tuple[list[Listed], UUID | None]:
+    """Return a page of others' public templates, newest first, and where the next one begins.
+
+    ``after``: what was said so on the page before. The other is None where there is no next page.
+    """
     public = _there().filter(public=True).exclude(owner_id=viewer_id)
-    others = _newest(public.order_by("-created_at", "id")[:PUBLIC_MAX], _LINES)
-    return [*BUILT_IN, *(Listed(**_line(one, viewer_id)) for one in [*own, *others])]
+    rows = _with_newest(public)
+    page = newest_first(rows, at="created_at", after=after, rows_max=PUBLIC_MAX)
+    versions = _in_order([one.newest for one in page.items], _LINES)
+    return [Listed(**_line(one, viewer_id)) for one in versions], page.next_id
 
 
 def at_hand(viewer_id: int | None) -> list[tuple[str, str]]:
@@ -158,9 +176,15 @@ def _numbered(of: QuerySet[Template], number: str) -> list[TemplateVersion]:
 
 def _newest(of: QuerySet[Template], rows: QuerySet[TemplateVersion]) -> list[TemplateVersion]:
     """Return the newest version of each, in their order."""
+    return _in_order(list(_with_newest(of).values_list("newest", flat=True)), rows)
+
+
+def _with_newest(of: QuerySet[Template]) -> QuerySet[Any]:
     newest = TemplateVersion.objects.filter(template=OuterRef("pk")).order_by("-number")
-    found = of.annotate(newest=Subquery(newest.values("id")[:1]))
-    ids = list(found.values_list("newest", flat=True))
+    return of.annotate(newest=Subquery(newest.values("id")[:1]))
+
+
+def _in_order(ids: Sequence[int], rows: QuerySet[TemplateVersion]) -> list[TemplateVersion]:
     versions = rows.in_bulk(ids)
     return [versions[version_id] for version_id in ids]
 

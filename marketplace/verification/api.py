@@ -12,6 +12,7 @@ from pydantic import Field
 from marketplace.accounts.bearer import ApiKeyBearer, caller
 from marketplace.domain.standing import MEANING, StandingState
 from marketplace.json_body import JsonBody
+from marketplace.keyset import newest_first
 from marketplace.machines.actions.name_hotkey import MachineNotYours
 from marketplace.machines.models import Machine
 from marketplace.verification import history
@@ -65,8 +66,8 @@ class VerificationReply(Schema):
 class VerdictPage(Schema):
     #: newest first; sr25519 over the canonical JSON of each verdict
     items: list[SignedVerdict]
-    #: give it back to read what came before; null: there is nothing
-    before_ms: int | None
+    #: as ``cursor`` it gives the next page; null: there is none
+    next_cursor: int | None
 
 
 class AppealRequest(JsonBody):
@@ -86,6 +87,8 @@ class AppealReply(Schema):
 
 class AppealList(Schema):
     items: list[AppealReply]
+    #: as ``cursor`` it gives the next page; null: there is none
+    next_cursor: UUID | None
 
 
 @router.get("/machines/{machine_id}/verification", response=VerificationReply)
@@ -114,11 +117,11 @@ def verification(request: HttpRequest, machine_id: UUID) -> VerificationReply:
 def verdicts(
     request: HttpRequest,
     machine_id: UUID,
-    before_ms: Annotated[int | None, Query(ge=0, le=1 << 42)] = None,
+    cursor: Annotated[int | None, Query(ge=0, le=1 << 42)] = None,
 ) -> VerdictPage:
     """List a machine's signed verdicts, newest first, which anyone can check offline."""
-    found = history.of_machine(machine_id, now=timezone.now(), before_ms=before_ms)
-    return VerdictPage(items=list(found.verdicts), before_ms=found.before_ms)
+    found = history.of_machine(machine_id, now=timezone.now(), before_ms=cursor)
+    return VerdictPage(items=list(found.verdicts), next_cursor=found.before_ms)
 
 
 @router.post(
@@ -136,11 +139,16 @@ def make_appeal(request: HttpRequest, machine_id: UUID, payload: AppealRequest) 
 
 
 @router.get("/host/machines/{machine_id}/appeals", response=AppealList, auth=ApiKeyBearer())
-def list_appeals(request: HttpRequest, machine_id: UUID) -> dict[str, object]:
+def list_appeals(
+    request: HttpRequest, machine_id: UUID, cursor: UUID | None = None
+) -> dict[str, object]:
     """List the appeals for your machine, newest first."""
     if not Machine.objects.filter(id=machine_id, host_id=caller(request).pk).exists():
         raise MachineNotYours
-    return {"items": list(history.appeals(machine_id)[: history.EVENTS_SHOWN])}
+    page = newest_first(
+        history.appeals(machine_id), at="made_at", after=cursor, rows_max=history.EVENTS_SHOWN
+    )
+    return {"items": list(page.items), "next_cursor": page.next_id}
 
 
 def _word(spoken: Spoken) -> WordReply:

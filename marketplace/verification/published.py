@@ -26,7 +26,7 @@ NEWEST = "newest"
 SCORES_AT_ONCE = 100
 #: miners of the list that stands before them
 MINERS_MOST = 50
-#: reports of one epoch that are listed: of 100 validators, with some that changed their mind
+#: reports of one epoch on a page: of 100 validators, with some that changed their mind
 REPORTS_MOST = 500
 #: of a packed record, unpacked at once
 PIECE_BYTES = 16_384
@@ -305,10 +305,17 @@ def scores(
     return page, None if last is None else Place(last.points_micro, last.machine_id)
 
 
-def reports(epoch: int) -> tuple[SignedReport, ...]:
-    """Return the reports that validators signed on a closed epoch, oldest first, unread."""
-    rows = SignedReport.objects.filter(closed_epoch_id=epoch).select_related("validator")
-    return tuple(rows.defer("packed").order_by("id")[:REPORTS_MOST])
+def reports(epoch: int, *, after: int = 0) -> tuple[tuple[SignedReport, ...], int | None]:
+    """Return reports that validators signed on a closed epoch, oldest first, unread.
+
+    ``after``: the number of the last one of the page before; the other is that of this page, and
+    None where there is no other page.
+    """
+    rows = SignedReport.objects.filter(closed_epoch_id=epoch, id__gt=after)
+    rows = rows.select_related("validator").defer("packed").order_by("id")
+    found = tuple(rows[: REPORTS_MOST + 1])
+    page = found[:REPORTS_MOST]
+    return page, page[-1].id if len(found) > REPORTS_MOST else None
 
 
 def report(epoch: int, number: int) -> SignedScoreReport:

@@ -48,13 +48,17 @@ class VolumeReply(Schema):
 
 class VolumeList(Schema):
     items: list[VolumeReply]
+    #: as ``cursor`` it gives the next page; null: there is none
+    next_cursor: UUID | None
 
 
 @router.get("/volumes", response=VolumeList)
-def index(request: HttpRequest) -> VolumeList:
-    """List your volumes, each with the machine that it is on."""
-    found = queries.of_renter(caller(request).pk)
-    return VolumeList(items=[VolumeReply.of(volume) for volume in found])
+def index(request: HttpRequest, cursor: UUID | None = None) -> VolumeList:
+    """List your volumes, newest first, each with the machine that it is on."""
+    page = queries.page(caller(request).pk, after=cursor)
+    return VolumeList(
+        items=[VolumeReply.of(volume) for volume in page.items], next_cursor=page.next_id
+    )
 
 
 @router.delete("/volumes/{volume_id}", response=VolumeReply)

@@ -9,8 +9,12 @@ from django.db.models import QuerySet
 
 from marketplace.domain.problem import Refused
 from marketplace.kept_sql import kept
+from marketplace.keyset import RowPage, newest_first
 from marketplace.volumes.models import Volume
 from protocol.workload import DesiredVolume
+
+#: of one page of a list
+PAGE_MAX = 100
 
 
 class Listed(NamedTuple):
@@ -37,6 +41,11 @@ def of_renter(renter_id: int) -> QuerySet[Volume]:
     """
     found = Volume.objects.filter(renter_id=renter_id).select_related("machine", "placement")
     return found.order_by("machine_id", "name", "id")
+
+
+def page(renter_id: int, *, after: UUID | None = None) -> RowPage[Volume]:
+    """Return a page of the renter's volumes, newest first."""
+    return newest_first(of_renter(renter_id), at="created_at", after=after, rows_max=PAGE_MAX)
 
 
 def listed_by_machine(machine_ids: Collection[UUID]) -> dict[UUID, list[Listed]]:

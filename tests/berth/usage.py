@@ -41,11 +41,11 @@ EVENTS: dict[str, Any] = {
             "reason": "It was idle\x1b[2J for 30 min.",
         },
     ],
-    "older": "1-0-1",
+    "next_cursor": "1-0-1",
 }
 OLDER: dict[str, Any] = {
     "items": [{"at": "2026-03-01T11:00:00Z", "event": "place", "sentence": "It was rented."}],
-    "older": None,
+    "next_cursor": None,
 }
 
 
@@ -53,4 +53,4 @@ def told(what: str, query: Mapping[str, str]) -> dict[str, Any]:
     """Return what the market says of a rental: "usage" or "events"."""
     if what == "usage":
         return USAGE
-    return OLDER if query.get("before") else EVENTS
+    return OLDER if query.get("cursor") else EVENTS

@@ -30,8 +30,8 @@ def test_notices_are_listed_by_pages_and_marked_as_seen(
     alices = client_of(alice, now)
     first = alices.get("/api/v1/notices").json()
     assert [one["title"] for one in first["items"]] == ["Told of c", "Told of b"]
-    rest = alices.get(f"/api/v1/notices?before={first['older']}").json()
-    assert ([one["title"] for one in rest["items"]], rest["older"]) == (["Told of a"], None)
+    rest = alices.get(f"/api/v1/notices?cursor={first['next_cursor']}").json()
+    assert ([one["title"] for one in rest["items"]], rest["next_cursor"]) == (["Told of a"], None)
     sent = {"up_to": first["items"][1]["id"]}
     reply = alices.post("/api/v1/notices/read", sent, content_type="application/json")
     assert reply.json() == {"read": 2}

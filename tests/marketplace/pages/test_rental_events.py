@@ -58,7 +58,7 @@ def test_the_page_and_the_api_tell_its_story_newest_first(
     assert [one["event"] for one in told["items"]] == [
         *("stop", "incident", "door_open", "door_shut", "seen", "run", "place")
     ]
-    assert told["older"] is None
+    assert told["next_cursor"] is None
     page = renter.get(f"/rentals/{rental.id}/history").content.decode()
     places = [page.index(one["sentence"]) for one in told["items"]]
     assert places == sorted(places)
@@ -131,8 +131,8 @@ def test_pages_follow_each_other_and_leave_nothing_out(
         assert (*found, *page.items) == whole
     older = renter.get(f"/rentals/{rental.id}/history").context["older"]
     key = issue(user_id=alice.pk, name="k", now=NOW).secret
-    assert asked(client, rental, key)["older"] == older
-    second = asked(client, rental, key, before=older)["items"]
+    assert asked(client, rental, key)["next_cursor"] == older
+    second = asked(client, rental, key, cursor=older)["items"]
     assert isinstance(second, list)
     assert second[0]["sentence"] == whole[5].sentence
 
@@ -161,7 +161,7 @@ def test_a_broken_mark_begins_again_or_is_refused(
     address = f"/rentals/{rental.id}/history"
     assert renter.get(address, {"before": mark}).headers["Location"] == address
     key = issue(user_id=alice.pk, name="k", now=NOW).secret
-    assert asked(client, rental, key, before=mark)["code"] == "cursor_invalid"
+    assert asked(client, rental, key, cursor=mark)["code"] == "cursor_invalid"
 
 
 def test_nobody_else_reads_it(

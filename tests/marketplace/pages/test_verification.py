@@ -122,9 +122,9 @@ def test_verdicts_come_in_pages_and_each_can_be_checked_offline(
         say(market, VerdictState.VERIFIED, at=second)
     path = f"/api/v1/machines/{market.machine.id}/verdicts"
     first = Client().get(path)
-    second_page = Client().get(path, {"before_ms": first.json()["before_ms"]}).json()
+    second_page = Client().get(path, {"cursor": first.json()["next_cursor"]}).json()
     assert (len(first.json()["items"]), len(second_page["items"])) == (2, 1)
-    assert second_page["before_ms"] is None
+    assert second_page["next_cursor"] is None
     file, out = tmp_path / "verdicts.json", StringIO()
     file.write_bytes(first.content)
     call_command("check_verdicts", file, machine=market.machine.id, stdout=out)

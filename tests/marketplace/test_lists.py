@@ -1,0 +1,318 @@
+"""Each list has pages that lead to its end, and many rows take the statements of few.
+
+One that has no pages stands here with what bounds it.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.db import connection, transaction
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from marketplace.accounts.actions import add_ssh_key, issue_api_key
+from marketplace.accounts.models import SshKey, User
+from marketplace.domain import team
+from marketplace.domain.notices import LETTERS
+from marketplace.domain.oversight import ActKind, Role
+from marketplace.endpoints.actions import create as endpoints
+from marketplace.notices.actions import add_hook
+from marketplace.notices.actions.notify import notify
+from marketplace.notices.models import WebHook
+from marketplace.offers.actions.list_offer import list_offer
+from marketplace.oversight.record import record as record_act
+from marketplace.papers.content import made_out
+from marketplace.papers.models import Paper
+from marketplace.payments.models import TopUp
+from marketplace.payouts.models import Payout, PayoutAccount
+from marketplace.rentals.proof_queries import WAITING_MOST
+from marketplace.templates.actions.save import save
+from marketplace.volumes.models import Volume
+from protocol.hardware import Resources
+from tests.marketplace import scene
+from tests.marketplace.browsers import enter
+from tests.marketplace.rentals.market import Market, give_key
+from tests.marketplace.staffed import browser, staff
+
+#: of each list that has no pages, the most that stands in it
+BOUNDED = {
+    "/ssh-keys": add_ssh_key.KEYS_MAX,
+    "/api-keys": issue_api_key.KEYS_MAX,
+    "/teams": team.TEAMS_MAX,
+    "/teams/{team_id}/members": team.MEMBERS_MAX,
+    "/teams/{team_id}/invitations": team.INVITATIONS_MAX,
+    "/invitations": 50,
+    "/endpoints": endpoints.ENDPOINTS_MAX,
+    "/letters": len(LETTERS),
+    "/web-hooks": add_hook.HOOKS_MAX,
+    # A validator has to look at each machine that is there; it may ask for some of them.
+    "/validator/targets": 10_000,
+    "/validator/rental-proofs": WAITING_MOST,
+}
+FEW, MANY = 2, 9
+
+
+@dataclass
+class Rows:
+    """Who has what the lists show, and adds one more of it."""
+
+    user: User
+    account: PayoutAccount
+
+    def template(self, number: int) -> str:
+        """Add a public template of somebody else's."""
+        other = scene.user("other@example.org")
+        parts: Any = {"image": f"row{number}:1"}
+        save(owner_id=other.pk, name=f"t{number}", parts=parts, note="", public=True, now=scene.NOW)
+        return f"row{number}:1"
+
+    def machine(self, number: int) -> str:
+        """Add a machine with its offer."""
+        made = scene.machine(host=self.user)
+        list_offer(machine_id=made.id, now=scene.NOW)
+        return str(made.id)
+
+    def volume(self, number: int) -> str:
+        """Add a volume, each on another machine."""
+        Volume.objects.create(
+            renter=self.user,
+            machine=scene.machine(),
+            name=f"row{number}",
+            size_bytes=scene.GIB,
+            created_at=scene.after(number // 3),
+        )
+        return f"row{number}"
+
+    def rental(self, number: int) -> str:
+        """Add a rental, each on another machine."""
+        return str(Market.open(scene.user()).rent(self.user).id)
+
+    def endpoint(self, number: int) -> str:
+        """Add an endpoint that finds no machine."""
+        resources = Resources.of(cpus=64, ram_bytes=scene.GIB, disk_bytes=2 * scene.GIB)
+        asked = endpoints.Asked(
+            f"row{number}", {"image": "debian:12"}, 8000, resources, "", 1, 1_000_000
+        )
+        endpoints.create(renter_id=self.user.pk, asked=asked, now=scene.NOW)
+        return f"row{number}"
+
+    def notice(self, number: int) -> str:
+        """Add a notice."""
+        told: Any = {"kind": "balance_low", "text": "", "data": {}, "now": scene.NOW}
+        notify(user_id=self.user.pk, cause=str(number), title=f"row{number}", **told)
+        return f"row{number}"
+
+    def hook(self, number: int) -> str:
+        """Add a web hook."""
+        url = f"https://example.com/row{number}"
+        WebHook.objects.create(user=self.user, url=url, created_at=scene.NOW, tried_at=scene.NOW)
+        return url
+
+    def ssh_key(self, number: int) -> str:
+        """Add an SSH key."""
+        told = {"public_key": "ssh-ed25519 AAAA", "created_at": scene.NOW}
+        SshKey.objects.create(
+            user=self.user, name=f"row{number}", fingerprint=f"SHA256:{number}", **told
+        )
+        return f"row{number}"
+
+    def api_key(self, number: int) -> str:
+        """Add an API key."""
+        issue_api_key.issue(user_id=self.user.pk, name=f"row{number}", now=scene.NOW)
+        return f"row{number}"
+
+    def paper(self, number: int) -> str:
+        """Add an invoice; some were issued at the same moment."""
+        told = made_out(user_id=self.user.pk, lines=(), about="Usage")
+        paper = Paper.objects.create(
+            user=self.user,
+            kind="invoice",
+            serial=number + 1,
+            month=datetime(2025, number + 1, 1, tzinfo=UTC),
+            total_microusd=1,
+            content=asdict(told),
+            issued_at=scene.after(number // 3),
+        )
+        return str(paper.number)
+
+    def payment(self, number: int) -> str:
+        """Add a payment that was refused; some at the same moment."""
+        at = scene.after(number // 3)
+        made = TopUp.objects.create(
+            user=self.user, amount_microusd=1_000_000, state="refused", reason=f"row{number}",
+            gateway="test", cause=str(number), created_at=at, ask_at=at,
+        )  # fmt: skip
+        return str(made.id)
+
+    def payout(self, number: int) -> str:
+        """Add a payout; some at the same moment."""
+        made = Payout.objects.create(
+            host=self.user, account=self.account, week=datetime(2026, 1, number + 1).date(),  # noqa: DTZ001
+            amount_microusd=1_000_000, sink="outside", state="paid", reference=f"row{number}",
+            created_at=scene.after(number // 3),
+        )  # fmt: skip
+        return str(made.id)
+
+    def person(self, number: int) -> str:
+        """Add somebody."""
+        return User.objects.create_user(f"row{number}@example.org").email
+
+    def act(self, number: int) -> str:
+        """Add a privileged act."""
+        told: Any = {"by_id": self.user.pk, "by_name": "Ada", "reason": "why", "now": scene.NOW}
+        with transaction.atomic():
+            record_act(kind=ActKind.BAN, subject=f"row{number}", **told)
+        return f"row{number}"
+
+
+Add = Callable[[Rows, int], str]
+#: lists of pages and of the API, with what adds a row and whether the row's own text is shown there
+LISTS: dict[str, tuple[Add, bool]] = {
+    "/templates/": (Rows.template, True),
+    "/offers/": (Rows.machine, False),
+    "/host/": (Rows.machine, False),
+    "/volumes/": (Rows.volume, True),
+    "/rentals/": (Rows.rental, True),
+    "/endpoints/": (Rows.endpoint, True),
+    "/notices/": (Rows.notice, True),
+    "/web-hooks/": (Rows.hook, True),
+    "/keys/": (Rows.ssh_key, True),
+    "/api-keys/": (Rows.api_key, True),
+    "/money/invoices/": (Rows.paper, True),
+    "/money/": (Rows.payment, False),
+    "/host/payouts/": (Rows.payout, False),
+    "/console/people/?q=row": (Rows.person, True),
+    "/console/log/": (Rows.act, True),
+    "/api/v1/templates": (Rows.template, True),
+    "/api/v1/offers": (Rows.machine, False),
+    "/api/v1/host/machines": (Rows.machine, True),
+    "/api/v1/volumes": (Rows.volume, True),
+    "/api/v1/rentals": (Rows.rental, True),
+    "/api/v1/endpoints": (Rows.endpoint, True),
+    "/api/v1/notices": (Rows.notice, True),
+    "/api/v1/web-hooks": (Rows.hook, True),
+    "/api/v1/ssh-keys": (Rows.ssh_key, True),
+    "/api/v1/invoices": (Rows.paper, True),
+    "/api/v1/top-ups": (Rows.payment, True),
+    "/api/v1/host/payouts": (Rows.payout, True),
+}
+
+
+@pytest.fixture
+def rows(give: Callable[..., None], monkeypatch: pytest.MonkeyPatch, db: None) -> Rows:
+    monkeypatch.setattr("django.utils.timezone.now", lambda: scene.NOW)
+    user = staff("ada", *Role)
+    give(user, 100_000_000)
+    give_key(user)
+    account = PayoutAccount.objects.create(
+        host=user, gateway="test", country="US", email=user.email, reference="acct_1",
+        enabled_at=scene.NOW, opened_at=scene.NOW, look_at=scene.NOW,
+    )  # fmt: skip
+    return Rows(user, account)
+
+
+def client_for(path: str, user: User) -> Client:
+    """Return who asks for the list."""
+    if path.startswith("/api/"):
+        secret = issue_api_key.issue(user_id=user.pk, name="t", now=scene.NOW).secret
+        return Client(headers={"Authorization": f"Bearer {secret}"})
+    return browser(user) if path.startswith("/console/") else enter(Client(), user)
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_many_rows_take_the_statements_of_few(path: str, rows: Rows) -> None:
+    add, shown = LISTS[path]
+    client, taken = client_for(path, rows.user), []
+    for first, last in ((0, FEW), (FEW, MANY)):
+        texts = [add(rows, number) for number in range(first, last)]
+        # What is looked up once for a process or a minute is no part of a list.
+        assert client.get(path).status_code == 200
+        with CaptureQueriesContext(connection) as asked:
+            reply = client.get(path)
+        for text in texts if shown else ():
+            assert text in reply.content.decode(), text
+        taken.append([one["sql"][:200] for one in asked])
+    assert len(taken[1]) == len(taken[0]), taken
+
+
+#: lists whose pages are walked, with what makes their pages short
+WALKED = {
+    "templates": (Rows.template, "marketplace.templates.queries.PUBLIC_MAX"),
+    "volumes": (Rows.volume, "marketplace.volumes.queries.PAGE_MAX"),
+    "invoices": (Rows.paper, "marketplace.papers.queries.PAGE_MAX"),
+    "top-ups": (Rows.payment, "marketplace.payments.queries.PAGE_MAX"),
+    "host/payouts": (Rows.payout, "marketplace.payouts.queries.PAYOUTS_MAX"),
+    "notices": (Rows.notice, "marketplace.notices.queries.PAGE"),
+}
+
+
+@pytest.mark.parametrize("path", WALKED)
+@pytest.mark.parametrize("size", [1, 2, MANY])
+def test_pages_lead_to_every_row_once(
+    path: str, size: int, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add, bound = WALKED[path]
+    client = client_for("/api/", rows.user)
+    before = json.dumps(client.get(f"/api/v1/{path}").json()["items"])
+    texts = [add(rows, number) for number in range(MANY)]
+    whole = client.get(f"/api/v1/{path}").json()
+    assert whole["next_cursor"] is None
+    monkeypatch.setattr(bound, size)
+    found: list[Any] = []
+    asked: dict[str, Any] = {}
+    while True:
+        page = client.get(f"/api/v1/{path}", asked).json()
+        found += page["items"]
+        if page["next_cursor"] is None:
+            break
+        asked = {"cursor": page["next_cursor"]}
+    assert found == whole["items"]
+    assert len(found) == MANY + len(json.loads(before))
+    assert not [text for text in texts if text not in json.dumps(found)]
+
+
+@pytest.mark.parametrize("path", ["volumes", "top-ups", "host/payouts", "invoices"])
+def test_nobody_goes_on_from_a_row_of_somebody_elses(path: str, rows: Rows, bob: User) -> None:
+    texts = [WALKED[path][0](rows, number) for number in range(2)]
+    theirs = client_for("/api/", rows.user).get(f"/api/v1/{path}").json()["items"][0]
+    cursor = theirs.get("id") or theirs["number"]
+    assert texts
+    reply = client_for("/api/", bob).get(f"/api/v1/{path}", {"cursor": cursor})
+    assert (reply.status_code, reply.json()["code"]) == (404, "not_found")
+
+
+def test_what_is_no_cursor_is_refused(rows: Rows) -> None:
+    client = client_for("/api/", rows.user)
+    for path in WALKED:
+        for cursor in ("x", str(uuid4()), str(UUID(int=0))):
+            assert client.get(f"/api/v1/{path}", {"cursor": cursor}).status_code in {404, 422}
+
+
+def test_each_list_has_pages_or_a_bound() -> None:
+    described = json.loads(Client().get("/api/v1/openapi.json").content)
+    shapes = described["components"]["schemas"]
+    without = set()
+    for path, operations in described["paths"].items():
+        operation = operations.get("get")
+        if operation is None:
+            continue
+        content = operation["responses"]["200"].get("content", {}).get("application/json", {})
+        shape = content.get("schema", {})
+        fields = shapes.get(shape.get("$ref", "").rpartition("/")[2], {}).get("properties", {})
+        if shape.get("type") != "array" and "items" not in fields:
+            continue
+        name = path.removeprefix("/api/v1")
+        words = {one["name"] for one in operation.get("parameters", ())} & {"cursor", "before"}
+        if words:
+            assert words == {"cursor"}, name
+            assert "next_cursor" in fields, name
+        else:
+            without.add(name)
+    # Who has a list of API keys asks for it in another version of the site.
+    assert without | {"/api-keys"} == set(BOUNDED)
+    assert all(BOUNDED.values())
