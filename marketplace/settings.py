@@ -239,12 +239,19 @@ ACCOUNT_FORMS = {
     "login": "marketplace.pages.forms.account.LogIn",
     "signup": "marketplace.pages.forms.account.SignUp",
 }
-ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if PUBLIC_URL.startswith("https://") else "http"
 
 #: without it nobody is told that a letter comes; the embedded site shows letters on its console
 EMAIL_URL = env.text("BERTH_EMAIL_URL")
 SENDS_MAIL = bool(EMAIL_URL) or EMBEDDED
+#: a letter at sign-up proves the address; "mandatory": nobody logs in before
+ACCOUNT_EMAIL_VERIFICATION = "optional" if SENDS_MAIL else "none"
+if env.flag("BERTH_REQUIRE_PROVEN_EMAIL", default=False):
+    if not SENDS_MAIL:
+        raise ImproperlyConfigured(
+            "BERTH_REQUIRE_PROVEN_EMAIL needs BERTH_EMAIL_URL: without letters nobody could log in."
+        )
+    ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 MFA_ADAPTER = "marketplace.accounts.second_step.Adapter"
 MFA_FORMS = {
     "authenticate": "marketplace.accounts.second_step.LogInForm",

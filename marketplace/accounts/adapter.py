@@ -1,5 +1,6 @@
 """This will tell the library that logs people in what this site knows better."""
 
+import logging
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -16,6 +17,8 @@ from marketplace.accounts.other_log_ins import proves_elsewhere
 from marketplace.domain.features import Feature
 from marketplace.oversight import switches
 
+logger = logging.getLogger(__name__)
+
 
 class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # the library has no types
     """Its remaining limits count the same addresses as ours."""
@@ -27,6 +30,15 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # the library has n
     def get_client_ip(self, request: HttpRequest) -> str:
         """Return the address that a request counts for."""
         return client_address(request)
+
+    def send_confirmation_mail(self, request: HttpRequest, confirmation: Any, signup: bool) -> None:  # noqa: FBT001
+        """Send the letter that proves an address; who signs up has an account without it, too."""
+        try:
+            super().send_confirmation_mail(request, confirmation, signup)
+        except OSError:
+            if not signup:
+                raise
+            logger.exception("Letter of a sign-up not sent")
 
     def pre_login(self, request: HttpRequest, user: User, **more: Any) -> HttpResponse | None:
         """Let nobody in as a team, by whatever way."""

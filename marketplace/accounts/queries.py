@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from allauth.account.models import EmailAddress
+from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 
@@ -38,6 +39,11 @@ def proven_emails(user_id: int) -> QuerySet[User, str]:
         .values_list(Lower("email"), flat=True)
     )
     return proven
+
+
+def is_asked_for_proof(user: User) -> bool:
+    """Say whether letters to the person go nowhere until they prove an address."""
+    return settings.SENDS_MAIL and not user.is_team and not proven_emails(user.pk).exists()
 
 
 def api_keys(user_id: int) -> Sequence[ApiKey]:

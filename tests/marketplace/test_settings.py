@@ -58,6 +58,20 @@ def test_production_needs_its_own_secret_key(tmp_path: Path) -> None:
     assert "Set BERTH_SECRET_KEY" in done.stderr
 
 
+def test_a_proof_by_letter_is_required_only_where_letters_are_sent(tmp_path: Path) -> None:
+    told = {
+        "BERTH_DATABASE_URL": "postgresql://berth@127.0.0.1/berth",
+        "BERTH_DATA_DIR": str(tmp_path),
+        "BERTH_SECRET_KEY": "x" * 50,
+        "BERTH_REQUIRE_PROVEN_EMAIL": "1",
+    }
+    refused = loaded(**told)
+    assert "needs BERTH_EMAIL_URL" in refused.stderr
+    code = "import marketplace.settings as s; print(s.ACCOUNT_EMAIL_VERIFICATION)"
+    allowed = loaded(code, **told, BERTH_EMAIL_URL="smtp://127.0.0.1:25")
+    assert allowed.stdout == "mandatory\n"
+
+
 def test_the_secret_key_stays_the_same(tmp_path: Path) -> None:
     path = tmp_path / "secret_key"
     first = secret_key.load_or_create(path)

@@ -33,8 +33,10 @@ def rentals(request: MemberRequest) -> HttpResponse:
     if not live.items and not ended.items and after is None:
         keys = len(accounts.ssh_keys(request.user.pk))
         context["start"] = start(keys=keys, balance_microusd=ledger.balance(request.user.pk))
-    template = "rentals/_list.html" if getattr(request, "htmx", None) else "rentals/list.html"
-    return render(request, template, context)
+    if getattr(request, "htmx", None):
+        return render(request, "rentals/_list.html", context)
+    context["asked_for_proof"] = accounts.is_asked_for_proof(request.user)
+    return render(request, "rentals/list.html", context)
 
 
 def _after(request: MemberRequest) -> UUID | None:
