@@ -1,5 +1,7 @@
 """Every page there is: axe finds nothing in it by day or by night, and it is light to load.
 
+Nothing of it is cut off on a phone, at four times its size or on a wide screen, in folds neither.
+
 A page that is added later is looked at without a word here; an address that needs something the
 world lacks is named.
 """
@@ -15,6 +17,7 @@ from django.test import Client
 from playwright.sync_api import Page
 
 from marketplace.accounts.models import User
+from tests.browser.audit import problems
 from tests.browser.world import World, furnish
 from tests.marketplace import staffed
 from tests.marketplace.browsers import enter as enter_by
@@ -24,6 +27,9 @@ PAGE_BYTES_MAX = 100_000
 #: what the world lacks: log-ins by others are off, no key of a letter is known, and a passkey takes
 #: a browser that makes one, as in test_account.py
 NOTHING_THERE = ("/github/", "/google/", "/gone", str(UUID(int=0)), "/dp_1/", "/webauthn/keys/")
+#: a window at 400 %, a phone, a wide screen
+WIDTHS = (320, 390, 1600)
+UNFOLD = "document.querySelectorAll('details').forEach((each) => { each.open = true; })"
 LOADED = """() => performance.getEntries()
   .filter((each) => ["navigation", "resource"].includes(each.entryType))
   .map((each) => [each.name, each.encodedBodySize])"""
@@ -53,6 +59,18 @@ def pages(browser: Client, world: World, *, owns: bool) -> list[str]:
 
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(look).result()
+
+
+def found_in_folds(page: Page) -> list[str]:
+    """Return what is wrong with the page at every width, with all its folds open."""
+    page.evaluate(UNFOLD)
+    usual, found = page.viewport_size, []
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        found += [f"{width} px: {each}" for each in problems(page)]
+    if usual is not None:
+        page.set_viewport_size(usual)
+    return found
 
 
 def found_by_axe(page: Page, only: str = "") -> list[str]:
@@ -102,5 +120,6 @@ def test_every_page_is_light_and_axe_finds_nothing(
         page.emulate_media(color_scheme="dark")
         wrong += found_by_axe(page, "color-contrast")
         page.emulate_media(color_scheme="light")
+        wrong += found_in_folds(page)
     assert wrong == []
     assert len(seen) >= least

@@ -68,3 +68,10 @@ def test_somebody_sees_what_there_is_and_narrows_it_down(
     expect(rows).to_have_count(2)
     expect(rows.last).to_contain_text("8 × NVIDIA GeForce RTX 4090")
     assert Machine.objects.count() == len(CARDS) + 1
+    fold = page.locator("#more-filters")
+    fold.locator("summary").click()
+    # Filled in at once, with the fold closed again before anything is asked.
+    fold.get_by_label("CPUs").evaluate("each => { each.value = -1; }")
+    fold.locator("summary").click()
+    page.get_by_label("Search").fill("")
+    expect(page.get_by_role("alert")).to_contain_text("CPUs")
