@@ -103,6 +103,14 @@ class Asked(Shape):
             disk_bytes_min=resources.hard_disk.capacity,
         )
 
+    def at_least(self, other: "Asked") -> Self:
+        """Return the greater of each amount."""
+        amounts = {
+            name: [one for one in (getattr(self, name), getattr(other, name)) if one is not None]
+            for name in type(self).model_fields
+        }
+        return type(self)(**{name: max(told, default=None) for name, told in amounts.items()})
+
     def filled(self, proposed: Resources) -> Resources:
         """Return what was asked for, and of what was not as much as is proposed."""
         return Resources.of(
@@ -120,6 +128,10 @@ def _or(amount: int | None, otherwise: int) -> int:
 class OfferPage(Shape):
     items: tuple[Offer, ...]
     next_cursor: str | None = None
+    #: how much whoever searches so wants to rent
+    asked: Asked = Asked()
+    #: it names a kind of GPU or a word, so that one GPU is meant where no number is named
+    of_gpus: bool = False
 
 
 class OfferFilter(Shape):

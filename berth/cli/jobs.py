@@ -8,8 +8,9 @@ import typer
 
 from berth import choice, jobs
 from berth.cli import output, session, workload
+from berth.cli.best_offers import best_offers
 from berth.cli.options import AsJson, Timeout, Wait, duration, size
-from berth.cli.up import GIB, Disk, Ram, cheapest_offers
+from berth.cli.up import GIB, Disk, Ram
 from berth.client import Client
 from berth.jobs import STDERR, STDOUT, InputFile, Job, JobRequest
 from berth.offers import Asked
@@ -77,7 +78,7 @@ def run(
         found = (
             session.find_offer(client, offer, Asked.of(resources))
             if offer
-            else cheapest_offers(client, resources, None)[0]
+            else best_offers(client, resources, None)[0]
         )
         price = choice.price_hour(found)
         uploaded = [InputFile(path=path, digest=_upload(client, file)) for file, path in files]

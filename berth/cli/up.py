@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from berth import choice
 from berth.cli import output, progress, session, workload
+from berth.cli.best_offers import best_offers
 from berth.cli.options import (
     TIMEOUT_S,
     AsJson,
@@ -24,14 +25,12 @@ from berth.cli.options import (
 )
 from berth.client import Client
 from berth.keyfile import KeyFile, read_key
-from berth.offers import Asked, Offer, OfferFilter
+from berth.offers import Asked
 from berth.problem import CannotReach, Refused
 from berth.shapes import Rental, RentalRequest
 from berth.units import format_usd
 from protocol.hardware import Resources
 
-#: offers that --cheapest tries when the ones before are taken meanwhile
-OFFERS_TRIED_MAX = 10
 #: refusals that another machine may not give
 ANOTHER_MACHINE = frozenset(
     {"offer_taken", "exceeds_machine", "machine_offline", "machine_unverified", "price_raised"}
@@ -49,7 +48,14 @@ class Funding(StrEnum):
     ROLLING = "rolling"
 
 
-OfferId = Annotated[str | None, typer.Argument(metavar="[OFFER]", help="From: berth offers")]
+OfferId = Annotated[
+    str | None,
+    typer.Argument(metavar="[OFFER|QUERY]", help="From: berth offers; with --cheapest a search."),
+]
+Sort = Annotated[
+    Literal["price", "value", "reliability", "start"] | None,
+    typer.Option(help="With --cheapest: best by this, and not by price."),
+]
 Cpus = Annotated[int | None, typer.Option(min=1, metavar="NUMBER", help="CPUs.")]
 Gpus = Annotated[int | None, typer.Option(min=0, metavar="NUMBER", help="GPUs.")]
 Ram = Annotated[int, typer.Option(parser=size, metavar="SIZE", show_default="1GiB", help="Memory.")]
@@ -113,6 +119,7 @@ def up(
     *,
     offer: OfferId = None,
     cheapest: Annotated[bool, typer.Option("--cheapest", help="Find the offer for me.")] = False,
+    sort: Sort = None,
     image: Annotated[
         str | None, typer.Option(metavar="IMAGE", help="What to run, for example debian:12.")
     ] = None,
@@ -149,13 +156,15 @@ def up(
     timeout_s: Timeout = TIMEOUT_S,
     as_json: AsJson = False,
 ) -> None:
-    """Rent a machine: an offer by its id, or the cheapest that fits.
+    """Rent a machine: an offer by its id, or the cheapest that fits a search.
 
     What is not said is the share of an OFFER that comes for the same price, and with --cheapest
-    1 CPU, 1 GiB of memory, 2 GiB of disk, and 1 GPU with --gpu-model.
+    1 CPU, 1 GiB of memory, 2 GiB of disk, and 1 GPU with --gpu-model or a search for GPUs.
     """
-    if (offer is None) == (not cheapest):
+    if offer is None and not cheapest:
         raise typer.BadParameter("Name an OFFER, or say --cheapest.")
+    if sort is not None and (not cheapest or reserved is not None):
+        raise typer.BadParameter("--sort goes with --cheapest, and not with --reserved.")
     if image is None and template is None:
         raise typer.BadParameter("Say what to run: --image debian:12, or --template NAME.")
     if reserved is not None:
@@ -180,17 +189,24 @@ def up(
     resources = asked.filled(LEAST)
     with session.client() as client:
         known = client.templates.one(template) if template else None
-        if offer:
+        if offer and not cheapest:
             one = session.find_offer(client, offer, asked)
             resources = asked.filled(one.proposed or LEAST)
             found = [client.offer(one.id, Asked.of(resources))]
         else:
-            found = cheapest_offers(
+            search = " ".join(filter(None, (known.needs if known else "", offer)))
+            if search:
+                told = client.asked(search)
+                # Whoever says --gpus 0 beside the name of a GPU means it.
+                told = told if gpus != 0 else told.model_copy(update={"gpus_min": None})
+                resources = asked.at_least(told).filled(LEAST)
+            found = best_offers(
                 client,
                 resources,
                 gpu_model,
                 reserved_days=reserved,
-                needs=known.needs if known else "",
+                search=search,
+                sort=sort or "price",
             )
         prices = {one.id: choice.price_hour(one) for one in found}
         request = RentalRequest(
@@ -282,43 +298,6 @@ def _ceilings(
     return {
         one: price if price_max is None else min(price, price_max) for one, price in prices.items()
     }
-
-
-def cheapest_offers(
-    client: Client,
-    resources: Resources,
-    gpu_model: str | None,
-    *,
-    reserved_days: int | None = None,
-    needs: str = "",
-) -> list[Offer]:
-    """Return the offers to try, cheapest first. ``reserved_days``: of those that take so many.
-
-    ``needs``: a search that the machines fulfil too, as a template says it.
-
-    :raises Refused: ``no_offer`` when there is none.
-    """
-    wanted = OfferFilter(
-        q=needs or None,
-        gpu_model=gpu_model,
-        gpus_min=resources.gpu.count or None,
-        cpus_min=resources.cpu.count,
-        ram_bytes_min=resources.ram.capacity,
-        disk_bytes_min=resources.hard_disk.capacity,
-        verified=True,
-        # Where all GPUs are rented, whoever asks for none may still have room.
-        rented=not resources.gpu.count,
-        sort="price",
-    )
-    found = choice.cheapest(client.offers(wanted), resources)
-    if not found:
-        raise Refused("no_offer", "No verified machine that is online has room for this now.")
-    if reserved_days is not None:
-        found = choice.reservable(found, days=reserved_days)
-        if not found:
-            sentence = f"No machine that has room for this takes {reserved_days} days; try more."
-            raise Refused("no_offer", sentence)
-    return found[:OFFERS_TRIED_MAX]
 
 
 def _rent_first(

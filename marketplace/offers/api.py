@@ -13,12 +13,14 @@ from pydantic import AwareDatetime, Field
 from marketplace.accounts.bearer import ApiKeyBearer, caller, viewer_id
 from marketplace.accounts.client_address import client_address
 from marketplace.domain import country, query_language
+from marketplace.domain.matching import Slice
 from marketplace.domain.money import PPM
 from marketplace.domain.offer_query import Condition, Cursor, OfferQuery, OfferSort, wanted
 from marketplace.json_body import JsonBody
 from marketplace.offers import bounded, queries
 from marketplace.offers.actions import set_terms
 from marketplace.offers.found import Found
+from marketplace.offers.kinds import narrows
 from marketplace.offers.models import Offer
 from protocol.hardware import COUNT_MOST, Resources
 
@@ -168,6 +170,10 @@ class OfferShown(OfferReply):
 class OfferPage(Schema):
     items: list[OfferReply]
     next_cursor: str | None
+    #: how much whoever searches so wants to rent, by ``q`` and the rest; null: not named
+    asked: Asked
+    #: it names a kind of GPU or a word, so that one GPU is meant where no number is named
+    of_gpus: bool
 
 
 class Maintenance(JsonBody):
@@ -239,16 +245,17 @@ class HostOfferReply(OfferReply):
 def search(request: HttpRequest, filters: Query[Filters]) -> OfferPage:
     """Find what is for rent; anyone may look, and with an API key sees private offers too."""
     written = query_language.parse(filters.q)
+    query = OfferQuery(
+        words=written.words,
+        conditions=written.conditions + _conditions(filters),
+        verified=filters.verified,
+        rented=filters.rented,
+        sort=filters.sort,
+        cursor=Cursor.decode(filters.cursor) if filters.cursor else None,
+        rows_max=filters.limit,
+    )
     page = bounded.search(
-        OfferQuery(
-            words=written.words,
-            conditions=written.conditions + _conditions(filters),
-            verified=filters.verified,
-            rented=filters.rented,
-            sort=filters.sort,
-            cursor=Cursor.decode(filters.cursor) if filters.cursor else None,
-            rows_max=filters.limit,
-        ),
+        query,
         now=timezone.now(),
         viewer_id=viewer_id(request),
         address=client_address(request),
@@ -256,6 +263,8 @@ def search(request: HttpRequest, filters: Query[Filters]) -> OfferPage:
     return OfferPage(
         items=[OfferReply.from_orm(row) for row in page.items],
         next_cursor=page.next_cursor.encode() if page.next_cursor else None,
+        asked=_asked(query),
+        of_gpus=bool(query.words) or narrows(query),
     )
 
 
@@ -337,3 +346,13 @@ def _terms(payload: Terms) -> set_terms.Terms:
         told["maintenance_from"] = window["begins_at"]
         told["maintenance_until"] = window["ends_at"]
     return cast(set_terms.Terms, told)
+
+
+def _asked(query: OfferQuery) -> Asked:
+    named = query.asked or Slice(0, 0, 0)
+    return Asked(
+        gpus_min=named.gpus or None,
+        cpus_min=named.cpus or None,
+        ram_bytes_min=named.memory_bytes or None,
+        disk_bytes_min=named.disk_bytes or None,
+    )

@@ -204,7 +204,7 @@ def test_a_rental_that_fails_while_we_wait_is_a_refusal(terminal: Terminal, mark
     "words",
     [
         ("up", "--image", "i", "--lease", "1h"),
-        ("up", "offer-a", "--cheapest", "--image", "i", "--lease", "1h"),
+        ("up", "offer-a", "--sort", "value", "--image", "i", "--lease", "1h"),
         ("up", "offer-a", "--image", "i"),
         ("up", "offer-a", "--image", "i", "--lease", "1h", "--ram", "lots"),
         ("up", "offer-a", "--image", "i", "--lease", "soon"),

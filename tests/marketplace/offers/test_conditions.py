@@ -308,3 +308,22 @@ def test_a_machine_or_all_of_a_host_is_left_out(alice: User, bob: User) -> None:
         OfferQuery(conditions=parse(f"id={offer_id}").conditions, verified=False), now=NOW
     ).items
     assert row.host_id == alice.pk
+
+
+@pytest.mark.parametrize(
+    ("q", "named", "of_gpus"),
+    [
+        ("gpu_name=H100", {}, True),
+        ("4090", {}, True),
+        ("cpu_ram>=64GiB geolocation=DE", {"ram_bytes_min": 64 * GIB}, False),
+        (
+            "num_gpus in [4,8] cpus=16 disk>=200 gpu_ram>=24",
+            {"gpus_min": 4, "cpus_min": 16, "disk_bytes_min": 200 * 10**9},
+            True,
+        ),
+    ],
+)
+def test_a_page_says_how_much_is_asked_for(q: str, named: dict[str, int], *, of_gpus: bool) -> None:
+    page = Client().get("/api/v1/offers", {"q": q, "limit": 1}).json()
+    told = {name: amount for name, amount in page["asked"].items() if amount is not None}
+    assert (told, page["of_gpus"]) == (named, of_gpus)
