@@ -126,6 +126,14 @@ class Failover(Shape):
     problem_code: str = ""
 
 
+class Expected(Shape):
+    """When a rental may be ready, if it does as others did on its machine."""
+
+    #: by then half of them were, and by then 95 of 100
+    half_by: datetime
+    most_by: datetime
+
+
 class Rental(Shape):
     id: str
     state: str
@@ -150,6 +158,8 @@ class Rental(Shape):
     bid_microusd: int | None = None
     #: the lowest bid that wins its room now; None: none would, or it is in a list
     bids_from_microusd: int | None = None
+    #: None: it is up or over, or too little is known of its machine
+    expected: Expected | None = None
     #: it was outbid, and stops then unless its bid wins again
     outbid_stop_at: datetime | None = None
     #: it is stopped, and starts by itself once its bid wins

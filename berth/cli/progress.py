@@ -15,12 +15,18 @@ class Watch:
     def __init__(self, *, as_json: bool) -> None:
         self._silent = as_json
         self._last = ""
+        self._foretold = False
 
     def saw(self, rental: Rental) -> None:
         """Hear of one look at the rental."""
         line = f"{output.short(rental.id)}  {rental.state}  {rental.progress or ''}".rstrip()
         if not self._silent and line != self._last:
             output.note(line)
+        if not self._silent and not self._foretold and rental.expected is not None:
+            half = f"{rental.expected.half_by:%H:%M:%S}"
+            most = f"{rental.expected.most_by:%H:%M:%S}"
+            output.note(f"It may be ready by {half}, 95 of 100 there were by {most} (UTC).")
+            self._foretold = True
         self._last = line
 
 

@@ -211,6 +211,17 @@ class FailoverReply(Schema):
     problem_code: str
 
 
+class ExpectedReply(Schema):
+    """When it may be ready, if it does as others did on its machine."""
+
+    #: by then half of them were, and by then 95 of 100
+    half_by: datetime
+    most_by: datetime
+    #: what this is based on: rentals that came up, and all of those that began
+    came_up: int
+    begun: int
+
+
 class RentalReply(Schema):
     id: UUID
     state: str
@@ -272,6 +283,8 @@ class RentalReply(Schema):
     ssh_keys: list[str]
     #: null: no other machine was to take it over
     failover: FailoverReply | None
+    #: null: it is up or over, or too little is known of its machine
+    expected: ExpectedReply | None
 
     @classmethod
     def of(cls, view: RentalView) -> Self:
@@ -341,6 +354,7 @@ class RentalReply(Schema):
             billed_ms=view.billed_ms,
             ssh=ssh,
             ssh_keys=list(view.ssh_keys),
+            expected=ExpectedReply.from_orm(view.expected) if view.expected else None,
             failover=FailoverReply.from_orm(view.failover) if view.failover else None,
         )
 

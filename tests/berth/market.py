@@ -105,20 +105,19 @@ class Market:
 
     def __init__(self) -> None:
         self.seen: list[Seen] = []
-        #: None: no fault
-        self.faults: deque[Fault | None] = deque()
+        self.faults: deque[Fault | None] = deque()  # None: no fault
         self.refusals: dict[tuple[str, str], Refusal] = {}
+        self.foretold: dict[str, str] | None = None
         self.offers = [offer("offer-a", 40_000), offer("offer-b", 20_000), offer("offer-c", 60_000)]
         self.keys: list[dict[str, Any]] = []
         self.rentals: dict[str, dict[str, Any]] = {}
         self.idempotent: dict[str, str] = {}
         #: the states that a rental shows at each next look
         self.script = ["preparing", "active"]
-        self.failure = ""
+        self.failure, self.billed_ms = "", 2_500
         self.failover: dict[str, Any] | None = None
         #: of the second step, and whether offers are shown to strangers
         self.code, self.public = "", False
-        self.billed_ms = 2_500
         #: by how much a CPU-hour costs more when it is rented than when it was looked at
         self.raised_by = 0
         self.limits: dict[str, Any] = {"day_microusd": None, "month_microusd": None}
@@ -325,6 +324,7 @@ class Market:
             "ended_at": None,
             "billed_ms": 0,
             "ssh": None,
+            "expected": self.foretold,
             "script": list(self.script),
             **request,
         }

@@ -99,12 +99,20 @@ def _measured(offer: queries.OfferRow) -> str:
 def _measured_what(offer: queries.OfferRow) -> str:
     """Return what was measured beside it, and what that costs by the hour."""
     if not offer.gpus:
-        return "PBKDF2, all cores" if offer.cpu_hash_rate else ""
+        return _hashed(offer)
     if not offer.int8_gops or not offer.bandwidth_mb_s:
         return "never proven"
     # value_microusd is of 10^15 operations a second, which are 1,000 TOPS.
     usd, part = divmod((offer.value_microusd or 0) // 100, 10_000)
     return f"{offer.bandwidth_mb_s // 1000:,} GB/s, ${usd:,}.{part:04d} per 1,000 TOPS"
+
+
+def _hashed(offer: queries.OfferRow) -> str:
+    if not offer.cpu_hash_rate:
+        return ""
+    # value_microusd is of 10^6 iterations a second.
+    value = offer.value_microusd
+    return "PBKDF2, all cores" if value is None else f"PBKDF2, {format_usd(value)} per 1 M/s"
 
 
 def _starts_more(offer: queries.OfferRow) -> str:

@@ -7,6 +7,7 @@ from marketplace.domain import matching, pricing, upkeep
 from marketplace.domain.metered import Priced
 from marketplace.domain.money import MS_PER_HOUR, format_usd
 from marketplace.domain.problem import Refused
+from marketplace.domain.starts import EXPECTED_OF_MIN
 from marketplace.domain.terms import Terms, agree, worst_total
 from marketplace.offers.queries import OfferRow
 from marketplace.pages import wording
@@ -31,6 +32,8 @@ class Quote:
     price_hour_microusd: int | None = None
     worst_total_microusd: int | None = None
     runs: str = "–"
+    #: how quickly others were ready there; empty: nobody was of late
+    ready: str = ""
     #: what is set aside at once, where that is not all of it; empty: it is
     held: str = ""
     #: of a reservation: what it would cost on demand, and what is taken off
@@ -80,6 +83,7 @@ def quote(
         worst_total=format_usd(worst),
         worst_total_microusd=worst,
         runs=wording.duration(terms.term_ms),
+        ready="" if bid is not None else _ready(offer),
         held="" if held == worst else format_usd(held),
         instead=_instead(terms),
         beside=_beside(terms, asked),
@@ -96,6 +100,13 @@ def _bids(offer: OfferRow, bids_from: int | None) -> str:
     if bids_from is None:
         return "No bid wins now."
     return f"Bids from {format_usd(bids_from)} an hour win now."
+
+
+def _ready(offer: OfferRow) -> str:
+    if offer.starts < EXPECTED_OF_MIN or offer.start_p50_ms is None or offer.start_p95_ms is None:
+        return ""
+    half, most = wording.seconds(offer.start_p50_ms), wording.seconds(offer.start_p95_ms)
+    return f"{half} for half, {most} for 95 of 100"
 
 
 def _too_low(bid: int | None, bids_from: int | None) -> str:

@@ -98,7 +98,11 @@ def test_what_begins_says_by_when_others_were_ready_until_it_is(
     figures = {"start_p50_ms": 20_000, "start_p95_ms": 90_000, "starts": 12, "starts_failed": 1}
     path = f"/rentals/{rental.id}/"
     assert 'id="expected"' not in renter.get(path).content.decode()
+    dialog = f"/offers/{market.offer.id}/rent"
+    assert 'id="ready"' not in renter.get(dialog).content.decode()
     Offer.objects.update(**figures)
+    ready = renter.get(dialog).content.decode().partition('id="ready">')[2].partition("<")[0]
+    assert ready == "20 s for half, 90 s for 95 of 100"
     page = renter.get(path).content.decode()
     told = page.partition('id="expected">')[2].partition("</p>")[0]
     assert re.findall('datetime="(.*?)" data-moment', told) == [
