@@ -54,12 +54,19 @@ class World:
 
     def addresses(self) -> Iterator[str]:
         """Yield an address for every pattern of the site, the targets of its forms among them."""
-        for route in _routes(get_resolver()):
-            if not route.startswith(ELSEWHERE):
-                yield "/" + PART.sub(self._part, route).replace("^", "").replace("$", "")
+        yield from map(self.address, routes())
+
+    def address(self, route: str) -> str:
+        """Return the address of what is Ada's on a route."""
+        return "/" + PART.sub(self._part, route).replace("^", "").replace("$", "")
 
     def _part(self, found: re.Match[str]) -> str:
         return str(self.parts[found[1] or found[2]])
+
+
+def routes() -> Iterator[str]:
+    """Yield the route of every page, and of every form's target."""
+    return (one for one in _routes(get_resolver()) if not one.startswith(ELSEWHERE))
 
 
 def _routes(resolver: URLResolver, before: str = "") -> Iterator[str]:
@@ -113,7 +120,7 @@ def furnish(monkeypatch: pytest.MonkeyPatch) -> World:
             "offer_id": charlies.offer.id,
             "machine_id": own.machine.id,
             "endpoint_id": endpoint.endpoint_id,
-            "top_up_id": TopUp.objects.filter(user=ada).first().pk,
+            "top_up_id": TopUp.objects.filter(user=ada).order_by("state", "created_at").first().pk,
             "user_id": charlies.machine.host_id,
             "number": "INV-000001",
             "month": f"{now:%Y-%m}",

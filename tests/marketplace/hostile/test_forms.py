@@ -10,7 +10,7 @@ from django.contrib.messages import get_messages
 from django.db import transaction
 from django.test import Client
 
-from tests.browser.world import World, furnish
+from tests.browser.world import World
 from tests.marketplace import staffed
 from tests.marketplace.hostile.forms import TOKEN, Form, forms_of
 from tests.marketplace.hostile.writes import Writes, watched
@@ -85,11 +85,6 @@ def wrong(form: Form, body: str, reply: Any, writes: Writes) -> Iterator[str]:
     for sql, params in [] if turning <= AS_WRITTEN else writes.kept:
         if TURN in str(params) or "\\u202e" in str(params).lower():
             yield f"{about} keeps a turn: {sql[:90]}"
-
-
-@pytest.fixture
-def world(db: None, monkeypatch: pytest.MonkeyPatch) -> World:
-    return furnish(monkeypatch)
 
 
 @pytest.mark.parametrize(("who", "least"), [("a visitor", 5), ("Ada", 60)])
