@@ -1,1 +1,19 @@
-"""The renter's side of Berth: a typed client of the REST API and the ``berth`` command."""
+"""This will be the client of a Berth marketplace: ``from berth import Client``, and a command."""
+
+from berth.client import Client
+from berth.offers import Asked, Offer, OfferFilter
+from berth.problem import CannotReach, Refused
+from berth.shapes import Rental, RentalRequest
+from protocol.hardware import Resources
+
+__all__ = [
+    "Asked",
+    "CannotReach",
+    "Client",
+    "Offer",
+    "OfferFilter",
+    "Refused",
+    "Rental",
+    "RentalRequest",
+    "Resources",
+]
