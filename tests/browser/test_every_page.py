@@ -84,6 +84,15 @@ def found_by_axe(page: Page, only: str = "") -> list[str]:
     ]
 
 
+def wrong_with(page: Page) -> list[str]:
+    """Return what is wrong with the page by day and by night, at every width; it is day before."""
+    wrong = found_by_axe(page)
+    page.emulate_media(color_scheme="dark")
+    wrong += found_by_axe(page, "color-contrast")
+    page.emulate_media(color_scheme="light")
+    return wrong + found_in_folds(page)
+
+
 def too_much(page: Page, site: str) -> list[str]:
     """Return what is wrong with the files that the page loaded."""
     loaded: list[tuple[str, int]] = page.evaluate(LOADED)
@@ -116,10 +125,6 @@ def test_every_page_is_light_and_axe_finds_nothing(
         page.goto("about:blank")
         page.goto(address)
         wrong += too_much(page, site)
-        wrong += found_by_axe(page)
-        page.emulate_media(color_scheme="dark")
-        wrong += found_by_axe(page, "color-contrast")
-        page.emulate_media(color_scheme="light")
-        wrong += found_in_folds(page)
+        wrong += wrong_with(page)
     assert wrong == []
     assert len(seen) >= least
