@@ -22,8 +22,22 @@ FEW = 20
 #: Stand in a statement that is kept for now, and the lowest ids for those that are asked of: a
 #: condition with a constant as late, or an id as low, has no place in a query that is kept.
 MOMENT = datetime(9000, 1, 1, tzinfo=UTC)
+#: The statement is written for this moment as well, which is no first of a day, a week, a month or
+#: a second: what does not move along with now would be told as of another time for ever.
+ODD = datetime(8999, 8, 17, 13, 37, 11, 123457, tzinfo=UTC)
 #: after it a parameter tells of MOMENT
 LATE = datetime(8000, 1, 1, tzinfo=UTC)
+
+
+class NotKeepable(AssertionError):
+    """The query makes more of now than a moment or a day that lies so far from it."""
+
+    def __init__(self, query: "Kept") -> None:
+        super().__init__(
+            f"{query.ask.__module__}.{query.ask.__qualname__} cannot be kept: each parameter that "
+            "follows from now must be now or its day in UTC, plus or minus a constant. Round it in "
+            "SQL, or take @kept away."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +85,13 @@ class _Written:
     moments: dict[int, timedelta] = field(default_factory=dict)
     days: dict[int, timedelta] = field(default_factory=dict)
 
+    @property
+    def form(self) -> tuple[object, ...]:
+        """What is the same whenever the query is written."""
+        filled = {*self.ids, *self.moments, *self.days}
+        others = [one for index, one in enumerate(self.parameters) if index not in filled]
+        return self.sql, self.ids, self.moments, self.days, others
+
     def answer(self, ids: Sequence[UUID], now: datetime) -> Rows:
         told = list(self.parameters)
         for index, number in self.ids.items():
@@ -89,8 +110,15 @@ class _Written:
 # Each has its few numbers of rows; what is asked of is one machine most of the time.
 @lru_cache(maxsize=200)
 def _write(query: Kept, count: int, more: tuple[int, ...], vendor: str) -> _Written:
+    written = _written(query, count, more, MOMENT)
+    if written.form != _written(query, count, more, ODD).form:
+        raise NotKeepable(query)
+    return written
+
+
+def _written(query: Kept, count: int, more: tuple[int, ...], now: datetime) -> _Written:
     stand_ins = [UUID(int=number) for number in range(count)]
-    asked = query.ask(query.rows(stand_ins), MOMENT, *more)
+    asked = query.ask(query.rows(stand_ins), now, *more)
     # Of the connection that this thread has whenever it answers, and not of the one it has now.
     compiler = asked.query.get_compiler(connection=connection)
     sql, parameters = compiler.as_sql()
@@ -102,9 +130,9 @@ def _write(query: Kept, count: int, more: tuple[int, ...], vendor: str) -> _Writ
         elif (at := _late(told)) is None:
             continue
         elif isinstance(at, datetime):
-            written.moments[index] = at - MOMENT
+            written.moments[index] = at - now
         else:
-            written.days[index] = at - MOMENT.date()
+            written.days[index] = at - now.date()
     return written
 
 
@@ -113,7 +141,7 @@ def _adapted_id(one: UUID) -> UUID | str:
 
 
 def _late(told: object) -> datetime | date | None:
-    """Return the moment or the day that the parameter tells, where MOMENT made it."""
+    """Return the moment or the day that the parameter tells, where a stand-in for now made it."""
     if isinstance(told, str):
         told = _read(told)
     if isinstance(told, datetime):

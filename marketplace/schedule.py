@@ -157,7 +157,7 @@ PASSES = (
         "team-events", "marketplace.accounts.actions.note_team_event.forget_team_events", 3600, 60
     ),
     Pass("nonces", "marketplace.verification.authenticate.forget_nonces", 60, 60),
-    Pass("answers", "marketplace.accounts.once.forget_answers", 600, 60),
+    Pass("answers", "marketplace.accounts.once.forget_answers", 60, 60),
     Pass("attempts", "marketplace.accounts.actions.count_attempt.forget_attempts", 60, 60),
     Pass("offers", "marketplace.offers.actions.refresh.refresh_all", 60, 120),
     Pass("mystery", "marketplace.rentals.actions.rent_mysteriously.rent_mysteriously", 10, 60),

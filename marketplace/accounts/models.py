@@ -341,5 +341,9 @@ class KeptAnswer(models.Model):
     sealed = models.TextField(default="")
     expires_at = models.DateTimeField(db_index=True)
 
+    class Meta:
+        #: finds out whether a user may have one more (once.py)
+        indexes = (models.Index(fields=["user", "expires_at"], name="answers_of_a_user"),)
+
     def __str__(self) -> str:
         return f"answer until {self.expires_at:%H:%M:%S}"

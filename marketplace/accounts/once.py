@@ -27,6 +27,10 @@ from marketplace.secret_key import box
 #: another use of the same secret key has another purpose, so their keys tell nothing of each other
 PURPOSE = b"berth kept answer 1 "
 KEPT_FOR = timedelta(hours=24)
+#: of one user at a time: who asks with a fresh key each time fills no disk
+OPEN_MAX = 1000
+#: in one pass, so that no other waits for it: more than a million a day
+FORGOTTEN_AT_ONCE = 1000
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
 
 
@@ -36,6 +40,21 @@ class KeyUsed(Refused):
     code = "idempotency_conflict"
     status = 409
     sentence = "This idempotency key was used for a different request; use a new key."
+
+
+class TooManyKeys(Refused):
+    """More idempotency keys of a user than are kept at a time."""
+
+    code = "idempotency_keys_too_many"
+    status = 429
+    sentence = (
+        f"Up to {OPEN_MAX} idempotency keys are known at a time, each for 24 hours; wait, or call "
+        "without one."
+    )
+
+    def __init__(self, wait: timedelta) -> None:
+        self.retry_after_s = max(1, -(-wait // timedelta(seconds=1)))
+        super().__init__()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +123,13 @@ def once(call: Once, make: Callable[[], Made], *, now: datetime) -> Made:
     Two of the same key at once wait for each other at its row.
 
     :raises KeyUsed: when the key came with another request.
+    :raises TooManyKeys: when the user has as many as are kept; then nothing is made.
     """
     if not call.key:
         return make()
     if (known := _known(call, now)) is not None:
         return known
+    _check_open(call.user_id, now)
     try:
         with transaction.atomic():
             mine = KeptAnswer.objects.filter(name_digest=call.name_digest)
@@ -129,8 +150,23 @@ def once(call: Once, make: Callable[[], Made], *, now: datetime) -> Made:
 
 
 def forget_answers(*, now: datetime) -> int:
-    """Return how many kept answers were dropped because their day is over."""
-    return KeptAnswer.objects.filter(expires_at__lte=now).delete()[0]
+    """Return how many kept answers this pass dropped as their day is over; the next goes on."""
+    over = KeptAnswer.objects.filter(expires_at__lte=now).order_by("expires_at", "pk")
+    names = list(over.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE])
+    # Again by the day: one of these may have been asked anew since.
+    return KeptAnswer.objects.filter(pk__in=names, expires_at__lte=now).delete()[0]
+
+
+def _check_open(user_id: int, now: datetime) -> None:
+    """Accept a user who has room for one more row.
+
+    As many calls as arrive at the very same time may go beyond; nobody waits for the others' sake.
+    """
+    newest = KeptAnswer.objects.filter(user_id=user_id, expires_at__gt=now).order_by("-expires_at")
+    # There is room again as soon as this one is over, however many are older.
+    last = newest.values_list("expires_at", flat=True)[OPEN_MAX - 1 : OPEN_MAX].first()
+    if last is not None:
+        raise TooManyKeys(last - now)
 
 
 def _known(call: Once, now: datetime) -> Made | None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +13,17 @@ from pytest_django.fixtures import Settings
 
 from marketplace.accounts.actions.issue_api_key import issue
 from marketplace.accounts.models import ApiKey, KeptAnswer, User
-from marketplace.accounts.once import KEPT_FOR, KeyUsed, Made, Once, forget_answers, once
+from marketplace.accounts.once import (
+    FORGOTTEN_AT_ONCE,
+    KEPT_FOR,
+    OPEN_MAX,
+    KeyUsed,
+    Made,
+    Once,
+    TooManyKeys,
+    forget_answers,
+    once,
+)
 from marketplace.endpoints.models import Endpoint
 from marketplace.machines.models import EnrolmentToken
 from marketplace.notices.models import WebHook
@@ -148,6 +158,64 @@ def test_a_day_later_it_is_another_call(alice: User) -> None:
     assert forget_answers(now=now + 2 * KEPT_FOR - timedelta(seconds=1)) == 0
     assert forget_answers(now=now + 2 * KEPT_FOR) == 1
     assert once(call, lambda: next(made), now=now + 2 * KEPT_FOR).id == "2"
+
+
+def keep(user: User, count: int, *, expires_at: datetime) -> None:
+    """Keep answers of calls that nobody makes again, one later than the other by a second."""
+    first = KeptAnswer.objects.count()
+    KeptAnswer.objects.bulk_create(
+        KeptAnswer(
+            name_digest=f"{first + number}",
+            user=user,
+            expires_at=expires_at + timedelta(seconds=number),
+        )
+        for number in range(count)
+    )
+
+
+def test_who_asks_with_a_fresh_key_each_time_is_refused_before_anything_is_made(
+    alice: User, bob: User, key: str
+) -> None:
+    path, now = "host/enrolment-tokens", timezone.now()
+    keep(alice, 5, expires_at=now - timedelta(hours=1))
+    keep(alice, OPEN_MAX - 1, expires_at=now + timedelta(hours=2))
+    last = post(path, None, key=key, idempotency_key="last").json()["token"]
+    reply = post(path, None, key=key, idempotency_key="one more")
+    assert reply.status_code == 429
+    assert reply.json()["code"] == "idempotency_keys_too_many"
+    assert str(OPEN_MAX) in reply.json()["detail"]
+    # As soon as the first of them is over there is room again.
+    assert 0 < int(reply.headers["Retry-After"]) <= 7200
+    assert EnrolmentToken.objects.count() == 1
+    assert post(path, None, key=key, idempotency_key="last").json()["token"] == last
+    assert post(path, None, key=key, idempotency_key="").status_code == 201
+    others = issue(user_id=bob.pk, name="t", now=now).secret
+    assert post(path, None, key=others, idempotency_key="one more").status_code == 201
+    KeptAnswer.objects.filter(name_digest="5").update(expires_at=now)
+    assert post(path, None, key=key, idempotency_key="one more").status_code == 201
+
+
+def test_a_limit_that_calls_at_the_same_time_went_beyond_says_when_there_is_room(
+    alice: User,
+) -> None:
+    now = timezone.now()
+    keep(alice, OPEN_MAX + 3, expires_at=now + timedelta(seconds=1))
+    with pytest.raises(TooManyKeys) as refused:
+        once(Once(alice.pk, "one", "POST /x"), lambda: Made("1", ""), now=now)
+    # Four have to be over.
+    assert refused.value.retry_after_s == 4
+    made = once(
+        Once(alice.pk, "one", "POST /x"), lambda: Made("1", ""), now=now + timedelta(seconds=4)
+    )
+    assert made.id == "1"
+
+
+def test_a_pass_forgets_so_many_and_the_next_goes_on(alice: User) -> None:
+    now = timezone.now()
+    keep(alice, FORGOTTEN_AT_ONCE + 2, expires_at=now - timedelta(hours=1))
+    keep(alice, 1, expires_at=now + timedelta(hours=1))
+    assert [forget_answers(now=now) for _ in range(3)] == [FORGOTTEN_AT_ONCE, 2, 0]
+    assert KeptAnswer.objects.count() == 1
 
 
 def test_with_another_secret_key_nothing_is_told_and_nothing_made_again(

@@ -1,15 +1,15 @@
 """A query that is kept answers as one written anew, whatever is asked of and whenever."""
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import bittensor_core
 import pytest
-from django.db.models import QuerySet
+from django.db.models import DateField, DateTimeField, QuerySet, Value
 
-from marketplace.kept_sql import FEW, Kept
+from marketplace.kept_sql import FEW, MOMENT, ODD, Kept, NotKeepable
 from marketplace.machines import queries as machines
 from marketplace.machines.models import Machine, UptimeDay
 from marketplace.verification import figures, lines, queries
@@ -94,12 +94,39 @@ def test_it_is_written_once_for_each_number_and_not_for_many() -> None:
     for _ in range(3):
         assert list(query(ids[:1], after(5))) == [(ids[0], NOW)]
         assert list(query(ids, after(6))) == [(one, NOW) for one in ids]
-    assert len(written) == 2
-    assert after(5) not in written
+    # For each number of rows at the two moments that are compared.
+    assert written == [MOMENT, ODD] * 2
     others = [uuid4() for _ in range(FEW)]
     assert [found for found, _ in query([*ids, *others], after(7))] == ids
     assert list(query(Machine.objects.filter(id=ids[0]), after(8))) == [(ids[0], NOW)]
-    assert written[2:] == [after(7), after(8)]
+    assert written[4:] == [after(7), after(8)]
+
+
+def midnight(now: datetime) -> datetime:
+    return now.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        midnight,
+        lambda now: now.replace(microsecond=0),
+        lambda now: now.date().replace(day=1),
+        lambda now: now.date() - timedelta(days=now.weekday()),
+        lambda now: datetime(2026, 1, 1, now.hour, tzinfo=UTC),
+    ],
+    ids=["day", "second", "month", "week", "hour"],
+)
+def test_what_does_not_move_along_with_now_is_not_kept(
+    made: Callable[[datetime], datetime | date],
+) -> None:
+    def ask(rows: QuerySet[Machine], now: datetime) -> QuerySet[Machine, tuple[Any, ...]]:
+        told = made(now)
+        field = DateTimeField() if isinstance(told, datetime) else DateField()
+        return rows.values_list("id", Value(told, field))
+
+    with pytest.raises(NotKeepable, match=r"ask cannot be kept"):
+        Kept(Machine, ask)([uuid4()], NOW)
 
 
 def test_of_nothing_nothing_is_asked(django_assert_num_queries: Any) -> None:

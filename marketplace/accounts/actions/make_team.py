@@ -12,6 +12,7 @@ from marketplace.accounts.models import Membership, User
 from marketplace.accounts.teams import NOWHERE, RoleMissing
 from marketplace.domain.problem import Refused
 from marketplace.domain.team import TEAMS_MAX, Role, name_fault
+from marketplace.domain.text import plain
 
 MADE = Limit("make a team", 5, timedelta(days=1))
 
@@ -67,7 +68,7 @@ def checked(name: str) -> str:
 
     :raises TeamNameMalformed: when a team cannot be called so.
     """
-    called = " ".join(part for part in name.split(" ") if part)
+    called = " ".join(part for part in plain(name).split(" ") if part)
     if fault := name_fault(called):
         raise TeamNameMalformed(fault)
     return called
