@@ -32,7 +32,7 @@ def roles(team: User) -> dict[str, str]:
 
 
 def test_whoever_makes_a_team_owns_it_and_nobody_logs_in_as_it(alice: User, now: datetime) -> None:
-    team = make_team.make(person_id=alice.pk, name="  Acme   Inc. ", now=now)
+    team = make_team.make(person_id=alice.pk, name="\u00a0 Acme \u202f Inc. ", now=now)
     assert (team.is_team, team.team_name, str(team)) == (True, "Acme Inc.", "Acme Inc.")
     assert roles(team) == {"alice": "owner"}
     assert not team.has_usable_password()
