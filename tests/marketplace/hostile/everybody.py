@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from django.core.cache import cache
 from django.db import transaction
@@ -14,23 +13,32 @@ from django.utils import timezone
 from django.utils.http import urlencode
 
 from marketplace.accounts.actions.issue_api_key import issue
-from marketplace.accounts.models import ApiKey, Membership, SshKey, User
+from marketplace.accounts.models import ApiKey, Invitation, Membership, SshKey, User
 from marketplace.domain.oversight import Role
 from marketplace.domain.scope import Scope
 from marketplace.domain.team import Role as InTeam
+from marketplace.endpoints.actions.begin import begin_replica
+from marketplace.endpoints.models import Endpoint
+from marketplace.jobs.actions import run
+from marketplace.jobs.models import Blob, Job
 from marketplace.notices.actions.add_hook import add as add_hook
 from marketplace.oversight import announcements
+from marketplace.oversight.models import Announcement
 from marketplace.own_data.models import Export
+from marketplace.payments.models import Dispute
 from marketplace.rentals.models import Rental, RentalProof
 from marketplace.volumes.models import Volume
+from protocol.hardware import Resources
 from tests.browser.world import World
 from tests.marketplace import staffed
 from tests.marketplace.browsers import enter
+from tests.marketplace.endpoints.conftest import present
 from tests.marketplace.scene import GIB
 from tests.marketplace.teams import acting_for
 
-#: whose keys are asked for by which pages
-KEYS = {"keys/": SshKey, "api-keys/": ApiKey}
+#: where one word in an address means things of several kinds: what these begin with, and the word
+KEYS = {"keys/": SshKey, "ssh-keys/": SshKey, "api-keys/": ApiKey}
+TO_HER = ("invitations/", "teams/invitations/")
 
 
 @dataclass
@@ -83,29 +91,74 @@ def fill(world: World) -> World:
         rental=rental, asked_at=now, expires_at=now + timedelta(hours=1)
     )
     export = Export.objects.create(user=ada, asked_at=now, ready_at=now, content=b"zip")
+    job = job_of(world)
+    endpoint = Endpoint.objects.get(id=world.parts["endpoint_id"])
+    present(now=now)
+    replica = begin_replica(endpoint_id=endpoint.pk, now=now)
+    assert replica is not None
+    Dispute.objects.create(
+        id=world.parts["dispute_id"],
+        top_up_id=world.parts["top_up_id"],
+        amount_microusd=1,
+        opened_at=now,
+        ask_at=now,
+    )
+    said = Announcement.objects.create(text="x", at=now, until=now + timedelta(hours=1))
     hook = add_hook(user_id=ada.pk, url="http://127.0.0.1:9/", now=now).hook
     world.parts |= {
         "volume_id": volume.pk,
         "proof_id": proof.pk,
         "export_id": export.pk,
         "hook_id": hook.pk,
-        "placement_id": rental.placement_id,
+        "announcement_id": said.pk,
+        "ssh_key_id": SshKey.objects.get(user=ada).pk,
+        "placement_id": replica.placement_id,
         "hotkey": "5" * 48,
         "digest": "0" * 64,
         "kind": "rental_ended",
-        "job_id": UUID(int=0),
+        "job_id": job.pk,
         "path": "x",
         "limit": 1,
     }
     return world
 
 
-def address(world: World, route: str) -> str:
-    """Return the address of Ada's own thing on this route."""
+def job_of(world: World) -> Job:
+    """Return a job of Ada's that goes on, and left a file."""
+    asked = run.Asked(
+        offer_id=world.parts["offer_id"],  # type: ignore[arg-type]
+        parts={"image": "debian:12", "command": ("true",), "environment": {}},
+        inputs=(),
+        resources=Resources.of(cpus=1, ram_bytes=GIB, disk_bytes=2 * GIB),
+        run_limit_s=60,
+        outputs_bytes_max=GIB,
+    )
+    now = timezone.now()
+    job = run.run(renter_id=world.ada.pk, asked=asked, idempotency_key="one", now=now)
+    left = {"digest": "0" * 64, "size_bytes": 1}
+    job.placement.outputs = [{"path": "x"} | left]
+    job.placement.save(update_fields=["outputs"])
+    Blob.objects.create(
+        renter=world.ada, placement=job.placement, stored_at=now, expires_at=now, **left
+    )
+    return job
+
+
+def parts_of(world: World, route: str) -> Mapping[str, object]:
+    """Return what is Ada's own, where one word means several things that which is meant there."""
+    mine: dict[str, object] = {}
     for begins, model in KEYS.items():
         if route.startswith(begins):
-            world.parts["key_id"] = model.objects.filter(user=world.ada).first().pk
-    return world.address(route)
+            first = model.objects.filter(user=world.ada).order_by("created_at", "pk").first()
+            mine["key_id"] = first.pk
+    if route.startswith(TO_HER):
+        mine["invitation_id"] = Invitation.objects.get(email=world.ada.email).pk
+    return world.parts | mine
+
+
+def address(world: World, route: str) -> str:
+    """Return the address of Ada's own thing on this route."""
+    return World(world.ada, dict(parts_of(world, route))).address(route)
 
 
 def browsers(world: World) -> Mapping[str, Browser]:

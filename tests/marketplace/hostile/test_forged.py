@@ -12,8 +12,8 @@ from tests.browser.world import World, routes
 from tests.marketplace import staffed
 from tests.marketplace.browsers import enter
 from tests.marketplace.conftest import PASSWORD
-from tests.marketplace.hostile.everybody import Browser, form
-from tests.marketplace.hostile.test_who_may import call, operations, path_of
+from tests.marketplace.hostile.everybody import Browser, address, form
+from tests.marketplace.hostile.programs import call, operations, path_of
 from tests.marketplace.rentals.market import ALICES_KEY
 
 ELSEWHERE = (
@@ -41,7 +41,7 @@ def test_no_form_is_taken_that_this_site_did_not_show(world: World) -> None:
     client.cookies.load({"sessionid": staffed.browser(world.ada).session.session_key})
     browser = Browser(client)
     every = sorted(set(routes()))
-    taken = [one for one in every if browser.ask("POST", world.address(one)).status_code != 403]
+    taken = [one for one in every if browser.ask("POST", address(world, one)).status_code != 403]
     assert taken == []
     assert len(every) > 150
 
@@ -58,10 +58,10 @@ def test_no_address_leads_to_another_site(world: World) -> None:
     away = []
     for browser in (Browser(Client()), Browser(staffed.browser(world.ada))):
         for route in sorted(set(routes())):
-            address = world.address(route)
+            path = address(world, route)
             for method, more in (("GET", {}), ("POST", form({"next": ELSEWHERE[1]}))):
-                reply = browser.ask(method, f"{address}?next={ELSEWHERE[1]}", **more)
-                away += [f"{method} {address}"] * leads_away(reply, ELSEWHERE[1])
+                reply = browser.ask(method, f"{path}?next={ELSEWHERE[1]}", **more)
+                away += [f"{method} {path}"] * leads_away(reply, ELSEWHERE[1])
     assert away == []
 
 
