@@ -63,13 +63,15 @@ def test_the_bar_covers_nothing_that_has_the_focus(phone: Page, market: Market) 
     phone.evaluate("scrollTo(0, 0)")
     phone.get_by_label("Image").focus()
     reached: list[str] = []
-    # The button that rents is the last of the form.
-    while "intent" not in reached:
+    # The button that rents is the last of the form, and far fewer than these come before it.
+    for _ in range(80):
         name, shows = phone.evaluate(SHOWS_FOCUS)
         assert shows, name
         reached.append(name)
+        if name == "intent":
+            break
         phone.keyboard.press("Tab")
-    assert {"ssh_keys", "bid", "registry_password", "failover"} <= set(reached)
+    assert {"intent", "ssh_keys", "bid", "registry_password", "failover"} <= set(reached)
     assert [*problems(phone), *found_by_axe(phone)] == []
 
 
