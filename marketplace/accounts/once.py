@@ -76,7 +76,7 @@ class Once:
         return f"{self.user_id} {self.by} {self.key}".encode()
 
     @property
-    def box(self) -> Fernet:
+    def sealing(self) -> Fernet:
         """What seals its answer."""
         return box(settings.SECRET_KEY, purpose=PURPOSE + self.name)
 
@@ -94,9 +94,13 @@ class Once:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What a call made: its id and the secret that is shown this once; each may be empty."""
+    """What a call made, as its answer tells it again; each may be empty.
 
-    id: str
+    ``told``: by which the rest of the answer is found: the row's id, or of an enrolment token the
+    moment until which it is good. ``secret``: what is shown this once.
+    """
+
+    told: str
     secret: str
 
 
@@ -141,7 +145,7 @@ def once(call: Once, make: Callable[[], Made], *, now: datetime) -> Made:
                 expires_at=now + KEPT_FOR,
             )
             made = make()
-            mine.update(sealed=call.box.encrypt(json.dumps(asdict(made)).encode()).decode())
+            mine.update(sealed=call.sealing.encrypt(json.dumps(asdict(made)).encode()).decode())
     except IntegrityError:
         if (known := _known(call, now)) is None:
             raise
@@ -176,7 +180,7 @@ def _known(call: Once, now: datetime) -> Made | None:
     if kept.request_digest != call.request_digest:
         raise KeyUsed
     try:
-        return Made(**json.loads(call.box.decrypt(kept.sealed.encode())))
+        return Made(**json.loads(call.sealing.decrypt(kept.sealed.encode())))
     except InvalidToken:
         # The operator changed the site's secret key: it was done, and cannot be told again.
         raise KeyUsed from None

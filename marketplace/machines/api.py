@@ -38,7 +38,7 @@ def create_token(
         201,
         TokenReply(
             token=made.secret,
-            expires_at=datetime.fromisoformat(made.id),
+            expires_at=datetime.fromisoformat(made.told),
             command=enrol_command(made.secret),
         ),
     )

@@ -219,7 +219,7 @@ def test_web_hook(request: HttpRequest, hook_id: UUID) -> Status[EventReply]:
 
 
 def _made(made: Made, user_id: int) -> WebHookReply:
-    return WebHookReply.of(queries.hook(UUID(made.id), user_id), made.secret)
+    return WebHookReply.of(queries.hook(UUID(made.told), user_id), made.secret)
 
 
 def _check_whole_key(request: HttpRequest) -> None:

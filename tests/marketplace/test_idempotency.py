@@ -52,7 +52,7 @@ WITHOUT = {
     "/blobs": "a file that is there is answered as it is",
     "/teams/{team_id}/invitations": "an address is invited once",
     "/rentals/{rental_id}/proofs": "one proof runs at a time",
-    "/host/machines/{machine_id}/appeals": "one appeal is open at a time",
+    "/host/machines/{machine_id}/appeals": "one is open at a time; its words again are that one",
     "/validator/verdicts": "a verdict is known by its signature",
     "/validator/scores": "a report is known by its epoch",
 }
@@ -152,12 +152,12 @@ def test_a_day_later_it_is_another_call(alice: User) -> None:
     now = timezone.now()
     call = Once(alice.pk, "one", "POST /x")
     made = iter(Made(str(number), "secret") for number in range(3))
-    assert once(call, lambda: next(made), now=now).id == "0"
-    assert once(call, lambda: next(made), now=now + KEPT_FOR - timedelta(seconds=1)).id == "0"
-    assert once(call, lambda: next(made), now=now + KEPT_FOR).id == "1"
+    assert once(call, lambda: next(made), now=now).told == "0"
+    assert once(call, lambda: next(made), now=now + KEPT_FOR - timedelta(seconds=1)).told == "0"
+    assert once(call, lambda: next(made), now=now + KEPT_FOR).told == "1"
     assert forget_answers(now=now + 2 * KEPT_FOR - timedelta(seconds=1)) == 0
     assert forget_answers(now=now + 2 * KEPT_FOR) == 1
-    assert once(call, lambda: next(made), now=now + 2 * KEPT_FOR).id == "2"
+    assert once(call, lambda: next(made), now=now + 2 * KEPT_FOR).told == "2"
 
 
 def keep(user: User, count: int, *, expires_at: datetime) -> None:

@@ -93,7 +93,7 @@ def create(*, renter_id: int, asked: Asked, now: datetime, call: Once | None = N
         return Made(str(created.endpoint_id), created.key)
 
     made = once(call or Once(renter_id, "", ""), make, now=now)
-    endpoint_id = UUID(made.id)
+    endpoint_id = UUID(made.told)
     # Not in the transaction: it takes one machine after the other.
     tend(now=now, endpoint_id=endpoint_id)
     return Created(endpoint_id=endpoint_id, key=made.secret)
