@@ -37,13 +37,13 @@ class JobRequest(JsonBody):
     image: Annotated[str, Field(min_length=1, max_length=500)]
     #: empty: the image's own
     command: Annotated[
-        list[Annotated[str, Field(max_length=COMMAND_WORD_MOST, pattern=r"^[^\x00]*$")]],
+        list[Annotated[str, Field(max_length=COMMAND_WORD_MOST)]],
         Field(max_length=COMMAND_WORDS_MOST),
     ] = Field(default_factory=list)
     environment: Annotated[
         dict[
             Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")],
-            Annotated[str, Field(max_length=8192, pattern=r"^[^\x00]*$")],
+            Annotated[str, Field(max_length=8192)],
         ],
         # Other names are refused, which the library does not say by itself.
         Field(max_length=200, json_schema_extra={"additionalProperties": False}),

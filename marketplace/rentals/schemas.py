@@ -25,8 +25,7 @@ Command = Annotated[
 Environment = Annotated[
     dict[
         Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")],
-        # No process can have a variable with a NUL in it.
-        Annotated[str, Field(max_length=8192, pattern=r"^[^\x00]*$")],
+        Annotated[str, Field(max_length=8192)],
     ],
     # Other names are refused, which the library does not say by itself.
     Field(max_length=200, json_schema_extra={"additionalProperties": False}),
