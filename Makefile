@@ -32,7 +32,8 @@ POSTGRESQL_TESTS := $(wildcard tests/concurrency tests/marketplace)
 #: the answers on SQLite alone; so are ninety days of what money/test_stateful.py does on both
 ANY_DATABASE := $(wildcard $(addprefix tests/marketplace/,domain pages accounts/test_admin.py \
 	accounts/test_client_address.py accounts/test_read_only.py accounts/test_ssh_key.py $(addprefix endpoints/test_,client.py \
-	exchange.py gateway.py looks.py machines.py serving.py) jobs/test_client.py \
+	exchange.py gateway.py looks.py machines.py serving.py) \
+	$(addprefix hostile/test_,forged.py who_may.py) jobs/test_client.py \
 	money/test_ninety_days.py notices/test_client.py \
 	$(addsuffix .py,$(addprefix test_,bodies celery_app described_api env gathering log_lines \
 	security settings sync_limits watch))))
