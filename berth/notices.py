@@ -5,6 +5,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from berth.exchange import Call, Exchange, once
+from berth.paging import pages
 from berth.reading import read
 from berth.shapes import Shape
 
@@ -58,11 +59,12 @@ class Notices:
         self._exchange = exchange
         self._new_id = new_id
 
-    def newest(self, *, unread: bool = False) -> tuple[Notice, ...]:
-        """Return the newest notices, newest first; ``unread``: of those not seen yet."""
-        params: dict[str, str | int] = {"unread": "true"} if unread else {}
-        answer = self._exchange.send(Call("GET", "/notices", params=params, repeatable=True))
-        return read(NoticeList, answer).items
+    def all(self, *, unread: bool = False) -> tuple[Notice, ...]:
+        """Return the notices, newest first; ``unread``: those not seen yet."""
+        found: list[Notice] = []
+        for answer in pages(self._exchange, "/notices", {"unread": "true"} if unread else None):
+            found += read(NoticeList, answer).items
+        return tuple(found)
 
     def seen(self, *, up_to: int) -> None:
         """Note that this notice and all before it were seen."""

@@ -1,12 +1,13 @@
 """This will ask for proofs of rentals and carry lines between the prover there and who leads it."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import IO, Any, Protocol
 from urllib.parse import quote
 
 from berth.exchange import Call, Exchange
+from berth.paging import pages
 from berth.problem import CannotReach, Refused
 from berth.reading import read
 from berth.shapes import Shape
@@ -44,6 +45,10 @@ class Proof(Shape):
         return self.state not in OPEN_STATES
 
 
+class ProofList(Shape):
+    items: tuple[Proof, ...] = ()
+
+
 class Proofs:
     """The proofs of rentals at one marketplace."""
 
@@ -54,10 +59,10 @@ class Proofs:
         """Return a new proof, which waits for a validator."""
         return read(Proof, self._exchange.send(Call("POST", _path(rental_id))))
 
-    def list(self, rental_id: str) -> tuple[Proof, ...]:
-        """Return the newest proofs, newest first."""
-        answer = self._exchange.send(Call("GET", _path(rental_id), repeatable=True))
-        return read(tuple[Proof, ...], (answer or {}).get("items"))
+    def list(self, rental_id: str) -> Iterator[Proof]:
+        """Yield the proofs, newest first, asking for the next page only when needed."""
+        for answer in pages(self._exchange, _path(rental_id)):
+            yield from read(ProofList, answer).items
 
     def say(self, rental_id: str, proof_id: str, lines: ProofLines) -> None:
         """Hand in what the prover said."""

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from berth.exchange import Call, Exchange
+from berth.paging import pages
 from berth.reading import read
 from berth.shapes import Shape
 
@@ -69,6 +70,10 @@ class Appeal(Shape):
     answer: str = ""
 
 
+class AppealList(Shape):
+    items: tuple[Appeal, ...] = ()
+
+
 class EnrolmentToken(Shape):
     """Good once, for one machine."""
 
@@ -95,8 +100,10 @@ class Standing:
 
     def appeals(self, machine_id: str) -> tuple[Appeal, ...]:
         """Return the appeals for the machine, newest first."""
-        call = Call("GET", f"/host/machines/{machine_id}/appeals", repeatable=True)
-        return read(dict[str, tuple[Appeal, ...]], self._exchange.send(call)).get("items", ())
+        found: list[Appeal] = []
+        for answer in pages(self._exchange, f"/host/machines/{machine_id}/appeals"):
+            found += read(AppealList, answer).items
+        return tuple(found)
 
     def appeal(self, machine_id: str, text: str) -> Appeal:
         """Return the appeal; the same words twice are one."""

@@ -49,17 +49,20 @@ def parse_duration(text: str) -> int:
     return total_s
 
 
-def parse_usd(text: str) -> int:
+def parse_usd(text: str, *, microusd_min: int = 1) -> int:
     """Return the micro-USD of ``2.50`` or ``$2.50``.
 
-    :raises UnitMalformed: when it is no positive amount, or finer than a millionth of a dollar.
+    :raises UnitMalformed: when it is no amount, less than the least, more than a million dollars,
+        or finer than a millionth of a dollar.
     """
     try:
         microusd = Decimal(text.strip().removeprefix("$")) * 1_000_000
     except InvalidOperation:
         raise UnitMalformed(f"{text!r} is not an amount. Write it in dollars, like 2.50.") from None
-    if not microusd.is_finite() or microusd != int(microusd) or not 0 < microusd <= MICROUSD_MAX:
-        raise UnitMalformed(f"{text!r} is not an amount between $0.000001 and $1,000,000.")
+    is_whole = microusd.is_finite() and microusd == int(microusd)
+    if not is_whole or not microusd_min <= microusd <= MICROUSD_MAX:
+        least = format_usd(microusd_min)
+        raise UnitMalformed(f"{text!r} is not an amount between {least} and $1,000,000.")
     return int(microusd)
 
 

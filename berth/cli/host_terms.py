@@ -11,17 +11,12 @@ import typer
 from berth.cli import output, session
 from berth.cli.host_machines import MOMENTS, as_utc
 from berth.cli.hotkey import MachineId, find_machine
-from berth.cli.options import AsJson, duration, usd
+from berth.cli.options import AsJson, duration, usd, usd_or_nothing
 from berth.offers import Discount
 from berth.terms import HostOffer
 from berth.units import format_duration, format_usd
 
 STEP = re.compile(r"(?P<days>\d{1,3})\s*:\s*(?P<percent>\d{1,2}(\.\d{1,4})?)\s*%?", re.ASCII)
-
-
-def _usd_or_nothing(value: str | int) -> int:
-    is_nothing = isinstance(value, str) and value.strip(" $0.") == "" and "0" in value
-    return 0 if is_nothing else usd(value)
 
 
 def _step(value: str | Discount) -> Discount:
@@ -57,11 +52,11 @@ NoDiscounts = Annotated[bool, typer.Option("--no-discounts", help="Take no reser
 Storage = Annotated[
     int | None,
     typer.Option(
-        parser=_usd_or_nothing, metavar="USD", help="A GB of disk and 30 days while stopped."
+        parser=usd_or_nothing, metavar="USD", help="A GB of disk and 30 days while stopped."
     ),
 ]
 Traffic = Annotated[
-    int | None, typer.Option(parser=_usd_or_nothing, metavar="USD", help="A GB of traffic.")
+    int | None, typer.Option(parser=usd_or_nothing, metavar="USD", help="A GB of traffic.")
 ]
 Longest = Annotated[
     int | None,

@@ -24,7 +24,7 @@ def notices(
 ) -> None:
     """Show what happened to your rentals and money, newest first."""
     with session.client() as client:
-        found = client.notices.newest(unread=unread)
+        found = client.notices.all(unread=unread)
         if seen and found:
             client.notices.seen(up_to=found[0].id)
     if as_json:

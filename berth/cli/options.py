@@ -1,6 +1,7 @@
 """This will define the options that several commands share."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -32,6 +33,7 @@ size = _typed(parse_size)
 traffic_size = _typed(_traffic)
 duration = _typed(parse_duration)
 usd = _typed(parse_usd)
+usd_or_nothing = _typed(partial(parse_usd, microusd_min=0))
 share = _typed(parse_share)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to stdout, problems to stderr.")]

@@ -130,6 +130,8 @@ def test_the_price_is_of_the_unit_that_the_machine_has(host: Terminal, market: M
         "--discount 30",
         "--until 2027-01-05T08:00Z --no-end",
         "--storage -1",
+        "--storage 0..0",
+        "--traffic $$0",
         "--price 0",
     ],
 )
@@ -179,7 +181,7 @@ def test_an_appeal_is_made_and_its_answer_read(host: Terminal, market: Market) -
     path = f"/host/machines/{MACHINE}/appeals"
     market.told["POST", path] = APPEAL
     answered = {"answered_at": "2026-03-02T12:00:00Z", "granted": True, "answer": "Well done."}
-    market.told["GET", path] = {"items": [APPEAL | answered, APPEAL]}
+    market.told["GET", path] = {"items": [APPEAL | answered, APPEAL], "next_cursor": None}
     assert "waits" in host.berth("host", "appeal", "0b1d", "I mended it.").out
     assert market.seen[-1].body == {"text": "I mended it."}
     lines = host.berth("host", "appeal", "0b1d").out.splitlines()

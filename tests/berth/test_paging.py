@@ -18,6 +18,8 @@ PAYOUTS = {
     "route": "bank", "next_at": "2026-01-01T00:00:00Z", "next_amount_microusd": 0,
     "obstacle": "little", "minimum_microusd": 1,
 }  # fmt: skip
+APPEAL = {"text": "I mended it.", "made_at": "2026-01-01T00:00:00Z"}
+NOTICE = {"id": 1, "kind": "k", "at": "2026-01-01T00:00:00Z"}
 PAYOUT = {"week": "2026-01-02", "amount_microusd": 1, "state": "paid"}
 #: what each list is read by, what a row is and by which word it is told from others
 READ: dict[str, tuple[Callable[[Client], Any], dict[str, object], str]] = {
@@ -26,6 +28,9 @@ READ: dict[str, tuple[Callable[[Client], Any], dict[str, object], str]] = {
     "/volumes": (lambda one: one.volumes(), VOLUME, "id"),
     "/templates": (lambda one: one.templates.all(), TEMPLATE, "reference"),
     "/host/payouts": (lambda one: one.hosting.payouts().items, PAYOUT, "id"),
+    "/host/machines/m/appeals": (lambda one: one.standing.appeals("m"), APPEAL, "id"),
+    "/notices": (lambda one: one.notices.all(), NOTICE, "title"),
+    "/rentals/r/proofs": (lambda one: one.proofs.list("r"), {"state": "passed"}, "id"),
 }
 
 

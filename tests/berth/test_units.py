@@ -52,6 +52,20 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 )
 def test_an_amount_is_read_exactly(text: str, microusd: int) -> None:
     assert units.parse_usd(text) == microusd
+    assert units.parse_usd(text, microusd_min=0) == microusd
+
+
+@pytest.mark.parametrize("text", ["0", "$0", "0.00", " 0 "])
+def test_nothing_is_an_amount_where_it_may_be(text: str) -> None:
+    assert units.parse_usd(text, microusd_min=0) == 0
+    with pytest.raises(units.UnitMalformed, match=r"between \$0.000001 and"):
+        units.parse_usd(text)
+
+
+@pytest.mark.parametrize("text", ["", "0..0", "$$0", ".", "$", "0 $", "-1"])
+def test_what_looks_like_nothing_is_no_amount(text: str) -> None:
+    with pytest.raises(units.UnitMalformed, match="amount"):
+        units.parse_usd(text, microusd_min=0)
 
 
 @pytest.mark.parametrize(
