@@ -141,8 +141,9 @@ def scp_command(
 def between_config(sides: Sequence[Side]) -> str:
     """Return a configuration of ssh in which each rental is a host, its key pinned.
 
-    scp takes one set of options for both ends, and here each has a port and a key of its own. What
-    else the person has set up, such as an agent or a way through a firewall, holds as always.
+    scp takes one set of options for both ends, and here each has a port and a key of its own. With
+    ``-F`` ssh reads neither the person's file nor the computer's. So both are named at the end, and
+    what else is set up, such as an agent or a way through a firewall, holds as always.
 
     :raises Refused: ``door_malformed`` when host or user is not plain.
     """
@@ -157,7 +158,7 @@ def between_config(sides: Sequence[Side]) -> str:
         if side.identity is not None:
             options.append(f"IdentityFile={_quoted(side.identity)}")
         lines += [f"Host {_alias(side.rental_id)}", *(f"  {option}" for option in options)]
-    return "\n".join([*lines, "Host *", "  Include ~/.ssh/config", ""])
+    return "\n".join([*lines, "Host *", "  Include ~/.ssh/config /etc/ssh/ssh_config", ""])
 
 
 def between_command(config: Path, source: Side, target: Side) -> list[str]:

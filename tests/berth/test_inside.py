@@ -95,6 +95,8 @@ def test_files_are_copied_from_one_rental_to_another(terminal: Terminal, market:
     assert (ran.code, said[0]) == (7, "-3")
     assert said[-3:] == ["--", f"berth-{first}:/data", f"berth-{second}:/x"]
     config = said[said.index("-F") + 1]
+    last = Path(config).read_text(encoding="utf-8").splitlines()[-1]
+    assert last.split() == ["Include", "~/.ssh/config", "/etc/ssh/ssh_config"]
     # OpenSSH itself reads each end with its own pinned key, and nothing of the other's.
     for rental_id, other in ((first, second), (second, first)):
         asked = ["ssh", "-G", "-F", config, f"berth-{rental_id}"]
