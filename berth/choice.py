@@ -2,12 +2,27 @@
 
 from collections.abc import Iterable
 
-from berth.offers import Offer
+from berth.offers import Asked, Offer, OfferPage
 from berth.problem import CannotReach
 from protocol.hardware import Resources
 
 HOUR_S = 3600
 PPM = 1_000_000
+
+
+def wanted(said: Asked, searched: OfferPage | None, *, of_gpus: bool) -> Asked:
+    """Return how much to rent: of each what was said or what the search names, the greater.
+
+    ``searched``: what the marketplace made of the search; None: there is none. ``of_gpus``: a kind
+    of GPU was said. 1 GPU is meant where GPUs are and no number is named.
+    """
+    both = said.at_least(searched.asked) if searched else said
+    if said.gpus_min == 0:
+        # Whoever says --gpus 0 beside the name of a GPU means it.
+        return both.model_copy(update={"gpus_min": 0})
+    is_of_gpus = of_gpus or (searched is not None and searched.of_gpus)
+    one = is_of_gpus and both.gpus_min is None
+    return both.model_copy(update={"gpus_min": 1}) if one else both
 
 
 def fits(offer: Offer, resources: Resources) -> bool:

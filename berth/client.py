@@ -157,11 +157,9 @@ class Client:
                 return
             wanted = wanted.model_copy(update={"cursor": page.next_cursor})
 
-    def asked(self, q: str) -> Asked:
-        """Return how much whoever searches so wants to rent, 1 GPU where it names no number."""
-        page = read(OfferPage, self._get("/offers", {"q": q, "limit": 1}))
-        one = page.asked.gpus_min is None and page.of_gpus
-        return page.asked.model_copy(update={"gpus_min": 1}) if one else page.asked
+    def asked(self, q: str) -> OfferPage:
+        """Return how much a search asks for, and whether it is of GPUs, beside its first offer."""
+        return read(OfferPage, self._get("/offers", {"q": q, "limit": 1}))
 
     def offer(self, offer_id: str, asked: Asked | None = None) -> Offer:
         """Return one offer as it is now, with the price of these amounts and what they propose."""

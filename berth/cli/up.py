@@ -50,7 +50,7 @@ class Funding(StrEnum):
 
 OfferId = Annotated[
     str | None,
-    typer.Argument(metavar="[OFFER|QUERY]", help="From: berth offers; with --cheapest a search."),
+    typer.Argument(metavar="[OFFER/QUERY]", help="From: berth offers; with --cheapest a search."),
 ]
 Sort = Annotated[
     Literal["price", "value", "reliability", "start"] | None,
@@ -183,10 +183,7 @@ def up(
     line = workload.command(command, on_start) or ()
     login = workload.registry_login(registry_user)
     key_file = read_key(key) if key else None
-    if cheapest and gpu_model and gpus is None:
-        gpus = 1
     asked = Asked(gpus_min=gpus, cpus_min=cpus, ram_bytes_min=ram, disk_bytes_min=disk)
-    resources = asked.filled(LEAST)
     with session.client() as client:
         known = client.templates.one(template) if template else None
         if offer and not cheapest:
@@ -195,11 +192,9 @@ def up(
             found = [client.offer(one.id, Asked.of(resources))]
         else:
             search = " ".join(filter(None, (known.needs if known else "", offer)))
-            if search:
-                told = client.asked(search)
-                # Whoever says --gpus 0 beside the name of a GPU means it.
-                told = told if gpus != 0 else told.model_copy(update={"gpus_min": None})
-                resources = asked.at_least(told).filled(LEAST)
+            searched = client.asked(search) if search else None
+            wanted = choice.wanted(asked, searched, of_gpus=bool(gpu_model))
+            resources = wanted.filled(LEAST)
             found = best_offers(
                 client,
                 resources,

@@ -32,6 +32,8 @@ def page(market: Market) -> dict[str, Any]:
         ({}, ("--gpus", "0"), 0, 1),
         ({"gpus_min": 2}, ("--gpus", "4", "--cpus", "3"), 4, 3),
         ({"gpus_min": 4}, ("--gpus", "2"), 4, 1),
+        ({"gpus_min": 4}, ("--gpus", "0"), 0, 1),
+        ({"gpus_min": 4}, ("--gpu-model", "H100"), 4, 1),
     ],
 )
 def test_as_much_is_rented_as_the_search_names(
@@ -69,3 +71,12 @@ def test_another_order_is_for_a_search_alone(terminal: Terminal, market: Market)
         ran = terminal.berth("up", *words, "--image", "i", "--sort", "value")
         assert (ran.code, market.seen) == (2, [])
         assert "--sort goes with --cheapest" in ran.err
+
+
+@pytest.mark.parametrize(("words", "gpus"), [((), 1), (("--gpus", "0"), 0), (("--gpus", "2"), 2)])
+def test_a_kind_of_gpu_means_one_where_nothing_is_searched_for(
+    terminal: Terminal, market: Market, page: dict[str, Any], words: tuple[str, ...], gpus: int
+) -> None:
+    ran = terminal.berth("up", *UP, "--gpu-model", "H100", *words)
+    assert (ran.code, ran.err) == (0, "")
+    assert market.seen[-1].body["resources"]["gpu"]["count"] == gpus
