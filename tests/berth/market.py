@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from protocol.hotkey_consent import HotkeyConsent
 from protocol.receipts import GENESIS, Interval, SignedInterval, digest, sign_interval
 from protocol.signing import openssh_public_key, public_key_of
+from tests.berth.pricing import price_hour, price_of, quote
 from tests.berth.usage import told
 
 API_KEY = "brt_test_key"
@@ -194,7 +195,7 @@ class Market:
 
     def _offers(self, seen: Seen, parts: list[str]) -> tuple[int, Any]:
         if parts[1:] == ["quote"]:
-            return 200, self._quote(self._offer(parts[0]), seen.body)
+            return 200, quote(self._offer(parts[0]), seen.body)
         if parts:
             return 200, self._priced(self._offer(parts[0]), seen)
         found = [
@@ -208,33 +209,8 @@ class Market:
         page = [self._priced(one, seen) for one in found[start : start + PAGE]]
         return 200, {"items": page, "next_cursor": more}
 
-    def _quote(self, one: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
-        before = price = asked["resources"]["cpu"]["count"] * one["price_cpu_hour_microusd"]
-        days = (asked["lease_s"] or 0) // 86_400 if asked["price_type"] == "reserved" else 0
-        steps = [step["discount_ppm"] for step in one.get("discounts", ()) if step["days"] <= days]
-        off = max(steps, default=0)
-        price = price * (1_000_000 - off) // 1_000_000
-        gigabytes = (asked["traffic_bytes_max"] or 10**10) // 10**9
-        traffic = gigabytes * one.get("network_price_microusd", 0)
-        totals = [
-            min(each * asked["lease_s"] // 3600 + traffic, asked["cap_microusd"] or 10**15)
-            if asked["lease_s"]
-            else asked["cap_microusd"]
-            for each in (price, before)
-        ]
-        return {
-            "price_type": asked["price_type"] or "on_demand",
-            "price_hour_microusd": asked["bid_microusd"] or price,
-            "discount_ppm": off,
-            "worst_total_microusd": totals[0],
-            "on_demand_total_microusd": totals[1],
-            "traffic_microusd_max": traffic,
-        }
-
     def _priced(self, one: dict[str, Any], seen: Seen) -> dict[str, Any]:
-        cpus = seen.query.get("cpus_min")
-        price = None if cpus is None else int(cpus) * one["price_cpu_hour_microusd"]
-        return one | {"price_asked_hour_microusd": price}
+        return one | {"price_asked_hour_microusd": price_hour(one, seen.query)}
 
     def _offer(self, offer_id: str) -> dict[str, Any]:
         for one in self.offers:
@@ -296,8 +272,9 @@ class Market:
             if refusal:
                 raise refusal
             ceiling = seen.body["price_hour_microusd_max"]
-            price = self._offer(seen.body["offer_id"])["price_cpu_hour_microusd"] + self.raised_by
-            price *= seen.body["resources"]["cpu"]["count"]
+            one = self._offer(seen.body["offer_id"])
+            raised = one["price_cpu_hour_microusd"] + self.raised_by
+            price = price_of(one | {"price_cpu_hour_microusd": raised}, seen.body["resources"])
             if ceiling is not None and price > ceiling:
                 raise Refusal(409, "price_raised", "This costs more now.")
             self.idempotent[key] = self.add_rental(**_told(seen.body))["id"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import berth
-from tests.berth.market import API_KEY, Market
+from tests.berth.market import API_KEY, Market, offer
 from tests.berth.server import Server
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/sdk.md"
@@ -20,6 +20,8 @@ def test_the_examples_rent_and_end(
 ) -> None:
     monkeypatch.setenv("BERTH_URL", server.url)
     monkeypatch.setenv("BERTH_API_KEY", API_KEY)
+    # What is asked for is half of its memory, and a quarter of all else.
+    market.offers = [offer("offer-a", 20_000, ram_bytes_free=2 << 30)]
     monkeypatch.setattr("time.sleep", lambda _: None)
     known: dict[str, object] = {}
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
@@ -28,6 +30,8 @@ def test_the_examples_rent_and_end(
     (rental,) = market.rentals.values()
     assert rental["state"] in ("ending", "ended")
     assert known["door"] is not None
+    (rented,) = (one.body for one in market.seen if (one.method, one.path) == ("POST", "/rentals"))
+    assert rented["price_hour_microusd_max"] == 40_000
     assert "not_found There is no such rental." in capsys.readouterr().out
     assert len(blocks) == 4
 
