@@ -2,7 +2,7 @@
 
 A host who knew which rentals these are could serve them alone, so nothing about them is special but
 who pays: an ordinary account, which an operator names in BERTH_MYSTERY_RENTER and gives money.
-Source: docs/decisions/0056-mystery-rentals.md
+Source: docs/decisions/0054-mystery-rentals.md
 """
 
 from django.conf import settings
