@@ -32,11 +32,11 @@ ADDRESS_CALLS_A_MINUTE = env.integer("BERTH_ADDRESS_CALLS_A_MINUTE", default=1_2
 #: one machine beside its sync, and one validator
 PROGRAM_CALLS_A_MINUTE = env.integer("BERTH_PROGRAM_CALLS_A_MINUTE", default=30_000)
 
-#: what the rent form proposes to somebody who never rented
 #: the account that rents here to see how machines do, and how many an hour (rentals/mystery.py)
 MYSTERY_RENTER = env.text("BERTH_MYSTERY_RENTER")
 MYSTERY_RENTALS_AN_HOUR = env.integer("BERTH_MYSTERY_RENTALS_AN_HOUR", default=12)
 MYSTERY_HOUR_MICROUSD_MAX = 1_000_000 * env.integer("BERTH_MYSTERY_HOUR_USD_MAX", default=10)
+#: what the rent form proposes to somebody who never rented
 DEFAULT_IMAGE = env.text("BERTH_DEFAULT_IMAGE", default="debian:12")
 #: machines may have an address inside the site's own network: where all hosts are trusted
 PRIVATE_MACHINES = env.flag("BERTH_PRIVATE_MACHINES", default=EMBEDDED)

@@ -84,23 +84,21 @@ def test_somebody_new_rents_types_stops_ends_and_reads_the_bill(
 def test_whoever_waits_for_an_image_sees_how_far_it_is(
     stack: Stack, renter: Renter, page: Page
 ) -> None:
-    stack.registry.drip_bytes = 10_000
-    # Large enough to come for a while, and of what no packing makes smaller.
-    files = images.content(model=random.randbytes(3_000_000).hex())
-    rental_id = renter.rent(image=stack.registry.push("drip/model", "1", files))
-
+    # Packed it is half of that, and large enough to come for a while.
+    files = images.content(model=random.Random(1).randbytes(3_000_000).hex())
+    image_name = stack.registry.push("drip/model", "1", files)
     page.goto("/accounts/login/")
     page.get_by_label("E-mail").fill("alice@example.com")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Log in", exact=True).click()
     expect(page.get_by_role("link", name="Log out")).to_be_visible()
-    page.goto(f"/rentals/{rental_id}/")
-    pulled = page.get_by_text(re.compile(r"Pulling \d+ %\. Nothing is billed yet\."))
-    first = pulled.inner_text()
-    expect(pulled).not_to_have_text(first)
-    assert re.fullmatch(r"pulling \d+ %", renter.see(rental_id)["progress"])
-
-    stack.registry.hurried.set()
+    with stack.registry.dripping(10_000):
+        rental_id = renter.rent(image=image_name)
+        page.goto(f"/rentals/{rental_id}/")
+        pulled = page.get_by_text(re.compile(r"Pulling \d+ %\. Nothing is billed yet\."))
+        first = pulled.inner_text()
+        expect(pulled).not_to_have_text(first)
+        assert re.fullmatch(r"pulling \d+ %", renter.see(rental_id)["progress"])
     expect(page.locator("#state")).to_have_text("Active")
     rental = renter.see(rental_id)
     assert renter.ssh(rental, "wc -c < /data/model").strip() == "6000000"

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -52,6 +53,17 @@ class Registry:
         self.hurried.set()
         self._server.shutdown()
         self._server.server_close()
+
+    @contextlib.contextmanager
+    def dripping(self, size: int) -> Iterator[None]:
+        """Let so many bytes come at a time meanwhile, until it is hurried."""
+        self.hurried.clear()
+        self.drip_bytes = size
+        try:
+            yield
+        finally:
+            self.hurried.set()
+            self.drip_bytes = DRIP_BYTES
 
     def push(self, repository: str, tag: str, files: bytes) -> str:
         """Store an image of one layer and return its name."""

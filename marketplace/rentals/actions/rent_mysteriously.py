@@ -7,7 +7,8 @@ from uuid import uuid4
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.conf import settings
-from django.db.models import F, QuerySet
+from django.db import transaction
+from django.db.models import F
 
 from marketplace.accounts.actions import add_ssh_key
 from marketplace.accounts.models import SshKey
@@ -58,23 +59,25 @@ def rent_mysteriously(*, now: datetime) -> int:
 
 
 def _begin(renter_id: int, now: datetime) -> int:
-    for offer in _idle(renter_id, now):
-        try:
+    offer = _idle(renter_id, now)
+    if offer is None:
+        return 0
+    try:
+        # Nothing of what is refused stays, its key neither.
+        with transaction.atomic():
             _rent(offer, renter_id, now)
-        except Refused as refused:
-            # Without money each would be refused so; the next pass tries another one.
-            logger.warning(
-                "Mystery rental refused", extra={"offer_id": str(offer.id), "code": refused.code}
-            )
-            return 0
-        return 1
-    return 0
+    except Refused as refused:
+        logger.warning(
+            "Mystery rental refused", extra={"offer_id": str(offer.id), "code": refused.code}
+        )
+        return 0
+    return 1
 
 
-def _idle(renter_id: int, now: datetime) -> QuerySet[Offer]:
-    """Return offers of machines on which nobody has anything, and that were not seen lately.
+def _idle(renter_id: int, now: datetime) -> Offer | None:
+    """Return an offer of a machine on which nobody has anything, and that was not seen lately.
 
-    They are among a few that lie at a place that nobody can foresee, however many there are.
+    It is among a few that lie at a place that nobody can foresee, however many there are.
     """
     lately = Rental.objects.filter(renter_id=renter_id, started_at__gt=now - SEEN_EVERY)
     nobody = {
@@ -98,8 +101,7 @@ def _idle(renter_id: int, now: datetime) -> QuerySet[Offer]:
         .select_related("machine")
         .order_by("id")
     )
-    found = idle.filter(id__in=here)
-    return found if found else idle.filter(id__in=first)
+    return idle.filter(id__in=here).first() or idle.filter(id__in=first).first()
 
 
 def _rent(offer: Offer, renter_id: int, now: datetime) -> None:

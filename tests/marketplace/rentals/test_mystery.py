@@ -107,6 +107,8 @@ def test_an_account_without_money_rents_nothing_and_says_so(
     with override_settings(MYSTERY_RENTER=charlie.email):
         assert rent_mysteriously(now=scene.NOW) == 0
     assert "Mystery rental refused" in caplog.text
+    # However often it is refused, no key of it fills the account.
+    assert not SshKey.objects.filter(user=charlie).exists()
 
 
 def came_up(rental: Rental, wait_ms: int) -> None:
