@@ -191,10 +191,15 @@ def up(
             resources = asked.filled(one.proposed or LEAST)
             found = [client.offer(one.id, Asked.of(resources))]
         else:
-            search = " ".join(filter(None, (known.needs if known else "", offer)))
+            needs = known.needs if known else ""
+            search = " ".join(filter(None, (needs, offer)))
             searched = client.asked(search) if search else None
             wanted = choice.wanted(asked, searched, of_gpus=bool(gpu_model))
             resources = wanted.filled(LEAST)
+            strangers = known is not None and known.version > 0 and not known.yours
+            if strangers and price_max is None:
+                own = client.asked(offer) if offer else None
+                _check_agreed(resources, choice.wanted(asked, own, of_gpus=bool(gpu_model)))
             found = best_offers(
                 client,
                 resources,
@@ -239,6 +244,23 @@ def up(
                 as_json=as_json,
             )
     progress.show(rental, as_json=as_json)
+
+
+def _check_agreed(resources: Resources, named: Asked) -> None:
+    """Refuse what only a template asks for, and costs more than a GPU: strangers write them."""
+    agreed = named.filled(LEAST)
+    much = resources.gpu.count > max(1, agreed.gpu.count)
+    if much or any(
+        wanted > most
+        for wanted, most in (
+            (resources.cpu.count, agreed.cpu.count),
+            (resources.ram.capacity, agreed.ram.capacity),
+            (resources.hard_disk.capacity, agreed.hard_disk.capacity),
+        )
+    ):
+        raise typer.BadParameter(
+            "The template needs more than you named: say what an hour may cost by --price-max."
+        )
 
 
 def _say_costs(client: Client, request: RentalRequest) -> None:

@@ -82,6 +82,10 @@ class Field(StrEnum):
     RESERVED = "reserved"
 
 
+#: fields that name whose machine it is, or which
+NAMING = frozenset({Field.ID, Field.MACHINE_ID, Field.HOST_ID})
+
+
 class Relation(StrEnum):
     EQ = "="
     NE = "!="

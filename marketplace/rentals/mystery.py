@@ -5,9 +5,8 @@ who pays: an ordinary account, which an operator names in BERTH_MYSTERY_RENTER a
 Source: docs/decisions/0054-mystery-rentals.md
 """
 
+from allauth.account.models import EmailAddress
 from django.conf import settings
-
-from marketplace.accounts.models import User
 
 
 def renter_id() -> int | None:
@@ -15,5 +14,7 @@ def renter_id() -> int | None:
     address = settings.MYSTERY_RENTER
     if not address:
         return None
-    known = User.objects.filter(email__iexact=address, is_active=True)
-    return known.values_list("pk", flat=True).first()
+    # Unproven it may be anybody's, who signed up with it before the operator did.
+    proven = EmailAddress.objects.filter(email__iexact=address, verified=True, user__is_active=True)
+    known: int | None = proven.values_list("user_id", flat=True).first()
+    return known

@@ -80,3 +80,31 @@ def test_a_kind_of_gpu_means_one_where_nothing_is_searched_for(
     ran = terminal.berth("up", *UP, "--gpu-model", "H100", *words)
     assert (ran.code, ran.err) == (0, "")
     assert market.seen[-1].body["resources"]["gpu"]["count"] == gpus
+
+
+@pytest.mark.parametrize(
+    ("whose", "words", "code"),
+    [
+        ({"version": 3}, (), 2),
+        ({"version": 3}, ("--gpus", "8"), 0),
+        ({"version": 3}, ("--price-max", "100"), 0),
+        ({"version": 3, "yours": True}, (), 0),
+        ({"version": 0}, (), 0),
+    ],
+)
+def test_what_a_strangers_template_needs_is_rented_only_where_its_price_is_bounded(
+    terminal: Terminal,
+    market: Market,
+    page: dict[str, Any],
+    whose: dict[str, object],
+    words: tuple[str, ...],
+    code: int,
+) -> None:
+    page["asked"] = {"gpus_min": 8}
+    template = {"reference": "big", "name": "big", "image": "i", "needs": "num_gpus>=8"}
+    market.told["GET", "/templates/big"] = template | whose
+    ran = terminal.berth("up", *UP, "--template", "big", *words)
+    assert ran.code == code
+    if code:
+        assert "--price-max" in ran.err
+        assert market.rentals == {}

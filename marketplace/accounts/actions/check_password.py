@@ -42,8 +42,8 @@ def check(*, email: str, password: str, code: str, address: str, now: datetime) 
     if not isinstance(user, User):
         raise WrongPassword
     second_step.check(user=user, code=code, now=now)
+    guess.was_right(email=email, address=address)
     # As on the web (settings.py); whoever does not know the password does not learn of it.
     if settings.ACCOUNT_EMAIL_VERIFICATION == "mandatory" and not proven_emails(user.pk).exists():
         raise EmailUnproven
-    guess.was_right(email=email, address=address)
     return user

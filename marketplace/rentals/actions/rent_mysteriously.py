@@ -8,12 +8,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
 
 from marketplace.accounts.actions import add_ssh_key
 from marketplace.accounts.models import SshKey
+from marketplace.domain.matching import Slice
 from marketplace.domain.problem import Refused
-from marketplace.domain.proposed import LEAST
+from marketplace.domain.proposed import proposed
+from marketplace.machines.models import Machine
 from marketplace.offers.models import Offer
 from marketplace.one_by_one import one_by_one
 from marketplace.rentals import mystery
@@ -27,10 +28,12 @@ logger = logging.getLogger(__name__)
 SEEN_EVERY = timedelta(days=1)
 #: what is open has its keys; the account need not keep them
 KEY_KEPT = timedelta(hours=1)
-#: it ends as soon as its SSH was seen; this only bounds what is held for it
-LEASE_S = 900
-#: of those that are looked at, which lie at a place that nobody can foresee
-OFFERS_LOOKED_AT = 500
+#: it ends as soon as its SSH was seen; the page proposes the same to everybody
+LEASE_S = 3600
+#: what is bounded is paid for: a log-in is a few thousand bytes
+TRAFFIC_BYTES = 10_000_000
+#: of those that are looked at, and of those the most that may refuse one after the other
+OFFERS_LOOKED_AT, OFFERS_TRIED = 200, 5
 ENDED_MOST = 100
 
 
@@ -59,35 +62,27 @@ def rent_mysteriously(*, now: datetime) -> int:
 
 
 def _begin(renter_id: int, now: datetime) -> int:
-    offer = _idle(renter_id, now)
-    if offer is None:
-        return 0
-    try:
-        # Nothing of what is refused stays, its key neither.
-        with transaction.atomic():
-            _rent(offer, renter_id, now)
-    except Refused as refused:
-        logger.warning(
-            "Mystery rental refused", extra={"offer_id": str(offer.id), "code": refused.code}
-        )
-        return 0
-    return 1
+    for offer in _offers(renter_id, now):
+        try:
+            # Nothing of what is refused stays, its key neither.
+            with transaction.atomic():
+                _rent(offer, renter_id, now)
+        except Refused as refused:
+            told = {"offer_id": str(offer.id), "code": refused.code}
+            logger.warning("Mystery rental refused", extra=told)
+            continue
+        return 1
+    return 0
 
 
-def _idle(renter_id: int, now: datetime) -> Offer | None:
-    """Return an offer of a machine on which nobody has anything, and that was not seen lately.
+def _offers(renter_id: int, now: datetime) -> list[Offer]:
+    """Return a few offers with room for it, of machines that were not seen lately.
 
-    It is among a few that lie at a place that nobody can foresee, however many there are.
+    They are among those that lie at a place that nobody can foresee, however many there are.
     """
     lately = Rental.objects.filter(renter_id=renter_id, started_at__gt=now - SEEN_EVERY)
-    nobody = {
-        f"machine__{name}_free": F(f"machine__{name}_total")
-        for name in ("cpus", "memory_bytes", "disk_bytes", "gpus")
-    }
     all_of_them = Offer.objects.order_by("id").values("id")
-    here = all_of_them.filter(id__gte=uuid4())[:OFFERS_LOOKED_AT]
-    first = all_of_them[:OFFERS_LOOKED_AT]
-    idle = (
+    rentable = (
         Offer.objects.filter(
             machine__online=True,
             listed=True,
@@ -95,23 +90,46 @@ def _idle(renter_id: int, now: datetime) -> Offer | None:
             verified_until__gt=now,
             price_hour_microusd__lte=settings.MYSTERY_HOUR_MICROUSD_MAX,
             longest_term_s__gte=LEASE_S,
-            **nobody,
         )
         .exclude(machine_id__in=lately.values("placement__machine_id"))
         .select_related("machine")
         .order_by("id")
     )
-    return idle.filter(id__in=here).first() or idle.filter(id__in=first).first()
+    here = all_of_them.filter(id__gte=uuid4())[:OFFERS_LOOKED_AT]
+    first = all_of_them[:OFFERS_LOOKED_AT]
+    found = [one for one in rentable.filter(id__in=here) if _has_room(one)]
+    found = found or [one for one in rentable.filter(id__in=first) if _has_room(one)]
+    return found[:OFFERS_TRIED]
+
+
+def _free(machine: Machine) -> Slice:
+    """Return what nobody has, not even by a bid: nobody is to be outbid by this."""
+    return Slice(
+        cpus=machine.cpus_free,
+        memory_bytes=machine.memory_bytes_free,
+        disk_bytes=machine.disk_bytes_free,
+        gpus=machine.gpus_free,
+    )
+
+
+def _asked(offer: Offer) -> Slice:
+    """Return as much as the page proposes to anybody who names nothing."""
+    machine = offer.machine
+    total = Slice(
+        cpus=machine.cpus_total,
+        memory_bytes=machine.memory_bytes_total,
+        disk_bytes=machine.disk_bytes_total,
+        gpus=machine.gpus_total,
+    )
+    return proposed(None, total=total, free=total, cpus_min=offer.cpus_min, gpus_min=offer.gpus_min)
+
+
+def _has_room(offer: Offer) -> bool:
+    return not _asked(offer).exceeds(_free(offer.machine))
 
 
 def _rent(offer: Offer, renter_id: int, now: datetime) -> None:
-    machine = offer.machine
-    resources = Resources.of(
-        cpus=max(LEAST.cpus, offer.cpus_min),
-        ram_bytes=min(LEAST.memory_bytes, machine.memory_bytes_total),
-        disk_bytes=min(LEAST.disk_bytes, machine.disk_bytes_total),
-        gpus=max(min(1, machine.gpus_total), offer.gpus_min),
-    )
+    asked = _asked(offer)
     # A key of its own: hosts could tell by one that comes again whose rental this is.
     private = Ed25519PrivateKey.generate()
     line = private.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
@@ -122,12 +140,19 @@ def _rent(offer: Offer, renter_id: int, now: datetime) -> None:
         renter_id=renter_id,
         offer_id=offer.id,
         parts={"image": settings.DEFAULT_IMAGE},
-        resources=resources,
+        resources=Resources.of(
+            cpus=asked.cpus,
+            ram_bytes=asked.memory_bytes,
+            disk_bytes=asked.disk_bytes,
+            gpus=asked.gpus,
+        ),
         lease_s=LEASE_S,
         cap_microusd=None,
         ssh_key_ids=[key.pk],
         idempotency_key=f"mystery:{key.pk}",
         price_hour_microusd_max=settings.MYSTERY_HOUR_MICROUSD_MAX,
+        # A host may ask much for a GB, and is believed how many there were.
+        traffic_bytes_max=TRAFFIC_BYTES,
         now=now,
     )
     logger.info("Mystery rental begun", extra={"rental_id": str(rental.id)})

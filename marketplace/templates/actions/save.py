@@ -8,6 +8,7 @@ from django.db import transaction
 
 from marketplace.accounts.models import User
 from marketplace.domain import query_language
+from marketplace.domain.offer_query import NAMING
 from marketplace.domain.problem import Refused
 from marketplace.domain.text import lines
 from marketplace.placements import workload
@@ -72,9 +73,11 @@ def save(
     told = lines(note)
     if len(told) > NOTE_MAX:
         raise TemplateInvalid(f"A note has {NOTE_MAX} characters at most.")
-    query_language.parse(needs)
+    conditions = query_language.parse(needs).conditions
     checked = workload.new(PlacementKind.RENTAL, parts, resources=_SOME)
     if public:
+        if any(one.field in NAMING for one in conditions):
+            raise TemplateInvalid("What a public template needs names no machine and no host.")
         for text in (*checked.command, *chain(*checked.environment.items())):
             lines(text)
     content: dict[str, object] = {

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.test import override_settings
 
+from marketplace.accounts.actions.prove_email import prove
 from marketplace.accounts.models import SshKey, User
 from marketplace.domain.placement import Blame
 from marketplace.ledger import audit, queries
@@ -27,6 +29,8 @@ FIGURES = ("start_p50_ms", "starts", "starts_failed", "starts_ours")
 @pytest.fixture
 def market(charlie: User, alice: User, give: Give) -> Market:
     give(alice, 50_000_000)
+    prove(user=alice)
+    prove(user=charlie)
     return Market.open(charlie)
 
 
@@ -92,11 +96,24 @@ def test_what_a_stranger_cannot_or_should_not_rent_is_left_alone(
         assert rent_mysteriously(now=scene.NOW) == 0
 
 
-def test_nobody_is_kept_from_a_machine_by_it(market: Market, alice: User, charlie: User) -> None:
-    Machine.objects.update(cpus_free=1)
+def test_whoever_signs_up_with_its_address_is_not_it(market: Market, alice: User) -> None:
+    EmailAddress.objects.update(verified=False)
     with override_settings(MYSTERY_RENTER=alice.email):
         assert rent_mysteriously(now=scene.NOW) == 0
-    Machine.objects.update(cpus_free=market.machine.cpus_total)
+
+
+def test_traffic_costs_it_next_to_nothing(market: Market, alice: User) -> None:
+    Offer.objects.update(network_price_microusd=10_000_000)
+    rental = begun(market, alice, scene.NOW)
+    # An hour of a CPU, and a hundredth of a GB.
+    assert rental.worst_total_microusd == 3_600_000 + 100_000
+
+
+def test_nobody_is_kept_from_a_machine_by_it(market: Market, alice: User, charlie: User) -> None:
+    Machine.objects.update(cpus_free=0, cpus_interruptible=1)
+    with override_settings(MYSTERY_RENTER=alice.email):
+        assert rent_mysteriously(now=scene.NOW) == 0
+    Machine.objects.update(cpus_free=market.machine.cpus_total, cpus_interruptible=0)
     with override_settings(MYSTERY_RENTER=alice.email, MYSTERY_RENTALS_AN_HOUR=0):
         assert rent_mysteriously(now=scene.NOW) == 0
 

@@ -1,5 +1,6 @@
 """What people run again and again has a name, and versions that never change."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -88,6 +89,17 @@ def test_a_deleted_template_is_gone_and_its_name_free(alice: User, bob: User) ->
 def test_a_name_is_plain(alice: User, name: str) -> None:
     with pytest.raises(saving.TemplateInvalid):
         keep(alice, name)
+
+
+@pytest.mark.parametrize("needs", ["host_id=7", "num_gpus>=1 machine_id notin [0b1d2c3e]"])
+def test_what_everybody_reads_leads_to_no_host(alice: User, needs: str) -> None:
+    kept = partial(save, owner_id=alice.pk, name="my-env", note="", now=NOW, needs=needs)
+    asked = Parts(image="debian:12")
+    with pytest.raises(saving.TemplateInvalid, match="names no machine"):
+        kept(parts=asked, public=True)
+    assert kept(parts=asked, public=False).needs == needs
+    with pytest.raises(saving.TemplateInvalid):
+        kept(parts=asked, public=True)
 
 
 def test_what_could_not_be_rented_is_not_kept(alice: User) -> None:
