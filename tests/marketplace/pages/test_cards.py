@@ -134,7 +134,7 @@ def test_a_program_does_the_same(alice: User, stripe: Stripe, program: Client) -
     status, made = send("post", "/top-ups", amount)
     assert (status, made["state"], bool(made["confirm_url"])) == (201, "pending", True)  # type: ignore[index]
     assert send("get", f"/top-ups/{made['id']}") == (200, made)  # type: ignore[index]
-    assert send("get", "/top-ups") == (200, {"items": [made]})
+    assert send("get", "/top-ups") == (200, {"items": [made], "next_cursor": None})
     assert send("get", f"/top-ups/{Payer.objects.get().pk}")[0] == 404
     assert send("put", "/auto-top-up", rule)[0] == 200
     assert send("delete", "/auto-top-up")[0] == 204

@@ -89,7 +89,7 @@ def test_who_is_away_or_the_worst_comes_first_where_that_is_asked(
 
 
 @pytest.mark.parametrize(
-    "query", ["?sort=nonsense", "?after=nonsense", "?after=1.0", "?sort=' OR 1=1 --", "?after=%00"]
+    "query", ["?sort=nonsense", "?after=nonsense", "?after=1.0", "?sort=' OR 1=1 --"]
 )
 def test_an_address_that_nobody_wrote_shows_the_first_page(
     host: Client, market: Market, query: str

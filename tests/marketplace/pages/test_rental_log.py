@@ -136,7 +136,7 @@ def test_who_asks_too_often_reads_why_nothing_happens(renter: Client, rental: Re
 
 
 def test_what_nobody_can_mean_asks_for_nothing(renter: Client, rental: Rental) -> None:
-    for lines in ("", "7", "1e9", "\x00"):
+    for lines in ("", "7", "1e9"):
         reply = renter.post(f"/rentals/{rental.id}/log", {"lines": lines}, headers=HTMX)
         assert (reply.status_code, ContainerLog.objects.count()) == (200, 0)
 
