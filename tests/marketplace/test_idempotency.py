@@ -207,7 +207,7 @@ def test_a_limit_that_calls_at_the_same_time_went_beyond_says_when_there_is_room
     made = once(
         Once(alice.pk, "one", "POST /x"), lambda: Made("1", ""), now=now + timedelta(seconds=4)
     )
-    assert made.id == "1"
+    assert made.told == "1"
 
 
 def test_a_pass_forgets_so_many_and_the_next_goes_on(alice: User) -> None:
