@@ -1,4 +1,4 @@
-"""This will rent idle machines for a moment, as a stranger would, to see how quickly they begin."""
+"""This will rent what is free for a moment, as a stranger would, to see how quickly they begin."""
 
 import logging
 from datetime import datetime, timedelta
