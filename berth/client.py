@@ -10,6 +10,7 @@ from urllib.parse import quote
 import httpx
 
 from berth.api_keys import ApiKeys
+from berth.bills import Bill, Receipts, SpendLimits, Statement
 from berth.cards import Cards, TopUp
 from berth.endpoints import Endpoints
 from berth.exchange import DEADLINE_S, Call, Clock, Exchange
@@ -24,18 +25,14 @@ from berth.prices import Prices
 from berth.proofs import Proofs
 from berth.reading import read
 from berth.shapes import (
-    Bill,
     ChangeRequest,
     Events,
     Happened,
     IdleRule,
     Me,
-    Receipts,
     Rental,
     RentalRequest,
-    SpendLimits,
     SshKey,
-    Statement,
     Volume,
 )
 from berth.standing import Standing
@@ -172,9 +169,17 @@ class Client:
             Rental, self._post("/rentals", request.model_dump(mode="json"), repeatable=True)
         )
 
-    def rentals(self, *, everything: bool = False) -> tuple[Rental, ...]:
-        """Return the live rentals, or all that are not forgotten, newest first."""
-        params: dict[str, str | int] = {"state": "all" if everything else "live"}
+    def rentals(
+        self, *, everything: bool = False, state: str = "", search: str = ""
+    ) -> tuple[Rental, ...]:
+        """Return the live rentals, or all that are not forgotten, newest first.
+
+        ``state``: live, over, all, or one that a rental says; empty: as ``everything`` tells.
+        ``search``: a part of their names, or how their ids begin; empty: any.
+        """
+        params: dict[str, str | int] = {"state": state or ("all" if everything else "live")}
+        if search:
+            params["q"] = search
         found: list[Rental] = []
         for _ in range(PAGES_MAX):
             answer = self._get("/rentals", params)

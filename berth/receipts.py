@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from berth.bills import Receipts
 from berth.problem import Refused
-from berth.shapes import Receipts, Rental
+from berth.shapes import Rental
 from berth.units import format_usd
 from protocol.receipts import BrokenChain, Interval, check_chain
 

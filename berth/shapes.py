@@ -3,13 +3,12 @@
 An unknown field is ignored, so that a newer marketplace still speaks to an older client.
 """
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from protocol.hardware import Resources
-from protocol.receipts import SignedInterval
 
 #: states in which nothing changes any more
 ENDED_STATES = ("ended", "failed")
@@ -136,6 +135,8 @@ class Expected(Shape):
 
 class Rental(Shape):
     id: str
+    #: what you call it; empty: it has none
+    name: str = ""
     state: str
     progress: str | None = ""
     #: why it ended, such as image_pull_failed or renter_ended
@@ -244,6 +245,8 @@ class RentalRequest(Shape):
     failover_price_hour_microusd_max: int | None = None
     #: refuse when an hour costs more; None: any price
     price_hour_microusd_max: int | None = None
+    #: what you call it; nobody else sees that
+    name: str = ""
 
 
 class ChangeRequest(Shape):
@@ -255,6 +258,8 @@ class ChangeRequest(Shape):
     ports: tuple[int, ...] | None = None
     runtime: str | None = None
     registry_login: RegistryLogin | None = None
+    #: empty: it has none from now on
+    name: str | None = None
 
 
 class Volume(Shape):
@@ -266,62 +271,6 @@ class Volume(Shape):
     state: str
     problem: str = ""
     in_use: bool = False
-
-
-class BillPeriod(Shape):
-    """Billed time at one price."""
-
-    price_hour_microusd: int
-    #: billed milliseconds before it
-    from_ms: int
-    ms: int
-    cost_microusd: int
-    #: why it began; empty: it is the first
-    reason: str = ""
-
-
-class ChargedDay(Shape):
-    day: date
-    amount_microusd: int
-
-
-class Receipts(Shape):
-    machine_key: str
-    intervals: tuple[SignedInterval, ...]
-    billed_ms: int
-    cost_microusd: int
-    #: of all pages, on the last
-    periods: tuple[BillPeriod, ...] = ()
-    charges: tuple[ChargedDay, ...] = ()
-    #: None: these are the last
-    next_cursor: int | None = None
-
-
-class Unbilled(Shape):
-    reason: str
-    sentence: str
-    ms: int
-
-
-class GivenBack(Shape):
-    """What came back, as a proof showed that less was delivered than was listed."""
-
-    #: of what was listed, in millionths
-    delivered_ppm: int
-    microusd: int
-
-
-class Bill(Shape):
-    """What a rental cost, and what of its time cost nothing."""
-
-    total_ms: int
-    billed_ms: int
-    unbilled: tuple[Unbilled, ...] = ()
-    periods: tuple[BillPeriod, ...] = ()
-    storage_microusd: int = 0
-    traffic_microusd: int = 0
-    given_back: tuple[GivenBack, ...] = ()
-    total_microusd: int
 
 
 class Happened(Shape):
@@ -339,39 +288,3 @@ class Events(Shape):
     items: tuple[Happened, ...] = ()
     #: as ``cursor`` it gives the next page; None: there is none
     next_cursor: str | None = None
-
-
-class StatementLine(Shape):
-    """All charges of one rental, or one other movement."""
-
-    #: of the first charge
-    since: datetime
-    #: of the newest
-    at: datetime
-    kind: str
-    amount_microusd: int
-    note: str | None = ""
-    #: the sum of this line and all older ones
-    total_microusd: int
-    #: what of a rental's time was not charged, and why
-    unbilled: tuple[Unbilled, ...] = ()
-
-
-class Statement(Shape):
-    items: tuple[StatementLine, ...]
-    #: can be spent
-    balance_microusd: int
-    #: set aside for rentals
-    held_microusd: int
-    #: None: these are the oldest lines
-    next_cursor: str | None = None
-
-
-class SpendLimits(Shape):
-    """What the account may set aside in a day and in a month of UTC; None: no limit."""
-
-    day_microusd: int | None = None
-    month_microusd: int | None = None
-    #: what is counted of them by now
-    day_counted_microusd: int | None = None
-    month_counted_microusd: int | None = None

@@ -144,6 +144,7 @@ PANELS: Mapping[str, Mapping[str, typer.Typer | Callable[..., None]]] = {
         "offers": offers.offers,
         "up": up.up,
         "ps": rentals.ps,
+        "rename": rentals.rename,
         "stop": change.stop,
         "start": change.start,
         "restart": change.restart,

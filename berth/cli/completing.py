@@ -1,4 +1,4 @@
-"""This will complete ids of rentals while somebody types; a shell that asks shows no problems."""
+"""This will complete ids and names of rentals as they are typed; a shell shows no problems."""
 
 from berth.cli import session
 from berth.client import Client
@@ -9,11 +9,12 @@ WAIT_S = 3.0
 
 
 def rentals_beginning(incomplete: str) -> list[str]:
-    """Return how the ids of live rentals go on; none where they cannot be asked for."""
+    """Return how the ids and names of live rentals go on; none where they cannot be asked for."""
     try:
         loaded = session.load()
         with Client(loaded.url, loaded.key, clock=session.CLOCK, deadline_s=WAIT_S) as client:
             found = client.rentals()
     except (Refused, CannotReach, OSError):
         return []
-    return [one.id[:8] for one in found if one.id.startswith(incomplete)]
+    ids = [one.id[:8] for one in found if one.id.startswith(incomplete)]
+    return ids + [one.name for one in found if one.name and one.name.startswith(incomplete)]

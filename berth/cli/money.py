@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
+from berth.bills import SpendLimits, StatementLine
 from berth.cli import output, session
 from berth.cli.options import AsJson, usd
 from berth.problem import Refused
-from berth.shapes import SpendLimits, StatementLine
 from berth.units import format_duration, format_usd
 from protocol.spreadsheet import cell, dollars
 

@@ -41,7 +41,7 @@ RentalId = Annotated[
     str,
     typer.Argument(
         metavar="RENTAL",
-        help="Its id, or how the id begins.",
+        help="Its id, how the id begins, or its name.",
         autocompletion=rentals_beginning,
     ),
 ]

@@ -65,6 +65,7 @@ def show(rental: Rental, *, as_json: bool) -> None:
         return
     rows = {
         "Rental": rental.id,
+        "Name": rental.name,
         "State": f"{rental.state} {rental.progress or ''}".rstrip(),
         "Reason": rental.reason or "",
         "Image": rental.image,

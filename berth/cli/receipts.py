@@ -11,10 +11,11 @@ from typing import Annotated, TextIO
 import typer
 
 from berth import receipts as proofs
+from berth.bills import Receipts
 from berth.cli import output, session
 from berth.cli.options import AsJson, RentalId
 from berth.problem import Refused
-from berth.shapes import Receipts, Rental
+from berth.shapes import Rental
 from berth.units import format_duration, format_usd
 
 #: saved receipts of a month in ten-second intervals stay below this

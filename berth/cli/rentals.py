@@ -1,4 +1,4 @@
-"""This will list rentals, and end, extend and forget one."""
+"""This will list rentals, and rename, end, extend and forget one."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -8,7 +8,7 @@ import typer
 from berth.cli import output, progress, session
 from berth.cli.options import TIMEOUT_S, AsJson, Cap, Lease, RentalId, Timeout, Wait, usd
 from berth.problem import Refused
-from berth.shapes import Rental
+from berth.shapes import ChangeRequest, Rental
 from berth.units import format_duration, format_size, format_usd
 
 Which = Annotated[
@@ -20,6 +20,15 @@ def ps(
     *,
     rental_id: Which = None,
     everything: Annotated[bool, typer.Option("--all", "-a", help="Ended ones too.")] = False,
+    state: Annotated[
+        str, typer.Option(metavar="STATE", help="Those that are so: active, stopped, failed, over.")
+    ] = "",
+    search: Annotated[
+        str,
+        typer.Option(
+            metavar="TEXT", help="With this in the name, or as the id begins; ended ones too."
+        ),
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """List your rentals, or show one."""
@@ -27,16 +36,41 @@ def ps(
         if rental_id is not None:
             progress.show(session.find(client, rental_id), as_json=as_json)
             return
-        found = client.rentals(everything=everything)
+        found = client.rentals(everything=everything or bool(search), state=state, search=search)
     if as_json:
         output.write_json({"items": found})
         return
     now = datetime.now(UTC)
-    output.table(
-        ("RENTAL", "STATE", "~IMAGE", "SLICE", ">COST", ">LEFT", "SSH"),
-        [_row(rental, now) for rental in found],
-        empty="You have no rentals." if everything else "No rental is live.",
+    empty = "You have no rentals." if everything else "No rental is live."
+    heads: tuple[str, ...] = (
+        "RENTAL",
+        "~NAME",
+        "STATE",
+        "~IMAGE",
+        "SLICE",
+        ">COST",
+        ">LEFT",
+        "SSH",
     )
+    rows = [_row(rental, now) for rental in found]
+    if not any(rental.name for rental in found):
+        heads, rows = heads[:1] + heads[2:], [row[:1] + row[2:] for row in rows]
+    output.table(heads, rows, empty="No rental is so." if state or search else empty)
+
+
+def rename(
+    *,
+    rental_id: RentalId,
+    name: Annotated[
+        str, typer.Argument(metavar="[NAME]", help="On one line; without one it has no name.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Call a rental something, or nothing any more. Only you see its name."""
+    with session.client() as client:
+        found = session.find(client, rental_id)
+        rental = client.change(found.id, ChangeRequest(name=name))
+    progress.show(rental, as_json=as_json)
 
 
 def end(
@@ -121,6 +155,7 @@ def _row(rental: Rental, now: datetime) -> tuple[str, ...]:
         left = format_duration((seconds - seconds % 60 if seconds >= 60 else seconds) * 1000)
     return (
         output.short(rental.id),
+        rental.name,
         rental.state,
         rental.image,
         _slice(rental),

@@ -17,6 +17,8 @@ from berth.ssh import Doors
 
 _WHOLE_ID = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
 CLOCK = Clock()
+#: of a rental; and how many are named where it is not clear which is meant
+NAME_LENGTH_MAX, MEANT_SHOWN = 60, 5
 FoundT = TypeVar("FoundT")
 #: what ``--team`` said
 _chosen = {"team": ""}
@@ -66,17 +68,33 @@ def doors() -> Doors:
 
 
 def find(client: Client, rental: str) -> Rental:
-    """Return the rental with this id, or with the only id that begins so.
+    """Return the rental with this id or name, or with the only id that begins so.
+
+    Of several with one name those that are over are no matter while one goes on.
 
     :raises Refused: ``not_found`` or ``ambiguous``.
     """
-    return only(
-        rental,
-        kind="rental",
-        see="berth ps --all",
-        ids=lambda: [one.id for one in client.rentals(everything=True)],
-        find=client.rental,
-    )
+    if _WHOLE_ID.fullmatch(rental):
+        return client.rental(rental)
+    meant = _meant(client, rental)
+    if not meant:
+        raise Refused("not_found", f"There is no rental {rental!r}. See: berth ps --all")
+    if len(meant) > 1:
+        shown = [f"{one.id[:8]} ({one.name or one.image}, {one.state})" for one in meant]
+        more = f" and {len(meant) - MEANT_SHOWN} more" if len(meant) > MEANT_SHOWN else ""
+        these = ", ".join(shown[:MEANT_SHOWN]) + more
+        raise Refused("ambiguous", f"{rental!r} may be {these}. Type an id.")
+    return client.rental(meant[0].id)
+
+
+def _meant(client: Client, typed: str) -> list[Rental]:
+    """Return those of this name, and those whose ids begin so: both, as one may be ended."""
+    if not typed or len(typed) > NAME_LENGTH_MAX:
+        return []
+    found = client.rentals(everything=True, search=typed)
+    named = [one for one in found if one.name == typed]
+    meant = [one for one in named if not one.over] or named
+    return meant + [one for one in found if _begins(one.id, typed) and one not in meant]
 
 
 def find_offer(client: Client, offer: str, asked: Asked) -> Offer:
@@ -148,4 +166,8 @@ def only(
 
 
 def _beginning(ids: list[str], typed: str) -> list[str]:
-    return [one for one in ids if typed and one.startswith(typed.lower())]
+    return [one for one in ids if _begins(one, typed)]
+
+
+def _begins(identifier: str, typed: str) -> bool:
+    return bool(typed) and identifier.startswith(typed.lower())

@@ -104,6 +104,9 @@ PriceMax = Annotated[
 ]
 
 
+Name = Annotated[
+    str, typer.Option(metavar="NAME", help="What you call it, and may type in place of its id.")
+]
 Failover = Annotated[
     int | None,
     typer.Option(
@@ -134,6 +137,7 @@ def up(
     ] = None,
     ram: SomeRam = None,
     disk: SomeDisk = None,
+    name: Name = "",
     lease: Lease = None,
     cap: Cap = None,
     key: Key = None,
@@ -227,6 +231,7 @@ def up(
             traffic_bytes_max=traffic,
             funding=funding.value,
             failover_price_hour_microusd_max=failover,
+            name=name,
         )
         if not as_json:
             _say_costs(client, request)

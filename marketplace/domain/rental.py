@@ -52,6 +52,13 @@ _STATE = {
 }
 
 
+def placed(state: RentalState) -> frozenset[PlacementState]:
+    """Return the states of a placement that mean this one; of those that run both that do."""
+    if state in (RentalState.STARTING, RentalState.ACTIVE):
+        return frozenset({PlacementState.RUNNING})
+    return frozenset(of for of, told in _STATE.items() if told is state)
+
+
 def state_of(
     state: PlacementState,
     *,

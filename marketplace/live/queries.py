@@ -20,7 +20,7 @@ BIDS_EVERY_S = 15
 #: Everything that a rental's panel shows (pages/shown/rental.py) but what time alone changes, and
 #: which bid wins: that is all other bids', and is looked at with every beat.
 SHOWN = """
-    r.price_hour_microusd, r.priced_from_ms, r.priced_from_microusd, r.delivered_ppm,
+    r.name, r.price_hour_microusd, r.priced_from_ms, r.priced_from_microusd, r.delivered_ppm,
     r.worst_total_microusd, r.files_until,
     p.state, p.want, p.progress, p.reason_code, p.reason, p.reachable_at, p.door_missed_at,
     p.stop_requested_at, p.ended_at, p.funded_until, p.paid_until, p.ssh_host, p.ssh_port,

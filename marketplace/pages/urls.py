@@ -52,6 +52,7 @@ from marketplace.pages.views.rental_bill import rental_bill
 from marketplace.pages.views.rental_changes import (
     answer_price,
     change,
+    name,
     reset,
     restart,
     set_keys,
@@ -111,6 +112,7 @@ urlpatterns = [
     path("rentals/<uuid:rental_id>/restart", restart, name="rental-restart"),
     path("rentals/<uuid:rental_id>/reset", reset, name="rental-reset"),
     path("rentals/<uuid:rental_id>/change", change, name="rental-change"),
+    path("rentals/<uuid:rental_id>/name", name, name="rental-name"),
     path("rentals/<uuid:rental_id>/price", answer_price, name="rental-price"),
     path("rentals/<uuid:rental_id>/keys", set_keys, name="rental-keys"),
     path("rentals/<uuid:rental_id>/bid", bid, name="rental-bid"),

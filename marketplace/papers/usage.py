@@ -18,6 +18,7 @@ from marketplace.ledger.models import Transfer
 from marketplace.ledger.queries import CHARGED, FUNDS
 from marketplace.metering.models import Meter, PriceChange
 from marketplace.rentals.models import Rental
+from marketplace.rentals.names import called
 
 PAID = (AccountKind.EARNINGS, AccountKind.FEES)
 TIME = "time"
@@ -133,11 +134,14 @@ def _prices(meters: Collection[Meter]) -> Mapping[UUID, list[Period]]:
 def _names(meters: Collection[Meter]) -> Mapping[UUID, str]:
     """Return what a person knows each meter by: its rental's id, and its image."""
     rented = Rental.objects.filter(meter__in=[meter.id for meter in meters])
-    rentals = dict(rented.values_list("meter_id", "id"))
+    rentals = {
+        meter_id: called(id_, name)
+        for meter_id, id_, name in rented.values_list("meter_id", "id", "name")
+    }
     return {
         meter.id: (
             f"{str(meter.placement.kind).capitalize()}"
-            f" {str(rentals.get(meter.id, meter.placement_id))[:8]}"
+            f" {rentals.get(meter.id, str(meter.placement_id)[:8])}"
             f" ({meter.placement.workload.get('image', '')[:80]})"
         )
         for meter in meters

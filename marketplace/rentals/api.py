@@ -1,6 +1,6 @@
 """This will serve rentals over the REST API."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID, uuid4
 
 from django.db import transaction
@@ -10,16 +10,18 @@ from ninja import Header, Query, Router, Status
 
 from marketplace.accounts.bearer import ApiKeyBearer, caller, caller_key
 from marketplace.domain.funding import Funding
+from marketplace.domain.rental import RentalState
 from marketplace.ledger.actions import spend_limit
 from marketplace.metering import queries as metering
 from marketplace.placements.workload import Parts
-from marketplace.rentals import bills, queries
+from marketplace.rentals import bills, filters, queries
 from marketplace.rentals.actions import (
     bid,
     change,
     end,
     extend,
     forget,
+    rename,
     rent,
     reset,
     restart,
@@ -28,19 +30,16 @@ from marketplace.rentals.actions import (
     stop,
 )
 from marketplace.rentals.limited_keys import check_own_rental
-from marketplace.rentals.schemas import (
+from marketplace.rentals.names import NAME_LENGTH_MAX
+from marketplace.rentals.requests import (
     BidRequest,
     ChangeRequest,
-    ChargedDay,
     ExtendRequest,
-    Period,
-    Receipts,
     RegistryLoginRequest,
-    RentalList,
-    RentalReply,
     RentalRequest,
     SshKeysRequest,
 )
+from marketplace.rentals.schemas import ChargedDay, Period, Receipts, RentalList, RentalReply
 from marketplace.volumes.actions import claim
 from protocol.agent import RegistryLogin
 
@@ -83,6 +82,7 @@ def create(
             ],
             registry_login=_login(payload.registry_login),
             failover_microusd=payload.failover_price_hour_microusd_max,
+            name=payload.name,
             idempotency_key=idempotency_key or str(uuid4()),
             now=now,
         )
@@ -92,11 +92,17 @@ def create(
 
 @router.get("/rentals", response=RentalList)
 def index(
-    request: HttpRequest, state: Literal["live", "all"] = "live", cursor: UUID | None = None
+    request: HttpRequest,
+    state: filters.Group | RentalState = filters.Group.LIVE,
+    q: Annotated[str, Query(max_length=NAME_LENGTH_MAX)] = "",
+    cursor: UUID | None = None,
 ) -> RentalList:
-    """List your rentals, newest first."""
-    live = True if state == "live" else None
-    page = queries.views(caller(request).pk, live=live, after=cursor, now=timezone.now())
+    """List your rentals, newest first: in a state, and with a text in the name or as its id begins.
+
+    ``live`` is whatever may still cost something, ``over`` what has ended or failed.
+    """
+    wanted = filters.in_state(state) & filters.searched(q)
+    page = queries.views(caller(request).pk, wanted=wanted, after=cursor, now=timezone.now())
     return RentalList(items=[RentalReply.of(view) for view in page.items], next_cursor=page.next_id)
 
 
@@ -141,14 +147,21 @@ def reset_rental(request: HttpRequest, rental_id: UUID) -> RentalReply:
 
 @router.patch("/rentals/{rental_id}", response=RentalReply)
 def change_rental(request: HttpRequest, rental_id: UUID, payload: ChangeRequest) -> RentalReply:
-    """Change what a running rental runs; what ran before goes on until the new one does."""
-    change.change(
-        rental_id=rental_id,
-        renter_id=caller(request).pk,
-        parts=_parts(payload),
-        registry_login=_login(payload.registry_login),
-    )
-    return RentalReply.of(queries.view(rental_id, caller(request).pk, timezone.now()))
+    """Change what a running rental runs; what ran before goes on until the new one does.
+
+    Or its name, whatever it does.
+    """
+    renter_id = caller(request).pk
+    with transaction.atomic():
+        parts, login = _parts(payload), _login(payload.registry_login)
+        # The placement before the rental, as everybody locks them.
+        if parts or login is not None or payload.name is None:
+            change.change(
+                rental_id=rental_id, renter_id=renter_id, parts=parts, registry_login=login
+            )
+        if payload.name is not None:
+            rename.rename(rental_id=rental_id, renter_id=renter_id, name=payload.name)
+    return RentalReply.of(queries.view(rental_id, renter_id, timezone.now()))
 
 
 @router.put("/rentals/{rental_id}/bid", response=RentalReply)

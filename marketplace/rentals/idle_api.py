@@ -8,7 +8,8 @@ from ninja import Router, Status
 
 from marketplace.accounts.bearer import ApiKeyBearer, caller
 from marketplace.rentals.actions.set_idle_rule import remove_idle_rule, set_idle_rule
-from marketplace.rentals.schemas import IdleRuleReply, IdleRuleRequest
+from marketplace.rentals.requests import IdleRuleRequest
+from marketplace.rentals.schemas import IdleRuleReply
 
 router = Router(tags=["rentals"], auth=ApiKeyBearer())
 

@@ -15,6 +15,7 @@ from marketplace.domain.rental_proof import ProofState
 from marketplace.metering.models import Meter
 from marketplace.offers.models import Offer
 from marketplace.placements.models import Placement
+from marketplace.rentals.names import NAME_LENGTH_MAX, called
 from marketplace.verification.models import Validator
 
 
@@ -24,6 +25,8 @@ class Rental(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="rentals"
     )
     offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="rentals")
+    #: what its renter calls it, for them alone; empty: it has none
+    name = models.CharField(max_length=NAME_LENGTH_MAX, blank=True, default="", db_default="")
     placement = models.OneToOneField(Placement, on_delete=models.PROTECT, related_name="rental")
     meter = models.OneToOneField(Meter, on_delete=models.PROTECT, related_name="rental")
     price_type = models.CharField(
@@ -90,6 +93,11 @@ class Rental(models.Model):
 
     def __str__(self) -> str:
         return f"rental {self.id}"
+
+    @property
+    def called(self) -> str:
+        """Return what its renter knows it by."""
+        return called(self.id, self.name)
 
     @property
     def priced(self) -> Priced:

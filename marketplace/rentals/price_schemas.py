@@ -8,7 +8,7 @@ from pydantic import Field
 
 from marketplace.domain.pricing import PriceType
 from marketplace.json_body import JsonBody
-from marketplace.rentals.schemas import LimitsRequest
+from marketplace.rentals.requests import LimitsRequest
 from protocol.hardware import Resources
 
 

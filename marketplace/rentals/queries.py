@@ -78,6 +78,8 @@ class RentalView:
     """A rental as its renter sees it."""
 
     id: UUID
+    #: what its renter calls it; empty: it has none
+    name: str
     state: RentalState
     progress: str
     #: why it ended: a stable code and one plain sentence, both empty while it goes on
@@ -178,21 +180,19 @@ def view(rental_id: UUID, renter_id: int, now: datetime) -> RentalView:
 def views(
     renter_id: int,
     *,
-    live: bool | None,
     now: datetime,
+    wanted: Q | None = None,
     after: UUID | None = None,
     rows_max: int = VIEWS_MAX,
 ) -> Views:
     """Return one page of the renter's rentals, newest first.
 
-    ``live``: only those that may still cost something, or only those that cost no more. None: all.
+    ``wanted``: which of them, as filters.py says it; None: all.
     ``after``: what ``Views.next_id`` said on the page before this one. None: begin at the newest.
 
     :raises RentalUnknown: when ``after`` is no rental of this renter.
     """
-    rentals = _rentals(renter_id)
-    if live is not None:
-        rentals = rentals.filter(meter__closed_at__isnull=live)
+    rentals = _rentals(renter_id).filter(wanted or Q())
     if after is not None:
         last = Rental.objects.filter(renter_id=renter_id, id=after).first()
         if last is None:
@@ -315,6 +315,7 @@ def _view(rental: Rental, volumes: Mapping[UUID, Volume], now: datetime) -> Rent
         command = f"ssh -p {placement.ssh_port} {shlex.quote(f'root@{placement.ssh_host}')}"
     return RentalView(
         id=rental.id,
+        name=rental.name,
         state=state,
         progress=_progress(placement, state),
         reason_code=placement.reason_code,

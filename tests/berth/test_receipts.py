@@ -10,8 +10,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from berth import receipts
+from berth.bills import Receipts
 from berth.problem import Refused
-from berth.shapes import Receipts
 from protocol.receipts import SignedInterval
 from protocol.signing import public_key_of
 from tests.berth.market import MACHINE, chain

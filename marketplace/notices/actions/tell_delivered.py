@@ -58,7 +58,7 @@ def _texts(proof: RentalProof, shown: str) -> Iterator[tuple[int, str, str, str]
     stopped = proof.effect == Effect.BROKEN
     yield (
         rental.renter_id,
-        f"Your rental {str(rental.id)[:8]} delivers {shown} of what was listed",
+        f"Your rental {rental.called} delivers {shown} of what was listed",
         f"{back} came back to you."
         + (
             " That little means that something has failed: it was stopped and its files are kept."

@@ -31,7 +31,7 @@ def _tell(rental: Rental, now: datetime) -> bool:
     until = rental.files_until or now
     ends_at = min(until, rental.placement.funded_until)
     stage = min((one for one in TOLD_AT if until - now <= one), default=KEPT)
-    short, day = str(rental.id)[:8], f"{ends_at:%-d %b}"
+    short, day = rental.called, f"{ends_at:%-d %b}"
     if lacks_money(rental):
         title = f"Your rental {short} has no money: its files are kept until {day}"
         way = "Add money before: then they stay, and you can start it again."

@@ -67,12 +67,11 @@ def _tell(offer_id: UUID, now: datetime) -> None:
             placement__funded_until__gt=concerned,
         ).exclude(placement__want=Want.END)
         for rental in rentals.order_by("id"):
-            short = str(rental.id)[:8]
             notify(
                 user_id=rental.renter_id,
                 kind="rental_maintenance",
                 cause=f"rental:{rental.id}:maintenance:{number}",
-                title=title.format(short),
+                title=title.format(rental.called),
                 text=text,
                 data={
                     "rental_id": str(rental.id),

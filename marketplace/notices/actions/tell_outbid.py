@@ -21,7 +21,7 @@ def _tell(rental: Rental, now: datetime) -> bool:
         user_id=rental.renter_id,
         kind="rental_outbid",
         cause=f"rental:{rental.id}:outbid:{stops_at.isoformat()}",
-        title=f"Your rental {str(rental.id)[:8]} was outbid",
+        title=f"Your rental {rental.called} was outbid",
         text=f"It stops at {stops_at:%H:%M:%S} UTC, keeps its files and starts again by itself once"
         " its bid wins. Bid more until then, and it goes on.",
         data={

@@ -74,7 +74,7 @@ def _tell_of_end(rental: Rental, name: str, ahead: timedelta, now: datetime) -> 
         user_id=rental.renter_id,
         kind="rental_ends_soon",
         cause=f"rental:{rental.id}:{name}:{ends_at.isoformat()}",
-        title=f"Your rental {_short(rental)} ends in {hours} hour{'s' if hours > 1 else ''}",
+        title=f"Your rental {rental.called} ends in {hours} hour{'s' if hours > 1 else ''}",
         text=f"It ends at {ends_at:%-d %b %Y, %H:%M} UTC, and its files end with it. Extend it, or"
         " copy what you need.",
         data=_data(rental) | {"ends_at": ends_at.isoformat()},
@@ -102,7 +102,7 @@ def _tell_of_rule(rule: IdleRule, now: datetime) -> bool:
         user_id=rule.rental.renter_id,
         kind="rental_idle",
         cause=f"rental:{rule.rental_id}:idle:{since.isoformat()}",
-        title=f"Your rental {_short(rule.rental)} is idle and will be stopped",
+        title=f"Your rental {rule.rental.called} is idle and will be stopped",
         text=f"It has been below {rule.below_percent} % since {since:%H:%M} UTC. If that goes on it"
         f" is stopped at {stops_at:%H:%M} UTC, as you asked; its files are kept.",
         data=_data(rule.rental) | {"idle_since": since.isoformat()},
@@ -125,7 +125,7 @@ def _tell_of_price(asked: PriceProposal, now: datetime) -> bool:
         user_id=asked.rental.renter_id,
         kind="price_asked",
         cause=f"rental:{asked.rental_id}:price:{asked.pk}",
-        title=f"The host of your rental {_short(asked.rental)} asks {price} an hour",
+        title=f"The host of your rental {asked.rental.called} asks {price} an hour",
         text=f"It costs {former} an hour, and goes on so to its end unless you accept the new"
         f" price, which would hold from {asked.from_at:%-d %b %Y, %H:%M} UTC on.",
         data=_data(asked.rental) | {"price_hour_microusd": str(asked.price_hour_microusd)},
@@ -185,15 +185,11 @@ def _tell_of_event(rental: Rental, event: PlacementEvent, now: datetime) -> bool
         user_id=rental.renter_id,
         kind=kind,
         cause=f"rental:{rental.id}:event:{event.pk}",
-        title=f"Your rental {_short(rental)} {became}",
+        title=f"Your rental {rental.called} {became}",
         text=text,
         data=data,
         now=now,
     )
-
-
-def _short(rental: Rental) -> str:
-    return str(rental.id)[:8]
 
 
 def _data(rental: Rental) -> dict[str, str]:

@@ -140,10 +140,11 @@ def _bounding_teams(user: User) -> Sequence[UUID]:
 def _forget_secrets(user: User) -> None:
     """Empty what their rentals, jobs and replicas were started with, and who could log in.
 
-    And what their containers said.
+    And what their containers said, and what they called their rentals.
     """
     theirs = Q(rental__renter=user) | Q(job__renter=user) | Q(replica__endpoint__renter=user)
     ContainerLog.objects.filter(placement__rental__renter=user).delete()
+    Rental.objects.filter(renter=user).exclude(name="").update(name="")
     rows = Placement.objects.filter(theirs, state__in=ENDED).order_by("id")
     for placement in rows.only("id", "workload").iterator(chunk_size=CHUNK):
         workload = placement.workload | {"command": [], "environment": {}}

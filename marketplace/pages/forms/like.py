@@ -14,6 +14,7 @@ def what_runs(rental: RentalView) -> dict[str, Any]:
     Nor its volumes: one that is in use has room for nobody else.
     """
     return {
+        "name": rental.name,
         "image": rental.image,
         **written(rental.command),
         "ports": ", ".join(str(port.inside) for port in rental.ports),

@@ -17,6 +17,7 @@ from marketplace.pages import wording
 from marketplace.pages.forms.amounts import DollarField, GibField
 from marketplace.pages.forms.lines import LinesField
 from marketplace.pages.forms.rental_keys import choices_of
+from marketplace.pages.forms.rentals import NameField
 from marketplace.pages.forms.workload import PLAIN, VolumesField, WorkloadFields
 from marketplace.rentals.actions import rent
 from protocol.hardware import COUNT_MOST, Resources
@@ -24,6 +25,7 @@ from protocol.hardware import COUNT_MOST, Resources
 HOURS_MAX = 24 * 365
 #: what is folded away while each field of it says what most rentals want
 FOLDS: Mapping[str, Collection[str]] = {
+    "name": ("name",),
     "bid": ("bid",),
     "environment": ("environment",),
     "runs": ("ports", "volumes", "command", "on_start", "registry_user", "registry_password"),
@@ -89,6 +91,7 @@ class RentForm(WorkloadFields):
     ssh_keys = forms.MultipleChoiceField(
         label="SSH keys", widget=forms.CheckboxSelectMultiple, required=False
     )
+    name = NameField(help_text="What you call it: only you see it, and you can change it later.")
     #: for somebody who has no key here yet
     public_key = LinesField(
         label="Your SSH public key",

@@ -96,7 +96,10 @@ class RentalPanel:
     extend_url: str
     forget_url: str
     receipts_url: str
+    #: its name, or what it runs where it has none
     title: str
+    name: str
+    image: str
     short_id: str
     machine: str
     machine_url: str
@@ -176,7 +179,9 @@ def panel(rental: RentalView) -> RentalPanel:
         extend_url=f"{url}extend",
         forget_url=f"{url}forget",
         receipts_url=f"{url}receipts.json",
-        title=rental.image,
+        title=rental.name or rental.image,
+        name=rental.name,
+        image=rental.image,
         short_id=str(rental.id)[:8],
         machine=str(rental.machine_id)[:8],
         machine_url=f"/machines/{rental.machine_id}/",

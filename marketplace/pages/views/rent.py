@@ -208,6 +208,7 @@ def _start(request: MemberRequest, offer_id: UUID, form: RentForm) -> str:
         traffic_bytes_max=form.traffic_bytes_max(),
         funding=form.funded(),
         failover_microusd=form.failover_microusd(form.cleaned_data["agreed_hour_microusd"] or 0),
+        name=form.cleaned_data["name"],
         idempotency_key=f"page:{form.cleaned_data['request_key']}",
         now=timezone.now(),
     )

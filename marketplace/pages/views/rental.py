@@ -17,6 +17,7 @@ from marketplace.pages.forms.extend import ExtendForm
 from marketplace.pages.forms.idle import IdleForm
 from marketplace.pages.forms.log import LogForm
 from marketplace.pages.forms.rental_keys import KeysForm
+from marketplace.pages.forms.rentals import NameForm
 from marketplace.pages.forms.traffic import TrafficForm
 from marketplace.pages.forms.workload import ChangeForm
 from marketplace.pages.shown import log, rental_proof
@@ -104,6 +105,7 @@ def page(
     bid_form: BidForm | None = None,
     idle_form: IdleForm | None = None,
     traffic_form: TrafficForm | None = None,
+    name_form: NameForm | None = None,
 ) -> HttpResponse:
     """Return the rental's page; a form that is given was refused and says why.
 
@@ -119,6 +121,7 @@ def page(
         "bid_form": bid_form or BidForm(),
         "idle_form": idle_form or idle_form_of(view),
         "traffic_form": traffic_form or TrafficForm(),
+        "name_form": name_form or NameForm(initial={"name": view.name}, auto_id="id_name_%s"),
         "log": log.panel(view.id, logs.view(view.id, request.user.pk, timezone.now())),
         "log_form": LogForm(),
         "keys_form": KeysForm(initial={"ssh_keys": opening}, keys=keys),
@@ -128,7 +131,7 @@ def page(
             listed=proof_queries.listed(view.id),
         ),
     }
-    refused = (extend_form, change_form, bid_form, idle_form, traffic_form)
+    refused = (extend_form, change_form, bid_form, idle_form, traffic_form, name_form)
     status = 422 if any(refused) else 200
     return render(request, "rentals/rental.html", context, status=status)
 

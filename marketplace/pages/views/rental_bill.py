@@ -22,7 +22,7 @@ def rental_bill(request: MemberRequest, rental_id: UUID) -> HttpResponse:
         raise Http404(refused.detail) from None
     context = {
         "rental_id": rental_id,
-        "title": rental.placement.workload["image"],
+        "title": rental.name or rental.placement.workload["image"],
         "bill": shown.card(bills.bill(rental, now=timezone.now())),
     }
     return render(request, "rentals/bill.html", context)

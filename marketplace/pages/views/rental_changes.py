@@ -14,12 +14,14 @@ from django.views.decorators.http import require_POST
 from marketplace.accounts import queries as accounts
 from marketplace.domain.problem import Refused
 from marketplace.pages.forms.rental_keys import KeysForm
+from marketplace.pages.forms.rentals import NameForm
 from marketplace.pages.forms.workload import ChangeForm
 from marketplace.pages.views.rental import own, page
 from marketplace.pages.visitor import MemberRequest, members_only
 from marketplace.rentals import queries
 from marketplace.rentals.actions import answer_price as answering
 from marketplace.rentals.actions import change as changing
+from marketplace.rentals.actions import rename as renaming
 from marketplace.rentals.actions import reset as resetting
 from marketplace.rentals.actions import restart as restarting
 from marketplace.rentals.actions import set_keys as setting_keys
@@ -68,6 +70,18 @@ def set_keys(request: MemberRequest, rental_id: UUID) -> HttpResponse:
     ids = form.ssh_key_ids()
     act = partial(setting_keys.set_keys, renter_id=request.user.pk, ssh_key_ids=ids)
     return _do(request, rental_id, act, done="These keys open the rental from now on.")
+
+
+@require_POST
+@members_only
+def name(request: MemberRequest, rental_id: UUID) -> HttpResponse:
+    """Call the rental something else, or nothing, whatever it does."""
+    form = NameForm(request.POST, auto_id="id_name_%s")
+    if not form.is_valid():
+        return page(request, own(request, rental_id), name_form=form)
+    told = form.cleaned_data["name"]
+    act = partial(renaming.rename, renter_id=request.user.pk, name=told)
+    return _do(request, rental_id, act, done="It has its name." if told else "It has no name.")
 
 
 @require_POST

@@ -28,7 +28,7 @@ def rental_events(request: MemberRequest, rental_id: UUID) -> HttpResponse:
     context = {
         "rental_id": rental_id,
         "short_id": str(rental_id)[:8],
-        "title": rental.placement.workload["image"],
+        "title": rental.name or rental.placement.workload["image"],
         "lines": [
             {"at": Moment.of(one.at), "what": one.sentence, "code": one.code, "why": one.reason}
             for one in page.items

@@ -174,6 +174,7 @@ def _rented(wish: Failover, offer_id: UUID, now: datetime) -> Rental:
         traffic_bytes_max=wish.traffic_bytes_max,
         funding=Funding(former.funding),
         registry_login=unseal(wish.registry_login),
+        name=former.name,
         idempotency_key=f"failover:{former.id}",
         now=now,
     )

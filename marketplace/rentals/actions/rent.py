@@ -28,7 +28,7 @@ from marketplace.offers.models import Offer
 from marketplace.oversight import switches
 from marketplace.placements import workload as workloads
 from marketplace.placements.registry_login import seal
-from marketplace.rentals import keys
+from marketplace.rentals import keys, names
 from marketplace.rentals.doors import check_doors
 from marketplace.rentals.models import Failover, Rental
 from marketplace.verification.figures import figures
@@ -52,6 +52,8 @@ class Asked:
     registry_login: RegistryLogin | None
     #: what an hour of another machine may cost where this one does not come up; None: none may
     failover_microusd: int | None = None
+    #: what its renter calls it; empty: nothing
+    name: str = ""
 
     @property
     def digest(self) -> str:
@@ -61,7 +63,7 @@ class Asked:
         username = self.registry_login.username if self.registry_login else ""
         volumes = [astuple(volume) for volume in self.volumes]
         asked = (astuple(self.limits), keys, username, volumes, self.failover_microusd)
-        others = repr((str(self.offer_id), *asked))
+        others = repr((str(self.offer_id), *asked)) + self.name
         return hashlib.sha256(canonical_bytes(self.workload) + others.encode()).hexdigest()
 
 
@@ -111,6 +113,7 @@ def rent(
     volumes: Sequence[claim.Asked] = (),
     registry_login: RegistryLogin | None = None,
     failover_microusd: int | None = None,
+    name: str = "",
 ) -> Rental:
     """Return the new rental, or the one that this key already started.
 
@@ -135,6 +138,7 @@ def rent(
         volumes=tuple(volumes),
         registry_login=registry_login,
         failover_microusd=failover_microusd,
+        name=names.cleaned(name),
     )
     if failover_microusd is not None:
         failover.check_fit(price_type=asked.limits.price_type, volumes=len(volumes))
@@ -209,6 +213,7 @@ def _rent(
     rental = Rental.objects.create(
         id=rental_id,
         renter_id=renter_id,
+        name=asked.name,
         offer=offer,
         placement_id=meter.placement_id,
         meter=meter,

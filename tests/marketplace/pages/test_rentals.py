@@ -70,7 +70,7 @@ def test_what_runs_is_listed_however_many_have_ended(
     page = renter.get("/rentals/")
     assert [panel.short_id for panel in page.context["live"]] == [str(running.id)[:8]]
     assert len(page.context["ended"]) == 2
-    older = renter.get(f"/rentals/?after={page.context['older']}")
+    older = renter.get(f"/rentals/?{page.context['older']}")
     assert (len(older.context["live"]), len(older.context["ended"])) == (0, 1)
     assert b'id="older"' in page.content
     assert b'id="older"' not in older.content

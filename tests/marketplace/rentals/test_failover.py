@@ -67,6 +67,7 @@ def test_the_next_best_machine_takes_it_over_for_no_more_in_all(
     rental = market.rent(
         alice,
         failover_microusd=DEARER,
+        name="mine",
         environment={"A": "b"},
         ports=(80,),
         command=("sleep", "1"),
@@ -82,7 +83,7 @@ def test_the_next_best_machine_takes_it_over_for_no_more_in_all(
     assert successor.offer_id == other.offer.id
     assert successor.price_hour_microusd == DEARER
     assert successor.worst_total_microusd == rental.worst_total_microusd == CPU_HOUR_MICROUSD
-    assert successor.lease_s == rental.lease_s
+    assert (successor.lease_s, successor.name) == (rental.lease_s, "mine")
     assert successor.placement.workload == rental.placement.workload
     assert successor.placement.authorized_keys == rental.placement.authorized_keys
     assert unseal(successor.placement.registry_login) == login
