@@ -13,6 +13,8 @@ COPY marketplace marketplace
 COPY validator validator
 COPY templates templates
 COPY static static
+# A dozen processes start from this: none of them has to compile it all again.
+RUN python -m compileall -q marketplace protocol validator
 
 RUN useradd --system --home-dir /var/lib/berth --create-home berth
 ENV BERTH_DATA_DIR=/var/lib/berth
