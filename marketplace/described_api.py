@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable, Mapping
-from functools import wraps
+from copy import copy
+from functools import cached_property, wraps
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
@@ -77,12 +78,24 @@ class DescribedAPI(NinjaAPI):
         self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None
     ) -> OpenAPISchema:
         """Return the library's description with errors, codes, summaries and who may call."""
-        schema = super().get_openapi_schema(path_prefix=path_prefix, path_params=path_params)
+        prefix = self.get_root_path(path_params or {}) if path_prefix is None else path_prefix
+        if prefix not in self._described:
+            self._described[prefix] = self._describe(prefix)
+        schema = copy(self._described[prefix])
         rows = (
             f"| `{code}` | {', '.join(str(status) for status in sorted(statuses))} | {text} |\n"
             for code, (statuses, text) in codes().items()
         )
-        schema["info"]["description"] = ABOUT + "".join(rows)
+        schema["info"] = schema["info"] | {"description": ABOUT + "".join(rows)}
+        return schema
+
+    @cached_property
+    def _described(self) -> dict[str, OpenAPISchema]:
+        """By the path that all others begin with: to describe all operations takes seconds."""
+        return {}
+
+    def _describe(self, prefix: str) -> OpenAPISchema:
+        schema = super().get_openapi_schema(path_prefix=prefix)
         schema["components"]["schemas"]["Problem"] = PROBLEM
         schema["components"]["responses"] = {
             "Problem": {
