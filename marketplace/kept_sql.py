@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Model, QuerySet
 from django.db.models.sql.compiler import SQLCompiler
+from django.db.transaction import TransactionManagementError
 
 Rows = Iterable[tuple[Any, ...]]
 Query = QuerySet[Any, tuple[Any, ...]]
@@ -32,7 +33,7 @@ LATE = datetime(8000, 1, 1, tzinfo=UTC)
 class NotKeepable(AssertionError):
     """The query makes more of now than a moment or a day that lies so far from it."""
 
-    def __init__(self, query: "Kept") -> None:
+    def __init__(self, query: "Kept | kept_of_now") -> None:
         super().__init__(
             f"{query.ask.__module__}.{query.ask.__qualname__} cannot be kept: each parameter that "
             "follows from now must be now or its day in UTC, plus or minus a constant. Round it in "
@@ -50,7 +51,7 @@ class Kept:
     ask: Callable[..., Query]
 
     def __call__(
-        self, of: QuerySet[Any] | Collection[UUID], now: datetime = MOMENT, *more: int
+        self, of: QuerySet[Any] | Collection[UUID], now: datetime = MOMENT, *more: int | str
     ) -> Rows:
         """Return what the query finds for these rows, or for those with these ids.
 
@@ -67,6 +68,18 @@ class Kept:
     def rows(self, ids: Collection[UUID]) -> QuerySet[Any] | Collection[UUID]:
         """Return what the query takes for these ids."""
         return ids if self.model is None else self.model._default_manager.filter(pk__in=ids)
+
+
+@dataclass(frozen=True, slots=True)
+class kept_of_now:  # noqa: N801 - it is read as a decorator
+    """A query of what there is now, such as what is due, written once."""
+
+    #: takes now and what more decides how the query is written
+    ask: Callable[..., Query]
+
+    def __call__(self, now: datetime, *more: int | str) -> Rows:
+        """Return what the query finds now."""
+        return _write(self, 0, more, connection.vendor).answer((), now)
 
 
 def kept(model: type[Model] | None = None) -> Callable[[Callable[..., Query]], Kept]:
@@ -93,6 +106,10 @@ class _Written:
         return self.sql, self.ids, self.moments, self.days, others
 
     def answer(self, ids: Sequence[UUID], now: datetime) -> Rows:
+        locks = self.compiler.query.select_for_update and connection.features.has_select_for_update
+        if locks and connection.get_autocommit():
+            # As Django says where it writes one: the lock would be over at once.
+            raise TransactionManagementError("What is kept locks nothing outside a transaction.")
         told = list(self.parameters)
         for index, number in self.ids.items():
             told[index] = _adapted_id(ids[number])
@@ -109,16 +126,21 @@ class _Written:
 
 # Each has its few numbers of rows; what is asked of is one machine most of the time.
 @lru_cache(maxsize=200)
-def _write(query: Kept, count: int, more: tuple[int, ...], vendor: str) -> _Written:
+def _write(
+    query: Kept | kept_of_now, count: int, more: tuple[int | str, ...], vendor: str
+) -> _Written:
     written = _written(query, count, more, MOMENT)
     if written.form != _written(query, count, more, ODD).form:
         raise NotKeepable(query)
     return written
 
 
-def _written(query: Kept, count: int, more: tuple[int, ...], now: datetime) -> _Written:
+def _written(
+    query: Kept | kept_of_now, count: int, more: tuple[int | str, ...], now: datetime
+) -> _Written:
     stand_ins = [UUID(int=number) for number in range(count)]
-    asked = query.ask(query.rows(stand_ins), now, *more)
+    of = (query.rows(stand_ins),) if isinstance(query, Kept) else ()
+    asked = query.ask(*of, now, *more)
     # Of the connection that this thread has whenever it answers, and not of the one it has now.
     compiler = asked.query.get_compiler(connection=connection)
     sql, parameters = compiler.as_sql()

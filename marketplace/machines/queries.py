@@ -36,11 +36,12 @@ def ids_by_key(machine_keys: Collection[str]) -> dict[str, UUID]:
 
 def newest_revisions(machine_ids: list[UUID]) -> dict[UUID, int]:
     """Return the revision of each of the machines, for one server's held-open syncs at once."""
-    return dict(
-        Machine.objects.filter(id__in=machine_ids)
-        .order_by("id")
-        .values_list("id", "desired_revision")
-    )
+    return dict(_revisions(machine_ids))
+
+
+@kept(Machine)
+def _revisions(machines: QuerySet[Machine], _now: datetime) -> QuerySet[Machine, tuple[Any, ...]]:
+    return machines.order_by("id").values_list("id", "desired_revision")
 
 
 def changed_revisions(machine_ids: Collection[UUID], new: Collection[UUID]) -> dict[UUID, int]:

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import Max, Q, QuerySet
 
 from marketplace.domain.placement import LIVE, OUTBID, PlacementState
-from marketplace.kept_sql import kept
+from marketplace.kept_sql import kept, kept_of_now
 from marketplace.machines.queries import revision as revision
 from marketplace.placements.models import Lease, Placement, PlacementEvent
 from marketplace.placements.registry_login import unseal
@@ -105,12 +105,17 @@ def events(placement_id: UUID) -> QuerySet[PlacementEvent]:
     return PlacementEvent.objects.filter(placement_id=placement_id).order_by("at", "id")
 
 
-def unproven(now: datetime, *, rows_max: int) -> QuerySet[Placement]:
+def unproven(now: datetime, *, rows_max: int) -> list[Placement]:
     """Return running placements whose SSH door nobody saw from outside yet and that is due.
 
     Newest first, so that doors that never open can't keep the fresh ones waiting.
     """
-    return (
+    return _in_order(Placement.objects.all(), _unproven(now, rows_max))
+
+
+@kept_of_now
+def _unproven(now: datetime, rows_max: int) -> QuerySet[Placement, tuple[Any, ...]]:
+    rows = (
         Placement.objects.filter(
             Q(look_due_at=None) | Q(look_due_at__lte=now),
             # Of a replica a machine might name a door too: its HTTP port is what is looked at.
@@ -120,14 +125,28 @@ def unproven(now: datetime, *, rows_max: int) -> QuerySet[Placement]:
             ssh_port__isnull=False,
         )
         .exclude(ssh_host_key="")
-        .order_by("-running_at", "id")[:rows_max]
+        .order_by("-running_at", "id")
     )
+    return rows.values_list("id")[:rows_max]
 
 
-def look_due(now: datetime, *, rows_max: int) -> QuerySet[Placement]:
+def look_due(now: datetime, *, rows_max: int) -> list[Placement]:
     """Return running placements whose door is to be looked at again, longest due first."""
-    due = _watched().filter(look_due_at__lte=now).select_related("machine")
-    return due.order_by("look_due_at", "id")[:rows_max]
+    return _in_order(Placement.objects.select_related("machine"), _look_due(now, rows_max))
+
+
+@kept_of_now
+def _look_due(now: datetime, rows_max: int) -> QuerySet[Placement, tuple[Any, ...]]:
+    due = _watched().filter(look_due_at__lte=now)
+    return due.order_by("look_due_at", "id").values_list("id")[:rows_max]
+
+
+def _in_order(rows: QuerySet[Placement], ids: Iterable[tuple[UUID]]) -> list[Placement]:
+    """Return those with these ids, in the order of the ids."""
+    wanted = [one for (one,) in ids]
+    # As nearly always: none of them is due.
+    found = rows.in_bulk(wanted) if wanted else {}
+    return [found[one] for one in wanted if one in found]
 
 
 def open_doors(*, but_of_hosts: Collection[int]) -> QuerySet[Placement]:

@@ -9,7 +9,7 @@ import bittensor_core
 import pytest
 from django.db.models import DateField, DateTimeField, QuerySet, Value
 
-from marketplace.kept_sql import FEW, MOMENT, ODD, Kept, NotKeepable
+from marketplace.kept_sql import FEW, MOMENT, ODD, Kept, NotKeepable, kept_of_now
 from marketplace.machines import queries as machines
 from marketplace.machines.models import Machine, UptimeDay
 from marketplace.verification import figures, lines, queries
@@ -100,6 +100,23 @@ def test_it_is_written_once_for_each_number_and_not_for_many() -> None:
     assert [found for found, _ in query([*ids, *others], after(7))] == ids
     assert list(query(Machine.objects.filter(id=ids[0]), after(8))) == [(ids[0], NOW)]
     assert written[4:] == [after(7), after(8)]
+
+
+def test_what_there_is_now_is_written_once_and_told_as_of_now() -> None:
+    written = []
+
+    @kept_of_now
+    def heard(now: datetime, rows_max: int) -> QuerySet[Machine, tuple[Any, ...]]:
+        written.append(now)
+        seen = Machine.objects.filter(last_seen_at__gte=now - timedelta(seconds=30))
+        return seen.order_by("id").values_list("id", "last_seen_at")[:rows_max]
+
+    ids = sorted(machine().id for _ in range(2))
+    for seconds, found in ((0, ids), (30, ids), (31, [])):
+        assert list(heard(after(seconds), 2)) == [(one, NOW) for one in found]
+    assert list(heard(NOW, 1)) == [(ids[0], NOW)]
+    # Each number of rows at the two moments that are compared.
+    assert written == [MOMENT, ODD] * 2
 
 
 def midnight(now: datetime) -> datetime:

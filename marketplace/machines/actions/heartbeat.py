@@ -4,13 +4,16 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from marketplace import many_rows
 from marketplace.domain.machine import uptime_by_day, uptime_is_due
 from marketplace.domain.problem import Refused
+from marketplace.kept_sql import kept
 from marketplace.machines.actions import describe
 from marketplace.machines.models import Machine, UptimeDay
 from protocol.agent import SyncRequest
@@ -123,9 +126,13 @@ def add_uptime(stretches: Iterable[tuple[UUID, datetime, datetime]]) -> None:
 
 
 def _locked(machine_ids: Sequence[UUID]) -> dict[UUID, _Known]:
-    rows = Machine.objects.select_for_update(no_key=True).filter(id__in=machine_ids).order_by("id")
-    columns = rows.values_list("id", "online", "uptime_counted_at", "sent_at_ms", "ports_total")
-    return {row[0]: _Known(*row[1:]) for row in columns}
+    return {row[0]: _Known(*row[1:]) for row in _rows(machine_ids)}
+
+
+@kept(Machine)
+def _rows(machines: QuerySet[Machine], _now: datetime) -> QuerySet[Machine, tuple[Any, ...]]:
+    rows = machines.select_for_update(no_key=True).order_by("id")
+    return rows.values_list("id", "online", "uptime_counted_at", "sent_at_ms", "ports_total")
 
 
 def _is_counted(known: _Known, now: datetime) -> bool:

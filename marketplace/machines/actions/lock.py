@@ -1,10 +1,13 @@
 """This will make the transactions that concern one machine wait for each other in one order."""
 
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from marketplace.domain.matching import Slice
+from marketplace.kept_sql import kept
 from marketplace.machines.models import Machine
 
 
@@ -14,7 +17,12 @@ def lock(*, machine_id: UUID) -> None:
     Two transactions that take the same rows in different orders would stop each other
     (tests/concurrency/test_sync_races.py). SQLite has one writer, so nothing happens there.
     """
-    Machine.objects.select_for_update().filter(id=machine_id).order_by("id").values("id").first()
+    list(_locked([machine_id]))
+
+
+@kept(Machine)
+def _locked(rows: QuerySet[Machine], _now: datetime) -> QuerySet[Machine, tuple[Any, ...]]:
+    return rows.select_for_update().order_by("id").values_list("id")
 
 
 def lock_where_open(*, machine_id: UUID, asked: Slice) -> bool:

@@ -4,10 +4,11 @@ import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, TextField
+from django.db.models import F, QuerySet, TextField
 from django.db.models.functions import Cast
 
 from marketplace import many_rows
@@ -15,6 +16,7 @@ from marketplace.domain.intervals import (
     Stretch,
 )
 from marketplace.domain.placement import PlacementState
+from marketplace.kept_sql import kept
 from marketplace.machines.actions import desire
 from marketplace.metering.actions.counting import Chain, count, forget_counted, prove
 from marketplace.metering.models import Meter, PriceChange, SignedIntervalRow
@@ -115,16 +117,21 @@ def _last(meters: Sequence[Meter]) -> dict[UUID, tuple[Interval, int]]:
     ids = [meter.placement_id for meter in meters if meter.placement.next_sequence]
     if not ids:
         return {}
-    newest = SignedIntervalRow.objects.filter(sequence=F("placement__next_sequence") - 1)
-    rows = newest.filter(placement_id__in=ids).order_by("id")
-    # As text: to be read once, and not into dictionaries first.
-    texts = rows.annotate(text=Cast("signed", TextField()))
     return {
         placement_id: (SignedInterval.model_validate_json(text).interval, unbroken_from_age_ms)
-        for placement_id, text, unbroken_from_age_ms in texts.values_list(
-            "placement_id", "text", "unbroken_from_age_ms"
-        )
+        for placement_id, text, unbroken_from_age_ms in _newest(ids)
     }
+
+
+@kept()
+def _newest(
+    placement_ids: Collection[UUID], _now: datetime
+) -> QuerySet[SignedIntervalRow, tuple[Any, ...]]:
+    newest = SignedIntervalRow.objects.filter(sequence=F("placement__next_sequence") - 1)
+    rows = newest.filter(placement_id__in=placement_ids).order_by("id")
+    # As text: to be read once, and not into dictionaries first.
+    texts = rows.annotate(text=Cast("signed", TextField()))
+    return texts.values_list("placement_id", "text", "unbroken_from_age_ms")
 
 
 def _changes(meters: Sequence[Meter]) -> dict[UUID, list[PriceChange]]:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from marketplace import many_rows
 from marketplace.domain import door as doors
 from marketplace.domain.machine import silent_since
 from marketplace.domain.placement import DOOR_LOST, Event, NoTransition, PlacementState, kept
@@ -49,14 +50,16 @@ def look_again(*, now: datetime, probe: Probe, chance: Random) -> int:
 
 def _claim(now: datetime, chance: Random) -> list[Placement]:
     """Return what is due, due again later: a pass beside this one leaves it alone."""
-    due = list(queries.look_due(now, rows_max=DOORS_MAX))
+    due = queries.look_due(now, rows_max=DOORS_MAX)
     if not due:
         return []
     for placement in due:
         placement.look_due_at = doors.next_look(now=now, chance=chance.random())
     with transaction.atomic():
         lock.lock(placement_ids=[placement.id for placement in due])
-        Placement.objects.bulk_update(due, ["look_due_at"])
+        many_rows.update(
+            Placement, {placement.id: {"look_due_at": placement.look_due_at} for placement in due}
+        )
     return due
 
 
@@ -87,9 +90,14 @@ def _note_seen(
             for name, value in written(door).items():
                 setattr(placement, name, value)
     with transaction.atomic():
-        lock.lock(placement_ids=[placement.id for placement in placements])
-        Placement.objects.filter(state=PlacementState.RUNNING).bulk_update(
-            placements, ["door_open_since", "door_seen_at", "door_missed_at", "door_looks"]
+        states = lock.lock(placement_ids=[placement.id for placement in placements])
+        many_rows.update(
+            Placement,
+            {
+                placement.id: written(placement.door)
+                for placement in placements
+                if placement.door is not None and states.get(placement.id) == PlacementState.RUNNING
+            },
         )
         for placement in were_shut:
             note_shut.ended(placement, at=now + seen[placement.id])

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from marketplace.domain.placement import ENDED, TABLE, Event, NoTransition, PlacementState
 from marketplace.domain.report import (
@@ -17,6 +18,7 @@ from marketplace.domain.report import (
     judge,
     preparing_deadline,
 )
+from marketplace.kept_sql import kept
 from marketplace.machines.actions import desire, lock
 from marketplace.placements.actions import free
 from marketplace.placements.actions.observe_workload import of_workload
@@ -77,8 +79,7 @@ def news(
     if not ids:
         return []
     # GONE is reported until it is desired no more: an old one is the usual case.
-    listed = Placement.objects.filter(id__in=ids, gone_at=None).order_by("id")
-    known = {row[0]: Known._make(row) for row in listed.values_list(*Known._fields)}
+    known = {row[0]: Known._make(row) for row in _known(ids)}
     found: list[tuple[UUID, dict[str, Any], Step | None]] = []
     for machine_id, observed in told.items():
         for one in observed:
@@ -90,13 +91,24 @@ def news(
             details, step = _news(placement, one, now)
             if step is not None or details:
                 found.append((placement.id, details, step))
-    changed = listed.filter(id__in={one[0] for one in found}).defer(*UNREAD) if found else ()
+    changed = (
+        Placement.objects.filter(id__in={one[0] for one in found}, gone_at=None)
+        .order_by("id")
+        .defer(*UNREAD)
+        if found
+        else ()
+    )
     still = {one.id: one for one in changed if one.state == known[one.id].state}
     return [
         News(still[placement_id], details, step)
         for placement_id, details, step in found
         if placement_id in still
     ]
+
+
+@kept(Placement)
+def _known(rows: QuerySet[Placement], _now: datetime) -> QuerySet[Placement, tuple[Any, ...]]:
+    return rows.filter(gone_at=None).order_by("id").values_list(*Known._fields)
 
 
 def follow(*, found: Iterable[News], now: datetime) -> None:

@@ -32,7 +32,7 @@ def prove_reachable(*, now: datetime, probe: Probe) -> int:
 
 def _claim(now: datetime) -> list[Placement]:
     """Return whose doors to try, each due again later: one that stays shut costs less and less."""
-    due = list(queries.unproven(now, rows_max=DOORS_MAX))
+    due = queries.unproven(now, rows_max=DOORS_MAX)
     if not due:
         return []
     for placement in due:

@@ -2,6 +2,7 @@
 
 import logging
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
@@ -19,6 +20,7 @@ from marketplace.domain.placement import (
     kept,
 )
 from marketplace.domain.report import late_fault
+from marketplace.kept_sql import kept_of_now
 from marketplace.machines.actions.attend import attend, hears
 from marketplace.one_by_one import one_by_one
 from marketplace.placements.actions import free
@@ -59,17 +61,21 @@ def _put_off(away: timedelta) -> None:
 
 
 def _end_late(now: datetime) -> int:
-    late = Placement.objects.filter(deadline_at__lt=now)
-    if not late.exists():
+    if not list(_any_late(now)):
         # As nearly always: it is the shorter question.
         return 0
     moved = one_by_one(
-        late.order_by("deadline_at", "id"),
+        Placement.objects.filter(deadline_at__lt=now).order_by("deadline_at", "id"),
         lambda placement: _end(placement, now),
         failed="Placement not swept",
         most=BATCH_ROWS,
     )
     return sum(moved)
+
+
+@kept_of_now
+def _any_late(now: datetime) -> QuerySet[Placement, tuple[Any, ...]]:
+    return Placement.objects.filter(deadline_at__lt=now).order_by().values_list("id")[:1]
 
 
 def _end(placement: Placement, now: datetime) -> bool:
@@ -142,8 +148,8 @@ def _free_quarantined(now: datetime) -> int:
     A machine that still talks to us says itself when it has nothing left of a placement.
     """
     over = now - timedelta(seconds=DEADLINES.quarantine_s)
-    held = Placement.objects.filter(freed_at__isnull=True, ended_at__lt=over)
-    if not held.exists():
+    held = _held_since(over)
+    if not list(_any_held(over)):
         # As nearly always: the longer questions are not asked at all.
         return 0
     # Its funded time bounds how long a machine that hears nothing keeps it running.
@@ -156,6 +162,15 @@ def _free_quarantined(now: datetime) -> int:
     )
     _warn_of_stuck(held.filter(machine__last_seen_at__gte=over), now)
     return sum(freed)
+
+
+def _held_since(over: datetime) -> QuerySet[Placement]:
+    return Placement.objects.filter(freed_at__isnull=True, ended_at__lt=over)
+
+
+@kept_of_now
+def _any_held(over: datetime) -> QuerySet[Placement, tuple[Any, ...]]:
+    return _held_since(over).order_by().values_list("id")[:1]
 
 
 def _free(placement: Placement, over: datetime, now: datetime) -> bool:

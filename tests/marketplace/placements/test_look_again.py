@@ -216,8 +216,9 @@ def test_a_pass_asks_the_database_equally_often_for_one_door_and_for_many(
     for _ in range(count):
         running()
     Placement.objects.update(look_due_at=after(60))
-    with django_assert_num_queries(9):
-        # What is due; and twice, for the claim and for what was seen: begin, lock, write, end.
+    with django_assert_num_queries(10):
+        # What is due, and what it is; and twice, for the claim and what was seen:
+        # begin, lock, write, end.
         assert look_again(now=after(60), probe=Outside(), chance=Random(1)) == count
 
 
