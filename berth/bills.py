@@ -49,6 +49,13 @@ class GivenBack(Shape):
     microusd: int
 
 
+class Credited(Shape):
+    """What staff gave back for a report."""
+
+    report_id: str
+    microusd: int
+
+
 class Bill(Shape):
     """What a rental cost, and what of its time cost nothing."""
 
@@ -59,6 +66,7 @@ class Bill(Shape):
     storage_microusd: int = 0
     traffic_microusd: int = 0
     given_back: tuple[GivenBack, ...] = ()
+    credited: tuple[Credited, ...] = ()
     total_microusd: int
 
 

@@ -24,6 +24,7 @@ from berth.papers import Papers
 from berth.prices import Prices
 from berth.proofs import Proofs
 from berth.reading import read
+from berth.reports import Reports
 from berth.shapes import (
     ChangeRequest,
     Events,
@@ -78,6 +79,7 @@ class Client:
         self.papers = Papers(self._exchange)
         self.prices = Prices(self._exchange)
         self.proofs = Proofs(self._exchange)
+        self.reports = Reports(self._exchange)
         self.standing = Standing(self._exchange)
         self.teams = Teams(self._exchange)
         self.templates = Templates(self._exchange)

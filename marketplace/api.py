@@ -40,6 +40,7 @@ from marketplace.rentals.idle_api import router as idle_rules
 from marketplace.rentals.price_api import router as rental_prices
 from marketplace.rentals.proof_api import router as rental_proofs
 from marketplace.rentals.proof_api import validator_router as validator_proofs
+from marketplace.rentals.report_api import router as rental_reports
 from marketplace.rentals.statement_api import router as statements
 from marketplace.rentals.team_changes_api import router as team_changes
 from marketplace.rentals.usage_api import router as usage
@@ -109,6 +110,7 @@ for router in (
     rentals,
     rental_prices,
     rental_proofs,
+    rental_reports,
     logs,
     idle_rules,
     bills,

@@ -27,6 +27,9 @@ def bill(*, rental_id: RentalId, as_json: AsJson = False) -> None:
     for back in found.given_back:
         why = f"given back: it delivered {back.delivered_ppm / 10_000:.1f} % of what was listed"
         rows.append(("", why, format_usd(-back.microusd)))
+    for paid in found.credited:
+        why = f"given back: staff answered report {paid.report_id[:8]}"
+        rows.append(("", why, format_usd(-paid.microusd)))
     output.table((">TIME", "FOR", ">AMOUNT"), rows, empty="Nothing was charged.")
     total, billed = format_duration(found.total_ms), format_duration(found.billed_ms)
     output.say(f"{format_usd(found.total_microusd)} for {billed} of {total}.")

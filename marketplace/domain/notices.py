@@ -33,6 +33,8 @@ LETTERS = {
     "rental_unpaid": "A rental's files are kept for some days only",
     "price_asked": "A host asks a higher price",
     "delivered_less": "A machine delivered less than it was listed with",
+    "report_answered": "Staff answered a report about a rental",
+    "earnings_given_back": "Staff gave a renter money back out of your earnings",
     "payment": "A payment did not go through, came back or is disputed",
     "payout_paid": "A payout arrived",
     "payout_returned": "A payout was sent back by your bank",

@@ -17,7 +17,7 @@ class Right(StrEnum):
 
     #: people, machines, rentals, payments and health, and nothing of it changed
     SEE = "see"
-    #: disputes about what was delivered, and appeals of hosts
+    #: disputes about what was delivered, reports of renters, and appeals of hosts
     SETTLE = "settle"
     #: refunds, and cards that were barred
     MONEY = "money"
@@ -38,7 +38,9 @@ _OF_ROLE = {
 }
 #: what a role is for, in the words of the page that gives it
 MEANING = {
-    Role.SUPPORT: "reads everything, settles disputes about what was delivered, answers appeals",
+    Role.SUPPORT: (
+        "reads everything, settles disputes about what was delivered, answers reports and appeals"
+    ),
     Role.FINANCE: "reads everything, sends refunds, lets people pay again",
     Role.ADMIN: (
         "does all of that; bans, takes addresses as proven, announces, turns features off, and"
@@ -65,6 +67,7 @@ class ActKind(StrEnum):
     ACCOUNT = "account"
     SETTLE = "settle"
     ANSWER_APPEAL = "answer-appeal"
+    ANSWER_REPORT = "answer-report"
     ADMIT_VALIDATOR = "admit-validator"
     EXPEL_VALIDATOR = "expel-validator"
     CLEAR_AUDIT = "clear-audit"
@@ -90,6 +93,7 @@ ACT_LABELS = {
     ActKind.ACCOUNT: "Account made or password set",
     ActKind.SETTLE: "Dispute settled",
     ActKind.ANSWER_APPEAL: "Appeal answered",
+    ActKind.ANSWER_REPORT: "Report answered",
     ActKind.ADMIT_VALIDATOR: "Validator admitted",
     ActKind.EXPEL_VALIDATOR: "Validator expelled",
     ActKind.RECOUNT: "Days of earnings counted anew",

@@ -22,7 +22,9 @@ class Scope(StrEnum):
 
 #: the first part of a path, and its area; of the others anybody may know
 AREAS = {
-    **dict.fromkeys(("rentals", "templates", "volumes", "jobs", "blobs", "endpoints"), "rentals"),
+    **dict.fromkeys(
+        ("rentals", "reports", "templates", "volumes", "jobs", "blobs", "endpoints"), "rentals"
+    ),
     **dict.fromkeys(
         (
             *("top-ups", "card", "auto-top-up", "invoices", "billing-details", "spend-limits"),

@@ -157,6 +157,8 @@ class Hold(models.Model):
     takes_credit = models.BooleanField(default=True)
     #: of what was charged, given back later: never into the hold, which was spent of that
     returned_microusd = models.BigIntegerField(default=0)
+    #: of that, what the site gave by itself: the host kept their part
+    site_returned_microusd = models.BigIntegerField(default=0)
     state = models.CharField(
         max_length=8, choices=[(state, state) for state in HoldState], default=HoldState.PENDING
     )
@@ -175,6 +177,13 @@ class Hold(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(returned_microusd__gte=0), name="hold_returned_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    site_returned_microusd__gte=0,
+                    site_returned_microusd__lte=F("returned_microusd"),
+                ),
+                name="hold_returned_by_site_within",
             ),
         ]
         indexes = [

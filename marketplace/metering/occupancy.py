@@ -65,7 +65,10 @@ def _add_begun(found: dict[UUID, Lately], meters: QuerySet[Meter]) -> None:
         of_cpus=Sum(F("charged_ms") * F("placement__cpus")),
         charged=Sum("charged_microusd"),
         fees=Sum("fee_microusd"),
-        returned=Sum(F("hold__returned_microusd") * (PPM - F("fee_ppm"))),
+        returned=Sum(
+            (F("hold__returned_microusd") - F("hold__site_returned_microusd"))
+            * (PPM - F("fee_ppm"))
+        ),
     )
     for row in sums.order_by("placement__machine_id"):
         one = found[row["placement__machine_id"]]
@@ -85,6 +88,7 @@ def _add_older(
         one.used_ms += used_ms * (
             placement.gpus if placement.machine.gpus_total else placement.cpus
         )
-        returned = meter.hold.returned_microusd * (PPM - meter.fee_ppm) // PPM
+        back = meter.hold.returned_microusd - meter.hold.site_returned_microusd
+        returned = back * (PPM - meter.fee_ppm) // PPM
         net = meter.charged_microusd - meter.fee_microusd - returned
         one.earned_microusd += net * used_ms // max(1, meter.charged_ms)

@@ -163,7 +163,10 @@ def earned_by_machine(host_id: int, *, machine_ids: Collection[UUID]) -> dict[UU
         .annotate(
             charged=Sum("charged_microusd"),
             fees=Sum("fee_microusd"),
-            returned=Sum(F("hold__returned_microusd") * (PPM - F("fee_ppm"))),
+            returned=Sum(
+                (F("hold__returned_microusd") - F("hold__site_returned_microusd"))
+                * (PPM - F("fee_ppm"))
+            ),
         )
         .order_by("placement__machine_id")
     )

@@ -41,7 +41,7 @@ HIDDEN: Mapping[str, frozenset[str]] = {
 #: tables whose rows are somebody's own doing as staff, and about others
 OF_STAFF = frozenset({("oversight.Act", "by"), ("admin.LogEntry", "user")})
 #: whose reason the person was told; why staff did anything else is a word among staff
-TOLD_ACTS = frozenset({ActKind.BAN, ActKind.SETTLE, ActKind.ANSWER_APPEAL})
+TOLD_ACTS = frozenset({ActKind.BAN, ActKind.SETTLE, ActKind.ANSWER_APPEAL, ActKind.ANSWER_REPORT})
 AMONG_STAFF = ("reason", "before", "after")
 #: what a cell begins with that is a formula to some programs
 FORMULA = tuple("=+-@\t\r")

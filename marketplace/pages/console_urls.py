@@ -24,6 +24,7 @@ from marketplace.pages.views.console.people import (
     person_prove,
 )
 from marketplace.pages.views.console.rentals import rental, rentals
+from marketplace.pages.views.console.reports import report, report_credit, report_refuse
 from marketplace.pages.views.console.roles import roles
 
 urlpatterns = [
@@ -44,6 +45,9 @@ urlpatterns = [
     path("machines/<uuid:machine_id>/end", machine_end, name="console-machine-end"),
     path("rentals/", rentals, name="console-rentals"),
     path("rentals/<uuid:rental_id>/", rental, name="console-rental"),
+    path("reports/<uuid:report_id>/", report, name="console-report"),
+    path("reports/<uuid:report_id>/credit", report_credit, name="console-report-credit"),
+    path("reports/<uuid:report_id>/refuse", report_refuse, name="console-report-refuse"),
     path("health/", health, name="console-health"),
     path("features/", features, name="console-features"),
     path("features/<str:name>", turn, name="console-turn"),

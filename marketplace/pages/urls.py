@@ -62,6 +62,11 @@ from marketplace.pages.views.rental_changes import (
 from marketplace.pages.views.rental_events import rental_events
 from marketplace.pages.views.rental_idle import idle
 from marketplace.pages.views.rental_log import rental_log, rental_log_file
+from marketplace.pages.views.rental_report import (
+    rental_report,
+    rental_reports,
+    withdraw_report,
+)
 from marketplace.pages.views.rental_terminal import rental_terminal
 from marketplace.pages.views.rental_traffic import traffic
 from marketplace.pages.views.rental_usage import rental_usage, rental_usage_columns
@@ -103,6 +108,9 @@ urlpatterns = [
     path("rentals/<uuid:rental_id>/terminal", rental_terminal, name="rental-terminal"),
     path("rentals/<uuid:rental_id>/bill", rental_bill, name="rental-bill"),
     path("rentals/<uuid:rental_id>/history", rental_events, name="rental-events"),
+    path("rentals/reports/", rental_reports, name="rental-reports"),
+    path("rentals/<uuid:rental_id>/report", rental_report, name="rental-report"),
+    path("rentals/<uuid:rental_id>/report/withdraw", withdraw_report, name="rental-withdraw"),
     path("rentals/<uuid:rental_id>/receipts.json", receipts, name="receipts"),
     path("rentals/<uuid:rental_id>/log", rental_log, name="rental-log"),
     path("rentals/<uuid:rental_id>/log.txt", rental_log_file, name="rental-log-file"),

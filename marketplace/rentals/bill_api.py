@@ -40,6 +40,14 @@ class GivenBackReply(Schema):
     microusd: int
 
 
+class CreditedReply(Schema):
+    """What staff gave back for a report of yours."""
+
+    at: datetime
+    report_id: UUID
+    microusd: int
+
+
 class BillReply(Schema):
     """billed_ms, all of unbilled and rounded_ms are total_ms."""
 
@@ -60,6 +68,7 @@ class BillReply(Schema):
     traffic_bytes: int
     traffic_microusd: int
     given_back: list[GivenBackReply]
+    credited: list[CreditedReply]
     #: all of these, less what came back
     total_microusd: int
 
@@ -90,5 +99,6 @@ def bill(request: HttpRequest, rental_id: UUID) -> BillReply:
         traffic_bytes=found.traffic_bytes,
         traffic_microusd=found.traffic_microusd,
         given_back=[GivenBackReply.from_orm(one) for one in found.given_back],
+        credited=[CreditedReply.from_orm(one) for one in found.credited],
         total_microusd=found.total_microusd,
     )

@@ -14,6 +14,7 @@ from marketplace.ledger.queries import CHARGED
 from marketplace.metering.actions.rerate import WHOLE_TERM
 from marketplace.metering.models import Meter, SideMeter
 from marketplace.rentals.models import Rental, RentalProof
+from marketplace.rentals.rental_reports import Credited, credited
 from marketplace.rentals.unbilled import splits
 
 
@@ -58,12 +59,15 @@ class Bill:
     traffic_microusd: int
     #: in order
     given_back: tuple[GivenBack, ...]
+    #: by staff, for reports of its renter, in order
+    credited: tuple[Credited, ...]
 
     @property
     def total_microusd(self) -> int:
         """Return all that was charged, less what came back."""
         charged = self.time_microusd + self.storage_microusd + self.traffic_microusd
-        return charged - sum(one.microusd for one in self.given_back)
+        back = sum(one.microusd for one in self.given_back)
+        return charged - back - sum(one.microusd for one in self.credited)
 
 
 def bill(rental: Rental, *, now: datetime) -> Bill:
@@ -81,6 +85,7 @@ def bill(rental: Rental, *, now: datetime) -> Bill:
         traffic_bytes=side.traffic_bytes if side else 0,
         traffic_microusd=side.traffic_microusd if side else 0,
         given_back=_given_back(rental),
+        credited=tuple(credited(rental.id)),
     )
 
 

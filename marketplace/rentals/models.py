@@ -12,6 +12,13 @@ from marketplace.domain.money import PPM
 from marketplace.domain.price_proposal import WAITING, ProposalState
 from marketplace.domain.pricing import PriceType
 from marketplace.domain.rental_proof import ProofState
+from marketplace.domain.rental_report import (
+    ANSWER_LENGTH_MAX,
+    TEXT_LENGTH_MAX,
+    Payer,
+    ReportState,
+    Wrong,
+)
 from marketplace.metering.models import Meter
 from marketplace.offers.models import Offer
 from marketplace.placements.models import Placement
@@ -292,3 +299,67 @@ class ProofLine(models.Model):
 
     def __str__(self) -> str:
         return f"line {self.number} of {self.proof_id}"
+
+
+class RentalReport(models.Model):
+    """What a renter says was wrong with a rental, and what staff answered."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    rental = models.ForeignKey(Rental, on_delete=models.PROTECT, related_name="reports")
+    #: of the rental, beside it: their reports are listed by when they were made
+    renter = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="rental_reports"
+    )
+    what = models.CharField(max_length=16, choices=[(w.value, w.value) for w in Wrong])
+    #: empty: its renter deleted their account
+    text = models.CharField(max_length=TEXT_LENGTH_MAX, blank=True)
+    #: None: no money is asked for
+    asked_microusd = models.BigIntegerField(null=True)
+    state = models.CharField(
+        max_length=16, choices=[(s.value, s.value) for s in ReportState], default=ReportState.OPEN
+    )
+    made_at = models.DateTimeField()
+    #: when it was withdrawn or answered; None: it waits
+    closed_at = models.DateTimeField(null=True)
+    #: why, as its renter reads it; empty: nobody answered it
+    answer = models.CharField(max_length=ANSWER_LENGTH_MAX, blank=True, default="")
+    #: what came back, who was to pay it, and what of it came out of the host's earnings
+    credited_microusd = models.BigIntegerField(default=0)
+    payer = models.CharField(
+        max_length=8, choices=[(p.value, p.value) for p in Payer], blank=True, default=""
+    )
+    host_microusd = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="rental_report_one_waits",
+                fields=["rental"],
+                condition=models.Q(state=ReportState.OPEN),
+            ),
+            models.CheckConstraint(
+                name="rental_report_open_or_closed",
+                condition=models.Q(state=ReportState.OPEN, closed_at=None)
+                | (~models.Q(state=ReportState.OPEN) & models.Q(closed_at__isnull=False)),
+            ),
+            models.CheckConstraint(
+                name="rental_report_credit",
+                condition=models.Q(credited_microusd=0, host_microusd=0)
+                | models.Q(
+                    state=ReportState.CREDITED,
+                    host_microusd__gte=0,
+                    credited_microusd__gte=models.F("host_microusd"),
+                ),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=("renter", "-made_at"), name="rental_report_of_renter"),
+            models.Index(
+                fields=("made_at", "id"),
+                name="rental_report_waiting",
+                condition=models.Q(state=ReportState.OPEN),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"report {self.id} {self.state}"

@@ -4,11 +4,16 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from marketplace.accounts.models import User
+from marketplace.domain.money import MicroUsd
 from marketplace.domain.oversight import Role
 from tests.browser.audit import problems
 from tests.browser.conftest import Enter
 from tests.browser.pictures import keep
+from tests.browser.test_everybody import pay as fund
 from tests.marketplace import staffed
+from tests.marketplace.rentals.market import Market, give_key
+from tests.marketplace.rentals.proving import deliver
+from tests.marketplace.scene import after
 
 CARD = "4242424242424242"
 
@@ -75,6 +80,56 @@ def test_an_operator_refunds_a_renter_who_reads_it_on_the_money_page(
     line = desk.locator("#acts tbody tr")
     expect(line).to_contain_text(["It never started"])
     expect(line).to_contain_text(["fiona@berth.example"])
+
+
+def test_a_renter_reports_a_rental_and_staff_give_a_part_back(
+    page: Page, other_page: Page, site: str, enter: Enter
+) -> None:
+    alice = User.objects.create_user("alice@example.com")
+    give_key(alice)
+    fund(alice, MicroUsd(10_000_000))
+    market = Market.open(User.objects.create_user("charlie@example.com"))
+    rental = market.rent(alice)
+    market.run(rental, at=after(0))
+    deliver(market, rental, second=101)
+
+    enter(page, alice)
+    page.goto(f"/rentals/{rental.id}/")
+    page.get_by_role("link", name="Something was wrong?").click()
+    page.get_by_label("Slow, or other hardware than listed").check()
+    page.get_by_label("What happened").fill("Half as fast as listed.")
+    page.get_by_label("Money back, $").fill("5")
+    page.get_by_role("button", name="Report it").click()
+    expect(page.locator(".field-wrong")).to_contain_text("It cost $0.10 so far")
+    page.get_by_label("Money back, $").fill("0.08")
+    page.get_by_role("button", name="Report it").click()
+    expect(page.locator("#state")).to_have_text("Waits for staff")
+    assert problems(page) == []
+
+    desk = other_page
+    enter_stepped(desk, staffed.staff("sam", Role.SUPPORT), site)
+    desk.goto("/console/")
+    desk.locator("#reports").get_by_role("link", name="Slow, or other hardware").click()
+    expect(desk.get_by_text("Half as fast as listed.")).to_be_visible()
+    keep(desk, "report")
+    assert problems(desk) == []
+    desk.get_by_text("Give money back").click()
+    credit = desk.locator("#credit")
+    credit.get_by_label("Amount, $").fill("0.04")
+    credit.get_by_label("the host, who gives").check()
+    credit.get_by_label("Why").fill("The card was hot.")
+    credit.get_by_role("button", name="Go on").click()
+    expect(desk.locator("#told")).to_contain_text("$0.038 of it is taken from the $0.095")
+    assert problems(desk) == []
+    desk.get_by_role("button", name="Give it back").click()
+    expect(desk.locator("#answered")).to_have_text("Money came back")
+
+    page.goto("/notices/")
+    page.get_by_role("link", name="Your report about rental").click()
+    expect(page.locator("#credited")).to_have_text("$0.04")
+    expect(page.locator("#answer")).to_contain_text("The card was hot.")
+    page.goto(f"/rentals/{rental.id}/bill")
+    expect(page.locator("#bill-total")).to_have_text("$0.06")
 
 
 def test_whoever_does_not_work_here_finds_no_console(page: Page, site: str, enter: Enter) -> None:

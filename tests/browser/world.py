@@ -22,6 +22,7 @@ from marketplace.domain.team import Role as InTeam
 from marketplace.metering.models import Meter
 from marketplace.offers.models import Offer
 from marketplace.payments.models import TopUp
+from marketplace.rentals.models import RentalReport
 from marketplace.templates.actions.save import save
 from tests.browser.test_charts import tell
 from tests.browser.test_everybody import (
@@ -97,6 +98,9 @@ def furnish(monkeypatch: pytest.MonkeyPatch) -> World:
     charlies.run(rental, at=scene.after(1))
     Meter.objects.update(proven_ms=400_000, proven_until=now, charged_microusd=1, charged_ms=1)
     tell(rental)
+    report = RentalReport.objects.create(
+        rental=rental, renter=ada, what="other", text="It was slow.", made_at=now
+    )
     endpoint = create(ada)
     save(owner_id=ada.pk, name="own", parts={"image": "debian:12"}, note="", public=True, now=now)
     issue(user_id=ada.pk, name="laptop", now=now)
@@ -117,6 +121,7 @@ def furnish(monkeypatch: pytest.MonkeyPatch) -> World:
         ada,
         {
             "rental_id": rental.id,
+            "report_id": report.id,
             "offer_id": charlies.offer.id,
             "machine_id": own.machine.id,
             "endpoint_id": endpoint.endpoint_id,

@@ -30,6 +30,7 @@ from marketplace.papers.content import made_out
 from marketplace.papers.models import Paper
 from marketplace.payments.models import TopUp
 from marketplace.payouts.models import Payout, PayoutAccount
+from marketplace.rentals.models import Rental, RentalReport
 from marketplace.rentals.proof_queries import WAITING_MOST
 from marketplace.templates.actions.save import save
 from marketplace.volumes.models import Volume
@@ -91,6 +92,16 @@ class Rows:
     def rental(self, number: int) -> str:
         """Add a rental, each on another machine."""
         return str(Market.open(scene.user()).rent(self.user).id)
+
+    def report(self, number: int) -> str:
+        """Add a report of a rental that was answered; some at the same moment."""
+        made = Rental.objects.filter(renter=self.user, reports__isnull=False).first()
+        return _report(made or Market.open(scene.user()).rent(self.user), number)
+
+    def taken(self, number: int) -> str:
+        """Add what staff gave back out of the user's earnings; some at the same moment."""
+        hosted = Rental.objects.filter(meter__host=self.user).first()
+        return _report(hosted or Market.open(self.user).rent(self.user), number, host_microusd=1)
 
     def endpoint(self, number: int) -> str:
         """Add an endpoint that finds no machine."""
@@ -170,6 +181,16 @@ class Rows:
         return f"row{number}"
 
 
+def _report(rental: Rental, number: int, host_microusd: int = 0) -> str:
+    at = scene.after(number // 3)
+    RentalReport.objects.create(
+        rental=rental, renter_id=rental.renter_id, what="other", text="x", made_at=at,
+        state="credited", closed_at=at, answer=f"row{number}", credited_microusd=1,
+        host_microusd=host_microusd,
+    )  # fmt: skip
+    return f"row{number}"
+
+
 Add = Callable[[Rows, int], str]
 #: lists of pages and of the API, with what adds a row and whether the row's own text is shown there
 LISTS: dict[str, tuple[Add, bool]] = {
@@ -178,6 +199,8 @@ LISTS: dict[str, tuple[Add, bool]] = {
     "/host/": (Rows.machine, False),
     "/volumes/": (Rows.volume, True),
     "/rentals/": (Rows.rental, True),
+    "/rentals/reports/": (Rows.report, True),
+    "/host/earnings/": (Rows.taken, True),
     "/endpoints/": (Rows.endpoint, True),
     "/notices/": (Rows.notice, True),
     "/web-hooks/": (Rows.hook, True),
@@ -193,6 +216,8 @@ LISTS: dict[str, tuple[Add, bool]] = {
     "/api/v1/host/machines": (Rows.machine, True),
     "/api/v1/volumes": (Rows.volume, True),
     "/api/v1/rentals": (Rows.rental, True),
+    "/api/v1/reports": (Rows.report, True),
+    "/api/v1/host/given-back": (Rows.taken, True),
     "/api/v1/endpoints": (Rows.endpoint, True),
     "/api/v1/notices": (Rows.notice, True),
     "/api/v1/web-hooks": (Rows.hook, True),
@@ -249,6 +274,8 @@ WALKED = {
     "top-ups": (Rows.payment, "marketplace.payments.queries.PAGE_MAX"),
     "host/payouts": (Rows.payout, "marketplace.payouts.queries.PAYOUTS_MAX"),
     "notices": (Rows.notice, "marketplace.notices.queries.PAGE"),
+    "reports": (Rows.report, "marketplace.rentals.rental_reports.ROWS_MAX"),
+    "host/given-back": (Rows.taken, "marketplace.rentals.rental_reports.ROWS_MAX"),
 }
 
 
@@ -277,7 +304,7 @@ def test_pages_lead_to_every_row_once(
     assert not [text for text in texts if text not in json.dumps(found)]
 
 
-@pytest.mark.parametrize("path", ["volumes", "top-ups", "host/payouts", "invoices"])
+@pytest.mark.parametrize("path", ["volumes", "top-ups", "host/payouts", "invoices", "reports"])
 def test_nobody_goes_on_from_a_row_of_somebody_elses(path: str, rows: Rows, bob: User) -> None:
     texts = [WALKED[path][0](rows, number) for number in range(2)]
     theirs = client_for("/api/", rows.user).get(f"/api/v1/{path}").json()["items"][0]

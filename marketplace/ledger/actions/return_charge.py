@@ -44,11 +44,13 @@ def return_charge(
     cause: str,
     note: str,
     now: datetime,
+    site_alone: bool = False,
 ) -> Returned:
     """Give back a part of what the hold was charged, to where it came from.
 
     The site gives its fee of it and the host the rest, out of earnings; what these do not have the
-    site bears. Nothing goes into the hold. Credit that has ended meanwhile goes to the site.
+    site bears. ``site_alone``: it bears all, and the host keeps what they earned. Nothing goes into
+    the hold. Credit that has ended meanwhile goes to the site.
 
     :raises AmountRefused: when that is more than was charged and not given back, or nothing.
     :raises CauseReused: when that was done already.
@@ -58,14 +60,16 @@ def return_charge(
         if Transfer.objects.filter(cause=cause).exists():
             raise CauseReused
         charged = _charged(hold)
-        left = charged - hold.returned_microusd
-        if not 0 < amount_microusd <= left or not 0 <= fee_microusd <= amount_microusd:
+        fee_microusd = amount_microusd if site_alone else fee_microusd
+        most = charged - hold.returned_microusd
+        if not 0 < amount_microusd <= most or not 0 <= fee_microusd <= amount_microusd:
             raise AmountRefused("No more can be given back than was charged.")
         money, credit = held_credit.give_spent_back(
             hold=hold, amount_microusd=amount_microusd, charged_microusd=charged, now=now
         )
         hold.returned_microusd += amount_microusd
-        hold.save(update_fields=["returned_microusd"])
+        hold.site_returned_microusd += amount_microusd if site_alone else 0
+        hold.save(update_fields=["returned_microusd", "site_returned_microusd"])
         earnings = open_account.earnings(user_id=host_user_id)
         into = (
             (open_account.wallet(user_id=hold.user_id), money, TransferKind.REFUND),
@@ -82,6 +86,11 @@ def return_charge(
         entries = list(_entries(out_of, into, cause, note))
         post_together(entries=entries, now=now)
     return Returned(MicroUsd(host), MicroUsd(amount_microusd - host))
+
+
+def left(hold: Hold) -> MicroUsd:
+    """Return what can be given back of it: what it was charged, less what was given back."""
+    return MicroUsd(_charged(hold) - hold.returned_microusd)
 
 
 def _charged(hold: Hold) -> int:

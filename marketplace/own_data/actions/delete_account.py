@@ -15,6 +15,7 @@ from marketplace.accounts.teams import TeamUnknown, only_owner_of
 from marketplace.domain.ledger import AccountKind
 from marketplace.domain.placement import ENDED
 from marketplace.domain.problem import Refused
+from marketplace.domain.rental_report import ReportState
 from marketplace.endpoints.models import Endpoint
 from marketplace.jobs.models import Blob, Job
 from marketplace.ledger.models import Account, Hold
@@ -26,7 +27,7 @@ from marketplace.payments.models import Dispute, Payer, Refund, TopUp
 from marketplace.payouts.models import Payout, PayoutAccount
 from marketplace.placements.models import Placement
 from marketplace.rentals.actions.let_go import let_go
-from marketplace.rentals.models import Failover, Rental
+from marketplace.rentals.models import Failover, Rental, RentalReport
 from marketplace.volumes.models import Volume
 
 #: credit was given, and ends by itself
@@ -104,6 +105,9 @@ def _forget(user: User, now: datetime) -> None:
         name="", prefix="", scopes=[], last_used_at=None, revoked_at=now
     )
     Blob.objects.filter(renter=user).update(expires_at=now)
+    reports = RentalReport.objects.filter(renter=user)
+    reports.filter(state=ReportState.OPEN).update(state=ReportState.WITHDRAWN, closed_at=now)
+    reports.update(text="")
     Guest.objects.filter(email__in=emails).delete()
     _forget_secrets(user)
     Payer.objects.filter(user=user).update(customer="", card_text="")

@@ -93,6 +93,9 @@ def _lines(bill: Bill) -> tuple[Line, ...]:
     for back in bill.given_back:
         why = f"a proof showed {back.delivered_ppm / 10_000:.1f} % of what was listed"
         lines.append(Line("Given back", why, format_usd(-back.microusd)))
+    for one in bill.credited:
+        why = f"staff answered report {str(one.report_id)[:8]}"
+        lines.append(Line("Given back", why, format_usd(-one.microusd)))
     return tuple(lines)
 
 

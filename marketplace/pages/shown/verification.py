@@ -113,7 +113,7 @@ def page(found: History) -> VerificationPage:
         since=Moment.of(standing.since),
         expires=Moment.of(standing.expires_at),
         words=tuple(_word(spoken) for spoken in standing.words),
-        verdicts=tuple(_verdict(signed) for signed in found.verdicts),
+        verdicts=tuple(verdict_line(signed) for signed in found.verdicts),
         findings=_findings(found.verdicts[:1]),
         disk=next(filter(None, map(disk, found.verdicts)), ""),
         line=next(filter(None, map(line, found.verdicts)), ""),
@@ -148,7 +148,8 @@ def _word(spoken: Spoken) -> WordLine:
     )
 
 
-def _verdict(signed: SignedVerdict) -> VerdictLine:
+def verdict_line(signed: SignedVerdict) -> VerdictLine:
+    """Return one verdict of a list."""
     verdict = signed.verdict
     state, tone = _shown(verdict.state)
     return VerdictLine(

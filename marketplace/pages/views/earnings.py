@@ -10,12 +10,16 @@ from django.views.decorators.http import require_safe
 
 from marketplace.domain.money import format_usd
 from marketplace.pages.shown import earnings as shown
-from marketplace.pages.shown import payouts
+from marketplace.pages.shown import payouts, report
 from marketplace.pages.visitor import MemberRequest, members_only
 from marketplace.payouts import statements
 from marketplace.payouts.earned import earned
 from marketplace.payouts.outlook import outlook
 from marketplace.payouts.statements import MonthStatement
+from marketplace.rentals.rental_reports import taken
+
+#: of what staff gave back out of the host's earnings
+TAKEN_MAX = 20
 
 
 @require_safe
@@ -26,6 +30,7 @@ def earnings(request: MemberRequest) -> HttpResponse:
     context = {
         "page": shown.page(earned(host_id, now=now), outlook(host_id, now=now).now),
         "months": statements.months(host_id, now=now),
+        "taken": [report.line(one) for one in taken(host_id, rows_max=TAKEN_MAX).items],
     }
     return render(request, "host/earnings.html", context)
 

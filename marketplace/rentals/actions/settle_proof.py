@@ -22,7 +22,7 @@ from marketplace.domain.delivered import (
 from marketplace.domain.ledger import TransferKind
 from marketplace.domain.money import PPM, MicroUsd, fee_of
 from marketplace.ledger.actions import return_charge
-from marketplace.ledger.models import Transfer
+from marketplace.ledger.models import Hold, Transfer
 from marketplace.metering.actions.charge import charge
 from marketplace.metering.actions.scale_price import scale_price
 from marketplace.metering.models import Meter, PriceChange
@@ -59,7 +59,9 @@ def settle(
         paid_ppm=rental.delivered_ppm,
         delivered_ppm=paid_ppm,
     )
-    back = MicroUsd(max(0, due - _sum(doubted)))
+    # A report may have brought back what this is of (answer_report.py).
+    most = return_charge.left(Hold.objects.get(id=hold_id))
+    back = MicroUsd(max(0, min(due - _sum(doubted), most)))
     if effect is Effect.UNCONFIRMED:
         back = min(back, _believed(rental, now))
     if back:

@@ -41,11 +41,14 @@ BODIES: Mapping[str, Mapping[str, object]] = {
     "POST /host/machines/{machine_id}/hotkey": SIGNED,
     "POST /offers/{offer_id}/quote": {"resources": RESOURCES, "lease_s": 3600},
     "PATCH /endpoints/{endpoint_id}": {"replicas": 1},
+    "POST /rentals/{rental_id}/report": {"what": "other", "text": "It was slow."},
     "PUT /templates/{name}": {"image": "debian:12"},
 }
 #: the same of pages; ``{ssh_key_id}`` is Ada's own, as in an address
 FORMS: Mapping[str, Mapping[str, str]] = {
     "console/announcements/<int:announcement_id>/withdraw": {"reason": "x"},
+    "console/reports/<uuid:report_id>/credit": {"amount": "1", "payer": "site", "reason": "x"},
+    "console/reports/<uuid:report_id>/refuse": {"reason": "x"},
     "endpoints/<uuid:endpoint_id>/scale": {"replicas": "1"},
     "host/machines/<uuid:machine_id>/appeal": {"text": "x"},
     "host/machines/<uuid:machine_id>/hotkey": SIGNED,

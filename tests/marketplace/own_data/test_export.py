@@ -128,7 +128,8 @@ def test_what_is_a_word_among_staff_stays_there(alice: User) -> None:
     acts = files["oversight-act.json"]
     assert len(acts) == len(ActKind)
     told = {act["kind"]: act["reason"] for act in acts if act.keys() & set(content.AMONG_STAFF)}
-    assert told == {kind: f"hush {kind}" for kind in ("ban", "settle", "answer-appeal")}
+    read = ("ban", "settle", "answer-appeal", "answer-report")
+    assert told == {kind: f"hush {kind}" for kind in read}
 
 
 def test_an_export_is_asked_for_made_told_and_handed_to_its_owner_alone(

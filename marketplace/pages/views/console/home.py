@@ -7,14 +7,16 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from marketplace.console import reports
 from marketplace.console.actions.answer_appeal import answer_appeal
 from marketplace.console.actions.rule import rule
 from marketplace.console.health import passes
 from marketplace.console.waiting import waiting
 from marketplace.domain.oversight import Right
+from marketplace.pages.shown import console_report
 from marketplace.pages.shown import waiting as shown
 from marketplace.pages.staff import StaffRequest, staff_only
-from marketplace.pages.views.console.pages import done, reason
+from marketplace.pages.views.console.pages import done, identifier, reason
 from marketplace.payments.evidence import evidence as evidence_of
 from marketplace.payments.models import Dispute
 
@@ -26,6 +28,7 @@ def console(request: StaffRequest) -> HttpResponse:
     now = timezone.now()
     context = {
         **shown.page(waiting(now=now), passes(now=now), now),
+        **console_report.waiting(reports.waiting(after=identifier(request, "reports"))),
         "roles": sorted(role.value for role in request.staff.roles),
         "may_settle": Right.SETTLE in request.staff.rights,
     }

@@ -1,0 +1,220 @@
+"""This will answer a renter's report about a rental: money comes back, or it does not.
+
+Decided in docs/decisions/0056-reports-about-rentals.md.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from marketplace.console.staff import ReasonMissing, Staff
+from marketplace.domain.money import MicroUsd, fee_of, format_usd
+from marketplace.domain.oversight import ActKind, Right
+from marketplace.domain.problem import Refused
+from marketplace.domain.rental_report import (
+    ANSWER_LENGTH_MAX,
+    Payer,
+    ReportState,
+    Shares,
+    shares,
+)
+from marketplace.domain.text import lines
+from marketplace.ledger import queries as ledger
+from marketplace.ledger.actions import return_charge
+from marketplace.metering.models import Meter
+from marketplace.notices.actions.notify import notify
+from marketplace.rentals.actions.fund import locked
+from marketplace.rentals.models import Rental, RentalReport
+from marketplace.rentals.rental_reports import ReportUnknown
+
+
+class AnsweredMeanwhile(Refused):
+    code = "report_answered"
+    status = 409
+    sentence = "Somebody answered this report meanwhile, or its renter withdrew it; read it again."
+
+
+class CreditTooMuch(Refused):
+    """More than was charged and did not come back."""
+
+    code = "credit_too_much"
+    status = 409
+
+    def __init__(self, left_microusd: MicroUsd) -> None:
+        super().__init__(f"At most {format_usd(left_microusd)} of this rental can come back.")
+
+
+class SharesChanged(Refused):
+    code = "shares_changed"
+    status = 409
+    sentence = "What its host has not been paid out changed meanwhile; look again who pays what."
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """What a credit will do, as staff read it before they give it."""
+
+    amount_microusd: MicroUsd
+    payer: Payer
+    shares: Shares
+    #: what the host has not been paid out, before it
+    earned_microusd: MicroUsd
+
+
+def prospect(*, report_id: UUID, amount_microusd: MicroUsd, payer: Payer) -> Prospect:
+    """Return who will pay how much of a credit, as of now.
+
+    :raises ReportUnknown: when there is no such report.
+    :raises AnsweredMeanwhile: when it waits for no answer.
+    :raises CreditTooMuch: when that is more than can come back.
+    """
+    rows = RentalReport.objects.select_related("rental__meter__hold")
+    found = rows.filter(id=report_id).first()
+    if found is None:
+        raise ReportUnknown
+    if found.state != ReportState.OPEN:
+        raise AnsweredMeanwhile
+    meter = found.rental.meter
+    left = return_charge.left(meter.hold)
+    if not 0 < amount_microusd <= left:
+        raise CreditTooMuch(left)
+    earned = ledger.earned(meter.host_id)
+    parts = shares(amount_microusd, fee_ppm=meter.fee_ppm, payer=payer, earned_microusd=earned)
+    return Prospect(amount_microusd, payer, parts, earned)
+
+
+def credit_report(
+    *,
+    by: Staff,
+    report_id: UUID,
+    amount_microusd: MicroUsd,
+    payer: Payer,
+    host_microusd: int,
+    reason: str,
+    now: datetime,
+) -> None:
+    """Give the renter back so much of what the rental was charged; both sides are told why.
+
+    ``host_microusd``: what the host gives of it, as ``prospect`` said: whoever decides knows it.
+
+    :raises NotYourRole: when they who ask may not.
+    :raises ReportUnknown: when there is no such report.
+    :raises OwnCase: when they are its renter or its host.
+    :raises AnsweredMeanwhile: when it waits for no answer.
+    :raises CreditTooMuch: when that is more than can come back.
+    :raises SharesChanged: when the host would give another part.
+    :raises ReasonMissing: when no reason is given.
+    :raises TextRefused: when it shows something else than it says.
+    """
+    words = _words(reason)
+    with transaction.atomic():
+        rental, report = _open(by, report_id)
+        meter = Meter.objects.select_for_update().get(id=rental.meter_id)
+        hold = return_charge.lock(hold_id=meter.hold_id)
+        left = return_charge.left(hold)
+        if not 0 < amount_microusd <= left:
+            raise CreditTooMuch(left)
+        back = return_charge.return_charge(
+            hold_id=hold.id,
+            amount_microusd=amount_microusd,
+            fee_microusd=fee_of(amount_microusd, meter.fee_ppm),
+            host_user_id=meter.host_id,
+            cause=f"report:{report.id}:credit",
+            note=f"Rental {str(rental.id)[:8]}, by staff (report {str(report.id)[:8]})",
+            now=now,
+            site_alone=payer is Payer.SITE,
+        )
+        if back.host_microusd != host_microusd:
+            raise SharesChanged
+        report.state, report.credited_microusd = ReportState.CREDITED, amount_microusd
+        report.payer, report.host_microusd = payer, back.host_microusd
+        after = {
+            "given back": format_usd(amount_microusd),
+            "by the host": format_usd(back.host_microusd),
+            "by the site": format_usd(back.site_microusd),
+        }
+        _close(by, rental, report, words, after, now)
+
+
+def refuse_report(*, by: Staff, report_id: UUID, reason: str, now: datetime) -> None:
+    """Answer that nothing comes back; its renter reads why.
+
+    :raises NotYourRole: when they who ask may not.
+    :raises ReportUnknown: when there is no such report.
+    :raises OwnCase: when they are its renter or its host.
+    :raises AnsweredMeanwhile: when it waits for no answer.
+    :raises ReasonMissing: when no reason is given.
+    :raises TextRefused: when it shows something else than it says.
+    """
+    words = _words(reason)
+    with transaction.atomic():
+        rental, report = _open(by, report_id)
+        report.state = ReportState.REFUSED
+        _close(by, rental, report, words, {"given back": format_usd(0)}, now)
+
+
+def _words(reason: str) -> str:
+    words = lines(reason)[:ANSWER_LENGTH_MAX]
+    if not words:
+        raise ReasonMissing
+    return words
+
+
+def _open(by: Staff, report_id: UUID) -> tuple[Rental, RentalReport]:
+    """Return the rental and its report that waits, both locked: of two answers one counts."""
+    by.must(Right.SETTLE)
+    rental_id = RentalReport.objects.filter(id=report_id).values_list("rental_id", flat=True)
+    if not rental_id:
+        raise ReportUnknown
+    rental = locked(rental_id[0])
+    by.must_not_be(rental.renter_id, rental.meter.host_id)
+    report = RentalReport.objects.select_for_update().get(id=report_id)
+    if report.state != ReportState.OPEN:
+        raise AnsweredMeanwhile
+    return rental, report
+
+
+def _close(
+    by: Staff,
+    rental: Rental,
+    report: RentalReport,
+    words: str,
+    after: Mapping[str, object],
+    now: datetime,
+) -> None:
+    report.answer, report.closed_at = words, now
+    report.save()
+    by.acted(
+        ActKind.ANSWER_REPORT,
+        subject=f"report {report.id} on rental {rental.id}",
+        reason=words,
+        person_id=rental.renter_id,
+        before={"state": ReportState.OPEN.value},
+        after={"state": ReportState(report.state).value, **after},
+        now=now,
+    )
+    name, back = str(rental.id)[:8], format_usd(report.credited_microusd)
+    outcome = f"{back} came back to you." if report.credited_microusd else "Nothing comes back."
+    notify(
+        user_id=rental.renter_id,
+        kind="report_answered",
+        cause=f"report:{report.id}",
+        title=f"Your report about rental {name} is answered",
+        text=f"{outcome} {words}",
+        data={"url": f"/rentals/{rental.id}/report", "rental_id": str(rental.id)},
+        now=now,
+    )
+    if report.host_microusd:
+        taken = format_usd(report.host_microusd)
+        notify(
+            user_id=rental.meter.host_id,
+            kind="earnings_given_back",
+            cause=f"report:{report.id}",
+            title=f"{taken} of your earnings went back to the renter of rental {name}",
+            text=words,
+            data={"url": "/host/earnings/", "rental_id": str(rental.id)},
+            now=now,
+        )

@@ -1,0 +1,31 @@
+"""This will read how staff answer a renter's report."""
+
+from typing import Any
+
+from django import forms
+
+from marketplace.domain.rental_report import Payer
+from marketplace.pages.forms.amounts import DollarField
+from marketplace.pages.forms.console import ReasonForm
+
+PAYERS = {
+    Payer.HOST: "the host, who gives their part of it out of what is not paid out yet; the site"
+    " gives its fee, and what the host does not have",
+    Payer.SITE: "the site alone; the host keeps what they earned",
+}
+
+
+class CreditForm(ReasonForm):
+    """How much comes back, whose money it is, and why."""
+
+    amount = DollarField(label="Amount, $")
+    payer = forms.ChoiceField(
+        label="Who pays",
+        choices=[(one.value, label) for one, label in PAYERS.items()],
+        widget=forms.RadioSelect,
+    )
+    field_order = ("amount", "payer", "reason")
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["reason"].help_text = "Renter and host read it; the log keeps it."
