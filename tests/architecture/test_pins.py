@@ -15,6 +15,7 @@ from tests.architecture.sources import TREE
 PYTHONS = ("3.11.0", "3.11.2", "3.12.0", "3.13.0")
 PROGRAMS = ("marketplace", "validator", "agent", "client")
 NAMES = re.compile(r"^([A-Za-z0-9._-]+)==", re.MULTILINE)
+RELEASES = re.compile(r"^[A-Za-z0-9._-]+==\S+", re.MULTILINE)
 
 
 def pinned(file: str) -> set[str]:
@@ -61,12 +62,21 @@ def closure(extras: tuple[str, ...], names: set[str], python: str) -> set[str]:
 
 @pytest.mark.parametrize("python", PYTHONS)
 @pytest.mark.parametrize(
-    ("file", "extras"), [("runtime.txt", PROGRAMS), ("dev.txt", (*PROGRAMS, "dev"))]
+    ("file", "extras"),
+    [("runtime.txt", PROGRAMS), ("agent.txt", ("agent",)), ("dev.txt", (*PROGRAMS, "dev"))],
 )
 def test_every_needed_package_is_pinned(file: str, extras: tuple[str, ...], python: str) -> None:
     names = pinned(file)
 
     assert closure(extras, names, python) - names == set()
+
+
+def test_a_host_gets_the_releases_that_everything_is_tested_with() -> None:
+    texts = ((TREE / "requirements" / name).read_text() for name in ("agent.txt", "runtime.txt"))
+    agent, runtime = (set(RELEASES.findall(text)) for text in texts)
+
+    assert agent
+    assert agent - runtime == set()
 
 
 def test_a_package_that_only_an_older_python_needs_is_seen() -> None:
