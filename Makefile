@@ -20,7 +20,7 @@ DOCKER_TESTS := $(wildcard tests/miner_agent tests/journeys)
 BROWSER_TESTS := $(wildcard tests/browser)
 #: those of them that ask no engine, and so may run beside the others
 NO_ENGINE := $(wildcard $(addprefix tests/miner_agent/,domain facts packaging/test_install.py \
-	packaging/test_trial.py gpu/test_inventory.py gpu/test_mps.py \
+	packaging/test_here.py packaging/test_trial.py gpu/test_inventory.py gpu/test_mps.py \
 	$(addprefix access/test_,crowd.py gateway.py kit.py) $(addsuffix .py,$(addprefix test_, \
 	bad_replies changes failures job_files journal_schema kill_points last_word machine market \
 	metrics mount_points outputs proofs retries settings steps supervisor support_bundle telemetry \

@@ -11,6 +11,10 @@ COPY pyproject.toml README.md LICENSE manage.py ./
 COPY protocol protocol
 COPY marketplace marketplace
 COPY validator validator
+# Not to run here: the site packs them for its hosts' machines.
+COPY requirements/agent.txt requirements/
+COPY miner_agent miner_agent
+COPY prover prover
 COPY templates templates
 COPY static static
 # A dozen processes start from this: none of them has to compile it all again.

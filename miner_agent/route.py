@@ -1,9 +1,9 @@
 """This will find the address of this machine that its way to the marketplace begins at."""
 
-import socket
 from urllib.parse import urlsplit
 
 from miner_agent.market import MarketUnreachable
+from miner_agent.outward import address_towards
 
 
 def local_address(url: str) -> str:
@@ -13,11 +13,6 @@ def local_address(url: str) -> str:
     """
     host = str(urlsplit(url).hostname)
     try:
-        found = socket.getaddrinfo(host, 443, type=socket.SOCK_DGRAM)
-        # IPv4 first: it is what most renters have.
-        family, kind, number, _, there = min(found, key=lambda one: one[0] != socket.AF_INET)
-        with socket.socket(family, kind, number) as probe:
-            probe.connect(there)
-            return str(probe.getsockname()[0])
+        return address_towards(host)
     except OSError as error:
         raise MarketUnreachable(f"There is no way to {host}: {error}") from error

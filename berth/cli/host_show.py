@@ -19,7 +19,7 @@ Words = Annotated[
 
 
 def token(*, as_json: AsJson = False) -> None:
-    """Make the line that enrols one machine as yours; run it there."""
+    """Make the line that installs the agent on a bare machine and enrols it; run it there."""
     with session.client() as client:
         made = client.standing.enrolment_token()
     if as_json:

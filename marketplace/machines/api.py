@@ -18,7 +18,7 @@ router = Router(tags=["host"], auth=ApiKeyBearer())
 class TokenReply(Schema):
     token: str
     expires_at: datetime
-    #: what to run on the machine
+    #: what to run on the machine, as root
     command: str
 
 
@@ -39,14 +39,20 @@ def create_token(
         TokenReply(
             token=made.secret,
             expires_at=datetime.fromisoformat(made.told),
-            command=enrol_command(made.secret),
+            command=install_command(made.secret),
         ),
     )
 
 
-def enrol_command(token: str) -> str:
-    """Return the line that a host copies to the machine; there the token is no argument.
+def install_command(token: str) -> str:
+    """Return the line that a host copies to a bare machine; there the token is no argument.
 
-    Whoever is on the machine can read every program's arguments.
+    Whoever is on the machine can read every program's arguments, and ``echo`` is no program.
     """
+    script = shlex.quote(f"{settings.PUBLIC_URL}/install")
+    return f'echo {token} | sh -c "$(curl -fsS {script})"'
+
+
+def enrol_command(token: str) -> str:
+    """Return the line for a machine that has the agent already."""
     return f"echo {token} | berth-agent enroll --url {shlex.quote(settings.PUBLIC_URL)}"

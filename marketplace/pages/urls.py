@@ -34,6 +34,7 @@ from marketplace.pages.views.host_machine import (
     set_price,
 )
 from marketplace.pages.views.hotkey import hotkey
+from marketplace.pages.views.install import install_bundle, install_script
 from marketplace.pages.views.invoices import invoice, invoice_file, invoices
 from marketplace.pages.views.keys import keys, remove_key
 from marketplace.pages.views.letters import letters
@@ -188,6 +189,8 @@ urlpatterns = [
     path("web-hooks/<uuid:hook_id>/remove", remove_hook, name="web-hook-remove"),
     path("scores/", newest_scores, name="newest-scores"),
     path("scores/<int:epoch>/", scores, name="scores"),
+    path("install", install_script, name="install"),
+    path("install/agent-<str:sha256>.tar.gz", install_bundle, name="install-bundle"),
     path("host/", host, name="host"),
     path("host/earnings/", earnings, name="host-earnings"),
     path("host/statements/<str:month>/", statement, name="host-statement"),

@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 
 from miner_agent.command import CommandFailed, run
@@ -18,8 +19,9 @@ from miner_agent.packaging.steps import ENROLS_WITH, UNIT, Brought, Places, Step
 NAME_CHARACTERS = 16
 BUILD_S = 300
 TREE = Path(__file__).parents[2]
-UNIT_FILE = Path(__file__).parent / UNIT
-REQUIREMENTS = Path("requirements/runtime.txt")
+#: also where this runs from a wheel that nobody unpacked
+UNIT_FILE = files("miner_agent.packaging") / UNIT
+REQUIREMENTS = Path("requirements/agent.txt")
 
 
 class InstallFailed(Exception):
@@ -113,10 +115,10 @@ def temporary() -> "tempfile.TemporaryDirectory[str]":
 
 
 def _bring(shell: Shell, package: Package, wheel: bytes, places: Places) -> Brought:
-    files = {package.wheel.name: wheel, UNIT: UNIT_FILE.read_bytes()}
+    brought = {package.wheel.name: wheel, UNIT: UNIT_FILE.read_bytes()}
     if package.requirements is not None:
-        files["requirements.txt"] = package.requirements.read_bytes()
-    for name, content in files.items():
+        brought["requirements.txt"] = package.requirements.read_bytes()
+    for name, content in brought.items():
         shell.put(f"{places.work}/{name}", content)
     return Brought(
         wheel=package.wheel.name,

@@ -64,6 +64,11 @@ class Places:
         """Return Docker's own settings."""
         return f"{self.root}/etc/docker/daemon.json"
 
+    @property
+    def environment(self) -> str:
+        """Return the host's settings of the service."""
+        return f"{self.root}/etc/berth-agent.env"
+
 
 @dataclass(frozen=True, slots=True)
 class Brought:
@@ -87,9 +92,14 @@ def enrol(places: Places, arguments: tuple[str, ...]) -> tuple[Step, ...]:
     """Return the steps that make the machine somebody's and start the service."""
     program = f"{places.program}/current/bin/berth-agent"
     command = shlex.join((program, "enroll", *arguments))
-    read = f"{command} < {places.work}/{ENROLS_WITH}"
+    # A service that starts over and over, for want of something, would be in the way now and then.
+    idle = f"{places.systemctl} is-active --quiet {UNIT} || {places.systemctl} stop {UNIT} || true"
+    do = f"""
+{idle}
+set -a; . {places.environment}; set +a
+{command} < {places.work}/{ENROLS_WITH}"""
     return (
-        Step("Enrol the machine", f"set -a; . {_env(places)}; set +a\n{read}", deadline_s=120),
+        Step("Enrol the machine", do, deadline_s=120),
         Step(
             "Start the agent",
             f"{places.systemctl} restart {UNIT}",
@@ -173,7 +183,7 @@ mkdir -p {PurePosixPath(link).parent}
 
 
 def _service(places: Places) -> Step:
-    unit, environment = places.unit, _env(places)
+    unit, environment = places.unit, places.environment
     do = f"""
 [ ! -e {unit} ] || cp -p {unit} {places.work}/unit.before
 mkdir -p {PurePosixPath(unit).parent} {PurePosixPath(environment).parent}
@@ -207,7 +217,3 @@ if [ -e {places.work}/daemon.before ]; then cp -p {places.work}/daemon.before {s
 else rm -f {settings}; fi
 [ -n "$(docker ps -q 2>/dev/null)" ] || {places.systemctl} restart docker || true"""
     return Step("Add what is missing to Docker's settings", do, undo, deadline_s=180)
-
-
-def _env(places: Places) -> str:
-    return f"{places.root}/etc/berth-agent.env"

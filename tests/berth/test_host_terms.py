@@ -150,7 +150,7 @@ def test_a_price_is_asked_of_what_runs(host: Terminal, market: Market) -> None:
 
 
 def test_a_token_is_a_line_to_copy(terminal: Terminal, market: Market) -> None:
-    line = "echo brt_x | berth-agent enroll --url https://berth.example"
+    line = 'echo brt_x | sh -c "$(curl -fsS https://berth.example/install)"'
     made = {"token": "brt_x", "expires_at": "2026-03-01T12:00:00Z", "command": line}
     market.told["POST", "/host/enrolment-tokens"] = made
     ran = terminal.berth("host", "token")

@@ -32,7 +32,7 @@ HOST = "charlie@example.com"
 
 def enrolled(command: str) -> Market:
     """Do what the line that the page showed does on the machine, as its agent."""
-    match = re.match(r"echo (\S+) \| berth-agent enroll --url \S+", command)
+    match = re.match(r'echo (\S+) \| sh -c "\$\(curl -fsS \S+/install\)"$', command)
     assert match is not None
     agent = Agent()
     machine = enrol(request=scene.enrol_request(agent.private, match[1]), now=scene.NOW)

@@ -19,6 +19,7 @@ from marketplace.accounts.models import User
 from marketplace.accounts.teams import link_token
 from marketplace.domain.oversight import Role
 from marketplace.domain.team import Role as InTeam
+from marketplace.machines.agent_bundle import bundle
 from marketplace.metering.models import Meter
 from marketplace.offers.models import Offer
 from marketplace.payments.models import TopUp
@@ -128,6 +129,7 @@ def furnish(monkeypatch: pytest.MonkeyPatch) -> World:
             "top_up_id": TopUp.objects.filter(user=ada).order_by("state", "created_at").first().pk,
             "user_id": charlies.machine.host_id,
             "number": "INV-000001",
+            "sha256": bundle().sha256,
             "month": f"{now:%Y-%m}",
             "epoch": EPOCH,
             "of": "funds",

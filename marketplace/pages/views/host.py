@@ -14,7 +14,7 @@ from marketplace.domain.problem import Refused
 from marketplace.ledger.queries import earned
 from marketplace.machines.actions.issue_token import EnrolmentTokensMany, issue_token
 from marketplace.machines.actions.name_hotkey import MachineNotYours
-from marketplace.machines.api import enrol_command
+from marketplace.machines.api import enrol_command, install_command
 from marketplace.offers.actions import set_terms as setting_terms
 from marketplace.offers.queries import OfferUnknown
 from marketplace.pages import host_table, wording
@@ -53,7 +53,8 @@ def issue_enrolment_token(request: MemberRequest) -> HttpResponse:
         messages.error(request, refused.detail)
         return redirect("host")
     context = _context(request.user.pk) | {
-        "command": enrol_command(issued.token),
+        "command": install_command(issued.token),
+        "enrol_command": enrol_command(issued.token),
         "expires": Moment.of(issued.expires_at),
     }
     return render(request, "host/host.html", context)

@@ -18,7 +18,7 @@ from tests.marketplace.hostile.programs import HOTKEY, asks, call, operations, p
 
 #: its name says nothing of whose it is: everybody's, or the asker's own
 NOBODYS = re.compile(
-    r"machines/|scores/|offers/|templates/|validator/|letters/"
+    r"machines/|scores/|offers/|install/|templates/|validator/|letters/"
     r"|accounts/|money/statement|host/statements/|teams/join/|console/features/"
 )
 SIGNED = {"hotkey": HOTKEY, "signed_at": "2026-11-20T00:00:00+00:00", "signature": "0" * 128}

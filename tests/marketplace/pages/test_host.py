@@ -1,5 +1,7 @@
 """Becoming a host, and a host's machines."""
 
+import html
+import shlex
 from collections.abc import Callable
 
 import pytest
@@ -35,24 +37,24 @@ def page_of(host: Client, market: Market) -> str:
 def test_everybody_may_read_how_hosting_works(db: None) -> None:
     page = Client().get("/host/").content.decode()
     assert "Put your machine to work" in page
-    assert "Install the agent" in page
+    assert '<a href="/install">one line</a> from this page installs all that is needed' in page
     assert "a machine with GPUs is not on the market before you do" in page
     assert "/accounts/signup/" in page
 
 
 def test_a_token_comes_as_one_line_to_copy(alice: User, browser_of: Browser) -> None:
     reply = browser_of(alice).post("/host/tokens")
-    command = reply.context["command"]
-    page = reply.content.decode()
-    assert command in page
-    for words in ("--address", "make setup", "berth-agent install root@ADDRESS"):
+    command, enroll = reply.context["command"], reply.context["enrol_command"]
+    page = html.unescape(reply.content.decode())
+    for words in (command, enroll, "install --address", 'href="/install"'):
         assert words in page
     assert "no-store" in reply.headers["Cache-Control"]
     kept = EnrolmentToken.objects.get(host=alice)
-    echo, token, *told = command.split()
-    enroll = ["berth-agent", "enroll", "--url", settings.PUBLIC_URL]
-    assert (echo, told) == ("echo", ["|", *enroll])
+    echo, token, *told = shlex.split(command)
+    script = f"$(curl -fsS {settings.PUBLIC_URL}/install)"
+    assert (echo, told) == ("echo", ["|", "sh", "-c", script])
     assert digest(token) == kept.token_sha256
+    assert enroll == f"echo {token} | berth-agent enroll --url {settings.PUBLIC_URL}"
 
 
 def test_a_host_has_a_bounded_number_of_open_tokens(alice: User, browser_of: Browser) -> None:
