@@ -21,8 +21,9 @@ from marketplace.offers.models import Offer
 from marketplace.verification.actions.record_verdict import record
 from protocol.agent import ObservedState
 from tests.browser.audit import problems
-from tests.browser.conftest import Enter
+from tests.browser.conftest import IN_CLIPBOARD, Enter
 from tests.browser.pictures import keep
+from tests.browser.test_every_page import wrong_with
 from tests.marketplace import scene
 from tests.marketplace.rentals.market import Agent, Market, give_key
 
@@ -79,7 +80,11 @@ def test_a_person_becomes_a_host_lists_a_machine_and_earns(
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign up").click()
     page.get_by_role("button", name="Make an enrolment token").click()
-    market = enrolled(page.locator("#enrol-command").inner_text())
+    line = page.locator("#enrol-command")
+    page.get_by_role("button", name="Copy").first.click()
+    page.wait_for_function(IN_CLIPBOARD, arg=line.inner_text())
+    assert wrong_with(page) == []
+    market = enrolled(line.inner_text())
 
     page.goto("/host/")
     table = page.locator("#machines")
