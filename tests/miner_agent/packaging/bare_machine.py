@@ -94,7 +94,8 @@ def bare_machine(name: str, wheels: Path) -> Iterator[BareMachine]:
     words = [word for here, there in mounted.items() for word in ("-v", f"{here}:{there}:ro")]
     # Root there has to be whom Docker's socket lets in.
     words += ["--network", "host", "--userns", "host", "--init"]
-    words += ["-e", "PIP_NO_INDEX=1", "-e", "PIP_FIND_LINKS=/wheels"]
+    told = ("PIP_NO_INDEX=1", "PIP_FIND_LINKS=/wheels", "PIP_NO_COMPILE=1")
+    words += [word for one in told for word in ("-e", one)]
     command = ["docker", "run", "-d", "--name", name, *words, NAME, "/usr/bin/sleep", "infinity"]
     try:
         subprocess.run(command, capture_output=True, check=True)
