@@ -35,6 +35,7 @@ LETTERS = {
     "delivered_less": "A machine delivered less than it was listed with",
     "report_answered": "Staff answered a report about a rental",
     "earnings_given_back": "Staff gave a renter money back out of your earnings",
+    "credit_given": "Staff gave you credit",
     "payment": "A payment did not go through, came back or is disputed",
     "payout_paid": "A payout arrived",
     "payout_returned": "A payout was sent back by your bank",

@@ -19,11 +19,14 @@ class Right(StrEnum):
     SEE = "see"
     #: disputes about what was delivered, reports of renters, and appeals of hosts
     SETTLE = "settle"
-    #: refunds, and cards that were barred
+    #: refunds, credit, invoices, and cards that were barred
     MONEY = "money"
-    #: bans of people and machines, and e-mail addresses that are taken as proven
+    #: bans of people and machines, rentals that are ended, second steps that were lost, and e-mail
+    #: addresses that are taken as proven
     BAN = "ban"
     ANNOUNCE = "announce"
+    #: whose verdicts and scores count
+    VALIDATORS = "validators"
     SWITCH = "switch"
     #: who has which role
     ROLES = "roles"
@@ -41,10 +44,12 @@ MEANING = {
     Role.SUPPORT: (
         "reads everything, settles disputes about what was delivered, answers reports and appeals"
     ),
-    Role.FINANCE: "reads everything, sends refunds, lets people pay again",
+    Role.FINANCE: (
+        "reads everything, sends refunds, gives credit, corrects invoices, lets people pay again"
+    ),
     Role.ADMIN: (
-        "does all of that; bans, takes addresses as proven, announces, turns features off, and"
-        " gives roles"
+        "does all of that; bans, ends rentals, takes addresses as proven and lost second steps off,"
+        " admits validators, announces, turns features off, and gives roles"
     ),
 }
 
@@ -62,6 +67,7 @@ class ActKind(StrEnum):
     BAN_MACHINE = "ban-machine"
     LIFT_MACHINE = "lift-machine-ban"
     END_THERE = "end-what-runs-there"
+    END_RENTAL = "end-rental"
     PROVE_EMAIL = "prove-email"
     REMOVE_STEP = "remove-second-step"
     ACCOUNT = "account"
@@ -88,6 +94,7 @@ ACT_LABELS = {
     ActKind.BAN_MACHINE: "Machine banned",
     ActKind.LIFT_MACHINE: "Machine's ban lifted",
     ActKind.END_THERE: "What ran on a machine ended",
+    ActKind.END_RENTAL: "Rental ended",
     ActKind.PROVE_EMAIL: "E-mail taken as proven",
     ActKind.REMOVE_STEP: "Second step taken off",
     ActKind.ACCOUNT: "Account made or password set",

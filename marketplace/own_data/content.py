@@ -41,7 +41,9 @@ HIDDEN: Mapping[str, frozenset[str]] = {
 #: tables whose rows are somebody's own doing as staff, and about others
 OF_STAFF = frozenset({("oversight.Act", "by"), ("admin.LogEntry", "user")})
 #: whose reason the person was told; why staff did anything else is a word among staff
-TOLD_ACTS = frozenset({ActKind.BAN, ActKind.SETTLE, ActKind.ANSWER_APPEAL, ActKind.ANSWER_REPORT})
+TOLD_ACTS = frozenset(
+    {ActKind.BAN, ActKind.SETTLE, ActKind.ANSWER_APPEAL, ActKind.ANSWER_REPORT, ActKind.END_RENTAL}
+)
 AMONG_STAFF = ("reason", "before", "after")
 #: what a cell begins with that is a formula to some programs
 FORMULA = tuple("=+-@\t\r")

@@ -6,6 +6,7 @@ from marketplace.pages.views.console.announcements import announcements, withdra
 from marketplace.pages.views.console.features import features, turn
 from marketplace.pages.views.console.health import health
 from marketplace.pages.views.console.home import appeal, console, evidence, settle
+from marketplace.pages.views.console.invoices import invoice_correct, invoices
 from marketplace.pages.views.console.log import log
 from marketplace.pages.views.console.machines import (
     machine,
@@ -23,9 +24,15 @@ from marketplace.pages.views.console.people import (
     person_lift,
     person_prove,
 )
-from marketplace.pages.views.console.rentals import rental, rentals
+from marketplace.pages.views.console.person_acts import person_credit, person_remove_step
+from marketplace.pages.views.console.rentals import rental, rental_end, rentals
 from marketplace.pages.views.console.reports import report, report_credit, report_refuse
 from marketplace.pages.views.console.roles import roles
+from marketplace.pages.views.console.validators import (
+    validator_admit,
+    validator_expel,
+    validators,
+)
 
 urlpatterns = [
     path("", console, name="console"),
@@ -38,6 +45,8 @@ urlpatterns = [
     path("people/<int:user_id>/ban", person_ban, name="console-ban"),
     path("people/<int:user_id>/lift", person_lift, name="console-lift"),
     path("people/<int:user_id>/prove", person_prove, name="console-prove"),
+    path("people/<int:user_id>/credit", person_credit, name="console-credit"),
+    path("people/<int:user_id>/remove-step", person_remove_step, name="console-remove-step"),
     path("machines/", machines, name="console-machines"),
     path("machines/<uuid:machine_id>/", machine, name="console-machine"),
     path("machines/<uuid:machine_id>/ban", machine_ban, name="console-machine-ban"),
@@ -45,6 +54,12 @@ urlpatterns = [
     path("machines/<uuid:machine_id>/end", machine_end, name="console-machine-end"),
     path("rentals/", rentals, name="console-rentals"),
     path("rentals/<uuid:rental_id>/", rental, name="console-rental"),
+    path("rentals/<uuid:rental_id>/end", rental_end, name="console-rental-end"),
+    path("validators/", validators, name="console-validators"),
+    path("validators/admit", validator_admit, name="console-validator-admit"),
+    path("validators/expel", validator_expel, name="console-validator-expel"),
+    path("invoices/", invoices, name="console-invoices"),
+    path("invoices/correct", invoice_correct, name="console-invoice-correct"),
     path("reports/<uuid:report_id>/", report, name="console-report"),
     path("reports/<uuid:report_id>/credit", report_credit, name="console-report-credit"),
     path("reports/<uuid:report_id>/refuse", report_refuse, name="console-report-refuse"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.db.models import Q
 
 from marketplace.domain.problem import Refused
-from marketplace.papers.models import PREFIXES, Paper
+from marketplace.papers.models import PREFIXES, Paper, PaperKind
 
 PAPERS_MAX = 500
 #: of one page of a list
@@ -54,6 +54,28 @@ def papers(user_id: int, limit: int = PAPERS_MAX) -> Sequence[Paper]:
     """Return the person's newest papers, newest first."""
     rows = Paper.objects.filter(user_id=user_id).order_by("-issued_at", "kind", "-serial")
     return tuple(rows[:limit])
+
+
+class InvoiceUnknown(Refused):
+    """Of nobody's invoices one has this number."""
+
+    code = "not_found"
+    status = 404
+    sentence = "There is no invoice of this number; write it as INV-000017."
+
+
+def invoice(number: str) -> Paper:
+    """Return the invoice of this number, whoever's it is.
+
+    :raises InvoiceUnknown: when there is none.
+    """
+    match = NUMBER.fullmatch(number.strip().upper())
+    if match is not None and KINDS[match["prefix"]] == PaperKind.INVOICE:
+        rows = Paper.objects.filter(kind=PaperKind.INVOICE, serial=int(match["serial"]))
+        found = rows.select_related("user").first()
+        if found is not None:
+            return found
+    raise InvoiceUnknown
 
 
 def find(user_id: int, number: str) -> Paper:

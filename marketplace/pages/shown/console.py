@@ -140,6 +140,7 @@ def person(found: Person) -> dict[str, object]:
             ("Earned, not paid out", format_usd(found.earned_microusd)),
         ],
         "works_here": bool(found.roles) or user.is_superuser,
+        "has_second_step": found.has_second_step,
         "banned": not user.is_active and not is_deleted(user),
         "ban_reason": found.ban.reason if found.ban else "",
         "is_proven": user.email in found.proven_emails,

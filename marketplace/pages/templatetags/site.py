@@ -58,6 +58,8 @@ OF_CONSOLE = (
     ("People", "/console/people/", Right.SEE),
     ("Machines", "/console/machines/", Right.SEE),
     ("Rentals", "/console/rentals/", Right.SEE),
+    ("Invoices", "/console/invoices/", Right.MONEY),
+    ("Validators", "/console/validators/", Right.VALIDATORS),
     ("Health", "/console/health/", Right.SEE),
     ("Announcements", "/console/announcements/", Right.ANNOUNCE),
     ("Features", "/console/features/", Right.SWITCH),

@@ -128,7 +128,7 @@ def test_what_is_a_word_among_staff_stays_there(alice: User) -> None:
     acts = files["oversight-act.json"]
     assert len(acts) == len(ActKind)
     told = {act["kind"]: act["reason"] for act in acts if act.keys() & set(content.AMONG_STAFF)}
-    read = ("ban", "settle", "answer-appeal", "answer-report")
+    read = ("ban", "settle", "answer-appeal", "answer-report", "end-rental")
     assert told == {kind: f"hush {kind}" for kind in read}
 
 

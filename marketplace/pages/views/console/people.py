@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from uuid import uuid4
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
@@ -46,6 +47,7 @@ def person(request: StaffRequest, user_id: int) -> HttpResponse:
     rights = request.staff.rights
     context = {
         **console.person(found),
+        "request_key": uuid4().hex,
         "may_money": Right.MONEY in rights,
         "may_roles": Right.ROLES in rights,
         "may_ban": Right.BAN in rights,

@@ -3,18 +3,22 @@
 from uuid import UUID
 
 from django.http import Http404, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.http import urlencode
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from marketplace.console import rentals as queries
+from marketplace.console.actions.end_rental import end_rental
 from marketplace.domain.oversight import Right
-from marketplace.domain.placement import PlacementState
+from marketplace.domain.placement import LIVE, PlacementState
 from marketplace.pages.shown import console
 from marketplace.pages.shown import console_rental as shown
 from marketplace.pages.staff import StaffRequest, staff_only
-from marketplace.pages.views.console.pages import identifier, text
+from marketplace.pages.views.console.pages import done, identifier, reason, text
+from marketplace.pages.views.console.sure import unsure
+from marketplace.rentals.models import Rental
+from protocol.agent import Want
 
 
 @require_safe
@@ -48,4 +52,35 @@ def rental(request: StaffRequest, rental_id: UUID) -> HttpResponse:
     found = queries.case(rental_id, now=timezone.now())
     if found is None:
         raise Http404("There is no such rental.")
-    return render(request, "console/rental.html", shown.page(found))
+    placement = found.placement
+    is_over = placement.want == Want.END or placement.state not in LIVE
+    may_end = Right.BAN in request.staff.rights and not is_over
+    return render(request, "console/rental.html", {**shown.page(found), "may_end": may_end})
+
+
+@require_POST
+@staff_only(Right.BAN)
+def rental_end(request: StaffRequest, rental_id: UUID) -> HttpResponse:
+    """End one rental."""
+    found = Rental.objects.select_related("renter").filter(id=rental_id).first()
+    if found is None:
+        raise Http404("There is no such rental.")
+    back = console.rental_url(rental_id)
+    told = [
+        f"The rental of {found.renter.shown} ends now, and its files are lost.",
+        "Nothing after this moment is charged, and what is set aside and not used comes back. A"
+        " reservation keeps its discount.",
+        "Its renter is told, with your reason. It can’t be taken back.",
+    ]
+    title = f"End rental {str(rental_id)[:8]}"
+    asks = unsure(request, title=title, back=back, told=told, button="End it")
+    if asks is not None:
+        return asks
+    done(
+        request,
+        lambda: end_rental(
+            by=request.staff, rental_id=rental_id, reason=reason(request), now=timezone.now()
+        ),
+        "It ends now, and its renter is told.",
+    )
+    return redirect(back)

@@ -10,8 +10,7 @@ from marketplace.domain.oversight import ActKind
 from marketplace.domain.problem import Refused
 from marketplace.oversight.record import by_command
 from marketplace.papers.actions.correct import correct
-from marketplace.papers.models import PREFIXES, Paper, PaperKind
-from marketplace.papers.queries import NUMBER
+from marketplace.papers.queries import invoice as find
 
 
 class Command(BaseCommand):
@@ -29,14 +28,8 @@ class Command(BaseCommand):
 
         :raises CommandError: when there is no such invoice, or it was corrected before.
         """
-        match = NUMBER.fullmatch(options["number"])
-        invoice = None
-        if match is not None and match["prefix"] == PREFIXES[PaperKind.INVOICE]:
-            rows = Paper.objects.filter(kind=PaperKind.INVOICE, serial=int(match["serial"]))
-            invoice = rows.first()
-        if invoice is None:
-            raise CommandError("There is no invoice of this number; write it as INV-000017.")
         try:
+            invoice = find(options["number"])
             with transaction.atomic():
                 now = timezone.now()
                 note, made = correct(invoice=invoice, reason=options["reason"], now=now)

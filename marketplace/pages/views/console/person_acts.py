@@ -1,0 +1,113 @@
+"""This will give a person credit, and take off a second step that they lost."""
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from marketplace.accounts.models import User
+from marketplace.console.actions.give_credit import (
+    CREDIT_MICROUSD_MAX,
+    DAYS_MAX,
+    CreditOutOfBounds,
+    give_credit,
+)
+from marketplace.console.actions.remove_step import remove_step
+from marketplace.domain.money import MicroUsd, format_usd, usd
+from marketplace.domain.oversight import Right
+from marketplace.domain.problem import Refused
+from marketplace.pages.shown.console import person_url
+from marketplace.pages.staff import StaffRequest, staff_only
+from marketplace.pages.views.console.pages import NUMBER, done, reason
+from marketplace.pages.views.console.sure import unsure
+
+KEY_LENGTH_MAX = 64
+
+
+@require_POST
+@staff_only(Right.MONEY)
+def person_credit(request: StaffRequest, user_id: int) -> HttpResponse:
+    """Give them credit."""
+    person, back = _person(user_id), person_url(user_id)
+    try:
+        amount, days = _asked(request)
+    except Refused as refused:
+        messages.error(request, refused.detail)
+        return redirect(back)
+    told = [
+        f"{person.shown} can spend {format_usd(amount)} for {days} days, before their own money.",
+        "What they have not spent then is gone. It goes to no card, and pays for no machine of"
+        " their own.",
+        "They read your reason. It can’t be taken back.",
+    ]
+    asks = unsure(
+        request,
+        title=f"Give {person.shown} {format_usd(amount)} of credit",
+        back=back,
+        told=told,
+        button="Give it",
+        stops=False,
+    )
+    if asks is not None:
+        return asks
+    done(
+        request,
+        lambda: give_credit(
+            by=request.staff,
+            user_id=user_id,
+            amount_microusd=amount,
+            days=days,
+            reason=reason(request),
+            request_key=request.POST.get("request_key", "")[:KEY_LENGTH_MAX],
+            now=timezone.now(),
+        ),
+        "It is theirs, and they were told.",
+    )
+    return redirect(back)
+
+
+@require_POST
+@staff_only(Right.BAN)
+def person_remove_step(request: StaffRequest, user_id: int) -> HttpResponse:
+    """Take off their second step."""
+    person, back = _person(user_id), person_url(user_id)
+    told = [
+        f"{person.shown} logs in with a password alone from then on: be sure who asks.",
+        "Their authenticator app, passkeys and recovery codes are gone, they are logged out"
+        " everywhere, and their API keys end.",
+        "They get a letter that says so.",
+    ]
+    asks = unsure(
+        request,
+        title=f"Take off the second step of {person.shown}",
+        back=back,
+        told=told,
+        button="Take it off",
+    )
+    if asks is not None:
+        return asks
+    done(
+        request,
+        lambda: remove_step(
+            by=request.staff, user_id=user_id, reason=reason(request), now=timezone.now()
+        ),
+        "They log in with a password alone now, and were told.",
+    )
+    return redirect(back)
+
+
+def _person(user_id: int) -> User:
+    found = User.objects.filter(pk=user_id).first()
+    if found is None:
+        raise Http404("Nobody has this number.")
+    return found
+
+
+def _asked(request: StaffRequest) -> tuple[MicroUsd, int]:
+    amount, days = usd(request.POST.get("amount", "")[:24]), request.POST.get("days", "")
+    if not NUMBER.fullmatch(days) or not 1 <= int(days) <= DAYS_MAX:
+        raise CreditOutOfBounds
+    if not 0 < amount <= CREDIT_MICROUSD_MAX:
+        raise CreditOutOfBounds
+    return amount, int(days)

@@ -1,0 +1,331 @@
+"""What took a command on the server is done in the console, read before, and by a role."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.test import Client
+from django.utils import timezone
+
+from marketplace.accounts.actions.issue_api_key import issue
+from marketplace.accounts.models import User
+from marketplace.console.actions import end_rental as ending
+from marketplace.console.actions.correct_invoice import correct_invoice
+from marketplace.console.actions.end_rental import end_rental
+from marketplace.console.actions.give_credit import (
+    CREDIT_MICROUSD_MAX,
+    DAYS_MAX,
+    CreditOutOfBounds,
+    give_credit,
+)
+from marketplace.console.actions.remove_step import NoSecondStep, StepOfSuperuser, remove_step
+from marketplace.console.actions.set_roles import NobodyThere
+from marketplace.console.actions.validators import ExpelledAlready, NameMissing, admit, expel
+from marketplace.console.staff import NotYourRole, OwnCase, ReasonMissing, Staff
+from marketplace.domain.money import MicroUsd
+from marketplace.domain.oversight import Role
+from marketplace.domain.placement import PlacementState
+from marketplace.ledger import queries as ledger
+from marketplace.ledger.actions.post import CauseReused
+from marketplace.metering.actions.audit_money import audit_money
+from marketplace.notices.actions.tell_rentals import tell_rentals
+from marketplace.notices.models import Notice
+from marketplace.oversight.models import Act
+from marketplace.papers.actions.correct import AlreadyCorrected
+from marketplace.papers.actions.issue import issue as issue_paper
+from marketplace.papers.content import made_out
+from marketplace.papers.models import BillingDetails, Paper, PaperKind
+from marketplace.papers.queries import InvoiceUnknown
+from marketplace.placements.models import Placement
+from marketplace.rentals.models import Rental
+from marketplace.verification.actions.admit_validator import HotkeyMalformed, ValidatorUnknown
+from marketplace.verification.models import Validator
+from tests.marketplace.rentals.market import Market, give_key
+from tests.marketplace.rentals.proving import deliver
+from tests.marketplace.scene import after
+from tests.marketplace.staffed import staff, with_app
+
+HOTKEY = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
+NOBODY = 999_999
+
+
+@pytest.fixture
+def market(charlie: User) -> Market:
+    return Market.open(charlie)
+
+
+@pytest.fixture
+def rental(market: Market, alice: User, give: Callable[..., None]) -> Rental:
+    give(alice, 10_000_000)
+    give_key(alice)
+    rental = market.rent(alice)
+    market.run(rental, at=after(0))
+    deliver(market, rental, second=101)
+    return rental
+
+
+@pytest.fixture
+def invoice(alice: User) -> Paper:
+    BillingDetails.objects.create(user=alice, name="Alice Ltd", next_month=after(0))
+    told = made_out(user_id=alice.pk, lines=(), about="Usage of 2026-02 (UTC)")
+    kind = PaperKind.INVOICE
+    return issue_paper(user_id=alice.pk, kind=kind, content=told, month=after(0), now=after(0))
+
+
+def hired(*roles: Role) -> Staff:
+    user = staff("one", *roles)
+    return Staff(user.pk, user.email, frozenset(roles))
+
+
+def sure(client: Client, path: str, sent: dict[str, str]) -> tuple[str, str]:
+    """Return what is said before the act, and what follows it."""
+    before = client.post(path, sent).content.decode()
+    found = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', before))
+    assert found.pop("sure") == "yes"
+    assert not Act.objects.exists()
+    return before, client.post(path, found | {"sure": "yes"}, follow=True).content.decode()
+
+
+def credit(
+    by: Staff, user_id: int, amount: int = 5_000_000, days: int = 30, key: str = "k"
+) -> None:
+    give_credit(
+        by=by,
+        user_id=user_id,
+        amount_microusd=MicroUsd(amount),
+        days=days,
+        reason="It was\nour fault.",
+        request_key=key,
+        now=after(0),
+    )
+
+
+def test_credit_is_given_once_and_they_read_why(by: Staff, alice: User) -> None:
+    credit(by, alice.pk)
+    credit(by, alice.pk)
+    assert ledger.balance(alice.pk) == 5_000_000
+    act = Act.objects.get()
+    assert (act.kind, act.person, act.reason) == ("credit", alice, "It was our fault.")
+    assert act.after == {"credit": "$5.00", "until": "31 Mar 2026, 12:00 UTC"}
+    assert "It was our fault." in Notice.objects.get(kind="credit_given").text
+    with pytest.raises(CauseReused):
+        credit(by, alice.pk, 6_000_000)
+    credit(by, alice.pk, key="other")
+    assert ledger.balance(alice.pk) == 10_000_000
+    assert audit_money(now=after(1)).problems == []
+
+
+def test_credit_is_bounded_and_for_others(by: Staff, alice: User) -> None:
+    for amount, days in ((0, 1), (-1, 1), (CREDIT_MICROUSD_MAX + 1, 1), (1, 0), (1, DAYS_MAX + 1)):
+        with pytest.raises(CreditOutOfBounds):
+            credit(by, alice.pk, amount, days)
+    with pytest.raises(OwnCase):
+        credit(by, by.user_id)
+    with pytest.raises(NobodyThere):
+        credit(by, NOBODY)
+    with pytest.raises(NotYourRole):
+        credit(hired(Role.SUPPORT), alice.pk)
+    assert not Act.objects.exists()
+    credit(by, alice.pk, CREDIT_MICROUSD_MAX, DAYS_MAX)
+
+
+def test_credit_is_read_before_it_is_given(as_finance: Client, alice: User) -> None:
+    path = f"/console/people/{alice.pk}/credit"
+    sent = {"amount": "2.50", "days": "10", "reason": "Sorry", "request_key": "a"}
+    before, done = sure(as_finance, path, sent)
+    assert "can spend $2.50 for 10 days" in before
+    assert "It is theirs" in done
+    assert ledger.balance(alice.pk) == 2_500_000
+    for wrong in ({"amount": "x"}, {"amount": "9999"}, {"days": "0"}, {"reason": " "}):
+        assert as_finance.post(path, sent | wrong).status_code == 302
+    assert Act.objects.count() == 1
+    assert as_finance.post(f"/console/people/{NOBODY}/credit", sent).status_code == 404
+
+
+def test_one_rental_ends_without_its_machine_being_banned(
+    by: Staff, market: Market, alice: User, rental: Rental
+) -> None:
+    tell_rentals(now=after(110))
+    end_rental(by=by, rental_id=rental.id, reason="Mining is not allowed.", now=after(120))
+    placement = Placement.objects.get(id=rental.placement_id)
+    assert (placement.state, placement.reason_code) == (PlacementState.COLLECTING, "staff_ended")
+    assert (Act.objects.get().kind, Act.objects.get().person) == ("end-rental", alice)
+    # What its machine signs for after this moment counts for nothing.
+    deliver(market, rental, second=200)
+    market.end(rental, at=after(210))
+    rental.refresh_from_db()
+    assert rental.meter.charged_ms <= 120_000
+    tell_rentals(now=after(300))
+    notice = Notice.objects.get(kind="rental_failed")
+    assert "Mining is not allowed." in notice.text
+    with pytest.raises(ending.RentalOver):
+        end_rental(by=by, rental_id=rental.id, reason="x", now=after(310))
+    assert audit_money(now=after(320)).problems == []
+
+
+def test_a_rental_is_ended_by_somebody_else_with_the_right_and_a_reason(
+    by: Staff, alice: User, charlie: User, rental: Rental
+) -> None:
+    for user in (alice, charlie):
+        theirs = Staff(user.pk, user.email, frozenset({Role.ADMIN}))
+        with pytest.raises(OwnCase):
+            end_rental(by=theirs, rental_id=rental.id, reason="x", now=after(120))
+    with pytest.raises(NotYourRole):
+        end_rental(by=hired(Role.SUPPORT), rental_id=rental.id, reason="x", now=after(120))
+    with pytest.raises(ReasonMissing):
+        end_rental(by=by, rental_id=rental.id, reason=" ", now=after(120))
+    with pytest.raises(ending.NoSuchRental):
+        end_rental(by=by, rental_id=alice.rentals.get().offer_id, reason="x", now=after(120))
+    assert not Act.objects.exists()
+
+
+def test_an_end_is_read_before(as_admin: Client, as_support: Client, rental: Rental) -> None:
+    path = f"/console/rentals/{rental.id}/"
+    assert 'id="end"' not in as_support.get(path).content.decode()
+    assert 'id="end"' in as_admin.get(path).content.decode()
+    before, done = sure(as_admin, f"{path}end", {"reason": "Mining"})
+    assert "its files are lost" in before
+    assert "It ends now" in done
+    assert 'id="end"' not in as_admin.get(path).content.decode()
+    again = as_admin.post(f"{path}end", {"reason": "x", "sure": "yes"}, follow=True)
+    assert "This rental is over" in again.content.decode()
+
+
+def test_a_lost_second_step_is_taken_off_with_all_that_it_let_in(by: Staff, alice: User) -> None:
+    with pytest.raises(NoSecondStep):
+        remove_step(by=by, user_id=alice.pk, reason="x", now=after(0))
+    with_app(alice)
+    key = issue(user_id=alice.pk, name="t", now=timezone.now()).key
+    client = Client()
+    client.force_login(alice)
+    remove_step(by=by, user_id=alice.pk, reason="Shown her passport.", now=after(0))
+    assert not Authenticator.objects.filter(user=alice).exists()
+    key.refresh_from_db()
+    assert key.revoked_at is not None
+    act = Act.objects.get()
+    assert (act.kind, act.person) == ("remove-second-step", alice)
+
+
+def test_whose_second_step_is_not_taken_off_here(by: Staff, alice: User) -> None:
+    root = with_app(User.objects.create_superuser("root@berth.example"))
+    with_app(alice)
+    with pytest.raises(StepOfSuperuser):
+        remove_step(by=by, user_id=root.pk, reason="x", now=after(0))
+    with pytest.raises(OwnCase):
+        remove_step(by=by, user_id=by.user_id, reason="x", now=after(0))
+    with pytest.raises(NobodyThere):
+        remove_step(by=by, user_id=NOBODY, reason="x", now=after(0))
+    with pytest.raises(NotYourRole):
+        remove_step(
+            by=hired(Role.SUPPORT, Role.FINANCE), user_id=alice.pk, reason="x", now=after(0)
+        )
+    with pytest.raises(ReasonMissing):
+        remove_step(by=by, user_id=alice.pk, reason=" ", now=after(0))
+    assert Authenticator.objects.filter(user=alice).exists()
+    assert not Act.objects.exists()
+
+
+def test_a_second_step_is_taken_off_on_the_page(
+    as_admin: Client, as_finance: Client, alice: User
+) -> None:
+    with_app(alice)
+    path = f"/console/people/{alice.pk}/"
+    assert 'id="remove-step"' in as_admin.get(path).content.decode()
+    assert 'id="remove-step"' not in as_finance.get(path).content.decode()
+    before, done = sure(as_admin, f"{path}remove-step", {"reason": "Passport"})
+    assert "be sure who asks" in before
+    assert "with a password alone now" in done
+    assert 'id="remove-step"' not in as_admin.get(path).content.decode()
+
+
+def test_validators_come_and_go(by: Staff, as_admin: Client, as_support: Client) -> None:
+    assert as_support.get("/console/validators/").status_code == 403
+    sent = {"hotkey": HOTKEY, "name": "One", "stake": "3", "reason": "They asked"}
+    before, done = sure(as_admin, "/console/validators/admit", sent)
+    assert "with a stake of 3" in before
+    assert HOTKEY in done
+    validator = Validator.objects.get()
+    assert (validator.admitted, validator.name, validator.stake) == (True, "One", 3)
+    admit(by=by, hotkey=HOTKEY, name="Two", stake=None, reason="Renamed", now=after(1))
+    renamed = Act.objects.order_by("-id")[0]
+    assert (renamed.before["name"], renamed.after["name"], renamed.after["stake"]) == (
+        "One",
+        "Two",
+        3,
+    )
+    gone = {"hotkey": HOTKEY, "reason": "It lies", "sure": "yes"}
+    reply = as_admin.post("/console/validators/expel", gone, follow=True).content.decode()
+    assert "Expelled" in reply
+    assert not Validator.objects.get().admitted
+    with pytest.raises(ExpelledAlready):
+        expel(by=by, hotkey=HOTKEY, reason="x", now=after(2))
+    assert [act.kind for act in Act.objects.order_by("id")] == [
+        "admit-validator",
+        "admit-validator",
+        "expel-validator",
+    ]
+
+
+def test_no_validator_is_admitted_wrongly(by: Staff, as_admin: Client) -> None:
+    for hotkey, name, wrong in (
+        ("no hotkey", "x", HotkeyMalformed),
+        (HOTKEY, " ", NameMissing),
+        (HOTKEY, "x" * 101, NameMissing),
+    ):
+        with pytest.raises(wrong):
+            admit(by=by, hotkey=hotkey, name=name, stake=None, reason="x", now=after(0))
+    with pytest.raises(ReasonMissing):
+        admit(by=by, hotkey=HOTKEY, name="x", stake=None, reason=" ", now=after(0))
+    with pytest.raises(NotYourRole):
+        expel(by=hired(Role.SUPPORT, Role.FINANCE), hotkey=HOTKEY, reason="x", now=after(0))
+    with pytest.raises(ValidatorUnknown):
+        expel(by=by, hotkey=HOTKEY, reason="x", now=after(0))
+    sent = {"hotkey": HOTKEY, "name": "x", "stake": "1.5", "reason": "x"}
+    told = as_admin.post("/console/validators/admit", sent, follow=True).content.decode()
+    assert "A stake is a whole number" in told
+    assert not Validator.objects.exists()
+    assert not Act.objects.exists()
+
+
+def test_an_invoice_is_corrected_once(
+    by: Staff, alice: User, invoice: Paper, as_finance: Client
+) -> None:
+    path = "/console/invoices/"
+    assert "Alice Ltd" in as_finance.get(f"{path}?number=inv-000001").content.decode()
+    assert "There is no invoice" in as_finance.get(f"{path}?number=CRN-000001").content.decode()
+    BillingDetails.objects.update(name="Alice & Sons")
+    sent = {"number": "INV-000001", "reason": "Other name"}
+    before, done = sure(as_finance, f"{path}correct", sent)
+    assert "No money moves" in before
+    assert "CRN-000001" in done
+    made = Paper.objects.get(kind=PaperKind.INVOICE, serial=2)
+    assert made.content["buyer"]["name"] == "Alice & Sons"
+    act = Act.objects.get()
+    assert (act.kind, act.person) == ("correct-invoice", alice)
+    assert act.after == {"invoice": "INV-000002", "credit note": "CRN-000001"}
+    with pytest.raises(AlreadyCorrected):
+        correct_invoice(by=by, number="INV-000001", reason="x", now=after(1))
+    for number in ("INV-000009", "x", "RCT-000001"):
+        with pytest.raises(InvoiceUnknown):
+            correct_invoice(by=by, number=number, reason="x", now=after(1))
+    with pytest.raises(NotYourRole):
+        correct_invoice(by=hired(Role.SUPPORT), number="INV-000002", reason="x", now=after(1))
+    with pytest.raises(ReasonMissing):
+        correct_invoice(by=by, number="INV-000002", reason=" ", now=after(1))
+    theirs = Staff(alice.pk, alice.email, frozenset({Role.ADMIN}))
+    with pytest.raises(OwnCase):
+        correct_invoice(by=theirs, number="INV-000002", reason="x", now=after(1))
+    assert Act.objects.count() == 1
+
+
+def test_nothing_is_asked_for_without_a_reason(as_admin: Client, alice: User) -> None:
+    with_app(alice)
+    for path, sent in (
+        (f"people/{alice.pk}/remove-step", {}),
+        ("validators/admit", {"hotkey": HOTKEY, "name": "x"}),
+        ("validators/expel", {"hotkey": HOTKEY}),
+    ):
+        reply = as_admin.post(f"/console/{path}", sent, follow=True)
+        assert "Write why" in reply.content.decode()
+    assert not Act.objects.exists()
