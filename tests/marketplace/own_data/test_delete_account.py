@@ -34,7 +34,7 @@ from marketplace.own_data.models import Farewell
 from marketplace.payments.models import Payer, TopUp
 from marketplace.placements.models import Placement
 from marketplace.rentals.actions.end import end
-from marketplace.rentals.models import Failover
+from marketplace.rentals.models import Failover, RentalReport
 from tests.marketplace.browsers import enter
 from tests.marketplace.conftest import PASSWORD
 from tests.marketplace.rentals.market import ALICES_KEY, Market, give_key
@@ -97,7 +97,12 @@ def test_what_opened_or_named_something_of_theirs_is_emptied(
         ask_at=NOW,
     )
     Guest.objects.create(offer=Offer.objects.get(), email=alice.email)
+    report = RentalReport.objects.create(
+        rental=rental, renter=alice, what="other", text="I am Alice.", made_at=after(1)
+    )
     delete(user_id=alice.pk, now=after(2))
+    report.refresh_from_db()
+    assert (report.text, report.state) == ("", "withdrawn")
     left = mine.get()
     assert (left.workload["command"], left.workload["environment"]) == ([], {})
     assert left.workload["image"] == workload["image"]

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
+from django.test import Client
 
+from marketplace.accounts.actions.issue_api_key import issue
 from marketplace.accounts.models import User
 from marketplace.domain.money import MicroUsd
 from marketplace.domain.rental_report import (
@@ -21,6 +23,7 @@ from marketplace.rentals.actions import end
 from marketplace.rentals.actions import report as reporting
 from marketplace.rentals.models import Rental, RentalReport
 from marketplace.rentals.queries import RentalUnknown
+from tests.marketplace.browsers import enter
 from tests.marketplace.rentals.market import Market, give_key
 from tests.marketplace.rentals.proving import deliver
 from tests.marketplace.scene import after
@@ -154,3 +157,45 @@ def test_so_many_of_a_renter_wait_at_a_time(
     report(rental)
     with pytest.raises(reporting.ReportsTooMany):
         report(market.rent(alice), asked=None)
+
+
+def test_a_program_reports_reads_and_withdraws(alice: User, rental: Rental) -> None:
+    secret = issue(user_id=alice.pk, name="t", now=after(0)).secret
+    client = Client(headers={"Authorization": f"Bearer {secret}"})
+    path = f"/api/v1/rentals/{rental.id}/report"
+    assert client.get(path).status_code == 404
+    body = {"what": "unreachable", "text": "No SSH.", "asked_microusd": 50_000}
+    first = client.post(path, body, content_type="application/json")
+    again = client.post(path, body, content_type="application/json")
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json() == again.json() == client.get(path).json()
+    assert client.get("/api/v1/reports").json()["items"] == [first.json()]
+    for wrong in ({"asked_microusd": 100_001}, {"text": "Else"}, {"what": "x"}, {"text": ""}):
+        refused = client.post(path, body | wrong, content_type="application/json")
+        assert refused.status_code in {409, 422}, wrong
+    assert [client.delete(path).status_code for _ in range(2)] == [204, 204]
+    assert client.get(path).json()["state"] == "withdrawn"
+    RentalReport.objects.update(state=ReportState.REFUSED)
+    refused = client.delete(path)
+    assert (refused.status_code, refused.json()["code"]) == (409, "report_answered")
+
+
+def test_a_page_says_why_a_report_is_refused_and_keeps_what_was_typed(
+    alice: User, rental: Rental
+) -> None:
+    browser = enter(Client(), alice)
+    path = f"/rentals/{rental.id}/report"
+    sent = {"what": "charge", "text": "Too <much>", "ask": "9"}
+    reply = browser.post(path, sent)
+    assert reply.status_code == 422
+    assert "It cost $0.10 so far" in reply.content.decode()
+    assert "Too &lt;much&gt;" in reply.content.decode()
+    browser.post(path, sent | {"ask": ""})
+    assert RentalReport.objects.get().asked_microusd is None
+    again = browser.post(path, sent | {"text": "Else", "ask": ""})
+    assert again.status_code == 422
+    shown = browser.post(f"{path}/withdraw", follow=True).content.decode()
+    assert "The report is withdrawn." in shown
+    Rental.objects.update(forgotten_at=after(300))
+    assert browser.get(path).headers["Location"] == "/rentals/reports/"
+    assert browser.get("/rentals/reports/?after=x").status_code == 302
