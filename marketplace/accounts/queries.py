@@ -83,7 +83,7 @@ def key_of(raw: str, now: datetime) -> ApiKey | None:
     if not api_key.well_formed(raw):
         return None
     lasting = Q(expires_at=None) | Q(expires_at__gt=now)
-    rows = ApiKey.objects.select_related("user", "made_by").filter(lasting)
+    rows = ApiKey.objects.select_related("user").filter(lasting)
     key = rows.filter(digest=api_key.digest(raw), revoked_at=None, user__is_active=True).first()
     if key is None:
         return None

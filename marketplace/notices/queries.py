@@ -9,6 +9,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q
 
+from marketplace import plain_sql
 from marketplace.accounts.models import Membership
 from marketplace.accounts.queries import proven_emails
 from marketplace.accounts.teams import letters_to
@@ -50,7 +51,12 @@ def page(user_id: int, *, before: int | None = None, unread: bool = False) -> Pa
 
 def unread(user_id: int) -> int:
     """Return how many notices the person has not seen."""
-    return Notice.objects.filter(user_id=user_id, read_at=None).count()
+    # As it is written: each page asks, and for Django to write it takes longer than to answer it.
+    ((count,),) = plain_sql.fetch(
+        "SELECT COUNT(*) FROM notices_notice WHERE user_id = %(user_id)s AND read_at IS NULL",
+        user_id=user_id,
+    )
+    return int(count)
 
 
 def letters_off(user_id: int) -> frozenset[str]:
