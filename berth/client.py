@@ -40,7 +40,7 @@ from berth.standing import Standing
 from berth.teams import HEADER, Teams
 from berth.templates import Templates
 from berth.terms import TermsOfMachines
-from berth.usage import Usage
+from berth.usage import Metrics, Usage
 from protocol.paths import API
 
 
@@ -279,6 +279,10 @@ class Client:
     def usage(self, rental_id: str) -> Usage:
         """Return what the rental used in the last hour, and what went wrong for it."""
         return read(Usage, self._get(f"/rentals/{rental_id}/usage"))
+
+    def metrics(self, rental_id: str, *, span: str = "day") -> Metrics:
+        """Return what the rental used in the last hour, day or month, after its end too."""
+        return read(Metrics, self._get(f"/rentals/{rental_id}/metrics", {"span": span}))
 
     def bill(self, rental_id: str) -> Bill:
         """Return what the rental cost so far, and what of its time cost nothing and why."""

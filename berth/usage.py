@@ -40,3 +40,37 @@ class Usage(Shape):
     points: tuple[UsagePoint, ...]
     #: newest first
     incidents: tuple[Incident, ...]
+
+
+class Figure(Shape):
+    """What it was on average, and at most in any ten seconds."""
+
+    mean: int
+    most: int
+
+
+class GpuMetrics(Shape):
+    busy_percent: Figure | None = None
+    memory_bytes: Figure | None = None
+
+
+class MetricsPoint(Shape):
+    """What a rental used from one moment on, for the seconds of a step; None: not known."""
+
+    at: datetime
+    #: thousandths of a CPU core
+    cpu_milli: Figure | None = None
+    memory_bytes: Figure | None = None
+    disk_used_bytes: Figure | None = None
+    received_bytes_s: Figure | None = None
+    sent_bytes_s: Figure | None = None
+    gpus: tuple[GpuMetrics, ...] = ()
+
+
+class Metrics(Shape):
+    #: hour, day or month
+    span: str
+    #: seconds that each point stands for
+    step_s: int
+    #: the oldest first
+    points: tuple[MetricsPoint, ...]

@@ -1,15 +1,32 @@
 """This will show what a rental uses now, and what went wrong for it."""
 
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import typer
+
 from berth.cli import output, session
 from berth.cli.options import AsJson, RentalId
 from berth.units import format_size
-from berth.usage import UsagePoint
+from berth.usage import Figure, Metrics, MetricsPoint, UsagePoint
 
 
-def usage(*, rental_id: RentalId, as_json: AsJson = False) -> None:
-    """Show what a rental uses now; with --json, the last hour of it."""
+def usage(
+    *,
+    rental_id: RentalId,
+    span: Annotated[
+        Literal["hour", "day", "month"] | None,
+        typer.Option(help="What it used in so long: on average, and at most in ten seconds."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a rental uses now, or used; with --json and no --span, the last hour of it."""
     with session.client() as client:
-        found = client.usage(session.find(client, rental_id).id)
+        rental = session.find(client, rental_id)
+        if span is not None:
+            _show(client.metrics(rental.id, span=span), as_json=as_json)
+            return
+        found = client.usage(rental.id)
     if as_json:
         output.write_json(found)
         return
@@ -21,6 +38,46 @@ def usage(*, rental_id: RentalId, as_json: AsJson = False) -> None:
         times = "" if one.count == 1 else f" ({one.count} times)"
         blame = f"[most likely: {one.blame}]"
         output.say(f"{output.moment(one.at)}  {one.sentence}{times} {blame}")
+
+
+def _show(told: Metrics, *, as_json: bool) -> None:
+    if as_json:
+        output.write_json(told)
+        return
+    gpus = max((len(point.gpus) for point in told.points), default=0)
+    output.table(
+        (
+            "AT (UTC)",
+            ">CPU CORES",
+            ">MEMORY",
+            ">DISK",
+            "?>IN",
+            "?>OUT",
+            *(f">GPU {number} BUSY" for number in range(1, gpus + 1)),
+        ),
+        [_row(point, gpus) for point in told.points],
+        empty="Nothing is known of it: a line comes once its five minutes, or its hour, are over.",
+    )
+
+
+def _row(point: MetricsPoint, gpus: int) -> tuple[str, ...]:
+    busy = [gpu.busy_percent for gpu in point.gpus] + [None] * (gpus - len(point.gpus))
+    return (
+        output.moment(point.at),
+        _figure(point.cpu_milli, lambda milli: f"{milli / 1000:.2f}"),
+        _figure(point.memory_bytes, format_size),
+        _figure(point.disk_used_bytes, format_size),
+        _figure(point.received_bytes_s, lambda told: f"{format_size(told)}/s"),
+        _figure(point.sent_bytes_s, lambda told: f"{format_size(told)}/s"),
+        *(_figure(one, lambda percent: f"{percent} %") for one in busy),
+    )
+
+
+def _figure(one: Figure | None, words: Callable[[int], str]) -> str:
+    if one is None:
+        return "-"
+    mean, most = words(one.mean), words(one.most)
+    return mean if mean == most else f"{mean} ({most})"
 
 
 def _numbers(point: UsagePoint) -> dict[str, str]:

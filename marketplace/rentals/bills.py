@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from uuid import UUID
 
 from django.db.models import Sum
-from django.db.models.functions import TruncDate
+from django.db.models.functions import TruncDate, TruncHour
 
 from marketplace.domain.bill import Split
 from marketplace.domain.money import charge
@@ -155,6 +155,17 @@ def spent(meter: Meter, *, since: datetime) -> Spent:
     before = rows.filter(at__lte=since).aggregate(sum=Sum("amount_microusd"))["sum"]
     later = rows.filter(at__gt=since).order_by("at", "id").values_list("at", "amount_microusd")
     return Spent(before or 0, tuple(later))
+
+
+def spent_by_hour(meter: Meter, *, since: datetime) -> Spent:
+    """Return the same, all charges of an hour together; the first hour is whole."""
+    rows = Transfer.objects.filter(debit__hold=meter.hold_id, kind__in=CHARGED)
+    hours = rows.order_by().annotate(hour=TruncHour("at", tzinfo=UTC)).values("hour")
+    summed = hours.annotate(sum=Sum("amount_microusd")).order_by("hour")
+    told = [(row["hour"], row["sum"]) for row in summed]
+    first = since.replace(minute=0, second=0, microsecond=0)
+    before = sum(amount for hour, amount in told if hour < first)
+    return Spent(before, tuple((hour, amount) for hour, amount in told if hour >= first))
 
 
 def _given_back(rental: Rental) -> tuple[GivenBack, ...]:

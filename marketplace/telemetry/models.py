@@ -1,4 +1,5 @@
-"""This will keep an hour of each machine's readings, and what went wrong on it."""
+"""This will keep an hour of each machine's readings, what rentals used before it, and what went
+wrong."""
 
 from django.db import models
 
@@ -29,6 +30,39 @@ class Reading(models.Model):
 
     def __str__(self) -> str:
         return f"{self.machine_id} at {self.at}"
+
+
+class UsageSummary(models.Model):
+    """What a rental used in five minutes of the last day, or in an hour of the last 30 days."""
+
+    placement = models.ForeignKey(
+        Placement, on_delete=models.CASCADE, related_name="usage_summaries"
+    )
+    #: seconds that it stands for: of domain.usage_summary.Span
+    step_s = models.PositiveSmallIntegerField()
+    #: when they began
+    at = models.DateTimeField()
+    #: domain.usage_summary.summed_up
+    content = models.JSONField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="usage_summary_once", fields=["placement", "step_s", "at"])
+        ]
+        indexes = [models.Index(name="usage_summary_old", fields=["step_s", "at"])]
+
+    def __str__(self) -> str:
+        return f"{self.step_s} s of {self.placement_id} from {self.at}"
+
+
+class Summed(models.Model):
+    """How far the summaries of one length have come."""
+
+    step_s = models.PositiveSmallIntegerField(primary_key=True)
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.step_s} s until {self.until}"
 
 
 class Incident(models.Model):

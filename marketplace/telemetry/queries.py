@@ -8,7 +8,8 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from marketplace.domain.usage import HISTORY_S, Point, points
-from marketplace.telemetry.models import Incident, Reading
+from marketplace.domain.usage_summary import Span, Summary, of_point, read
+from marketplace.telemetry.models import Incident, Reading, UsageSummary
 from protocol.usage import MachineUsage, PlacementUsage
 
 #: a reading that is older says nothing about now
@@ -38,6 +39,21 @@ def usage(*, machine_id: UUID, placement_id: UUID, now: datetime) -> tuple[Point
         .values_list("at", own)
     )
     return points((at, PlacementUsage.model_validate(one)) for at, one in rows if one is not None)
+
+
+def metrics(
+    *, machine_id: UUID, placement_id: UUID, span: Span, now: datetime
+) -> tuple[Summary, ...]:
+    """Return what the placement used over the span, the oldest first; one query."""
+    if span is Span.HOUR:
+        found = usage(machine_id=machine_id, placement_id=placement_id, now=now)
+        return tuple(of_point(point) for point in found)
+    rows = UsageSummary.objects.filter(
+        placement_id=placement_id, step_s=span.step_s, at__gt=now - span.length
+    )
+    return tuple(
+        read(at, content) for at, content in rows.order_by("at").values_list("at", "content")
+    )
 
 
 def traffic(

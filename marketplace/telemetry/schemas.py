@@ -7,6 +7,7 @@ from uuid import UUID
 from ninja import Schema
 
 from marketplace.domain import usage
+from marketplace.domain.usage_summary import Span
 from marketplace.telemetry import models
 from protocol.usage import GpuUsage, IncidentBlame, IncidentKind, MachineUsage
 
@@ -37,6 +38,40 @@ class UsagePoint(Schema):
             sent_bytes_s=point.sent_bytes_s,
             gpus=list(point.gpus),
         )
+
+
+class FigureReply(Schema):
+    """What it was on average, and at most in any ten seconds."""
+
+    mean: int
+    most: int
+
+
+class GpuMetrics(Schema):
+    #: null: its driver does not tell
+    busy_percent: FigureReply | None
+    memory_bytes: FigureReply | None
+
+
+class MetricsPoint(Schema):
+    """What it used from one moment on, for the seconds of a step; null: not known."""
+
+    at: datetime
+    #: thousandths of a CPU core
+    cpu_milli: FigureReply | None
+    memory_bytes: FigureReply | None
+    disk_used_bytes: FigureReply | None
+    received_bytes_s: FigureReply | None
+    sent_bytes_s: FigureReply | None
+    gpus: list[GpuMetrics]
+
+
+class MetricsReply(Schema):
+    span: Span
+    #: seconds that each point stands for
+    step_s: int
+    #: the oldest first; a step is there once it is over
+    points: list[MetricsPoint]
 
 
 class IncidentReply(Schema):

@@ -1,5 +1,5 @@
-// <div data-charts>: what a rental used in the last hour, drawn whenever usage.js says "usage". The
-// same hour is a table on a page of its own.
+// <div data-charts>: what a rental used in the last hour, or in the span that spans.js asked for,
+// drawn whenever either says "usage". The same is a table on a page of its own.
 const SPAN_S = 3600;
 const HEIGHT = 110;
 const place = document.querySelector("[data-charts]"), charts = [];
@@ -32,9 +32,11 @@ function colour(name) {
 function wanted(told) {
   const gpus = told.gpus.map((gpu, number) => [`GPU ${number + 1}`, gpu]);
   const lines = (key) => gpus.map(([name, gpu]) => [name, gpu[key]]);
+  // Of a longer span lines are averages, and the most of any ten seconds is a line beside.
+  const line = (name, key) => [[name, told[key]], ...(told[`${key}_most`] ? [["at most", told[`${key}_most`]]] : [])];
   const all = [
-    ["CPU, cores", cores, told.cpus_max, [["CPU", told.cpu]]],
-    ["Memory", size, told.memory_max, [["Memory", told.memory]]],
+    ["CPU, cores", cores, told.cpus_max, line("CPU", "cpu")],
+    ["Memory", size, told.memory_max, line("Memory", "memory")],
     ["GPU busy", percent, 100, lines("busy")],
     ["GPU memory", size, null, lines("memory")],
     ["Network", pace, null, [["In", told.received], ["Out", told.sent]]],
@@ -77,7 +79,7 @@ function draw(told, [name, words, most, lines]) {
     legend: { show: false }, cursor: { sync: { key: "usage" }, y: false },
     axes: [axis({ size: 22 }), axis({ size: 62, values: (_, ticks) => ticks.map(words), space: 34, ...(words === size && { incrs: POWERS }) })],
     scales: {
-      x: { range: () => [Date.now() / 1000 - SPAN_S, Date.now() / 1000] },
+      x: { range: () => [Date.now() / 1000 - (known.span_s ?? SPAN_S), Date.now() / 1000] },
       y: { range: (_, low, high) => [0, most ?? (high || 1) * 1.1] },
     },
     hooks: { setCursor: [(plot) => caption(chart, plot.cursor.idx ?? known.at.length - 1)] },
@@ -92,12 +94,13 @@ function draw(told, [name, words, most, lines]) {
 }
 
 function renew({ detail }) {
+  const other = known?.span_s !== detail.span_s;
   known = detail;
   const newest = document.querySelector("[data-newest]");
-  newest.hidden = false;
+  newest.hidden = Boolean(known.span_s);
   newest.querySelector("span").textContent = new Date(known.at.at(-1) * 1000).toLocaleTimeString();
   const found = wanted(known);
-  if (found.length !== charts.length) {
+  if (other || found.length !== charts.length) {
     for (const chart of charts.splice(0)) chart.plot.root.closest("figure").remove();
     for (const each of found) draw(known, each);
     return;

@@ -12,7 +12,8 @@ const place = document.querySelector("[data-charts]");
 let known = null, late = null, incidents = 0, heard = Date.now(), refused = false;
 
 const polls = () => document.querySelector("[data-unheard]") !== null;
-const tell = () => place.dispatchEvent(new CustomEvent("usage", { detail: known }));
+// Not while spans.js shows more than the hour.
+const tell = () => place.dataset.span || place.dispatchEvent(new CustomEvent("usage", { detail: known }));
 // What went wrong, in words.
 const renewWords = () => refused || window.htmx?.trigger("#usage", "renew");
 
@@ -51,6 +52,13 @@ document.addEventListener("measured", ({ detail }) => {
   if (incidents !== detail.incidents || document.querySelector("#usage [data-none]")) renewWords();
   incidents = detail.incidents;
 });
+document.querySelector("[data-spans]").addEventListener("click", (event) => {
+  const chosen = event.target.closest("[data-span]");
+  if (!chosen || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  import(event.currentTarget.dataset.spans).then(({ choose }) => choose(chosen));
+});
+place.addEventListener("hour", () => (known?.at.length ? tell() : ask()));
 document.addEventListener("visibilitychange", () => {
   if (!known || polls()) ask();
 });

@@ -4,6 +4,21 @@ from collections.abc import Mapping
 from typing import Any
 
 #: what one rental of two cores does, and what its machine calls a misfortune
+#: five minutes of the same
+METRICS: dict[str, Any] = {
+    "span": "day",
+    "step_s": 300,
+    "points": [
+        {
+            "at": "2026-03-01T11:55:00Z",
+            "cpu_milli": {"mean": 500, "most": 1500},
+            "memory_bytes": {"mean": 1 << 30, "most": 1 << 30},
+            "disk_used_bytes": None,
+            "gpus": [{"busy_percent": {"mean": 40, "most": 93}, "memory_bytes": None}],
+        },
+        {"at": "2026-03-01T12:00:00Z", "memory_bytes": {"mean": 1 << 30, "most": 1 << 30}},
+    ],
+}
 USAGE: dict[str, Any] = {
     "points": [
         {

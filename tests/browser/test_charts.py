@@ -8,8 +8,9 @@ from playwright.sync_api import Page, expect
 
 from marketplace.accounts.models import User
 from marketplace.domain.usage import slot_of
+from marketplace.domain.usage_summary import Span
 from marketplace.rentals.models import Rental
-from marketplace.telemetry.models import Incident, Reading
+from marketplace.telemetry.models import Incident, Reading, UsageSummary
 from tests.browser.audit import problems
 from tests.browser.conftest import Enter
 from tests.browser.test_terminal import alice, rental
@@ -65,6 +66,21 @@ def test_a_person_sees_and_reads_what_their_rental_used(
     page.get_by_role("button", name="Light or dark").click()
     page.wait_for_function(DRAWN, arg=[98, 210, 198])
     assert problems(page) == []
+    page.get_by_role("link", name="1 day").click()
+    expect(page.get_by_text("There is nothing of it yet")).to_be_visible()
+    UsageSummary.objects.create(
+        placement=rental.placement,
+        step_s=Span.DAY.step_s,
+        at=timezone.now() - timedelta(hours=2),
+        content={"n": 30, "cpu_milli": [250, 750], "memory_bytes": [1 << 20, 1 << 20], "gpus": []},
+    )
+    page.get_by_role("link", name="1 hour").click()
+    expect(charts.first).to_contain_text("0.50 of 1.00")
+    page.get_by_role("link", name="1 day").click()
+    expect(charts.first).to_contain_text("CPU 0.25 at most 0.75")
+    assert problems(page) == []
+    page.get_by_role("link", name="1 hour").click()
+    expect(charts).to_have_count(7)
     page.get_by_role("link", name="The last hour as a table").click()
     expect(page.locator("#hour")).to_contain_text("100.0 kB/s")
     assert problems(page) == []

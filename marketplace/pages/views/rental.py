@@ -22,6 +22,7 @@ from marketplace.pages.forms.traffic import TrafficForm
 from marketplace.pages.forms.workload import ChangeForm
 from marketplace.pages.shown import log, rental_proof
 from marketplace.pages.shown.rental import RentalPanel, form_of, idle_form_of, panel
+from marketplace.pages.shown.usage_spans import choices
 from marketplace.pages.visitor import MemberRequest, members_only
 from marketplace.rentals import proof_queries, queries
 from marketplace.rentals.actions import end as ending
@@ -115,6 +116,7 @@ def page(
     opening = [str(key.pk) for key in keys if key.fingerprint in view.ssh_keys]
     context = {
         "rental": panel(view),
+        "spans": choices(),
         "version": version,
         "extend_form": extend_form or ExtendForm(initial={"request_key": uuid4().hex}),
         "change_form": change_form or form_of(view),

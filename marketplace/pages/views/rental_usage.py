@@ -1,6 +1,6 @@
 """This will show what one rental uses: a page, or the part of the rental's own page."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from django.http import Http404, HttpResponse, JsonResponse
@@ -9,7 +9,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from marketplace.domain.usage import HISTORY_S, Point
+from marketplace.domain.usage import Point
+from marketplace.domain.usage_summary import Span, Summary
+from marketplace.pages.shown import usage_spans
 from marketplace.pages.shown.usage import panel
 from marketplace.pages.shown.usage_history import columns, table
 from marketplace.pages.visitor import MemberRequest, members_only
@@ -23,24 +25,48 @@ from marketplace.telemetry import queries as telemetry
 @vary_on_headers("HX-Request")
 @members_only
 def rental_usage(request: MemberRequest, rental_id: UUID) -> HttpResponse:
-    """Show the last hour in words; beside the charts of the rental's own page what went wrong."""
-    placement = _own(request, rental_id).placement
-    points = _points(placement, timezone.now())
+    """Show the last hour, day or month as a table; beside the rental's charts what went wrong."""
+    placement, now = _own(request, rental_id).placement, timezone.now()
+    span = _span(request)
+    title = usage_spans.CHOICES[span][1]
+    context = {"rental_id": rental_id, "title": title, "span": span, "spans": usage_spans.choices()}
+    if span is not Span.HOUR:
+        context["table"] = usage_spans.table(_metrics(placement, span, now))
+        return render(request, "rentals/usage.html", context)
+    points = _points(placement, now)
     shown = panel(placement, points, telemetry.incidents_of_placement(placement.id))
     if getattr(request, "htmx", None):
         return render(request, "rentals/_use.html", {"usage": shown})
-    context = {"usage": shown, "rental_id": rental_id, "table": table(points)}
+    context |= {"usage": shown, "table": table(points)}
     return render(request, "rentals/usage.html", context)
 
 
 @require_safe
 @members_only
 def rental_usage_columns(request: MemberRequest, rental_id: UUID) -> HttpResponse:
-    """Send the last hour as columns, for the charts."""
+    """Send the last hour, day or month as columns, for the charts."""
     rental, now = _own(request, rental_id), timezone.now()
-    spent = bills.spent(rental.meter, since=now - timedelta(seconds=HISTORY_S))
-    told = columns(rental.placement, _points(rental.placement, now), spent)
+    span = _span(request)
+    placement, since = rental.placement, now - span.length
+    if span is Span.HOUR:
+        spent = bills.spent(rental.meter, since=since)
+        told = columns(placement, _points(placement, now), spent)
+    else:
+        spent = bills.spent_by_hour(rental.meter, since=since)
+        told = usage_spans.columns(placement, span, _metrics(placement, span, now), spent)
     return JsonResponse(told, headers={"Cache-Control": "no-store"})
+
+
+def _span(request: MemberRequest) -> Span:
+    """Return how far back is looked; what is none is the hour."""
+    asked = request.GET.get("span", "")
+    return Span(asked) if asked in list(Span) else Span.HOUR
+
+
+def _metrics(placement: Placement, span: Span, now: datetime) -> tuple[Summary, ...]:
+    return telemetry.metrics(
+        machine_id=placement.machine_id, placement_id=placement.id, span=span, now=now
+    )
 
 
 def _own(request: MemberRequest, rental_id: UUID) -> Rental:

@@ -12,6 +12,7 @@ from marketplace.domain.usage import content_of, slot_of
 from marketplace.machines.models import Machine
 from marketplace.placements.models import Placement
 from marketplace.telemetry import models
+from marketplace.telemetry.actions.summarise import forget_summaries
 from protocol.usage import Incident, Usage
 
 logger = logging.getLogger(__name__)
@@ -36,9 +37,10 @@ def record(
         _note(machine_id, told, now)
 
 
-def forget_incidents(*, now: datetime) -> None:
-    """Forget what happened a month ago."""
+def forget(*, now: datetime) -> None:
+    """Forget what happened a month ago, and what rentals used then."""
     models.Incident.objects.filter(told_at__lt=now - KEPT).delete()
+    forget_summaries(now=now)
 
 
 def _keep(usage: Mapping[UUID, Usage], now: datetime) -> None:

@@ -199,7 +199,7 @@ def test_who_tells_too_much_is_not_heard_further_that_day(
 
 def test_what_is_old_is_forgotten(market: Market, rental: Rental) -> None:
     market.agent.sync(scene.after(10), incidents=[incident()])
-    record.forget_incidents(now=scene.after(11) + record.KEPT)
+    record.forget(now=scene.after(11) + record.KEPT)
     assert not Incident.objects.exists()
 
 
