@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -25,6 +25,7 @@ from marketplace.rentals.expected import expected_of
 from marketplace.rentals.failovers import FailoverView, failover_of
 from marketplace.rentals.funds import FundsView, funds
 from marketplace.rentals.models import IdleRule, PriceProposal, Rental
+from marketplace.rentals.notebooks import token_of
 from marketplace.rentals.pending_price import PendingPrice, pending_price
 from marketplace.volumes.models import Volume
 from protocol.agent import Want
@@ -156,6 +157,8 @@ class RentalView:
     ssh_keys: tuple[str, ...]
     #: None: no other machine was to take it over
     failover: FailoverView | None
+    #: opens its notebook, for whoever may use the rental; empty: it has none
+    notebook_token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,4 +371,5 @@ def _view(rental: Rental, volumes: Mapping[UUID, Volume], now: datetime) -> Rent
         ssh_command=command,
         ssh_keys=tuple(fingerprint_of(line) for line in placement.authorized_keys),
         failover=failover_of(rental),
+        notebook_token=token_of(placement.workload.get("environment", {})),
     )

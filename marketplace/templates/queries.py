@@ -73,7 +73,7 @@ BUILT_IN = (
         "jupyter/scipy-notebook:latest",
         command=("start-notebook.sh", "--ip=0.0.0.0", "--port=8888"),
         ports=(8888,),
-        note="Notebooks at port 8888. Its first page asks for a token: the logs say which.",
+        note="Notebooks at port 8888: the rental's page opens them, logged in.",
     ),
     Known(
         "vllm",

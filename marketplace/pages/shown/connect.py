@@ -1,14 +1,14 @@
 """This will prepare the ways into a running rental: SSH, editors over SSH, and its ports."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
 
 from marketplace.domain.rental import RentalState
+from marketplace.rentals.notebooks import NOTEBOOK, PORT
 from marketplace.rentals.queries import RentalView
 
 #: what people know a port by
 KNOWN = {8888: "Jupyter", 8188: "ComfyUI", 6006: "TensorBoard", 8000: "vLLM"}
-#: listens at 8888 whether or not anybody published that
-NOTEBOOK, NOTEBOOK_PORT = "jupyter", 8888
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +19,10 @@ class Tunnel:
     #: ``Jupyter, port 8888``
     label: str
     command: str
-    #: where it is then, on the renter's own machine
-    url: str
+    #: where it is then, on the renter's own machine; of a notebook with its token
+    url: str = field(repr=False)
+    #: the same without what is secret
+    shown: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Connect:
     #: what it is called in the lines
     alias: str
     tunnels: tuple[Tunnel, ...]
+    #: opens the notebook at once, at its published port; empty: it has none, or no such port
+    notebook_url: str = field(repr=False)
 
 
 def connect(rental: RentalView) -> Connect | None:
@@ -48,13 +52,18 @@ def connect(rental: RentalView) -> Connect | None:
         f"  User {rental.ssh_user}",
     )
     ports = [port.inside for port in rental.ports]
-    if NOTEBOOK in rental.image and NOTEBOOK_PORT not in ports:
-        ports.append(NOTEBOOK_PORT)
+    is_notebook = NOTEBOOK in rental.image or bool(rental.notebook_token)
+    if is_notebook and PORT not in ports:
+        ports.append(PORT)
+    asks = f"?{urlencode({'token': rental.notebook_token})}" if rental.notebook_token else ""
     return Connect(
         config="\n".join(lines),
         editor_url=f"vscode://vscode-remote/ssh-remote+{_place(rental, alias)}/",
         alias=alias,
-        tunnels=tuple(_tunnel(port, rental.ssh_command) for port in ports),
+        tunnels=tuple(
+            _tunnel(port, rental.ssh_command, asks if port == PORT else "") for port in ports
+        ),
+        notebook_url=_notebook_url(rental, asks),
     )
 
 
@@ -65,7 +74,15 @@ def _place(rental: RentalView, alias: str) -> str:
     return f"{rental.ssh_user}@{rental.ssh_host}:{rental.ssh_port}"
 
 
-def _tunnel(port: int, command: str) -> Tunnel:
+def _notebook_url(rental: RentalView, asks: str) -> str:
+    outside = next((port.outside for port in rental.ports if port.inside == PORT), None)
+    if not asks or outside is None:
+        return ""
+    host = f"[{rental.ssh_host}]" if ":" in rental.ssh_host else rental.ssh_host
+    return f"http://{host}:{outside}/{asks}"
+
+
+def _tunnel(port: int, command: str, asks: str) -> Tunnel:
     # Below 1024 only an administrator may listen.
     own = port if port >= 1024 else 8000 + port
     name = KNOWN.get(port, "")
@@ -73,5 +90,6 @@ def _tunnel(port: int, command: str) -> Tunnel:
         port=port,
         label=f"{name}, port {port}" if name else f"Port {port}",
         command=command.replace("ssh ", f"ssh -N -L {own}:127.0.0.1:{port} ", 1),
-        url=f"http://localhost:{own}/",
+        url=f"http://localhost:{own}/{asks}",
+        shown=f"http://localhost:{own}/",
     )

@@ -11,6 +11,7 @@ from marketplace.placements.models import Placement
 from marketplace.placements.registry_login import seal
 from marketplace.placements.workload import Parts, changed
 from marketplace.rentals import queries
+from marketplace.rentals.notebooks import with_token
 from protocol.agent import RegistryLogin
 from protocol.workload import Workload
 
@@ -44,7 +45,7 @@ def change(
 
     def by(placement: Placement) -> Mapping[str, Any]:
         former = Workload.model_validate(placement.workload)
-        wanted = changed(former, parts)
+        wanted = with_token(changed(former, parts), former)
         if wanted == former:
             return {}
         if placement.former_workload is not None:

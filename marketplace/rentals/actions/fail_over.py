@@ -27,6 +27,7 @@ from marketplace.placements.registry_login import unseal
 from marketplace.rentals.actions import rent
 from marketplace.rentals.keys import SshKeyMissing
 from marketplace.rentals.models import Failover, IdleRule, Rental
+from marketplace.rentals.notebooks import for_another
 from protocol.workload import Workload
 
 logger = logging.getLogger(__name__)
@@ -162,7 +163,7 @@ def _rented(wish: Failover, offer_id: UUID, now: datetime) -> Rental:
         parts={
             "image": workload.image,
             "command": workload.command,
-            "environment": workload.environment,
+            "environment": for_another(workload.environment),
             "ports": workload.ports,
             "runtime": workload.runtime,
         },

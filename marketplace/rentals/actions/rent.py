@@ -31,6 +31,7 @@ from marketplace.placements.registry_login import seal
 from marketplace.rentals import keys, names
 from marketplace.rentals.doors import check_doors
 from marketplace.rentals.models import Failover, Rental
+from marketplace.rentals.notebooks import with_token
 from marketplace.verification.figures import figures
 from marketplace.volumes.actions import claim
 from protocol.agent import RegistryLogin
@@ -199,7 +200,9 @@ def _rent(
     meter = begin(
         renter_id=renter_id,
         offer=offer,
-        workload=workloads.with_volumes(asked.workload, [volume.id for volume in volumes], paths),
+        workload=workloads.with_volumes(
+            with_token(asked.workload), [volume.id for volume in volumes], paths
+        ),
         terms=terms,
         keys=keys.lines(renter_id, asked.ssh_key_ids),
         registry_login=asked.registry_login,

@@ -47,7 +47,8 @@ def test_its_ports_and_its_notebook_are_reached_through_ssh(renter: Client, rent
     assert "ssh -N -L 8443:127.0.0.1:443 -p 20001 root@127.0.0.1" in page
     assert "Jupyter, port 8888" in page
     assert "ssh -N -L 8888:127.0.0.1:8888 -p 20001 root@127.0.0.1" in page
-    assert 'href="http://localhost:8888/"' in page
+    assert 'href="http://localhost:8888/?token=berth-' in page
+    assert ">http://localhost:8888/</a>" in page
 
 
 def test_what_does_not_run_leads_nowhere(renter: Client, market: Market, rental: Rental) -> None:
