@@ -72,12 +72,15 @@ def market(*, machine: MachineId, price: ThinkOf = None, as_json: AsJson = False
     )
 
 
-def price(*, machine: MachineId, price: UnitPrice) -> None:
+def price(*, machine: MachineId, price: UnitPrice, as_json: AsJson = False) -> None:
     """Ask this price of rentals that start from now on; what runs keeps its own."""
     with session.client() as client:
         found = find_machine(client, machine)
         client.hosting.set_price(found.id, price_microusd=price, has_gpus=found.gpus > 0)
-    output.say(f"{output.short(found.id)} asks {format_usd(price)} an hour from now on.")
+    if as_json:
+        output.write_json({"id": found.id, "price_unit_microusd": price})
+    else:
+        output.say(f"{output.short(found.id)} asks {format_usd(price)} an hour from now on.")
 
 
 def country(
@@ -85,6 +88,7 @@ def country(
     machine: MachineId,
     country: Annotated[str | None, typer.Argument(metavar="[CC]", help="Two letters: DE.")] = None,
     withdraw: Annotated[bool, typer.Option("--withdraw", help="Say nothing any more.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say which country a machine is in. Renters find it by that, as your word."""
     if withdraw == bool(country):
@@ -92,6 +96,9 @@ def country(
     with session.client() as client:
         found = find_machine(client, machine)
         client.hosting.set_country(found.id, country or "")
+    if as_json:
+        output.write_json({"id": found.id, "country": (country or "").upper()})
+        return
     short = output.short(found.id)
     output.say(
         f"Renters read that you say {short} is in {output.plain(country).upper()}."
@@ -101,7 +108,12 @@ def country(
 
 
 def maintenance(
-    *, machine: MachineId, begins: Begins = None, ends: Ends = None, withdraw: Withdraw = False
+    *,
+    machine: MachineId,
+    begins: Begins = None,
+    ends: Ends = None,
+    withdraw: Withdraw = False,
+    as_json: AsJson = False,
 ) -> None:
     """Announce when you work on a machine, or call it off. Renters are told."""
     if withdraw == (begins is not None or ends is not None) or (begins is None) != (ends is None):
@@ -110,6 +122,11 @@ def maintenance(
         found = find_machine(client, machine)
         window = None if begins is None or ends is None else (as_utc(begins), as_utc(ends))
         client.hosting.set_maintenance(found.id, window)
+    if as_json:
+        moments = () if window is None else (one.isoformat() for one in window)
+        told = dict(zip(("begins_at", "ends_at"), moments, strict=False)) or None
+        output.write_json({"id": found.id, "maintenance": told})
+        return
     short = output.short(found.id)
     if window is None:
         output.say(f"No work on {short} is announced any more.")

@@ -1,5 +1,6 @@
 """This will log in: get an API key for this computer and keep it."""
 
+import os
 import platform
 import sys
 from dataclasses import replace
@@ -16,6 +17,10 @@ from berth.client import Client
 from berth.problem import CannotReach, Refused
 
 SECRET_CHARACTERS_MAX = 4096
+#: of a key, by which it is listed
+KEY_SHOWN = 10
+#: what goes before what is kept
+OVERRIDES = frozenset({"BERTH_API_KEY", "BERTH_URL"})
 
 
 def login(
@@ -95,11 +100,21 @@ def login(
         raise CannotReach("The marketplace answered with no API key.", "unexpected_answer")
     with Client(loaded.url, key, clock=session.CLOCK) as client:
         me = client.me()
+    former = config.load({name: one for name, one in os.environ.items() if name not in OVERRIDES})
     config.save(replace(loaded, key=key))
+    # It may be in use elsewhere, so nobody but its owner ends it.
+    replaced = former.key[:KEY_SHOWN] if former.key not in ("", key) else ""
     if as_json:
-        output.write_json({"email": me.email, "url": loaded.url, "config": str(loaded.path)})
-    else:
-        output.say(f"Logged in at {loaded.url} as {me.email}.")
+        told = {"email": me.email, "url": loaded.url, "config": str(loaded.path)}
+        output.write_json({**told, "replaced_key": replaced or None})
+        return
+    output.say(f"Logged in at {loaded.url} as {me.email}.")
+    if replaced:
+        where = "" if former.url == loaded.url else f", logged in at {former.url}"
+        output.note(
+            f"The key that was kept here before, {replaced}..., still works."
+            f" To end it: berth api-keys rm {replaced}{where}"
+        )
 
 
 def _secret_from_stdin() -> str:

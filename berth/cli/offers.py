@@ -1,12 +1,13 @@
 """This will list what is for rent."""
 
 from itertools import islice
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import typer
 
 from berth.cli import output, session
 from berth.cli.options import AsJson, duration, share, size, usd
+from berth.cli.order import Sort, order
 from berth.offers import Offer, OfferFilter
 from berth.units import format_size, format_usd
 
@@ -116,6 +117,12 @@ def offers(
             help="Best first by price, value (for measured work), reliability or start.",
         ),
     ] = "price",
+    ordered: Annotated[
+        str | None,
+        typer.Option(
+            "--order", "-o", parser=order, metavar="FIELD", help="The same as Vast.ai says it: dph."
+        ),
+    ] = None,
     limit: Annotated[
         int, typer.Option(min=1, max=10_000, metavar="NUMBER", help="Offers at most.")
     ] = 50,
@@ -142,7 +149,7 @@ def offers(
         reserved=reserved or None,
         verified=not unverified,
         rented=rented or None,
-        sort=sort,
+        sort=cast(Sort, ordered) if ordered else sort,
         limit=min(limit, PAGE_ROWS_MAX),
     )
     with session.visitor() as client:

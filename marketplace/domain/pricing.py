@@ -61,7 +61,7 @@ class TermTooShort(Refused):
 class NotLonger(Refused):
     """The new limits end a rental no later than the present ones."""
 
-    code = "invalid"
+    code = "not_longer"
     status = 422
     sentence = "The new limit must be above the present one."
 

@@ -46,7 +46,7 @@ class ReservationStays(Refused):
 class ReservationUnfit(Refused):
     """The limits are none of a reservation."""
 
-    code = "invalid"
+    code = "reservation_unfit"
     status = 422
     sentence = (
         f"A reservation lasts {DAYS_MIN} to {DAYS_MAX} days and is paid as a whole: give its term,"

@@ -147,6 +147,8 @@ def test_a_price_goes_to_the_unit_that_the_machine_has(terminal: Terminal, marke
         ran = terminal.berth("host", "price", machine, "0.42")
         assert (ran.code, ran.err) == (0, "")
         assert market.seen[-1].body == {name: 420_000}
+        told = terminal.berth("host", "price", machine, "0.42", "--json").json
+        assert told == {"id": found, "price_unit_microusd": 420_000}
     assert terminal.berth("host", "price", "0b1d", "cheap").code == 2
 
 
@@ -162,6 +164,10 @@ def test_work_is_announced_and_called_off(terminal: Terminal, market: Market) ->
             "ends_at": "2027-01-05T10:00:00+00:00",
         }
     }
+    told = terminal.berth("host", "maintenance", "0b1d", *window, "--json").json
+    assert told["maintenance"] == market.seen[-1].body["maintenance"]
+    told = terminal.berth("host", "maintenance", "0b1d", "--withdraw", "--json").json
+    assert told == {"id": MACHINE, "maintenance": None}
     assert terminal.berth("host", "maintenance", "0b1d", "--withdraw").code == 0
     assert market.seen[-1].body == {"maintenance": None}
 
@@ -183,6 +189,8 @@ def test_a_country_is_said_and_taken_back(terminal: Terminal, market: Market) ->
     ran = terminal.berth("host", "country", "0b1d", "de")
     assert (ran.code, "is in DE" in ran.out) == (0, True)
     assert market.seen[-1].body == {"country": "de"}
+    told = terminal.berth("host", "country", "0b1d", "de", "--json").json
+    assert told == {"id": MACHINE, "country": "DE"}
     assert terminal.berth("host", "country", "0b1d", "--withdraw").code == 0
     assert market.seen[-1].body == {"country": ""}
     for given in ([], ["DE", "--withdraw"]):

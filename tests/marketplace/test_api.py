@@ -245,7 +245,7 @@ def test_one_extend_key_extends_once_and_keeps_the_cap(market: Market, api: Api)
         assert (reply.status_code, reply.json()["worst_total_microusd"]) == (200, 1_200_000)
     refused = api.post(path, {"lease_s": 1300}, **{"Idempotency-Key": "e1"})
     assert (refused.status_code, refused.json()["code"]) == (409, "idempotency_conflict")
-    assert api.post(path, {"lease_s": 7200}).json()["code"] == "invalid"
+    assert api.post(path, {"lease_s": 7200}).json()["code"] == "not_longer"
 
 
 def test_the_price_that_a_search_quotes_is_the_price_of_the_rental(

@@ -83,7 +83,7 @@ def test_more_hours_do_not_lift_the_dollar_cap(market: Market, renter: User) -> 
     rental = market.rent(renter, lease_s=None, cap_microusd=CPU_HOUR_MICROUSD)
     with pytest.raises(Refused, match="dollar cap would end it first") as refused:
         longer(rental, more_s=19 * HOUR_S)
-    assert refused.value.code == "invalid"
+    assert refused.value.code == "not_longer"
     assert limits(rental) == (None, CPU_HOUR_MICROUSD, CPU_HOUR_MICROUSD)
     assert ledger.held(renter.pk) == CPU_HOUR_MICROUSD
 
@@ -106,11 +106,11 @@ def test_both_limits_rise_together(market: Market, renter: User) -> None:
     ("asked", "code"),
     [
         ({}, "limit_missing"),
-        ({"lease_s": HOUR_S}, "invalid"),
-        ({"lease_s": HOUR_S - 1}, "invalid"),
+        ({"lease_s": HOUR_S}, "not_longer"),
+        ({"lease_s": HOUR_S - 1}, "not_longer"),
         ({"more_s": 31 * 86_400}, "term_too_long"),
         ({"more_s": 2 * HOUR_S}, "insufficient_funds"),
-        ({"cap_microusd": CPU_HOUR_MICROUSD}, "invalid"),
+        ({"cap_microusd": CPU_HOUR_MICROUSD}, "not_longer"),
     ],
 )
 def test_what_makes_it_no_longer_is_refused_and_changes_nothing(

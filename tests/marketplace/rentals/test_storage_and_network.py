@@ -9,7 +9,6 @@ from django.test.utils import CaptureQueriesContext
 
 from marketplace.accounts.models import User
 from marketplace.domain.ledger import TransferKind
-from marketplace.domain.pricing import NotLonger
 from marketplace.domain.upkeep import GB, TrafficOverCap
 from marketplace.ledger import audit
 from marketplace.ledger import queries as ledger
@@ -21,7 +20,7 @@ from marketplace.offers.actions.set_terms import TermsInvalid, set_terms
 from marketplace.placements.models import Placement
 from marketplace.rentals import queries
 from marketplace.rentals.actions import end, start, stop
-from marketplace.rentals.actions.allow_traffic import allow_traffic
+from marketplace.rentals.actions.allow_traffic import TrafficNotRaised, allow_traffic
 from marketplace.rentals.actions.count_traffic import USED_UP, count_traffic
 from marketplace.rentals.actions.extend import RentalOver
 from marketplace.rentals.models import Rental
@@ -204,7 +203,7 @@ def test_what_used_up_its_traffic_is_stopped_and_starts_with_more(
     assert view.traffic_microusd == 10 * NETWORK
     market.halt(rental, at=after(14))
     ask = {"rental_id": rental.id, "renter_id": renter.pk}
-    with pytest.raises(NotLonger):
+    with pytest.raises(TrafficNotRaised):
         allow_traffic(**ask, traffic_bytes_max=GB, now=after(15))
     for second in (15, 16):
         allow_traffic(**ask, traffic_bytes_max=20 * GB, now=after(second))
