@@ -126,11 +126,13 @@ class Failover(Shape):
 
 
 class Expected(Shape):
-    """When a rental may be ready, if it does as others did on its machine."""
+    """When a rental may be ready, if it does as others did."""
 
     #: by then half of them were, and by then 95 of 100
     half_by: datetime
     most_by: datetime
+    #: where those were: machine, kind or site
+    basis: str = "machine"
 
 
 class Rental(Shape):
@@ -159,7 +161,7 @@ class Rental(Shape):
     bid_microusd: int | None = None
     #: the lowest bid that wins its room now; None: none would, or it is in a list
     bids_from_microusd: int | None = None
-    #: None: it is up or over, or too little is known of its machine
+    #: None: it is up or over, or too little is known
     expected: Expected | None = None
     #: it was outbid, and stops then unless its bid wins again
     outbid_stop_at: datetime | None = None

@@ -8,6 +8,9 @@ from berth.shapes import Funds, PublishedPort, Rental
 from berth.units import format_duration, format_size, format_usd
 from berth.waiting import wait
 
+#: where the rentals were that tell when another may be ready
+PLACES = {"kind": "on such machines", "site": "on this site"}
+
 
 class Watch:
     """Says a rental's state to stderr, once per change; silent for programs."""
@@ -25,7 +28,8 @@ class Watch:
         if not self._silent and not self._foretold and rental.expected is not None:
             half = f"{rental.expected.half_by:%H:%M:%S}"
             most = f"{rental.expected.most_by:%H:%M:%S}"
-            output.note(f"It may be ready by {half}, 95 of 100 there were by {most} (UTC).")
+            where = PLACES.get(rental.expected.basis, "there")
+            output.note(f"It may be ready by {half}, 95 of 100 {where} were by {most} (UTC).")
             self._foretold = True
         self._last = line
 

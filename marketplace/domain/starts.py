@@ -1,11 +1,14 @@
 """This will say how quickly and how surely rentals begin, from those that began lately."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 #: of fewer nothing is expected: one slow image would be all that it says
 EXPECTED_OF_MIN = 5
+#: the kind of all machines together; that of those without a GPU is empty
+ALL = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +25,18 @@ class Starts:
     ours: bool = False
 
 
+class Basis(StrEnum):
+    """Whose rentals tell when one may be ready."""
+
+    MACHINE = "machine"
+    #: of machines with the same GPU, or of those without one
+    KIND = "kind"
+    SITE = "site"
+
+
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """When a rental may be ready, if it does as others did on its machine."""
+    """When a rental may be ready, if it does as others did."""
 
     #: by then half of them were, and by then 95 of 100
     half_by: datetime
@@ -32,19 +44,34 @@ class Expected:
     #: what this is based on: rentals that came up, and all of those that began
     came_up: int
     begun: int
+    #: where they began
+    basis: Basis = Basis.MACHINE
 
 
-def expected(
-    *, asked_at: datetime, p50_ms: int, p95_ms: int, came_up: int, failed: int
-) -> Expected | None:
-    """Return when what was asked for then may be ready; None: of too few is known how they did."""
-    if came_up < EXPECTED_OF_MIN:
+def known(
+    of_machine: Starts, *, kind: str, of_kinds: Mapping[str, Starts]
+) -> tuple[Starts, Basis] | None:
+    """Return how others began, as close by as is known of enough; None: nowhere of enough.
+
+    ``kind``: the GPU; empty: none. ``of_kinds``: by their names, ALL together too.
+    """
+    near = ((of_machine, Basis.MACHINE), (of_kinds.get(kind), Basis.KIND))
+    for found, basis in (*near, (of_kinds.get(ALL), Basis.SITE)):
+        if found is not None and found.came_up >= EXPECTED_OF_MIN:
+            return found, basis
+    return None
+
+
+def expected(found: Starts, basis: Basis, *, asked_at: datetime) -> Expected | None:
+    """Return when what was asked for then may be ready; None: none of them came up."""
+    if found.p50_ms is None or found.p95_ms is None:
         return None
     return Expected(
-        half_by=asked_at + timedelta(milliseconds=p50_ms),
-        most_by=asked_at + timedelta(milliseconds=p95_ms),
-        came_up=came_up,
-        begun=came_up + failed,
+        half_by=asked_at + timedelta(milliseconds=found.p50_ms),
+        most_by=asked_at + timedelta(milliseconds=found.p95_ms),
+        came_up=found.came_up,
+        begun=found.came_up + found.failed,
+        basis=basis,
     )
 
 

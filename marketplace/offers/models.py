@@ -197,6 +197,20 @@ class Guest(models.Model):
         return f"{self.email} at {self.offer_id}"
 
 
+class KindStarts(models.Model):
+    """How rentals began lately on one kind of machine, for what is little known by itself."""
+
+    #: a model of GPU; empty: machines without one; domain.starts.ALL: all together
+    kind = models.CharField(max_length=200, primary_key=True)
+    p50_ms = models.BigIntegerField(null=True)
+    p95_ms = models.BigIntegerField(null=True)
+    came_up = models.PositiveIntegerField()
+    failed = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.kind or 'no GPU'}: {self.came_up} came up"
+
+
 class KindPrice(models.Model):
     """Where prices of one kind lie, as a pass counted them; null where too few would be told."""
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from marketplace.domain.money import format_usd
+from marketplace.domain.starts import Basis
 
 GIB = 1 << 30
 TIB = 1 << 40
@@ -82,3 +83,12 @@ def _short(number: float) -> str:
 def percent(ppm: int) -> str:
     """Return ``20 %`` or ``12.5 %``."""
     return f"{ppm / 10_000:.4f}".rstrip("0").rstrip(".") + " %"
+
+
+def began_where(basis: Basis, kind: str) -> str:
+    """Return where the rentals were by which another one's start is told; ``kind``: its GPU."""
+    if basis is Basis.SITE:
+        return "on this site"
+    if basis is Basis.KIND:
+        return f"on machines with {kind}" if kind else "on machines without a GPU"
+    return "on this machine"

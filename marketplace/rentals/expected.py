@@ -1,25 +1,29 @@
-"""This will say when a rental that begins is likely to be ready, by how its machine did lately."""
+"""This will say when a rental that begins is likely to be ready, by how others did lately."""
+
+from collections.abc import Callable, Mapping
 
 from marketplace.domain.rental import RentalState
-from marketplace.domain.starts import Expected, expected
-from marketplace.offers.models import UNMEASURED
+from marketplace.domain.starts import Expected, Starts, expected, known
+from marketplace.offers.models import UNMEASURED, Offer
 from marketplace.rentals.models import Rental
 
 BEGINNING = frozenset({RentalState.QUEUED, RentalState.PREPARING, RentalState.STARTING})
+#: asked at most once, and only where a machine's own figures say too little
+Kinds = Callable[[], Mapping[str, Starts]]
 
 
-def expected_of(rental: Rental, state: RentalState) -> Expected | None:
+def expected_of(rental: Rental, state: RentalState, kinds: Kinds) -> Expected | None:
     """Return when it may be ready; None: it began already, or too little is known."""
-    placement, offer = rental.placement, rental.offer
+    placement = rental.placement
     # The figures are of first starts at a fixed price: a start after a stop has its image already.
     if state not in BEGINNING or placement.starts or placement.is_interruptible:
         return None
-    if UNMEASURED in (offer.start_p50_ms, offer.start_p95_ms):
-        return None
-    return expected(
-        asked_at=rental.started_at,
-        p50_ms=offer.start_p50_ms,
-        p95_ms=offer.start_p95_ms,
-        came_up=offer.starts,
-        failed=offer.starts_failed,
-    )
+    own, kind = starts_of(rental.offer), rental.offer.gpu_model
+    found = known(own, kind=kind, of_kinds={}) or known(own, kind=kind, of_kinds=kinds())
+    return None if found is None else expected(*found, asked_at=rental.started_at)
+
+
+def starts_of(offer: Offer) -> Starts:
+    """Return how rentals of this offer's machine began."""
+    p50, p95 = (None if ms == UNMEASURED else ms for ms in (offer.start_p50_ms, offer.start_p95_ms))
+    return Starts(p50, p95, came_up=offer.starts, failed=offer.starts_failed)

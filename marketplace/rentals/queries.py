@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cache
 from uuid import UUID
 
 from django.db.models import Prefetch, Q, QuerySet
@@ -19,9 +20,10 @@ from marketplace.domain.rental import RentalState, state_of
 from marketplace.domain.starts import Expected
 from marketplace.domain.upkeep import storage_cost, traffic_bytes
 from marketplace.metering.models import SideMeter
+from marketplace.offers import kind_starts
 from marketplace.placements.models import Placement
 from marketplace.rentals import bids
-from marketplace.rentals.expected import expected_of
+from marketplace.rentals.expected import Kinds, expected_of
 from marketplace.rentals.failovers import FailoverView, failover_of
 from marketplace.rentals.funds import FundsView, funds
 from marketplace.rentals.models import IdleRule, PriceProposal, Rental
@@ -142,6 +144,8 @@ class RentalView:
     ends_at: datetime
     #: its host works on the machine from then on, which ends it sooner; None: not so
     maintenance_at: datetime | None
+    #: its GPU; empty: it has none
+    kind: str
     #: when it may be ready; None: it began already, or nobody can say
     expected: Expected | None
     #: None until the last charge is posted and the rest of the hold is back
@@ -176,7 +180,7 @@ def view(rental_id: UUID, renter_id: int, now: datetime) -> RentalView:
     :raises RentalUnknown: when there is none.
     """
     rental = find(rental_id, renter_id)
-    seen = _view(rental, _volumes([rental]), now)
+    seen = _view(rental, _volumes([rental]), now, cache(kind_starts.by_kind))
     return replace(seen, bids_from_microusd=_bids_from(rental))
 
 
@@ -205,9 +209,9 @@ def views(
         )
     found = list(rentals.order_by("-started_at", "id")[: rows_max + 1])
     page = found[:rows_max]
-    volumes = _volumes(page)
+    volumes, kinds = _volumes(page), cache(kind_starts.by_kind)
     return Views(
-        items=tuple(_view(rental, volumes, now) for rental in page),
+        items=tuple(_view(rental, volumes, now, kinds) for rental in page),
         next_id=page[-1].id if len(found) > rows_max else None,
     )
 
@@ -303,7 +307,9 @@ def _burn_hour(rental: Rental, state: RentalState, side: SideMeter | None, now: 
     return 0
 
 
-def _view(rental: Rental, volumes: Mapping[UUID, Volume], now: datetime) -> RentalView:
+def _view(
+    rental: Rental, volumes: Mapping[UUID, Volume], now: datetime, kinds: Kinds
+) -> RentalView:
     placement, meter = rental.placement, rental.meter
     side: SideMeter | None = getattr(meter, "side", None)
     storage, traffic = (side.storage_cost_microusd, side.traffic_cost_microusd) if side else (0, 0)
@@ -361,7 +367,8 @@ def _view(rental: Rental, volumes: Mapping[UUID, Volume], now: datetime) -> Rent
         shut_at=placement.door_missed_at if state == RentalState.ACTIVE else None,
         ends_at=placement.funded_until,
         maintenance_at=_maintenance_at(rental),
-        expected=expected_of(rental, state),
+        expected=expected_of(rental, state, kinds),
+        kind=rental.offer.gpu_model,
         ended_at=placement.ended_at if meter.closed_at is not None else None,
         billed_ms=meter.charged_ms,
         ssh_host=placement.ssh_host,

@@ -8,6 +8,7 @@ from ninja import Schema
 
 from marketplace.domain.funding import Funding
 from marketplace.domain.pricing import PriceType
+from marketplace.domain.starts import Basis
 from marketplace.rentals.queries import RentalView
 from marketplace.rentals.requests import IdleRuleRequest
 from protocol.hardware import Resources
@@ -90,7 +91,7 @@ class FailoverReply(Schema):
 
 
 class ExpectedReply(Schema):
-    """When it may be ready, if it does as others did on its machine."""
+    """When it may be ready, if it does as others did."""
 
     #: by then half of them were, and by then 95 of 100
     half_by: datetime
@@ -98,6 +99,8 @@ class ExpectedReply(Schema):
     #: what this is based on: rentals that came up, and all of those that began
     came_up: int
     begun: int
+    #: where those were: on its machine, on all with its GPU (or without one), or on the whole site
+    basis: Basis
 
 
 class RentalReply(Schema):
@@ -163,7 +166,7 @@ class RentalReply(Schema):
     ssh_keys: list[str]
     #: null: no other machine was to take it over
     failover: FailoverReply | None
-    #: null: it is up or over, or too little is known of its machine
+    #: null: it is up or over, or too little is known
     expected: ExpectedReply | None
 
     @classmethod

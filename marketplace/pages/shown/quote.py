@@ -7,8 +7,9 @@ from marketplace.domain import matching, pricing, upkeep
 from marketplace.domain.metered import Priced
 from marketplace.domain.money import MS_PER_HOUR, format_usd
 from marketplace.domain.problem import Refused
-from marketplace.domain.starts import EXPECTED_OF_MIN
+from marketplace.domain.starts import Basis, Starts, known
 from marketplace.domain.terms import Terms, agree, worst_total
+from marketplace.offers import kind_starts
 from marketplace.offers.queries import OfferRow
 from marketplace.pages import wording
 from marketplace.pages.forms.rent import RentForm
@@ -103,10 +104,19 @@ def _bids(offer: OfferRow, bids_from: int | None) -> str:
 
 
 def _ready(offer: OfferRow) -> str:
-    if offer.starts < EXPECTED_OF_MIN or offer.start_p50_ms is None or offer.start_p95_ms is None:
+    own = Starts(
+        offer.start_p50_ms, offer.start_p95_ms, came_up=offer.starts, failed=offer.starts_failed
+    )
+    kind = offer.gpu_model
+    found = known(own, kind=kind, of_kinds={}) or known(
+        own, kind=kind, of_kinds=kind_starts.by_kind()
+    )
+    if found is None or found[0].p50_ms is None or found[0].p95_ms is None:
         return ""
-    half, most = wording.seconds(offer.start_p50_ms), wording.seconds(offer.start_p95_ms)
-    return f"{half} for half, {most} for 95 of 100"
+    basis = found[1]
+    half, most = wording.seconds(found[0].p50_ms), wording.seconds(found[0].p95_ms)
+    where = "" if basis is Basis.MACHINE else f", {wording.began_where(basis, kind)}"
+    return f"{half} for half, {most} for 95 of 100{where}"
 
 
 def _too_low(bid: int | None, bids_from: int | None) -> str:

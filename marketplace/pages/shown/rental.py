@@ -71,6 +71,8 @@ class ExpectedPanel:
     most: Moment
     #: ``12 of 13``
     came_up: str
+    #: ``on this machine``
+    where: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +240,8 @@ def _expected(rental: RentalView) -> ExpectedPanel | None:
     if told is None:
         return None
     came_up = f"{told.came_up} of {told.begun}"
-    return ExpectedPanel(Moment.of(told.half_by), Moment.of(told.most_by), came_up)
+    where = wording.began_where(told.basis, rental.kind)
+    return ExpectedPanel(Moment.of(told.half_by), Moment.of(told.most_by), came_up, where)
 
 
 def _successor_url(rental: RentalView) -> str:

@@ -1,6 +1,7 @@
 """This will count how quickly and how surely the rentals of each machine began lately."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
@@ -10,7 +11,8 @@ from django.db.models import Exists, F, OuterRef, Q
 
 from marketplace.accounts.models import Membership
 from marketplace.domain.placement import Blame
-from marketplace.domain.starts import Starts, starts, trusted
+from marketplace.domain.starts import ALL, Starts, starts, trusted
+from marketplace.offers import kind_starts
 from marketplace.offers.actions.note_starts import note_starts
 from marketplace.placements.models import Placement
 from marketplace.rentals.mystery import renter_id
@@ -18,6 +20,8 @@ from protocol.workload import PlacementKind
 
 LATELY = timedelta(days=30)
 _MS = timedelta(milliseconds=1)
+#: milliseconds until its door was seen, or None where it never was; and whether the site rented it
+Begun = tuple[int | None, bool]
 
 
 def count_starts(*, now: datetime) -> int:
@@ -47,20 +51,36 @@ def count_starts(*, now: datetime) -> int:
             bid_hour_microusd=None,
         )
         .order_by("machine_id")
-        .values_list("machine_id", "created_at", "reachable_at", "rental__renter_id")
+        .values_list(
+            "machine_id", "created_at", "reachable_at", "rental__renter_id", "machine__gpu_model"
+        )
     )
     ours = renter_id()
     found: dict[UUID, Starts] = {}
+    of_kinds: dict[str, list[Begun]] = defaultdict(list)
     for machine_id, some in groupby(rows.iterator(chunk_size=2000), key=itemgetter(0)):
-        begun = [(row[1:3], row[3] is not None and row[3] == ours) for row in some]
-        found[machine_id] = trusted(
-            ours=_starts(moments for moments, is_ours in begun if is_ours),
-            everybodys=_starts(moments for moments, _ in begun),
-        )
+        told = list(some)
+        begun = [
+            _begun(row[1], row[2], is_ours=ours is not None and row[3] == ours) for row in told
+        ]
+        found[machine_id] = _trusted(begun)
+        for kind in (told[0][4], ALL):
+            of_kinds[kind] += begun
+    kind_starts.note({kind: _trusted(begun) for kind, begun in of_kinds.items()})
     return note_starts(found)
 
 
-def _starts(begun: Iterable[tuple[datetime, datetime | None]]) -> Starts:
-    moments = list(begun)
-    waits = [(reached - created) // _MS for created, reached in moments if reached]
-    return starts(waits, failed=len(moments) - len(waits))
+def _begun(created: datetime, reached: datetime | None, *, is_ours: bool) -> Begun:
+    return (None if reached is None else (reached - created) // _MS, is_ours)
+
+
+def _trusted(begun: Sequence[Begun]) -> Starts:
+    return trusted(
+        ours=_starts([wait for wait, is_ours in begun if is_ours]),
+        everybodys=_starts([wait for wait, _ in begun]),
+    )
+
+
+def _starts(waits_ms: Sequence[int | None]) -> Starts:
+    came_up = [wait for wait in waits_ms if wait is not None]
+    return starts(came_up, failed=len(waits_ms) - len(came_up))

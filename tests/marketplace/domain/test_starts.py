@@ -2,7 +2,16 @@
 
 from datetime import UTC, datetime, timedelta
 
-from marketplace.domain.starts import EXPECTED_OF_MIN, Expected, Starts, expected, starts
+from marketplace.domain.starts import (
+    ALL,
+    EXPECTED_OF_MIN,
+    Basis,
+    Expected,
+    Starts,
+    expected,
+    known,
+    starts,
+)
 
 ASKED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -17,12 +26,28 @@ def test_where_none_came_up_there_is_no_time() -> None:
     assert starts([], failed=3) == Starts(None, None, came_up=0, failed=3)
 
 
-def test_what_begins_may_do_as_others_did_where_they_were_enough() -> None:
-    figures = {"asked_at": ASKED, "p50_ms": 20_000, "p95_ms": 90_000, "failed": 2}
-    assert expected(**figures, came_up=EXPECTED_OF_MIN) == Expected(
+def figures(came_up: int, p50_ms: int | None = 20_000) -> Starts:
+    p95_ms = None if p50_ms is None else 90_000
+    return Starts(p50_ms, p95_ms, came_up=came_up, failed=2)
+
+
+def test_what_begins_may_do_as_others_did() -> None:
+    found = expected(figures(EXPECTED_OF_MIN), Basis.KIND, asked_at=ASKED)
+    assert found == Expected(
         half_by=ASKED + timedelta(seconds=20),
         most_by=ASKED + timedelta(seconds=90),
         came_up=EXPECTED_OF_MIN,
         begun=EXPECTED_OF_MIN + 2,
+        basis=Basis.KIND,
     )
-    assert expected(**figures, came_up=EXPECTED_OF_MIN - 1) is None
+    assert expected(figures(0, None), Basis.SITE, asked_at=ASKED) is None
+
+
+def test_the_nearest_of_which_enough_is_known_tells_it() -> None:
+    few, enough = figures(EXPECTED_OF_MIN - 1), figures(EXPECTED_OF_MIN)
+    assert known(enough, kind="A", of_kinds={}) == (enough, Basis.MACHINE)
+    of_kinds = {"A": enough, ALL: figures(99)}
+    assert known(few, kind="A", of_kinds=of_kinds) == (enough, Basis.KIND)
+    assert known(few, kind="B", of_kinds=of_kinds) == (figures(99), Basis.SITE)
+    assert known(few, kind="A", of_kinds={"A": few, ALL: few}) is None
+    assert known(few, kind="A", of_kinds={}) is None

@@ -58,9 +58,9 @@ def test_the_list_finds_by_state_and_text_in_the_same_queries(
     market.rent(alice, name="other", lease_s=60, now=scene.after(1))
     market.rent(alice, lease_s=60, now=scene.after(2))
     renter.get("/rentals/")
-    # session, user, those found, proven addresses, balance and unread notices of the header
+    # session, user, those found, how kinds begin, proven addresses; balance and notices above
     for asked, shown in (("q=RUN", 1), ("state=live", 3), (f"q={str(rental.id)[:6]}", 1)):
-        with django_assert_num_queries(7):
+        with django_assert_num_queries(8):
             page = renter.get(f"/rentals/?{asked}").content.decode()
         assert page.count('<td class="title">') == shown, asked
     assert SHOWN in page

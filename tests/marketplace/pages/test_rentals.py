@@ -51,8 +51,8 @@ def test_the_list_takes_the_same_queries_however_long(
         market.rent(alice)
     # The first page notes where its reader is logged in.
     renter.get("/rentals/")
-    # session, user, running, ended, proven addresses, balance and unread notices of the header
-    with django_assert_num_queries(8):
+    # session, user, running, how kinds begin, ended, proven addresses; balance and notices above
+    with django_assert_num_queries(9):
         page = renter.get("/rentals/").content.decode()
     assert page.count('<td class="title">') == 2
 

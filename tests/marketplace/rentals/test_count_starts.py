@@ -6,7 +6,9 @@ import pytest
 from django.db.models import F
 
 from marketplace.domain.placement import Blame
+from marketplace.domain.starts import ALL, Starts
 from marketplace.machines.models import Machine
+from marketplace.offers import kind_starts
 from marketplace.offers.actions.list_offer import list_offer
 from marketplace.offers.models import UNMEASURED, Offer
 from marketplace.placements.models import Placement
@@ -79,3 +81,22 @@ def test_what_began_long_ago_is_forgotten() -> None:
     assert count_starts(now=after(60)) == 1
     assert count_starts(now=NOW + LATELY) == 1
     assert shown(on) == NOTHING
+
+
+def test_kinds_and_all_together_are_counted_for_machines_of_which_little_is_known() -> None:
+    one, other, plain = offered(), offered(), offered()
+    Machine.objects.filter(pk__in=(one.pk, other.pk)).update(gpu_model="RTX 4090")
+    Machine.objects.filter(pk=plain.pk).update(gpu_model="")
+    for on, wait_ms in ((one, 100), (other, 300), (other, 500), (plain, 900)):
+        began(on, wait_ms)
+    count_starts(now=after(60))
+    told = kind_starts.by_kind()
+    assert told == {
+        "RTX 4090": Starts(300, 500, came_up=3, failed=0),
+        "": Starts(900, 900, came_up=1, failed=0),
+        ALL: Starts(300, 900, came_up=4, failed=0),
+    }
+    count_starts(now=after(60))
+    assert kind_starts.by_kind() == told
+    count_starts(now=NOW + LATELY + timedelta(days=1))
+    assert kind_starts.by_kind() == {}
