@@ -30,8 +30,10 @@ sentence for people. 429 comes with `Retry-After`. A new API key: `POST /api/v1/
 | code | status | for example |
 |---|---|---|
 """
+#: by another name than protocol.agent.Problem, which verdicts name their reasons by
+SHAPE = "ProblemDetails"
 PROBLEM = {
-    "title": "Problem",
+    "title": SHAPE,
     "type": "object",
     "required": ["status", "code", "detail"],
     "properties": {
@@ -96,11 +98,11 @@ class DescribedAPI(NinjaAPI):
 
     def _describe(self, prefix: str) -> OpenAPISchema:
         schema = super().get_openapi_schema(path_prefix=prefix)
-        schema["components"]["schemas"]["Problem"] = PROBLEM
+        schema["components"]["schemas"][SHAPE] = PROBLEM
         schema["components"]["responses"] = {
             "Problem": {
                 "description": "The request was refused.",
-                "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+                "content": {PROBLEM_TYPE: {"schema": {"$ref": f"#/components/schemas/{SHAPE}"}}},
             },
             "TooMany": {
                 "description": "Too many calls or attempts; the header says when to go on.",
@@ -110,7 +112,7 @@ class DescribedAPI(NinjaAPI):
                         "schema": {"type": "integer", "minimum": 1},
                     }
                 },
-                "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+                "content": {PROBLEM_TYPE: {"schema": {"$ref": f"#/components/schemas/{SHAPE}"}}},
             },
         }
         for path in schema["paths"].values():

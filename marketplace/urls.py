@@ -13,6 +13,7 @@ from django.shortcuts import redirect
 from django.urls import include, path
 from django.utils import timezone
 from django.utils.http import urlencode
+from django.views.defaults import page_not_found
 
 from marketplace.accounts import second_step
 from marketplace.accounts.other_log_ins import google_came_back, to_github, to_google
@@ -27,6 +28,7 @@ from marketplace.accounts.views import (
     sign_up,
 )
 from marketplace.api import agent_api, api
+from marketplace.described_api import problem
 from marketplace.pages.staff import to_second_step
 from marketplace.payments.views import card_events
 from marketplace.payouts.webhooks import connect_events
@@ -55,6 +57,14 @@ admin.site.login = _log_in_first  # type: ignore[method-assign]
 # Libraries bring these with forms that change; nothing here uses any.
 _OTHERS = (SocialAccount, SocialApp, SocialToken)
 admin.site.unregister((Authenticator, EmailAddress, Group, UserSession, *_OTHERS))
+
+
+def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Tell a program in its own shape that there is nothing at this address."""
+    if request.path.startswith("/api/"):
+        return problem(404, "not_found", "There is nothing at this address.")
+    return page_not_found(request, exception)
+
 
 urlpatterns = [
     path(paths.API.removeprefix("/") + "/", api.urls),

@@ -52,7 +52,8 @@ class Problem(Message):
     """Why something was refused or failed: a stable code and one plain sentence."""
 
     code: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{2,63}$")]
-    message: Annotated[str, shown(most=SENTENCE_MOST), Field(max_length=SENTENCE_MOST)]
+    #: a longer one is cut
+    message: Annotated[str, shown(most=SENTENCE_MOST)]
 
 
 #: the code of the problem with which a machine stops what is paid for no longer

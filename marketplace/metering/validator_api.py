@@ -64,6 +64,14 @@ class ValidatorKeyRequest(JsonBody):
     ssh_public_key: Annotated[str, Field(max_length=500)]
 
 
+class VerdictsRequest(JsonBody, SignedVerdicts):
+    """Verdicts handed in together; each is taken or refused by itself."""
+
+
+class ScoreReportRequest(JsonBody, SignedScoreReport):
+    """What a validator scored, and its signature."""
+
+
 class Recorded(Schema):
     recorded: int
 
@@ -98,7 +106,7 @@ def targets(
 
 
 @router.post("/validator/verdicts", response={201: VerdictsTaken})
-def record_verdicts(request: HttpRequest, payload: SignedVerdicts) -> Status[VerdictsTaken]:
+def record_verdicts(request: HttpRequest, payload: VerdictsRequest) -> Status[VerdictsTaken]:
     """Record up to 64 signed verdicts; the machines' offers follow them at once.
 
     Each is taken or refused by itself: ``refused`` names those that were not, by their place, with
@@ -123,7 +131,7 @@ def current_epoch(request: HttpRequest) -> EpochRecord:
 
 
 @router.post("/validator/scores", response={201: Recorded})
-def record_a_report(request: HttpRequest, payload: SignedScoreReport) -> Status[Recorded]:
+def record_a_report(request: HttpRequest, payload: ScoreReportRequest) -> Status[Recorded]:
     """Record a signed report of scores."""
     return Status(
         201, Recorded(recorded=record_scores.record_scores(signed=payload, now=timezone.now()))

@@ -14,6 +14,7 @@ from ninja import Query, Router, Schema, Status
 from marketplace.accounts.bearer import ApiKeyBearer, caller
 from marketplace.domain.delivered import Effect
 from marketplace.domain.rental_proof import ProofState
+from marketplace.json_body import JsonBody
 from marketplace.metering.validator_api import SignedByValidator
 from marketplace.rentals import proof_queries
 from marketplace.rentals.actions import ask_proof, end_proof, say_in_proof
@@ -68,6 +69,14 @@ class ProofList(Schema):
     next_cursor: UUID | None
 
 
+class ProofLinesRequest(JsonBody, ProofLines):
+    """What one side of a proof says."""
+
+
+class ProofReportRequest(JsonBody, SignedRentalProofReport):
+    """How a proof has ended, and its validator's signature."""
+
+
 @router.post("/rentals/{rental_id}/proofs", response={201: ProofReply})
 def ask(request: HttpRequest, rental_id: UUID) -> Status[ProofReply]:
     """Ask for a proof of what the rental really is; a validator leads it through its mailbox."""
@@ -84,7 +93,9 @@ def proofs(request: HttpRequest, rental_id: UUID, cursor: UUID | None = None) ->
 
 
 @router.post("/rentals/{rental_id}/proofs/{proof_id}/lines", response={204: None})
-def say(request: HttpRequest, rental_id: UUID, proof_id: UUID, payload: ProofLines) -> Status[None]:
+def say(
+    request: HttpRequest, rental_id: UUID, proof_id: UUID, payload: ProofLinesRequest
+) -> Status[None]:
     """Hand in what the prover in the rental said, line by line; ``ended``: it goes on no more."""
     now = timezone.now()
     proof = proof_queries.of_renter(proof_id, rental_id, caller(request).pk)
@@ -116,7 +127,7 @@ def waiting(request: HttpRequest) -> list[ProofAsked]:
 
 
 @validator_router.post("/validator/rental-proofs/reports", response={204: None})
-def report(request: HttpRequest, payload: SignedRentalProofReport) -> Status[None]:
+def report(request: HttpRequest, payload: ProofReportRequest) -> Status[None]:
     """Hand in how a proof that you lead has ended, signed."""
     end_proof.record(signed=payload, hotkey=_hotkey(request), now=timezone.now())
     return Status(204, None)
@@ -130,7 +141,7 @@ def claim(request: HttpRequest, proof_id: UUID) -> Status[None]:
 
 
 @validator_router.post("/validator/rental-proofs/{proof_id}/lines", response={204: None})
-def demand(request: HttpRequest, proof_id: UUID, payload: ProofLines) -> Status[None]:
+def demand(request: HttpRequest, proof_id: UUID, payload: ProofLinesRequest) -> Status[None]:
     """Say something to the prover in the rental."""
     proof = proof_queries.of_validator(proof_id, _hotkey(request))
     say_in_proof.say(

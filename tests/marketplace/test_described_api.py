@@ -49,7 +49,9 @@ def test_an_operation_says_what_it_does_how_it_refuses_and_who_may_call(name: st
 def test_the_error_is_described_once_with_its_content_type() -> None:
     components = SCHEMA["components"]
     assert set(components["responses"]["Problem"]["content"]) == {"application/problem+json"}
-    assert components["schemas"]["Problem"]["required"] == ["status", "code", "detail"]
+    assert components["schemas"]["ProblemDetails"]["required"] == ["status", "code", "detail"]
+    # A reason of a verdict is another shape, whose name is taken.
+    assert components["schemas"]["Problem"]["required"] == ["code", "message"]
     assert "X-Bittensor-Hotkey" in components["securitySchemes"]["SignedByValidator"]["description"]
 
 
@@ -67,6 +69,13 @@ def test_every_code_stands_in_the_description_with_a_sentence() -> None:
             assert f"| `{refused.code}` | " in told
             assert refused.status in codes()[refused.code][0]
     assert all(text.endswith(".") for _, text in codes().values())
+
+
+@pytest.mark.parametrize("path", ["/api/v1/gone", "/api/gone", "/api/v1/jobs/1/outputs/a%0Ab"])
+def test_an_address_where_nothing_is_is_refused_in_the_one_shape(path: str) -> None:
+    reply = Client().get(path)
+    assert (reply.status_code, reply.json()["code"]) == (404, "not_found")
+    assert reply.headers["content-type"] == "application/problem+json"
 
 
 @pytest.mark.parametrize("path", ["/api/v1/offers", "/api/v1/me", "/api/agent/v1/enrol"])

@@ -1,4 +1,4 @@
-"""Whatever is sent to the API is answered as its description says.
+"""Whatever is sent to the API, about what is there, is answered as its description says.
 
 Source: https://schemathesis.readthedocs.io
 """
@@ -11,17 +11,20 @@ import schemathesis
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
-from django.utils import timezone
+from django.test import override_settings
 from hypothesis import HealthCheck
 from hypothesis import settings as bounds
 from pytest_django.fixtures import Settings
+from pytest_django.plugin import DjangoDbBlocker
 from schemathesis import GenerationMode
 from schemathesis.checks import load_all_checks
 from schemathesis.pytest.lazy import get_all_tests
 
-from marketplace.accounts.actions.issue_api_key import issue
-from marketplace.accounts.models import User
+from tests.marketplace.hostile.everybody import taken_back
+from tests.marketplace.signing import signing
+from tests.marketplace.things import Things, gathered
 
+pytestmark = pytest.mark.django_db
 CONFIG = schemathesis.Config.from_dict(
     {
         # Its own reader unpacks nothing.
@@ -44,7 +47,7 @@ CONFIG = schemathesis.Config.from_dict(
     }
 )
 SCHEMA = schemathesis.openapi.from_wsgi(
-    "/api/v1/openapi.json", get_wsgi_application(), config=CONFIG
+    "/api/v1/openapi.json", signing(get_wsgi_application()), config=CONFIG
 )
 LABELS = [operation.ok().label for operation in SCHEMA.get_all_operations()]
 # Of no operation pytest would make a test that is left out.
@@ -58,12 +61,21 @@ def _however_often(settings: Settings) -> None:
     settings.PROGRAM_CALLS_A_MINUTE = 0
 
 
-@pytest.fixture
-def secret(alice: User) -> Iterator[str]:
-    """Give a key that may do everything, while no request closes the test's connection."""
-    for signal in (request_started, request_finished):
-        signal.disconnect(close_old_connections)
-    yield issue(user_id=alice.pk, name="t", now=timezone.now()).secret
+@pytest.fixture(scope="module")
+def there(
+    django_db_setup: None,
+    django_db_blocker: DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Things]:
+    """Have one of each thing be there, and the connection too when a request is over."""
+    changed = override_settings(
+        BLOBS_DIR=str(tmp_path_factory.mktemp("blobs")),
+        PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
+    )
+    with django_db_blocker.unblock(), changed, gathered() as things:
+        for signal in (request_started, request_finished):
+            signal.disconnect(close_old_connections)
+        yield things
     for signal in (request_started, request_finished):
         signal.connect(close_old_connections)
 
@@ -80,16 +92,19 @@ def made() -> dict[str, Callable[..., None]]:
 
 
 @pytest.mark.parametrize("label", LABELS)
-def test_an_operation_answers_as_described(label: str, secret: str) -> None:
+def test_an_operation_answers_as_described(label: str, there: Things) -> None:
     assert label in made(), f"Schemathesis made up no cases for {label}: {sorted(made())}."
-    made()[label](secret=secret)
+    there.turn = 0
+    made()[label](there=there)
 
 
 @bounds(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def check(case: schemathesis.Case, secret: str) -> None:
+def check(case: schemathesis.Case, there: Things) -> None:
+    there.put(case)
     # Schemathesis asks a WSGI site for packed answers and does not unpack them.
-    told = {"Authorization": f"Bearer {secret}", "Accept-Encoding": "identity"}
-    response = case.call_and_validate(headers=told)
+    told = {"Accept-Encoding": "identity", **there.headers(case)}
+    with taken_back():
+        response = case.call_and_validate(headers=told)
     fits = case.meta is not None and case.meta.generation.mode is GenerationMode.POSITIVE
     if fits and response.status_code in (400, 422):
         # "invalid" is the code of a wrong shape, which this is not.

@@ -25,7 +25,7 @@ class TooManyApiKeys(Refused):
 
 
 class ExpiryPassed(Refused):
-    code = "invalid"
+    code = "expiry_passed"
     status = 422
     sentence = "A key cannot end before it begins; name a later time."
 

@@ -17,7 +17,7 @@ MONTH_MICROUSD_MAX = MicroUsd(10 * AMOUNT_MICROUSD_MAX)
 
 
 class RuleRefused(Refused):
-    code = "invalid"
+    code = "auto_top_up_unfit"
     status = 422
 
 

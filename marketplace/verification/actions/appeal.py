@@ -21,7 +21,7 @@ AGAIN = timedelta(days=1)
 
 
 class AppealWordless(Refused):
-    code = "invalid"
+    code = "appeal_wordless"
     status = 422
     sentence = f"Say what is wrong or what you mended, in 1 to {WORDS_MAX} characters."
 

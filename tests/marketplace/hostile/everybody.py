@@ -123,7 +123,7 @@ def fill(world: World) -> World:
     return world
 
 
-def job_of(world: World) -> Job:
+def job_of(world: World, name: str = "one") -> Job:
     """Return a job of Ada's that goes on, and left a file."""
     asked = run.Asked(
         offer_id=world.parts["offer_id"],  # type: ignore[arg-type]
@@ -134,7 +134,7 @@ def job_of(world: World) -> Job:
         outputs_bytes_max=GIB,
     )
     now = timezone.now()
-    job = run.run(renter_id=world.ada.pk, asked=asked, idempotency_key="one", now=now)
+    job = run.run(renter_id=world.ada.pk, asked=asked, idempotency_key=name, now=now)
     left = {"digest": "0" * 64, "size_bytes": 1}
     job.placement.outputs = [{"path": "x"} | left]
     job.placement.save(update_fields=["outputs"])
