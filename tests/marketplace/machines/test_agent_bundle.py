@@ -23,6 +23,7 @@ from marketplace.machines.agent_bundle import (
     BundleTooLarge,
     pack,
 )
+from miner_agent import VERSION
 from tests.architecture.sources import TREE, text_of
 
 OLD_S = 1_000_000_000
@@ -112,6 +113,10 @@ def test_every_file_is_named_with_its_digest(made: Bundle) -> None:
         packed = base64.urlsafe_b64encode(digest).decode().rstrip("=")
         assert named.pop(path) == (f"sha256={packed}", str(len(text)))
     assert named == {}
+
+
+def test_the_wheel_is_named_as_the_agent_says_its_version(made: Bundle) -> None:
+    assert made.wheel.split("-")[1] == VERSION
 
 
 def test_a_folder_that_somebody_filled_is_noticed(made: Bundle, copy: Path) -> None:
