@@ -106,13 +106,28 @@ WRONG = {
           (SELECT coalesce(sum(amount_microusd), 0) AS amount FROM ledger_transfer
             WHERE kind = 'fee') AS moved
         WHERE days.amount <> moved.amount""",
-    "What proofs gave back is not what came back": """
-        SELECT proofs.amount, holds.amount, moved.amount FROM
+    "What proofs and reports gave back is not what came back": """
+        SELECT proofs.amount, reports.amount, holds.amount, told.amount, credited.amount FROM
           (SELECT coalesce(sum(returned_microusd), 0) AS amount FROM rentals_rentalproof) AS proofs,
+          (SELECT coalesce(sum(credited_microusd), 0) AS amount
+            FROM rentals_rentalreport) AS reports,
           (SELECT coalesce(sum(returned_microusd), 0) AS amount FROM ledger_hold) AS holds,
           (SELECT coalesce(sum(amount_microusd), 0) AS amount FROM ledger_transfer
-            WHERE cause LIKE 'proof:%%') AS moved
-        WHERE proofs.amount <> holds.amount OR proofs.amount <> moved.amount""",
+            WHERE cause LIKE 'proof:%%') AS told,
+          (SELECT coalesce(sum(amount_microusd), 0) AS amount FROM ledger_transfer
+            WHERE cause LIKE 'report:%%') AS credited
+        WHERE proofs.amount <> told.amount OR reports.amount <> credited.amount
+          OR proofs.amount + reports.amount <> holds.amount""",
+    "What reports took of hosts, or of the site alone, is not what they gave": """
+        SELECT hosts.amount, moved.amount, alone.amount, holds.amount FROM
+          (SELECT coalesce(sum(host_microusd), 0) AS amount FROM rentals_rentalreport) AS hosts,
+          (SELECT coalesce(sum(amount_microusd), 0) AS amount
+            FROM ledger_transfer JOIN ledger_account AS own ON own.id = debit_id
+            WHERE cause LIKE 'report:%%' AND own.kind = 'earnings') AS moved,
+          (SELECT coalesce(sum(credited_microusd), 0) AS amount FROM rentals_rentalreport
+            WHERE payer = 'site') AS alone,
+          (SELECT coalesce(sum(site_returned_microusd), 0) AS amount FROM ledger_hold) AS holds
+        WHERE hosts.amount <> moved.amount OR alone.amount <> holds.amount""",
     "The site gave more for proofs than its share of what was charged": """
         SELECT site.amount, shares.amount FROM
           (SELECT coalesce(sum(amount_microusd), 0) AS amount
@@ -123,9 +138,11 @@ WRONG = {
             WHERE hold.returned_microusd > 0) AS shares
         WHERE site.amount * 1000000 > shares.amount""",
     "More came back of a rental than it was charged": """
-        SELECT hold.id, hold.returned_microusd, meter.charged_microusd
+        SELECT hold.id, hold.returned_microusd, meter.charged_microusd, side.storage_microusd
         FROM ledger_hold AS hold JOIN metering_meter AS meter ON meter.hold_id = hold.id
-        WHERE hold.returned_microusd > meter.charged_microusd""",
+        LEFT JOIN metering_sidemeter AS side ON side.meter_id = meter.id
+        WHERE hold.returned_microusd > meter.charged_microusd
+          + coalesce(side.storage_microusd + side.traffic_microusd, 0)""",
     "Credit is not what its grants have left": """
         SELECT balances.user_id, came - went FROM balances WHERE kind = 'credit' AND came - went
           <> coalesce((SELECT sum(left_microusd) FROM ledger_creditgrant

@@ -7,15 +7,20 @@ from uuid import uuid4
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
+from marketplace.accounts.models import User
+from marketplace.console.actions import answer_report
+from marketplace.console.staff import Staff
 from marketplace.domain.funding import Funding
 from marketplace.domain.money import MicroUsd
+from marketplace.domain.oversight import Role
 from marketplace.domain.paying_in import refundable
 from marketplace.domain.placement import PlacementState
 from marketplace.domain.price_proposal import WAITING
 from marketplace.domain.pricing import PriceType
+from marketplace.domain.rental_report import Payer, Wrong
 from marketplace.domain.spending import Period
 from marketplace.ledger import queries as ledger
-from marketplace.ledger.actions import open_account, spend_limit
+from marketplace.ledger.actions import open_account, return_charge, spend_limit
 from marketplace.metering.actions.count_storage import count_storage
 from marketplace.payments import queries as payments
 from marketplace.payments.models import TopUp
@@ -27,6 +32,7 @@ from marketplace.rentals.actions.answer_price import answer_price
 from marketplace.rentals.actions.count_traffic import count_traffic
 from marketplace.rentals.actions.propose_prices import propose_prices
 from marketplace.rentals.actions.renew import renew
+from marketplace.rentals.actions.report import report
 from marketplace.rentals.funds import BALANCE_OUT
 from marketplace.rentals.models import PriceProposal, Rental
 from protocol.agent import Want
@@ -186,6 +192,26 @@ class Renters(RuleBasedStateMachine):
             if accept:
                 world.site.agreed[one.placement_id].prices.add(price)
             self.ask(answer_price, one, price_hour_microusd=price, accept=accept)
+
+    @rule(pick=PICK, percent=st.integers(1, 120), payer=st.sampled_from(list(Payer)))
+    def has_a_report_answered(self, pick: int, percent: int, payer: Payer) -> None:
+        """Report a rental that cost something; staff give a part of it back, or try too much."""
+        world = self.world
+        found = list(Rental.objects.filter(meter__charged_microusd__gt=0).order_by("id"))
+        if not found:
+            return
+        rental = found[pick % len(found)]
+        said = {"what": Wrong.OTHER, "text": f"Report {uuid4()}", "asked_microusd": None}
+        made = self.ask(report, rental, **said)
+        left = return_charge.left(rental.meter.hold)
+        amount = MicroUsd(left * percent // 100)
+        if made is None or not 0 < amount <= left:
+            return
+        user = User.objects.get_or_create(email="staff@berth.example")[0]
+        by = Staff(user.pk, user.email, frozenset({Role.SUPPORT}))
+        asked = {"report_id": made.id, "amount_microusd": amount, "payer": payer}
+        host = answer_report.prospect(**asked).shares.host_microusd
+        world.do(answer_report.credit_report, by=by, host_microusd=host, reason="x", **asked)
 
     @rule(pick=PICK, gigabytes=st.integers(1, 12))
     def sends_traffic(self, pick: int, gigabytes: int) -> None:

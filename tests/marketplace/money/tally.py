@@ -69,6 +69,10 @@ SEEN = {
     " WHERE state = 'declined'",
     "a rental was extended": "SELECT count(*) FROM rentals_extension",
     "a proof gave credit": "SELECT count(*) FROM rentals_rentalproof WHERE returned_microusd > 0",
+    "a host gave back for a report": "SELECT count(*) FROM rentals_rentalreport"
+    " WHERE host_microusd > 0",
+    "the site alone gave back for a report": "SELECT count(*) FROM rentals_rentalreport"
+    " WHERE state = 'credited' AND payer = 'site'",
     "a host was paid": "SELECT count(*) FROM payouts_payout WHERE state = 'paid'",
     "a payout was refused": "SELECT count(*) FROM payouts_payoutattempt WHERE state = 'refused'",
     "a payout came back": "SELECT count(*) FROM payouts_payout WHERE state = 'failed'",

@@ -15,6 +15,7 @@ from hypothesis import settings as of_hypothesis
 from hypothesis.stateful import invariant, run_state_machine_as_test
 
 from marketplace.accounts.models import User
+from marketplace.domain.rental_report import Payer
 from marketplace.domain.spending import Period
 from tests.marketplace.money.banks import Banks
 from tests.marketplace.money.hosts import Hosts
@@ -89,6 +90,8 @@ class Money(Renters, Hosts, Payers):
         self.is_proven(0, 70, True)
         self.is_proven(0, 60, False)
         self.is_proven(0, 100, True)
+        for payer in (Payer.SITE, Payer.HOST):
+            self.has_a_report_answered(0, 20, payer)
         self.extends(0, 1, 2)
         self.sends_traffic(0, 3)
         self.sends_traffic(0, 12)
