@@ -45,7 +45,7 @@ def main(command: Sequence[str]) -> int:
 @contextmanager
 def server() -> Iterator[str]:
     """Yield the address of a fresh server's database."""
-    programs = _programs()
+    programs = folder_of_programs()
     folder = Path(tempfile.mkdtemp(prefix="berth-pg-"))
     if os.geteuid() == 0:
         shutil.chown(folder, USER)
@@ -72,7 +72,8 @@ def _environment(url: str) -> dict[str, str]:
     return plain | os.environ | {"BERTH_DATABASE_URL": url}
 
 
-def _programs() -> Path:
+def folder_of_programs() -> Path:
+    """Return where the newest PostgreSQL's programs are."""
     found = sorted(PROGRAMS.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     if not found:
         raise SystemExit("PostgreSQL is missing; `make setup` installs it.")

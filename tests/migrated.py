@@ -1,6 +1,7 @@
 """This will migrate an empty database once for all tests of a tree: each of them takes a copy.
 
-A SQLite database is kept in the tree, a PostgreSQL database on its server.
+A SQLite database is kept in the tree, a PostgreSQL database on its server, and in the tree what one
+is made of: the server of scripts/with_postgresql.py begins empty.
 """
 
 import fcntl
@@ -15,6 +16,8 @@ from urllib.parse import urlsplit
 
 import psycopg
 from psycopg.sql import SQL, Identifier
+
+from scripts.with_postgresql import folder_of_programs
 
 TREE = Path(__file__).resolve().parents[1]
 KEPT = TREE / ".pytest_cache" / "migrated"
@@ -56,11 +59,32 @@ def name_migrated(url: str) -> str:
             new = f"{ready}_new"
             session.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(new)))
             session.execute(SQL("CREATE DATABASE {}").format(Identifier(new)))
-            with tempfile.TemporaryDirectory() as folder:
-                _migrate(Path(folder), url=urlsplit(url)._replace(path=new).geturl())
+            _fill(urlsplit(url)._replace(path=new).geturl(), version=session.info.server_version)
             renames = SQL("ALTER DATABASE {} RENAME TO {}")
             session.execute(renames.format(Identifier(new), Identifier(ready)))
     return ready
+
+
+def _fill(url: str, *, version: int) -> None:
+    """Migrate an empty PostgreSQL database, or do again what that came to before."""
+    # The library reads the address of a database as Django does but for its first word.
+    address = url.replace("postgres://", "postgresql://", 1)
+    KEPT.mkdir(parents=True, exist_ok=True)
+    ready = KEPT / f"{_digest()}-{version}.sql"
+    if ready.exists():
+        _ask("psql", "-qX", "-v", "ON_ERROR_STOP=1", "--single-transaction", "-f", ready, address)
+        return
+    for old in KEPT.glob("*.sql"):
+        old.unlink()
+    with tempfile.TemporaryDirectory(dir=KEPT) as folder:
+        _migrate(Path(folder), url=url)
+        _ask("pg_dump", "--no-owner", "-f", Path(folder) / "made.sql", address)
+        (Path(folder) / "made.sql").rename(ready)
+
+
+def _ask(program: str, *words: object) -> None:
+    command = [str(folder_of_programs() / program), *map(str, words)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=MIGRATES_S)
 
 
 def _migrate(folder: Path, *, url: str = "") -> None:
