@@ -27,6 +27,14 @@ function asker(section) {
   return ask;
 }
 
+// What stands where this was: the same by its id or its words, or the section when it is gone.
+function successor(section, was) {
+  const alike = Array.from(section.querySelectorAll(was.localName));
+  const found = document.getElementById(was.id) ?? alike.find((each) => each.textContent === was.textContent && each.checkVisibility());
+  if (!found) section.tabIndex = -1;
+  return found ?? section;
+}
+
 // Whoever reads or types in the section goes on where they were.
 function keepPlace(section) {
   let open = [];
@@ -34,12 +42,12 @@ function keepPlace(section) {
   section.addEventListener("htmx:beforeSwap", (event) => {
     if (event.detail.target !== section) return;
     open = Array.from(section.querySelectorAll("details[open][id]"), (details) => details.id);
-    focused = section.contains(document.activeElement) ? document.activeElement.id : null;
+    focused = section.contains(document.activeElement) ? document.activeElement : null;
   });
   section.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.target !== section) return;
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");
-    if (focused) document.getElementById(focused)?.focus();
+    if (focused) successor(section, focused).focus({ preventScroll: true });
   });
 }
 

@@ -113,3 +113,12 @@ def other_page(page: Page, site: str) -> Iterator[Page]:
     context.set_default_timeout(TIMEOUT_MS)
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture
+def without_scripts(chromium: Browser, site: str) -> Iterator[Page]:
+    """A window of somebody who runs no scripts."""
+    context = chromium.new_context(base_url=site, java_script_enabled=False)
+    context.set_default_timeout(TIMEOUT_MS)
+    yield context.new_page()
+    context.close()

@@ -145,3 +145,35 @@ def test_the_pages_of_machines_are_for_everybody(
         wrong += problems(page)
     context.close()
     assert wrong == []
+
+
+def test_hosting_works_without_scripts(
+    without_scripts: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scene, "NOW", timezone.now() - timedelta(seconds=110))
+    page = without_scripts
+    page.goto("/host/")
+    page.get_by_role("main").get_by_role("link", name="Sign up to host").click()
+    page.get_by_label("E-mail").fill(HOST)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("main").get_by_role("button", name="Sign up").click()
+    page.get_by_role("button", name="Make an enrolment token").click()
+    market = enrolled(page.locator("#enrol-command").inner_text())
+    verified(market)
+
+    page.goto("/host/")
+    page.locator("#machines").get_by_role("link", name="4-CPU machine").click()
+    page.get_by_label("What would a price earn?").fill("3.60")
+    page.get_by_role("button", name="Work it out").click()
+    page.get_by_role("button", name="Ask $3.60 from now on").click()
+    expect(page.get_by_text("The new price holds")).to_be_visible()
+    day = f"{timezone.now() + timedelta(days=2):%Y-%m-%d}"
+    for label, moment in (("From, UTC", f"{day}T10:00"), ("Until, UTC", f"{day}T12:00")):
+        page.get_by_label(label, exact=True).fill(moment)
+    page.get_by_role("button", name="Announce it").click()
+    expect(page.locator("#maintenance")).to_contain_text("Announced")
+    page.get_by_role("button", name="Call it off").click()
+    expect(page.locator("#maintenance")).to_have_count(0)
+    page.goto("/host/payouts/")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.get_by_role("main")).to_contain_text("payout")

@@ -1,7 +1,6 @@
 """A person rents in a real browser: sign up, key, money, rent, watch, copy, end, read the bill."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from django.test import Client
@@ -12,7 +11,7 @@ from marketplace.accounts.models import User
 from marketplace.rentals.models import Rental
 from marketplace.volumes.actions.claim import Asked
 from protocol.agent import ObservedState
-from tests.browser.conftest import IN_CLIPBOARD, TIMEOUT_MS
+from tests.browser.conftest import IN_CLIPBOARD
 from tests.browser.pictures import keep
 from tests.marketplace import scene
 from tests.marketplace.rentals.market import ALICES_KEY, Market
@@ -26,14 +25,6 @@ def market(site: str, monkeypatch: pytest.MonkeyPatch) -> Market:
     """A machine that is for rent now; its agent is played by the test, with signed syncs."""
     monkeypatch.setattr(scene, "NOW", timezone.now())
     return Market.open(User.objects.create_user("charlie@example.com", PASSWORD))
-
-
-@pytest.fixture
-def without_scripts(chromium: Browser, site: str) -> Iterator[Page]:
-    context = chromium.new_context(base_url=site, java_script_enabled=False)
-    context.set_default_timeout(TIMEOUT_MS)
-    yield context.new_page()
-    context.close()
 
 
 def sign_up(page: Page, email: str = ALICE) -> None:

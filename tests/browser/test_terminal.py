@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from django.utils import timezone
@@ -47,9 +48,9 @@ def rental(alice: User, monkeypatch: pytest.MonkeyPatch) -> Rental:
     return rental
 
 
-@pytest.fixture
-def house(rental: Rental) -> Iterator[House]:
-    """The rental's SSH door, on a thread with an event loop of its own."""
+@contextmanager
+def answering(rental: Rental) -> Iterator[House]:
+    """Yield the rental's SSH door, on a thread with an event loop of its own."""
     found: list[House] = []
     is_open = threading.Event()
     loop = asyncio.new_event_loop()
@@ -68,6 +69,12 @@ def house(rental: Rental) -> Iterator[House]:
     loop.call_soon_threadsafe(over.set)
     thread.join(60)
     loop.close()
+
+
+@pytest.fixture
+def house(rental: Rental) -> Iterator[House]:
+    with answering(rental) as house:
+        yield house
 
 
 def test_a_person_types_into_their_rental(
