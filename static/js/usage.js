@@ -64,7 +64,8 @@ document.addEventListener("visibilitychange", () => {
 });
 setInterval(() => {
   if (refused || document.hidden || document.querySelector("[data-settled]")) return;
-  if (!polls() && Date.now() - heard < SILENT_MS) return;
+  // Whose first question was lost knows nothing yet, and asks again.
+  if (known && !polls() && Date.now() - heard < SILENT_MS) return;
   heard = Date.now();
   ask().then(renewWords);
 }, EVERY_MS);

@@ -128,3 +128,16 @@ def test_where_no_stream_gets_through_the_charts_ask(
     page.wait_for_selector("[data-unheard]", state="attached")
     page.clock.run_for(11_000)
     expect(memory).to_contain_text("1.0 GiB of")
+
+
+def test_charts_whose_first_question_was_lost_ask_again(
+    page: Page, enter: Enter, alice: User, rental: Rental
+) -> None:
+    tell(rental, *range(30))
+    enter(page, alice)
+    page.clock.install()
+    page.route("**/usage.json", lambda route: route.abort(), times=1)
+    with page.expect_event("requestfailed", lambda request: "usage.json" in request.url):
+        page.goto(f"/rentals/{rental.id}/")
+    page.clock.run_for(11_000)
+    expect(page.locator(".charts figure").nth(1)).to_contain_text("512 MiB of")
