@@ -61,6 +61,18 @@ class Staff:
         if self.user_id in user_ids or shares_a_team(self.user_id, user_ids):
             raise OwnCase
 
+    @staticmethod
+    def words(reason: str) -> str:
+        """Return why they act, on one line.
+
+        :raises ReasonMissing: when no reason is given.
+        :raises TextRefused: when it shows something else than it says.
+        """
+        words = " ".join(lines(reason).split())
+        if not words:
+            raise ReasonMissing
+        return words
+
     def acted(
         self,
         kind: ActKind,
@@ -77,12 +89,10 @@ class Staff:
         :raises ReasonMissing: when no reason is given.
         :raises TextRefused: when it shows something else than it says.
         """
-        if not lines(reason):
-            raise ReasonMissing
         return record(
             kind=kind,
             subject=subject,
-            reason=reason,
+            reason=self.words(reason),
             now=now,
             by_id=self.user_id,
             by_name=self.email,

@@ -67,6 +67,7 @@ def withdraw(*, by: Staff, announcement_id: int, reason: str, now: datetime) -> 
 
     :raises NotYourRole: when they who ask may not.
     :raises ReasonMissing: when no reason is given.
+    :raises TextRefused: when it shows something else than it says.
     :raises AnnouncementUnknown: when it is not shown.
     """
     by.must(Right.ANNOUNCE)

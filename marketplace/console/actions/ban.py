@@ -49,6 +49,7 @@ def ban(*, by: Staff, user_id: int, reason: str, now: datetime) -> None:
     :raises WorksHere: when they have a role.
     :raises BannedAlready: when they are shut out.
     :raises ReasonMissing: when no reason is given.
+    :raises TextRefused: when it shows something else than it says.
     """
     by.must(Right.BAN)
     with transaction.atomic():
@@ -82,6 +83,7 @@ def lift(*, by: Staff, user_id: int, reason: str, now: datetime) -> None:
     :raises NobodyThere: when there is no such person.
     :raises NotBanned: when they are not shut out.
     :raises ReasonMissing: when no reason is given.
+    :raises TextRefused: when it shows something else than it says.
     """
     by.must(Right.BAN)
     by.must_not_be(user_id)

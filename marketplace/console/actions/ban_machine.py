@@ -48,6 +48,7 @@ def ban_machine(*, by: Staff, machine_id: UUID, reason: str, now: datetime) -> N
     :raises NoSuchMachine: when there is none.
     :raises OwnCase: when it is theirs.
     :raises ReasonMissing: when no reason is given.
+    :raises TextRefused: when it shows something else than it says.
     :raises MachineBannedAlready: when it is banned, by validators or by staff.
     """
     machine = _of_others(by, machine_id)
@@ -75,6 +76,7 @@ def lift_machine(*, by: Staff, machine_id: UUID, reason: str, now: datetime) -> 
     :raises NoSuchMachine: when there is none.
     :raises OwnCase: when it is theirs.
     :raises ReasonMissing: when no reason is given.
+    :raises TextRefused: when it shows something else than it says.
     :raises MachineNotBanned: when staff did not ban it.
     """
     machine = _of_others(by, machine_id)
@@ -103,6 +105,7 @@ def end_there(*, by: Staff, machine_id: UUID, reason: str, now: datetime) -> int
     :raises NoSuchMachine: when there is none.
     :raises OwnCase: when it is theirs.
     :raises ReasonMissing: when no reason is given.
+    :raises TextRefused: when it shows something else than it says.
     :raises MachineNotBanned: when nobody banned it.
     :raises NothingThere: when nothing runs there.
     """

@@ -4,9 +4,8 @@ from datetime import datetime
 
 from django.db import transaction
 
-from marketplace.console.staff import ReasonMissing, Staff
+from marketplace.console.staff import Staff
 from marketplace.domain.oversight import ActKind, Right
-from marketplace.domain.text import lines
 from marketplace.papers.actions import correct
 from marketplace.papers.models import Paper
 from marketplace.papers.queries import invoice as find
@@ -20,13 +19,12 @@ def correct_invoice(*, by: Staff, number: str, reason: str, now: datetime) -> tu
     :raises OwnCase: when it is their own.
     :raises AlreadyCorrected: when it was taken back before.
     :raises ReasonMissing: when no reason is given.
+    :raises TextRefused: when it shows something else than it says.
     """
     by.must(Right.MONEY)
     invoice = find(number)
     by.must_not_be(invoice.user_id)
-    words = " ".join(lines(reason).split())
-    if not words:
-        raise ReasonMissing
+    words = by.words(reason)
     with transaction.atomic():
         note, made = correct.correct(invoice=invoice, reason=words, now=now)
         by.acted(

@@ -16,6 +16,7 @@ def let_pay(*, by: Staff, user_id: int, reason: str, now: datetime) -> None:
     :raises OwnCase: when it is about themselves.
     :raises NotBarred: when no such person is barred.
     :raises ReasonMissing: when no reason is given.
+    :raises TextRefused: when it shows something else than it says.
     """
     by.must(Right.MONEY)
     by.must_not_be(user_id)

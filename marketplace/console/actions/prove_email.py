@@ -18,6 +18,7 @@ def prove(*, by: Staff, user_id: int, reason: str, now: datetime) -> None:
     :raises OwnCase: when it is about themselves.
     :raises NobodyThere: when there is no such person.
     :raises ReasonMissing: when no reason is given.
+    :raises TextRefused: when it shows something else than it says.
     """
     by.must(Right.BAN)
     by.must_not_be(user_id)

@@ -36,6 +36,7 @@ def remove_step(*, by: Staff, user_id: int, reason: str, now: datetime) -> None:
     :raises StepOfSuperuser: when it is somebody who may do everything.
     :raises NoSecondStep: when they have none.
     :raises ReasonMissing: when no reason is given.
+    :raises TextRefused: when it shows something else than it says.
     """
     by.must(Right.BAN)
     by.must_not_be(user_id)

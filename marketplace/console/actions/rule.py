@@ -40,6 +40,7 @@ def rule(*, by: Staff, proof_id: UUID, for_renter: bool, reason: str, now: datet
     :raises NothingToSettle: when it is not disputed, or was settled.
     :raises Overtaken: when a newer proof counted, and it would be settled for the renter.
     :raises ReasonMissing: when no reason is given.
+    :raises TextRefused: when it shows something else than it says.
     """
     by.must(Right.SETTLE)
     back = MicroUsd(0)

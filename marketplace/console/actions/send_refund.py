@@ -3,11 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
-from marketplace.console.staff import ReasonMissing, Staff
+from marketplace.console.staff import Staff
 from marketplace.domain.money import MicroUsd, format_usd
 from marketplace.domain.oversight import ActKind, Right
 from marketplace.domain.problem import Refused
-from marketplace.domain.text import lines
 from marketplace.payments.actions.refund import refund
 from marketplace.payments.models import Refund, TopUp
 
@@ -40,8 +39,7 @@ def send_refund(
     :raises CauseReused: when the key stands for another refund.
     """
     by.must(Right.MONEY)
-    if not lines(reason):
-        raise ReasonMissing
+    words = by.words(reason)
     payment = TopUp.objects.filter(pk=top_up_id).first()
     if payment is None:
         raise PaymentUnknown
@@ -51,7 +49,7 @@ def send_refund(
         by.acted(
             ActKind.REFUND,
             subject=f"payment {payment.pk}",
-            reason=reason,
+            reason=words,
             person_id=payment.user_id,
             after={"sent back": format_usd(row.amount_microusd)},
             now=now,
@@ -60,7 +58,7 @@ def send_refund(
     return refund(
         top_up_id=payment.pk,
         amount_microusd=amount_microusd,
-        note=" ".join(reason.split()),
+        note=words,
         cause=f"console:{by.user_id}:{request_key}",
         now=now,
         begun=keep,

@@ -50,6 +50,7 @@ def set_roles(
     :raises RoleOfSuperuser: when it is somebody who may do everything anyway.
     :raises ShutOut: when roles are given to somebody banned.
     :raises ReasonMissing: when no reason is given.
+    :raises TextRefused: when it shows something else than it says.
     """
     by.must(Right.ROLES)
     with transaction.atomic():

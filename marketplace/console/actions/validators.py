@@ -36,6 +36,7 @@ def admit(
     :raises HotkeyMalformed: when the hotkey is no ss58 address.
     :raises StakeOutOfBounds: when the stake is negative or immense.
     :raises ReasonMissing: when no reason is given.
+    :raises TextRefused: when it shows something else than it says.
     """
     by.must(Right.VALIDATORS)
     called = one_line(name)
@@ -62,6 +63,7 @@ def expel(*, by: Staff, hotkey: str, reason: str, now: datetime) -> None:
     :raises ValidatorUnknown: when nobody with this hotkey was ever admitted.
     :raises ExpelledAlready: when it counts for nothing.
     :raises ReasonMissing: when no reason is given.
+    :raises TextRefused: when it shows something else than it says.
     """
     by.must(Right.VALIDATORS)
     with transaction.atomic():

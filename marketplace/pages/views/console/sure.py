@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
-from marketplace.console.staff import ReasonMissing
 from marketplace.domain.problem import Refused
-from marketplace.domain.text import lines
+from marketplace.pages.staff import StaffRequest
 from marketplace.pages.views.console.pages import reason
 
 #: what a form says of itself, and no act needs
@@ -16,7 +15,7 @@ OF_THE_FORM = frozenset({"csrfmiddlewaretoken", "sure", "reason"})
 
 
 def unsure(
-    request: HttpRequest,
+    request: StaffRequest,
     *,
     title: str,
     back: str,
@@ -30,8 +29,7 @@ def unsure(
     """
     why = reason(request)
     try:
-        if not lines(why):
-            raise ReasonMissing
+        request.staff.words(why)
     except Refused as refused:
         messages.error(request, refused.detail)
         return redirect(back)
