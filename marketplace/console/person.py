@@ -47,7 +47,7 @@ class Person:
 
 def person(user_id: int, *, now: datetime) -> Person | None:
     """Return the person; None: there is nobody with this number."""
-    user = User.objects.filter(pk=user_id).first()
+    user = queries.user(user_id)
     if user is None:
         return None
     machines: QuerySet[Machine] = Machine.objects.filter(host=user).select_related(

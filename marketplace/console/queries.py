@@ -50,6 +50,11 @@ def staff_people() -> Sequence[User]:
     return tuple(people.order_by("email", "id").prefetch_related(roles)[:STAFF_MAX])
 
 
+def user(user_id: int) -> User | None:
+    """Return the person or team; None: there is nobody with this number."""
+    return User.objects.filter(pk=user_id).first()
+
+
 @dataclass(frozen=True, slots=True)
 class People:
     """A page of people by address."""

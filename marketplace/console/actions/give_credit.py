@@ -1,5 +1,6 @@
 """This will give somebody credit in the name of staff, within bounds."""
 
+import re
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -7,11 +8,10 @@ from django.db import transaction
 from marketplace.accounts.models import User
 from marketplace.accounts.queries import is_deleted
 from marketplace.console.actions.set_roles import NobodyThere
-from marketplace.console.staff import ReasonMissing, Staff
+from marketplace.console.staff import Staff
 from marketplace.domain.money import MicroUsd, format_usd
 from marketplace.domain.oversight import ActKind, Right
 from marketplace.domain.problem import Refused
-from marketplace.domain.text import lines
 from marketplace.ledger.actions.grant_credit import grant_credit
 from marketplace.ledger.models import CreditGrant
 from marketplace.notices.actions.notify import notify
@@ -19,6 +19,8 @@ from marketplace.notices.actions.notify import notify
 #: of one act; more takes the command on the server
 CREDIT_MICROUSD_MAX = MicroUsd(1_000 * 1_000_000)
 DAYS_MAX = 365
+#: of one shown form
+KEY = re.compile("[0-9A-Za-z-]{1,64}")
 
 
 class CreditOutOfBounds(Refused):
@@ -28,6 +30,34 @@ class CreditOutOfBounds(Refused):
         f"Credit is above $0 and at most {format_usd(CREDIT_MICROUSD_MAX)}, for 1 to {DAYS_MAX}"
         " days."
     )
+
+
+class KeyMalformed(Refused):
+    code = "invalid"
+    status = 422
+    sentence = "This form is not whole; open the person’s page anew, and give the credit there."
+
+
+class CreditGivenBefore(Refused):
+    code = "credit_given_before"
+    status = 409
+    sentence = (
+        "This credit was given before, once, and is theirs. To give more, open the person’s page"
+        " anew."
+    )
+
+
+def check(*, amount_microusd: MicroUsd, days: int, request_key: str) -> None:
+    """Accept credit that may be given.
+
+    :raises CreditOutOfBounds: when it is more, or for longer.
+    :raises KeyMalformed: when nothing tells it from other credit.
+    """
+    if not 0 < amount_microusd <= CREDIT_MICROUSD_MAX or not 1 <= days <= DAYS_MAX:
+        raise CreditOutOfBounds
+    # Without a key a second credit would be taken for the first one, and given to nobody.
+    if not KEY.fullmatch(request_key):
+        raise KeyMalformed
 
 
 def give_credit(
@@ -49,15 +79,15 @@ def give_credit(
     :raises CreditOutOfBounds: when it is more, or for longer.
     :raises NobodyThere: when there is no such person or team.
     :raises ReasonMissing: when no reason is given.
+    :raises TextRefused: when it shows something else than it says.
+    :raises KeyMalformed: when nothing tells it from other credit.
+    :raises CreditGivenBefore: when the key stands for this credit already.
     :raises CauseReused: when the key stands for other credit.
     """
     by.must(Right.MONEY)
     by.must_not_be(user_id)
-    words = " ".join(lines(reason).split())
-    if not words:
-        raise ReasonMissing
-    if not 0 < amount_microusd <= CREDIT_MICROUSD_MAX or not 1 <= days <= DAYS_MAX:
-        raise CreditOutOfBounds
+    words = by.words(reason)
+    check(amount_microusd=amount_microusd, days=days, request_key=request_key)
     cause = f"console:{by.user_id}:{request_key}"
     with transaction.atomic():
         # Of the same request twice at once the second finds what the first gave.
@@ -74,7 +104,7 @@ def give_credit(
             now=now,
         )
         if not is_new:
-            return
+            raise CreditGivenBefore
         amount, until = format_usd(amount_microusd), f"{granted.expires_at:%-d %b %Y, %H:%M} UTC"
         by.acted(
             ActKind.CREDIT,

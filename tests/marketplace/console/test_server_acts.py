@@ -16,7 +16,9 @@ from marketplace.console.actions.end_rental import end_rental
 from marketplace.console.actions.give_credit import (
     CREDIT_MICROUSD_MAX,
     DAYS_MAX,
+    CreditGivenBefore,
     CreditOutOfBounds,
+    KeyMalformed,
     give_credit,
 )
 from marketplace.console.actions.remove_step import NoSecondStep, StepOfSuperuser, remove_step
@@ -103,7 +105,8 @@ def credit(
 
 def test_credit_is_given_once_and_they_read_why(by: Staff, alice: User) -> None:
     credit(by, alice.pk)
-    credit(by, alice.pk)
+    with pytest.raises(CreditGivenBefore):
+        credit(by, alice.pk)
     assert ledger.balance(alice.pk) == 5_000_000
     act = Act.objects.get()
     assert (act.kind, act.person, act.reason) == ("credit", alice, "It was our fault.")
@@ -120,6 +123,9 @@ def test_credit_is_bounded_and_for_others(by: Staff, alice: User) -> None:
     for amount, days in ((0, 1), (-1, 1), (CREDIT_MICROUSD_MAX + 1, 1), (1, 0), (1, DAYS_MAX + 1)):
         with pytest.raises(CreditOutOfBounds):
             credit(by, alice.pk, amount, days)
+    for key in ("", "a b", "a:b", "x" * 65):
+        with pytest.raises(KeyMalformed):
+            credit(by, alice.pk, key=key)
     with pytest.raises(OwnCase):
         credit(by, by.user_id)
     with pytest.raises(NobodyThere):
@@ -137,9 +143,17 @@ def test_credit_is_read_before_it_is_given(as_finance: Client, alice: User) -> N
     assert "can spend $2.50 for 10 days" in before
     assert "It is theirs" in done
     assert ledger.balance(alice.pk) == 2_500_000
+    again = as_finance.post(path, sent | {"sure": "yes"}, follow=True).content.decode()
+    assert "given before" in again
+    assert "It is theirs, and" not in again
     for wrong in ({"amount": "x"}, {"amount": "9999"}, {"days": "0"}, {"reason": " "}):
         assert as_finance.post(path, sent | wrong).status_code == 302
+    for key in ("", "two words"):
+        sent_so = sent | {"request_key": key, "sure": "yes"}
+        refused = as_finance.post(path, sent_so, follow=True).content.decode()
+        assert "This form is not whole" in refused
     assert Act.objects.count() == 1
+    assert ledger.balance(alice.pk) == 2_500_000
     assert as_finance.post(f"/console/people/{NOBODY}/credit", sent).status_code == 404
 
 

@@ -7,12 +7,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from marketplace.accounts.models import User
-from marketplace.console.actions.give_credit import (
-    CREDIT_MICROUSD_MAX,
-    DAYS_MAX,
-    CreditOutOfBounds,
-    give_credit,
-)
+from marketplace.console import queries
+from marketplace.console.actions.give_credit import check, give_credit
 from marketplace.console.actions.remove_step import remove_step
 from marketplace.domain.money import MicroUsd, format_usd, usd
 from marketplace.domain.oversight import Right
@@ -22,8 +18,6 @@ from marketplace.pages.staff import StaffRequest, staff_only
 from marketplace.pages.views.console.pages import NUMBER, done, reason
 from marketplace.pages.views.console.sure import unsure
 
-KEY_LENGTH_MAX = 64
-
 
 @require_POST
 @staff_only(Right.MONEY)
@@ -31,7 +25,7 @@ def person_credit(request: StaffRequest, user_id: int) -> HttpResponse:
     """Give them credit."""
     person, back = _person(user_id), person_url(user_id)
     try:
-        amount, days = _asked(request)
+        amount, days, key = _asked(request)
     except Refused as refused:
         messages.error(request, refused.detail)
         return redirect(back)
@@ -59,7 +53,7 @@ def person_credit(request: StaffRequest, user_id: int) -> HttpResponse:
             amount_microusd=amount,
             days=days,
             reason=reason(request),
-            request_key=request.POST.get("request_key", "")[:KEY_LENGTH_MAX],
+            request_key=key,
             now=timezone.now(),
         ),
         "It is theirs, and they were told.",
@@ -98,16 +92,16 @@ def person_remove_step(request: StaffRequest, user_id: int) -> HttpResponse:
 
 
 def _person(user_id: int) -> User:
-    found = User.objects.filter(pk=user_id).first()
+    found = queries.user(user_id)
     if found is None:
         raise Http404("Nobody has this number.")
     return found
 
 
-def _asked(request: StaffRequest) -> tuple[MicroUsd, int]:
+def _asked(request: StaffRequest) -> tuple[MicroUsd, int, str]:
     amount, days = usd(request.POST.get("amount", "")[:24]), request.POST.get("days", "")
-    if not NUMBER.fullmatch(days) or not 1 <= int(days) <= DAYS_MAX:
-        raise CreditOutOfBounds
-    if not 0 < amount <= CREDIT_MICROUSD_MAX:
-        raise CreditOutOfBounds
-    return amount, int(days)
+    # What is no number is no number of days.
+    count = int(days) if NUMBER.fullmatch(days) else 0
+    key = request.POST.get("request_key", "")
+    check(amount_microusd=amount, days=count, request_key=key)
+    return amount, count, key
