@@ -32,7 +32,7 @@ from marketplace.rentals.rental_reports import ReportUnknown
 
 
 class AnsweredMeanwhile(Refused):
-    code = "report_answered"
+    code = "report_closed"
     status = 409
     sentence = "Somebody answered this report meanwhile, or its renter withdrew it; read it again."
 
@@ -166,10 +166,10 @@ def _words(reason: str) -> str:
 def _open(by: Staff, report_id: UUID) -> tuple[Rental, RentalReport]:
     """Return the rental and its report that waits, both locked: of two answers one counts."""
     by.must(Right.SETTLE)
-    rental_id = RentalReport.objects.filter(id=report_id).values_list("rental_id", flat=True)
-    if not rental_id:
+    found = RentalReport.objects.filter(id=report_id).values_list("rental_id", flat=True).first()
+    if found is None:
         raise ReportUnknown
-    rental = locked(rental_id[0])
+    rental = locked(found)
     by.must_not_be(rental.renter_id, rental.meter.host_id)
     report = RentalReport.objects.select_for_update().get(id=report_id)
     if report.state != ReportState.OPEN:

@@ -58,17 +58,19 @@ def page(found: ReportCase) -> dict[str, object]:
 def consequences(found: Prospect, case: ReportCase) -> list[str]:
     """Return what a credit will do, in sentences."""
     amount, parts = format_usd(found.amount_microusd), found.shares
-    host, site = format_usd(parts.host_microusd), format_usd(parts.site_microusd)
     renter = case.rental.rental.renter.shown
     told = [
         f"{amount} comes back to {renter} at once: money as money, and what was credit as credit."
     ]
     if found.payer is Payer.SITE:
-        told.append(f"The site gives all of it; {case.rental.placement.machine.host.shown} keeps")
-        told[-1] += " what they earned and is not told."
+        host = case.rental.placement.machine.host.shown
+        told.append(f"The site gives all of it; {host} keeps what they earned and is not told.")
     else:
         earned = format_usd(found.earned_microusd)
-        told.append(f"{host} of it is taken from the {earned} that the host has not been paid out.")
+        taken, site = format_usd(parts.host_microusd), format_usd(parts.site_microusd)
+        told.append(
+            f"{taken} of it is taken from the {earned} that the host has not been paid out."
+        )
         told.append(f"{site} of it is the site’s: its fee, and what the host does not have.")
         told.append("The host reads how much was taken, and your reason.")
     told.append("The renter reads your reason. It can’t be taken back.")

@@ -64,6 +64,7 @@ class Asked:
         username = self.registry_login.username if self.registry_login else ""
         volumes = [astuple(volume) for volume in self.volumes]
         asked = (astuple(self.limits), keys, username, volumes, self.failover_microusd)
+        # The name stands behind: without one a request is as it was digested before names.
         others = repr((str(self.offer_id), *asked)) + self.name
         return hashlib.sha256(canonical_bytes(self.workload) + others.encode()).hexdigest()
 
