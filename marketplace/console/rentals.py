@@ -106,6 +106,11 @@ def rentals(
     return Rentals(page, None if seen_to is None else seen_to.id)
 
 
+def find(rental_id: UUID) -> Rental | None:
+    """Return the rental, loaded with its renter; None: there is none."""
+    return Rental.objects.select_related("renter").filter(id=rental_id).first()
+
+
 def case(rental_id: UUID, *, now: datetime) -> RentalCase | None:
     """Return one rental, in a fixed number of queries; None: there is none."""
     machine = "placement__machine"

@@ -78,6 +78,11 @@ def invoice(number: str) -> Paper:
     raise InvoiceUnknown
 
 
+def correction_of(invoice: Paper) -> Paper | None:
+    """Return the credit note that took the invoice back; None: it stands."""
+    return Paper.objects.filter(corrects=invoice).first()
+
+
 def find(user_id: int, number: str) -> Paper:
     """Return the person's paper of this number.
 

@@ -5,29 +5,23 @@ from uuid import UUID
 
 from django.db import transaction
 
-from marketplace.console.staff import ReasonMissing, Staff
+from marketplace.console.staff import Staff
 from marketplace.domain.oversight import ActKind, Right
 from marketplace.domain.placement import LIVE
-from marketplace.domain.problem import Refused
-from marketplace.domain.text import lines
 from marketplace.placements.actions.request_end import request_end
+from marketplace.placements.models import Placement
+from marketplace.rentals.actions.extend import RentalOver
 from marketplace.rentals.actions.fund import locked
 from marketplace.rentals.models import Rental
+from marketplace.rentals.queries import RentalUnknown
 from protocol.agent import Want
 
 CODE = "staff_ended"
 
 
-class NoSuchRental(Refused):
-    code = "not_found"
-    status = 404
-    sentence = "There is no such rental."
-
-
-class RentalOver(Refused):
-    code = "rental_over"
-    status = 409
-    sentence = "This rental is over, or ends already."
+def may_end(placement: Placement) -> bool:
+    """Say whether there is something left to end."""
+    return placement.want != Want.END and placement.state in LIVE
 
 
 def end_rental(*, by: Staff, rental_id: UUID, reason: str, now: datetime) -> None:
@@ -37,23 +31,22 @@ def end_rental(*, by: Staff, rental_id: UUID, reason: str, now: datetime) -> Non
     that tells of every end.
 
     :raises NotYourRole: when they who ask may not.
-    :raises NoSuchRental: when there is none.
+    :raises RentalUnknown: when there is none.
     :raises OwnCase: when it is theirs, or runs on their machine.
     :raises RentalOver: when there is nothing left to end.
     :raises ReasonMissing: when no reason is given.
+    :raises TextRefused: when it shows something else than it says.
     """
     by.must(Right.BAN)
-    words = " ".join(lines(reason).split())
-    if not words:
-        raise ReasonMissing
+    words = by.words(reason)
     if not Rental.objects.filter(id=rental_id).exists():
-        raise NoSuchRental
+        raise RentalUnknown("There is no such rental.")
     with transaction.atomic():
         rental = locked(rental_id)
         by.must_not_be(rental.renter_id, rental.meter.host_id)
         placement = rental.placement
-        if placement.want == Want.END or placement.state not in LIVE:
-            raise RentalOver
+        if not may_end(placement):
+            raise RentalOver("This rental is over, or ends already.")
         by.acted(
             ActKind.END_RENTAL,
             subject=f"rental {rental.id}",

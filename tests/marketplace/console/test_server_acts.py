@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from marketplace.accounts.actions.issue_api_key import issue
 from marketplace.accounts.models import User
-from marketplace.console.actions import end_rental as ending
 from marketplace.console.actions.correct_invoice import correct_invoice
 from marketplace.console.actions.end_rental import end_rental
 from marketplace.console.actions.give_credit import (
@@ -40,7 +39,9 @@ from marketplace.papers.content import made_out
 from marketplace.papers.models import BillingDetails, Paper, PaperKind
 from marketplace.papers.queries import InvoiceUnknown
 from marketplace.placements.models import Placement
+from marketplace.rentals.actions.extend import RentalOver
 from marketplace.rentals.models import Rental
+from marketplace.rentals.queries import RentalUnknown
 from marketplace.verification.actions.admit_validator import HotkeyMalformed, ValidatorUnknown
 from marketplace.verification.models import Validator
 from tests.marketplace.rentals.market import Market, give_key
@@ -173,7 +174,7 @@ def test_one_rental_ends_without_its_machine_being_banned(
     tell_rentals(now=after(300))
     notice = Notice.objects.get(kind="rental_failed")
     assert "Mining is not allowed." in notice.text
-    with pytest.raises(ending.RentalOver):
+    with pytest.raises(RentalOver):
         end_rental(by=by, rental_id=rental.id, reason="x", now=after(310))
     assert audit_money(now=after(320)).problems == []
 
@@ -189,7 +190,7 @@ def test_a_rental_is_ended_by_somebody_else_with_the_right_and_a_reason(
         end_rental(by=hired(Role.SUPPORT), rental_id=rental.id, reason="x", now=after(120))
     with pytest.raises(ReasonMissing):
         end_rental(by=by, rental_id=rental.id, reason=" ", now=after(120))
-    with pytest.raises(ending.NoSuchRental):
+    with pytest.raises(RentalUnknown):
         end_rental(by=by, rental_id=alice.rentals.get().offer_id, reason="x", now=after(120))
     assert not Act.objects.exists()
 

@@ -14,8 +14,7 @@ from marketplace.pages.shown.console import person_url
 from marketplace.pages.staff import StaffRequest, staff_only
 from marketplace.pages.views.console.pages import done, reason, text
 from marketplace.pages.views.console.sure import unsure
-from marketplace.papers.models import Paper
-from marketplace.papers.queries import InvoiceUnknown, invoice
+from marketplace.papers.queries import InvoiceUnknown, correction_of, invoice
 from marketplace.papers.shown import shown
 
 PAGE = "/console/invoices/"
@@ -33,7 +32,7 @@ def invoices(request: StaffRequest) -> HttpResponse:
             messages.error(request, refused.detail)
     context: dict[str, object] = {"number": number, "invoice": None}
     if found is not None:
-        corrected = Paper.objects.filter(corrects=found).first()
+        corrected = correction_of(found)
         context |= {
             "invoice": shown(found),
             "person": found.user.shown,

@@ -9,16 +9,14 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
 
 from marketplace.console import rentals as queries
-from marketplace.console.actions.end_rental import end_rental
+from marketplace.console.actions.end_rental import end_rental, may_end
 from marketplace.domain.oversight import Right
-from marketplace.domain.placement import LIVE, PlacementState
+from marketplace.domain.placement import PlacementState
 from marketplace.pages.shown import console
 from marketplace.pages.shown import console_rental as shown
 from marketplace.pages.staff import StaffRequest, staff_only
 from marketplace.pages.views.console.pages import done, identifier, reason, text
 from marketplace.pages.views.console.sure import unsure
-from marketplace.rentals.models import Rental
-from protocol.agent import Want
 
 
 @require_safe
@@ -52,17 +50,15 @@ def rental(request: StaffRequest, rental_id: UUID) -> HttpResponse:
     found = queries.case(rental_id, now=timezone.now())
     if found is None:
         raise Http404("There is no such rental.")
-    placement = found.placement
-    is_over = placement.want == Want.END or placement.state not in LIVE
-    may_end = Right.BAN in request.staff.rights and not is_over
-    return render(request, "console/rental.html", {**shown.page(found), "may_end": may_end})
+    may = Right.BAN in request.staff.rights and may_end(found.placement)
+    return render(request, "console/rental.html", {**shown.page(found), "may_end": may})
 
 
 @require_POST
 @staff_only(Right.BAN)
 def rental_end(request: StaffRequest, rental_id: UUID) -> HttpResponse:
     """End one rental."""
-    found = Rental.objects.select_related("renter").filter(id=rental_id).first()
+    found = queries.find(rental_id)
     if found is None:
         raise Http404("There is no such rental.")
     back = console.rental_url(rental_id)

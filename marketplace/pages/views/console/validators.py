@@ -6,15 +6,14 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from marketplace.console import validators as queries
 from marketplace.console.actions.validators import admit, expel
 from marketplace.domain.oversight import Right
 from marketplace.pages.shown.rental import Moment
 from marketplace.pages.staff import StaffRequest, staff_only
 from marketplace.pages.views.console.pages import NUMBER, done, reason
 from marketplace.pages.views.console.sure import unsure
-from marketplace.verification.models import Validator
 
-ROWS_MAX = 200
 #: longer than any ss58 address
 HOTKEY_LENGTH_MAX = 64
 BACK = "/console/validators/"
@@ -24,7 +23,6 @@ BACK = "/console/validators/"
 @staff_only(Right.VALIDATORS)
 def validators(request: StaffRequest) -> HttpResponse:
     """Show validators, those whose word counts first."""
-    rows = Validator.objects.order_by("-admitted", "-stake", "id")[:ROWS_MAX]
     found = [
         {
             "hotkey": one.hotkey,
@@ -32,10 +30,9 @@ def validators(request: StaffRequest) -> HttpResponse:
             "name": one.name,
             "stake": f"{one.stake:,}",
             "admitted": one.admitted,
-            "since": Moment.of(one.admitted_at),
             "spoke": Moment.of(one.spoke_at),
         }
-        for one in rows
+        for one in queries.validators()
     ]
     return render(request, "console/validators.html", {"validators": found})
 
