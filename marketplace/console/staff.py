@@ -7,7 +7,7 @@ from datetime import datetime
 from marketplace.accounts.models import User
 from marketplace.accounts.teams import shares_a_team
 from marketplace.console.models import StaffRole
-from marketplace.domain.oversight import ActKind, Right, Role, rights_of
+from marketplace.domain.oversight import REASON_LENGTH_MAX, ActKind, Right, Role, rights_of
 from marketplace.domain.problem import Refused
 from marketplace.domain.text import lines
 from marketplace.oversight.models import Act
@@ -29,7 +29,7 @@ class OwnCase(Refused):
 class ReasonMissing(Refused):
     code = "invalid"
     status = 422
-    sentence = "Write why, in a few words: the log keeps it."
+    sentence = f"Write why, in 1 to {REASON_LENGTH_MAX} characters: the log keeps it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,11 @@ class Staff:
     def words(reason: str) -> str:
         """Return why they act, on one line.
 
-        :raises ReasonMissing: when no reason is given.
+        :raises ReasonMissing: when no reason is given, or too long a one.
         :raises TextRefused: when it shows something else than it says.
         """
         words = " ".join(lines(reason).split())
-        if not words:
+        if not 1 <= len(words) <= REASON_LENGTH_MAX:
             raise ReasonMissing
         return words
 
@@ -86,7 +86,7 @@ class Staff:
     ) -> Act:
         """Write down what they do, in the transaction that does it.
 
-        :raises ReasonMissing: when no reason is given.
+        :raises ReasonMissing: when no reason is given, or too long a one.
         :raises TextRefused: when it shows something else than it says.
         """
         return record(

@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from enum import StrEnum
 
+#: of why an act is done, in characters; the log, and who is told, have all of it
+REASON_LENGTH_MAX = 500
+
 
 class Role(StrEnum):
     """One person may have several."""
@@ -48,8 +51,8 @@ MEANING = {
         "reads everything, sends refunds, gives credit, corrects invoices, lets people pay again"
     ),
     Role.ADMIN: (
-        "does all of that; bans, ends rentals, takes addresses as proven and lost second steps off,"
-        " admits validators, announces, turns features off, and gives roles"
+        "does all of that; bans, ends rentals, marks e-mail addresses as proven, takes off second"
+        " steps that were lost, admits validators, announces, turns features off, and gives roles"
     ),
 }
 

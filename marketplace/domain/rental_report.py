@@ -10,8 +10,6 @@ from enum import StrEnum
 from marketplace.domain.money import MicroUsd, fee_of
 
 TEXT_LENGTH_MAX = 2000
-#: of what staff answer; it stands in the log too
-ANSWER_LENGTH_MAX = 500
 #: after its end
 REPORTED_WITHIN = timedelta(days=30)
 #: of one rental, and of all of a renter that wait

@@ -68,6 +68,8 @@ BETWEEN = re.compile(r"[\s./-]")
 
 
 class TaxDetailsRefused(Refused):
+    """A tax detail is missing or not as its country writes it."""
+
     code = "tax_details_invalid"
     status = 422
 

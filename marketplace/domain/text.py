@@ -21,6 +21,8 @@ BREAKS, TAB = frozenset("\n\u2028\u2029"), "\t"
 
 
 class TextRefused(Refused):
+    """A name or a note has a character that nobody can see, or that turns what is read."""
+
     code = "text_invalid"
     status = 422
 

@@ -54,6 +54,8 @@ REVERSED = "Reverse charge: the recipient of the service owes the VAT."
 
 
 class BillingRefused(Refused):
+    """A billing detail is missing or not as its country writes it."""
+
     code = "billing_details_invalid"
     status = 422
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from marketplace.domain.oversight import ActKind
+from marketplace.domain.oversight import REASON_LENGTH_MAX, ActKind
 from marketplace.oversight.models import Act
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ def record(
         kind=kind.value,
         person_id=person_id,
         subject=subject[:200],
-        reason=" ".join(reason.split())[:500],
+        reason=" ".join(reason.split())[:REASON_LENGTH_MAX],
         before=dict(before or {}),
         after=dict(after or {}),
     )

@@ -9,11 +9,11 @@ from marketplace.domain.delivered import Effect
 from marketplace.domain.funding import Funding
 from marketplace.domain.metered import Priced
 from marketplace.domain.money import PPM
+from marketplace.domain.oversight import REASON_LENGTH_MAX
 from marketplace.domain.price_proposal import WAITING, ProposalState
 from marketplace.domain.pricing import PriceType
 from marketplace.domain.rental_proof import ProofState
 from marketplace.domain.rental_report import (
-    ANSWER_LENGTH_MAX,
     TEXT_LENGTH_MAX,
     Payer,
     ReportState,
@@ -322,7 +322,7 @@ class RentalReport(models.Model):
     #: when it was withdrawn or answered; None: it waits
     closed_at = models.DateTimeField(null=True)
     #: why, as its renter reads it; empty: nobody answered it
-    answer = models.CharField(max_length=ANSWER_LENGTH_MAX, blank=True, default="")
+    answer = models.CharField(max_length=REASON_LENGTH_MAX, blank=True, default="")
     #: what came back, who was to pay it, and what of it came out of the host's earnings
     credited_microusd = models.BigIntegerField(default=0)
     payer = models.CharField(

@@ -100,7 +100,7 @@ def test_a_renter_reports_a_rental_and_staff_give_a_part_back(
     page.get_by_label("What happened").fill("Half as fast as listed.")
     page.get_by_label("Money back, $").fill("5")
     page.get_by_role("button", name="Report it").click()
-    expect(page.locator(".field-wrong")).to_contain_text("It cost $0.10 so far")
+    expect(page.locator(".field-wrong")).to_contain_text("At most $0.10 can still come back")
     page.get_by_label("Money back, $").fill("0.08")
     page.get_by_role("button", name="Report it").click()
     expect(page.locator("#state")).to_have_text("Waits for staff")

@@ -69,6 +69,7 @@ def test_every_code_stands_in_the_description_with_a_sentence() -> None:
             assert f"| `{refused.code}` | " in told
             assert refused.status in codes()[refused.code][0]
     assert all(text.endswith(".") for _, text in codes().values())
+    assert [one for one, (_, text) in codes().items() if text == Refused.sentence] == []
 
 
 @pytest.mark.parametrize("path", ["/api/v1/gone", "/api/gone", "/api/v1/jobs/1/outputs/a%0Ab"])

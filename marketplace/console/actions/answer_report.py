@@ -10,18 +10,11 @@ from uuid import UUID
 
 from django.db import transaction
 
-from marketplace.console.staff import ReasonMissing, Staff
+from marketplace.console.staff import Staff
 from marketplace.domain.money import MicroUsd, fee_of, format_usd
 from marketplace.domain.oversight import ActKind, Right
 from marketplace.domain.problem import Refused
-from marketplace.domain.rental_report import (
-    ANSWER_LENGTH_MAX,
-    Payer,
-    ReportState,
-    Shares,
-    shares,
-)
-from marketplace.domain.text import lines
+from marketplace.domain.rental_report import WRONG, Payer, ReportState, Shares, Wrong, shares
 from marketplace.ledger import queries as ledger
 from marketplace.ledger.actions import return_charge
 from marketplace.metering.models import Meter
@@ -38,7 +31,7 @@ class AnsweredMeanwhile(Refused):
 
 
 class CreditTooMuch(Refused):
-    """More than was charged and did not come back."""
+    """More was given than can still come back of the rental."""
 
     code = "credit_too_much"
     status = 409
@@ -109,7 +102,7 @@ def credit_report(
     :raises ReasonMissing: when no reason is given.
     :raises TextRefused: when it shows something else than it says.
     """
-    words = _words(reason)
+    words = by.words(reason)
     with transaction.atomic():
         rental, report = _open(by, report_id)
         meter = Meter.objects.select_for_update().get(id=rental.meter_id)
@@ -149,18 +142,11 @@ def refuse_report(*, by: Staff, report_id: UUID, reason: str, now: datetime) -> 
     :raises ReasonMissing: when no reason is given.
     :raises TextRefused: when it shows something else than it says.
     """
-    words = _words(reason)
+    words = by.words(reason)
     with transaction.atomic():
         rental, report = _open(by, report_id)
         report.state = ReportState.REFUSED
         _close(by, rental, report, words, {"given back": format_usd(0)}, now)
-
-
-def _words(reason: str) -> str:
-    words = lines(reason)[:ANSWER_LENGTH_MAX]
-    if not words:
-        raise ReasonMissing
-    return words
 
 
 def _open(by: Staff, report_id: UUID) -> tuple[Rental, RentalReport]:
@@ -214,7 +200,7 @@ def _close(
             kind="earnings_given_back",
             cause=f"report:{report.id}",
             title=f"{taken} of your earnings went back to the renter of rental {name}",
-            text=words,
+            text=f"{WRONG[Wrong(report.what)]}. Staff write: {words}",
             data={"url": "/host/earnings/", "rental_id": str(rental.id)},
             now=now,
         )

@@ -52,6 +52,7 @@ def ban(*, by: Staff, user_id: int, reason: str, now: datetime) -> None:
     :raises TextRefused: when it shows something else than it says.
     """
     by.must(Right.BAN)
+    words = by.words(reason)
     with transaction.atomic():
         user = _locked(user_id)
         if user.is_superuser or StaffRole.objects.filter(user=user).exists():
@@ -59,16 +60,16 @@ def ban(*, by: Staff, user_id: int, reason: str, now: datetime) -> None:
         if not user.is_active:
             raise BannedAlready
         User.objects.filter(pk=user.pk).update(is_active=False)
-        made = Ban.objects.create(user=user, reason=reason[:500], banned_at=now)
+        made = Ban.objects.create(user=user, reason=words, banned_at=now)
         for session in UserSession.objects.filter(user=user).order_by("pk"):
             session.end()
-        _keep(by, user, ActKind.BAN, reason, now)
+        _keep(by, user, ActKind.BAN, words, now)
         notify(
             user_id=user.pk,
             kind="account_banned",
             cause=f"ban:{made.pk}",
             title="Your account is banned",
-            text=f"{reason.strip()} You cannot log in, what you ran was stopped and your machines"
+            text=f"{words} You cannot log in, what you ran was stopped and your machines"
             " take nobody new. What you have and what you earned stays yours. If this is wrong,"
             " write to the site's operator.",
             now=now,

@@ -22,7 +22,6 @@ from marketplace.verification.actions import ban as verification
 from marketplace.verification.models import MachineStanding
 from protocol.agent import Want
 
-REASON_LENGTH_MAX = 500
 #: of one act; staff can do it again
 ENDED_MAX = 500
 #: why their rentals end, as renters read it
@@ -52,7 +51,7 @@ def ban_machine(*, by: Staff, machine_id: UUID, reason: str, now: datetime) -> N
     :raises MachineBannedAlready: when it is banned, by validators or by staff.
     """
     machine = _of_others(by, machine_id)
-    words = _words(reason)
+    words = by.words(reason)
     with transaction.atomic():
         act = _keep(by, machine, ActKind.BAN_MACHINE, words, now)
         verification.ban(machine_id=machine_id, reason=words, now=now)
@@ -81,7 +80,7 @@ def lift_machine(*, by: Staff, machine_id: UUID, reason: str, now: datetime) -> 
     """
     machine = _of_others(by, machine_id)
     with transaction.atomic():
-        act = _keep(by, machine, ActKind.LIFT_MACHINE, _words(reason), now)
+        act = _keep(by, machine, ActKind.LIFT_MACHINE, reason, now)
         verification.lift(machine_id=machine_id, now=now)
         refresh.refresh(machine_id=machine_id, now=now)
         notify(
@@ -137,10 +136,6 @@ def _of_others(by: Staff, machine_id: UUID) -> Machine:
         raise NoSuchMachine
     by.must_not_be(machine.host_id)
     return machine
-
-
-def _words(reason: str) -> str:
-    return " ".join(reason.split())[:REASON_LENGTH_MAX]
 
 
 def _keep(

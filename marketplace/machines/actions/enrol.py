@@ -34,6 +34,8 @@ class EnrolmentTokenExpired(Refused):
 
 
 class AddressPrivate(Refused):
+    """The internet does not reach this address."""
+
     code = "address_private"
     status = 422
 

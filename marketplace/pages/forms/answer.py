@@ -28,4 +28,5 @@ class CreditForm(ReasonForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.fields["reason"].help_text = "Renter and host read it; the log keeps it."
+        told = "The renter reads it, and the host where they pay; the log keeps it."
+        self.fields["reason"].help_text = told

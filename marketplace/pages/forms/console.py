@@ -4,10 +4,8 @@ from typing import Any
 
 from django import forms
 
-from marketplace.domain.oversight import MEANING, Role
+from marketplace.domain.oversight import MEANING, REASON_LENGTH_MAX, Role
 from marketplace.pages.forms.amounts import DollarField
-
-REASON_LENGTH_MAX = 500
 
 
 class ReasonForm(forms.Form):

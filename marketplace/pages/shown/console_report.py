@@ -72,7 +72,7 @@ def consequences(found: Prospect, case: ReportCase) -> list[str]:
             f"{taken} of it is taken from the {earned} that the host has not been paid out."
         )
         told.append(f"{site} of it is the site’s: its fee, and what the host does not have.")
-        told.append("The host reads how much was taken, and your reason.")
+        told.append("The host reads the kind of report, how much was taken, and your reason.")
     told.append("The renter reads your reason. It can’t be taken back.")
     return told
 

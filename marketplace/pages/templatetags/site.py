@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from marketplace.accounts.acting import CHOSEN, NAMED
 from marketplace.accounts.teams import Acting
 from marketplace.domain.features import Feature
-from marketplace.domain.oversight import Right
+from marketplace.domain.oversight import REASON_LENGTH_MAX, Right
 from marketplace.domain.scope import Scope
 from marketplace.domain.team import may
 from marketplace.ledger import queries as ledger
@@ -90,6 +90,12 @@ class Header:
     team_url: str = ""
     #: empty: this page is theirs and not the team's
     role: str = ""
+
+
+@register.simple_tag
+def reason_length_max() -> int:
+    """Return how many characters the reason of an act may have."""
+    return REASON_LENGTH_MAX
 
 
 @register.simple_tag

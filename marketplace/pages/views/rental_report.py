@@ -49,7 +49,7 @@ def rental_report(request: MemberRequest, rental_id: UUID) -> HttpResponse:
         "rental_id": rental_id,
         "title": rental.name or rental.placement.workload["image"],
         "report": report,
-        "cost": format_usd(return_charge.left(rental.meter.hold)),
+        "left": format_usd(return_charge.left(rental.meter.hold)),
         "form": form if in_time and not (report and report.is_open) else None,
         "is_late": not in_time,
         "days": REPORTED_WITHIN.days,

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 
 class RefundRefused(Refused):
+    """So much of this payment cannot go back."""
+
     code = "refund_refused"
     status = 409
 

@@ -17,6 +17,8 @@ MONTH_MICROUSD_MAX = MicroUsd(10 * AMOUNT_MICROUSD_MAX)
 
 
 class RuleRefused(Refused):
+    """The balance or the month's limit does not go with the amount of a payment."""
+
     code = "auto_top_up_unfit"
     status = 422
 

@@ -42,6 +42,8 @@ class ProcessorSilent(Refused):
 
 
 class OnboardingRefused(Refused):
+    """Stripe opens no account with these details."""
+
     code = "onboarding_refused"
     status = 422
 

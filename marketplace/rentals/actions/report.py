@@ -53,14 +53,13 @@ class ReportsTooMany(Refused):
 
 
 class AsksTooMuch(Refused):
-    """More than was charged and did not come back."""
+    """You ask for more than can still come back of the rental."""
 
     code = "report_asks_too_much"
     status = 422
 
     def __init__(self, left_microusd: MicroUsd) -> None:
-        cost = format_usd(left_microusd)
-        super().__init__(f"It cost {cost} so far, so no more than that can come back.")
+        super().__init__(f"At most {format_usd(left_microusd)} can still come back.")
 
 
 class ReportAnswered(Refused):
@@ -88,7 +87,7 @@ def report(
     :raises ReportOpen: when one with other words waits.
     :raises ReportTooLate: when the rental ended too long ago.
     :raises ReportsTooMany: when there are enough of them.
-    :raises AsksTooMuch: when that is more than the rental cost.
+    :raises AsksTooMuch: when that is more than can still come back.
     """
     words = lines(text)
     if not 1 <= len(words) <= TEXT_LENGTH_MAX:

@@ -131,6 +131,7 @@ def test_what_the_host_pays_leaves_their_earnings_and_both_read_why(
         notice = Notice.objects.get(user=user, cause=f"report:{report.id}")
         assert words in notice.text
         assert "The card was hot." in notice.text
+    assert "Slow, or other hardware than listed" in notice.text
     assert earned_by_machine(charlie.pk, machine_ids=[market.machine.id]) == {
         market.machine.id: 95_000 - 38_000
     }
@@ -234,8 +235,9 @@ def test_an_answer_asks_for_a_role_a_reason_and_somebody_else(
     assert finance is not None
     with pytest.raises(NotYourRole):
         credit(finance, report)
-    with pytest.raises(ReasonMissing):
-        credit(by, report, reason=" ")
+    for reason in (" ", "x" * 501):
+        with pytest.raises(ReasonMissing):
+            credit(by, report, reason=reason)
     for user in (alice, charlie):
         theirs = Staff(user.pk, user.email, frozenset({Role.ADMIN}))
         with pytest.raises(OwnCase):
@@ -280,11 +282,15 @@ def test_staff_read_what_a_credit_does_before_they_give_it(
     assert as_finance.post(f"{path}credit", sent).status_code == 403
     before = ledger.balance(alice.pk)
     asked = as_support.post(f"{path}credit", sent).content.decode()
+    assert '<h1 class="words">Give $0.04 back?</h1>' in asked
     assert "$0.038 of it is taken from the $0.095" in asked
     assert "The &lt;card&gt; was hot." in asked
     assert ledger.balance(alice.pk) == before
     found = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', asked))
     assert found["sure"] == "38000"
+    other = as_support.post(f"{path}credit", sent | {"sure": "37000"}).content.decode()
+    assert "changed meanwhile" in other
+    assert ledger.balance(alice.pk) == before
     reply = as_support.post(f"{path}credit", sent | {"sure": found["sure"]}, follow=True)
     assert "It is given back" in reply.content.decode()
     assert ledger.balance(alice.pk) == before + 40_000
@@ -310,9 +316,12 @@ def test_a_credit_that_cannot_be_is_refused_with_what_was_typed(
 
 def test_a_refusal_is_told(as_support: Client, report: RentalReport) -> None:
     path = f"/console/reports/{report.id}/refuse"
+    for sent in ({}, {"reason": "x" * 501}):
+        told = as_support.post(path, sent, follow=True).content.decode()
+        assert "Write why, in 1 to 500 characters" in told
+        assert 'maxlength="500"' in told
     reply = as_support.post(path, {"reason": "As listed."}, follow=True)
     assert "its renter was told" in reply.content.decode()
-    assert "Write why" in as_support.post(path, {}, follow=True).content.decode()
     assert as_support.get(f"/console/reports/{uuid4()}/").status_code == 404
     assert as_support.post(f"/console/reports/{uuid4()}/refuse", {"reason": "x"}).status_code == 404
 

@@ -105,7 +105,7 @@ def test_a_report_is_withdrawn_until_it_is_answered(rental: Rental, bob: User) -
 
 
 def test_no_more_is_asked_than_was_charged_and_not_given_back(rental: Rental) -> None:
-    with pytest.raises(reporting.AsksTooMuch, match=r"It cost \$0\.10 so far"):
+    with pytest.raises(reporting.AsksTooMuch, match=r"At most \$0\.10 can still come back"):
         report(rental, asked=100_001)
     assert report(rental, asked=100_000).asked_microusd == 100_000
 
@@ -188,7 +188,7 @@ def test_a_page_says_why_a_report_is_refused_and_keeps_what_was_typed(
     sent = {"what": "charge", "text": "Too <much>", "ask": "9"}
     reply = browser.post(path, sent)
     assert reply.status_code == 422
-    assert "It cost $0.10 so far" in reply.content.decode()
+    assert "At most $0.10 can still come back" in reply.content.decode()
     assert "Too &lt;much&gt;" in reply.content.decode()
     browser.post(path, sent | {"ask": ""})
     assert RentalReport.objects.get().asked_microusd is None

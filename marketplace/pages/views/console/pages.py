@@ -8,7 +8,6 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest
 
 from marketplace.domain.problem import Refused
-from marketplace.pages.forms.console import REASON_LENGTH_MAX
 
 TEXT_LENGTH_MAX = 254
 NUMBER = re.compile("[0-9]{1,18}")
@@ -26,8 +25,8 @@ def text(request: HttpRequest, name: str) -> str:
 
 
 def reason(request: HttpRequest) -> str:
-    """Return why an act is done, in the words of whoever does it, cut to what is kept."""
-    return request.POST.get("reason", "")[:REASON_LENGTH_MAX]
+    """Return why an act is done, in the words of whoever does it; the act says what of it fits."""
+    return request.POST.get("reason", "")
 
 
 def identifier(request: HttpRequest, name: str) -> UUID | None:

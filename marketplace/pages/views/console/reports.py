@@ -15,13 +15,15 @@ from marketplace.console.actions.answer_report import (
     refuse_report,
 )
 from marketplace.console.reports import ReportCase
+from marketplace.domain.money import format_usd
 from marketplace.domain.oversight import Right
 from marketplace.domain.problem import Refused
 from marketplace.domain.rental_report import Payer
 from marketplace.pages.forms.answer import CreditForm
 from marketplace.pages.shown import console_report as shown
 from marketplace.pages.staff import StaffRequest, staff_only
-from marketplace.pages.views.console.pages import NUMBER, done, reason
+from marketplace.pages.views.console.pages import done, reason
+from marketplace.pages.views.console.sure import unsure
 from marketplace.rentals.rental_reports import ReportUnknown
 
 
@@ -39,23 +41,28 @@ def report_credit(request: StaffRequest, report_id: UUID) -> HttpResponse:
     case, form = _case(report_id), CreditForm(request.POST)
     if not form.is_valid():
         return _page(request, case, form)
-    sure = request.POST.get("sure", "")
-    asked = form.cleaned_data
+    amount, payer = form.cleaned_data["amount"], Payer(form.cleaned_data["payer"])
     try:
-        if NUMBER.fullmatch(sure):
-            credit_report(
-                by=request.staff,
-                report_id=report_id,
-                amount_microusd=asked["amount"],
-                payer=Payer(asked["payer"]),
-                host_microusd=int(sure),
-                reason=asked["reason"],
-                now=timezone.now(),
-            )
-            messages.success(request, "It is given back, and who pays and is paid was told.")
-            return redirect("console-report", report_id)
-        found = prospect(
-            report_id=report_id, amount_microusd=asked["amount"], payer=Payer(asked["payer"])
+        found = prospect(report_id=report_id, amount_microusd=amount, payer=payer)
+        asks = unsure(
+            request,
+            title=f"Give {format_usd(amount)} back",
+            back=shown.report_url(case.report),
+            told=shown.consequences(found, case),
+            button="Give it back",
+            stops=False,
+            sure=str(found.shares.host_microusd),
+        )
+        if asks is not None:
+            return asks
+        credit_report(
+            by=request.staff,
+            report_id=report_id,
+            amount_microusd=amount,
+            payer=payer,
+            host_microusd=found.shares.host_microusd,
+            reason=form.cleaned_data["reason"],
+            now=timezone.now(),
         )
     except Refused as refused:
         if refused.code == "credit_too_much":
@@ -63,16 +70,8 @@ def report_credit(request: StaffRequest, report_id: UUID) -> HttpResponse:
         else:
             messages.error(request, refused.detail)
         return _page(request, _case(report_id), form)
-    sends = {name: request.POST[name] for name in form.fields}
-    context = {
-        "title": f"Give {request.POST['amount']} $ back",
-        "back": shown.report_url(case.report),
-        "told": shown.consequences(found, case),
-        "reason": asked["reason"],
-        "sends": sends | {"sure": str(found.shares.host_microusd)},
-        "button": "Give it back",
-    }
-    return render(request, "console/sure.html", context)
+    messages.success(request, "It is given back, and who pays and is paid was told.")
+    return redirect("console-report", report_id)
 
 
 @require_POST

@@ -22,10 +22,12 @@ def unsure(
     told: Sequence[str],
     button: str,
     stops: bool = True,
+    sure: str = "yes",
 ) -> HttpResponse | None:
     """Return the page that asks; None: it was read, and the act is to be done.
 
     ``told``: what will happen, in sentences. ``stops``: it takes something away.
+    ``sure``: what was read of it; where that is something else by now, it is asked anew.
     """
     why = reason(request)
     try:
@@ -33,15 +35,18 @@ def unsure(
     except Refused as refused:
         messages.error(request, refused.detail)
         return redirect(back)
-    if request.POST.get("sure"):
+    read = request.POST.get("sure", "")
+    if read == sure:
         return None
+    if read:
+        messages.warning(request, "What it will do changed meanwhile; read it again.")
     sends = {name: value for name, value in request.POST.items() if name not in OF_THE_FORM}
     context = {
         "title": title,
         "back": back,
         "told": told,
         "reason": why,
-        "sends": sends | {"reason": why, "sure": "yes"},
+        "sends": sends | {"reason": why, "sure": sure},
         "button": button,
         "stops": stops,
     }
