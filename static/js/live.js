@@ -27,12 +27,15 @@ function asker(section) {
   return ask;
 }
 
-// What stands where this was: the same by its id or its words, or the section when it is gone.
+// What stands where this was: the same by its id or its words, or the first card when that is gone.
 function successor(section, was) {
   const alike = Array.from(section.querySelectorAll(was.localName));
   const found = document.getElementById(was.id) ?? alike.find((each) => each.textContent === was.textContent && each.checkVisibility());
-  if (!found) section.tabIndex = -1;
-  return found ?? section;
+  if (found) return found;
+  // The section has no box of its own that could be focused; its first card has.
+  const first = Array.from(section.querySelectorAll("*")).find((each) => each.checkVisibility());
+  first.tabIndex = -1;
+  return first;
 }
 
 // Whoever reads or types in the section goes on where they were.
@@ -68,30 +71,47 @@ function attach(section) {
   if (section.querySelector("[data-settled]")) return;
   const ask = asker(section);
   keepPlace(section);
-  const source = new EventSource(section.dataset.live);
+  let source = null;
   let failures = 0;
   let timer = null;
-  source.addEventListener("open", () => {
-    failures = 0;
-  });
-  source.addEventListener("changed", (event) => {
-    // As many milliseconds as all pages that were told together may take to ask.
-    timer ??= setTimeout(() => {
-      timer = null;
-      ask();
-    }, Math.random() * Number(event.data));
-  });
-  source.addEventListener("measured", (event) => {
-    const detail = JSON.parse(event.data);
-    section.dispatchEvent(new CustomEvent("measured", { bubbles: true, detail }));
-  });
-  source.addEventListener("settled", () => source.close());
-  source.addEventListener("error", () => {
-    failures += 1;
-    if (failures < FAILURES_MAX && source.readyState !== EventSource.CLOSED) return;
+  let over = false;
+  function hush() {
+    over = true;
     source.close();
-    poll(section, ask);
+  }
+  function hear() {
+    source = new EventSource(section.dataset.live);
+    source.addEventListener("open", () => {
+      failures = 0;
+    });
+    source.addEventListener("changed", (event) => {
+      // As many milliseconds as all pages that were told together may take to ask.
+      timer ??= setTimeout(() => {
+        timer = null;
+        ask();
+      }, Math.random() * Number(event.data));
+    });
+    source.addEventListener("measured", (event) => {
+      const detail = JSON.parse(event.data);
+      section.dispatchEvent(new CustomEvent("measured", { bubbles: true, detail }));
+    });
+    source.addEventListener("settled", hush);
+    source.addEventListener("error", () => {
+      failures += 1;
+      if (failures < FAILURES_MAX && source.readyState !== EventSource.CLOSED) return;
+      hush();
+      poll(section, ask);
+    });
+  }
+  // Over HTTP/1.1 a browser has six connections to a site for all its tabs, and each stream holds one.
+  document.addEventListener("visibilitychange", () => {
+    if (over) return;
+    source?.close();
+    if (document.hidden) return;
+    hear();
+    ask();
   });
+  if (!document.hidden) hear();
 }
 
 for (const section of document.querySelectorAll("[data-live]")) attach(section);

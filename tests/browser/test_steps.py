@@ -1,7 +1,8 @@
 """A machine is two clicks away for who comes back, six for who is new; keys alone do as well."""
 
+import pytest
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, expect
 
 from marketplace.accounts.models import User
 from tests.browser.audit import problems
@@ -13,6 +14,15 @@ from tests.browser.test_terminal import alice
 from tests.marketplace.rentals.market import ALICES_KEY, Market
 
 __all__ = ["alice", "market"]
+#: as if one went to another tab, or came back: a browser without a window shows all of them
+SEE = """(seen) => {
+  Object.defineProperty(document, "hidden", { value: !seen, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def is_stream(request: Request) -> bool:
+    return "/events" in request.url
 
 
 def test_who_comes_back_is_on_a_machine_in_two_clicks(
@@ -87,3 +97,38 @@ def test_keys_alone_lead_from_the_first_page_to_a_rental_and_its_end(
     press(page, page.get_by_role("button", name="End it now"))
     expect(state).to_have_text("Ending")
     assert problems(page) + found_by_axe(page) == []
+
+
+@pytest.mark.parametrize("gone", ["#copy-ssh", "#stop > summary"])
+def test_who_was_where_nothing_is_any_more_stays_in_the_panel(
+    page: Page, enter: Enter, alice: User, market: Market, gone: str
+) -> None:
+    rental = market.rent(alice, now=timezone.now())
+    market.run(rental, at=timezone.now(), door_after_s=0)
+    enter(page, alice)
+    page.goto(f"/rentals/{rental.id}/")
+    page.locator(gone).focus()
+    expect(page.locator(gone)).to_be_focused()
+    market.end(rental, at=timezone.now())
+    # Nobody asked for that.
+    expect(page.locator("#state")).to_have_text("Failed")
+    assert page.evaluate("document.activeElement.closest('#panel') !== null")
+
+
+def test_a_tab_that_nobody_sees_holds_no_connection(
+    page: Page, enter: Enter, alice: User, market: Market
+) -> None:
+    rental = market.rent(alice, now=timezone.now())
+    enter(page, alice)
+    streams: list[str] = []
+    page.on("request", lambda request: streams.append(request.url) if is_stream(request) else None)
+    with page.expect_event("request", is_stream):
+        page.goto(f"/rentals/{rental.id}/")
+    with page.expect_event("requestfailed", is_stream):
+        page.evaluate(SEE, False)
+    market.run(rental, at=timezone.now(), door_after_s=0)
+    page.evaluate(SEE, True)
+    expect(page.locator("#state")).to_have_text("Active")
+    market.end(rental, at=timezone.now())
+    expect(page.locator("#state")).to_have_text("Failed")
+    assert len(streams) == 2
