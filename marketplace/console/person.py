@@ -14,6 +14,8 @@ from marketplace.console.models import Ban, StaffRole
 from marketplace.ledger import queries as ledger
 from marketplace.machines.models import Machine
 from marketplace.oversight.models import Act
+from marketplace.papers import queries as papers
+from marketplace.papers.models import Paper
 from marketplace.payments import queries as payments
 from marketplace.payments.queries import PayingIn
 from marketplace.rentals.models import Rental
@@ -34,6 +36,8 @@ class Person:
     frozen_microusd: int
     earned_microusd: int
     paying_in: PayingIn
+    #: newest first
+    invoices: Sequence[Paper]
     #: newest first, loaded with their placement and meter
     rentals: Sequence[Rental]
     #: newest first
@@ -65,6 +69,7 @@ def person(user_id: int, *, now: datetime) -> Person | None:
         frozen_microusd=ledger.frozen(user.pk),
         earned_microusd=ledger.earned(user.pk),
         paying_in=payments.paying_in(user.pk),
+        invoices=papers.invoices(user.pk, ROWS_MAX),
         rentals=rentals(Rental.objects.filter(renter=user)),
         machines=tuple(machines.order_by("-enrolled_at", "id")[:ROWS_MAX]),
         acts=queries.acts(person_id=user.pk, limit=ROWS_MAX).acts,

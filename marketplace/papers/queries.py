@@ -56,6 +56,12 @@ def papers(user_id: int, limit: int = PAPERS_MAX) -> Sequence[Paper]:
     return tuple(rows[:limit])
 
 
+def invoices(user_id: int, limit: int) -> Sequence[Paper]:
+    """Return the person's newest invoices, newest first."""
+    rows = Paper.objects.filter(user_id=user_id, kind=PaperKind.INVOICE)
+    return tuple(rows.order_by("-issued_at", "-serial")[:limit])
+
+
 class InvoiceUnknown(Refused):
     """Of nobody's invoices one has this number."""
 

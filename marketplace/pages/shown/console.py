@@ -145,6 +145,10 @@ def person(found: Person) -> dict[str, object]:
         "ban_reason": found.ban.reason if found.ban else "",
         "is_proven": user.email in found.proven_emails,
         "barred": bool(found.paying_in.payer and found.paying_in.payer.barred_at),
+        "invoices": [
+            (one.number, f"/console/invoices/?number={one.number}", f"{one.issued_at:%Y-%m-%d}")
+            for one in found.invoices
+        ],
         "payments": [payment_line(paid) for paid in found.paying_in.payments],
         "rentals": rental_lines(found.rentals),
         "machines": [machine_line(machine) for machine in found.machines],

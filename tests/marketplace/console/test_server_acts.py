@@ -299,6 +299,9 @@ def test_no_validator_is_admitted_wrongly(by: Staff, as_admin: Client) -> None:
     sent = {"hotkey": HOTKEY, "name": "x", "stake": "1.5", "reason": "x"}
     told = as_admin.post("/console/validators/admit", sent, follow=True).content.decode()
     assert "A stake is a whole number" in told
+    for act in ("admit", "expel"):
+        told = as_admin.post(f"/console/validators/{act}", {"reason": "x"}, follow=True)
+        assert "Write the validator’s hotkey" in told.content.decode()
     assert not Validator.objects.exists()
     assert not Act.objects.exists()
 
@@ -307,6 +310,8 @@ def test_an_invoice_is_corrected_once(
     by: Staff, alice: User, invoice: Paper, as_finance: Client
 ) -> None:
     path = "/console/invoices/"
+    person = as_finance.get(f"/console/people/{alice.pk}/").content.decode()
+    assert f'<a href="{path}?number=INV-000001">INV-000001</a>' in person
     assert "Alice Ltd" in as_finance.get(f"{path}?number=inv-000001").content.decode()
     assert "There is no invoice" in as_finance.get(f"{path}?number=CRN-000001").content.decode()
     BillingDetails.objects.update(name="Alice & Sons")

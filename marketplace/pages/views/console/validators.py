@@ -17,6 +17,7 @@ from marketplace.pages.views.console.sure import unsure
 #: longer than any ss58 address
 HOTKEY_LENGTH_MAX = 64
 BACK = "/console/validators/"
+HOTKEY_MISSING = "Write the validator’s hotkey, its ss58 address."
 
 
 @require_safe
@@ -43,12 +44,15 @@ def validator_admit(request: StaffRequest) -> HttpResponse:
     """Let somebody's word count."""
     hotkey, stake = _hotkey(request), request.POST.get("stake", "").strip()
     name = request.POST.get("name", "")
+    if not hotkey:
+        messages.error(request, HOTKEY_MISSING)
+        return redirect(BACK)
     if stake and not NUMBER.fullmatch(stake):
         messages.error(request, "A stake is a whole number; leave it empty for 1, or as before.")
         return redirect(BACK)
     weight = f"with a stake of {int(stake):,}" if stake else "with a stake of 1, or as before"
     told = [
-        f"Verdicts and scores signed by {hotkey or 'nobody'} count from now on, {weight}.",
+        f"Verdicts and scores signed by {hotkey} count from now on, {weight}.",
         "Machines let its SSH key in once it has registered one. It can be expelled at any time.",
     ]
     asks = unsure(
@@ -76,9 +80,11 @@ def validator_admit(request: StaffRequest) -> HttpResponse:
 def validator_expel(request: StaffRequest) -> HttpResponse:
     """Let a validator's word count no more."""
     hotkey = _hotkey(request)
+    if not hotkey:
+        messages.error(request, HOTKEY_MISSING)
+        return redirect(BACK)
     told = [
-        f"Nothing that {hotkey or 'nobody'} signed or signs counts any more; what it said stays"
-        " published.",
+        f"Nothing that {hotkey} signed or signs counts any more; what it said stays published.",
         "Machines that only it vouched for leave the market until another one has looked. Machines"
         " shut its SSH key out at their next sync.",
     ]
