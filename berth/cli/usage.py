@@ -1,14 +1,22 @@
 """This will show what a rental uses now, and what went wrong for it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 import typer
 
 from berth.cli import output, session
 from berth.cli.options import AsJson, RentalId
+from berth.shapes import Rental
 from berth.units import format_size
 from berth.usage import Figure, Metrics, MetricsPoint, UsagePoint
+
+LENGTHS: Mapping[str, timedelta] = {
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+    "month": timedelta(days=30),
+}
 
 
 def usage(
@@ -24,7 +32,8 @@ def usage(
     with session.client() as client:
         rental = session.find(client, rental_id)
         if span is not None:
-            _show(client.metrics(rental.id, span=span), as_json=as_json)
+            told = client.metrics(rental.id, span=span)
+            _show(told, is_over=_is_over(rental, span), as_json=as_json)
             return
         found = client.usage(rental.id)
     if as_json:
@@ -40,7 +49,13 @@ def usage(
         output.say(f"{output.moment(one.at)}  {one.sentence}{times} {blame}")
 
 
-def _show(told: Metrics, *, as_json: bool) -> None:
+def _is_over(rental: Rental, span: str) -> bool:
+    """Say whether all that it used is longer ago than that."""
+    ended_at = rental.ended_at
+    return ended_at is not None and ended_at <= datetime.now(UTC) - LENGTHS[span]
+
+
+def _show(told: Metrics, *, is_over: bool, as_json: bool) -> None:
     if as_json:
         output.write_json(told)
         return
@@ -56,7 +71,9 @@ def _show(told: Metrics, *, as_json: bool) -> None:
             *(f">GPU {number} BUSY" for number in range(1, gpus + 1)),
         ),
         [_row(point, gpus) for point in told.points],
-        empty="Nothing is known of it: a line comes once its five minutes, or its hour, are over.",
+        empty="Nothing of it is kept any more: five minutes are for a day, hours for 30 days."
+        if is_over
+        else "Nothing is known of it: a line comes once its five minutes, or its hour, are over.",
     )
 
 

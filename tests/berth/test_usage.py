@@ -18,3 +18,5 @@ def test_a_day_of_a_rental_is_read_after_its_end_too(terminal: Terminal, market:
     assert terminal.berth("usage", rental_id, "--span", "year").code == 2
     market.told[("GET", f"{path}/metrics")] = METRICS | {"points": []}
     assert "Nothing is known of it" in terminal.berth("usage", rental_id, "--span", "day").out
+    market.rentals[rental_id]["ended_at"] = "2020-01-01T00:00:00Z"
+    assert "kept any more" in terminal.berth("usage", rental_id, "--span", "day").out

@@ -27,9 +27,15 @@ from marketplace.telemetry import queries as telemetry
 def rental_usage(request: MemberRequest, rental_id: UUID) -> HttpResponse:
     """Show the last hour, day or month as a table; beside the rental's charts what went wrong."""
     placement, now = _own(request, rental_id).placement, timezone.now()
-    span = _span(request)
+    span, ended_at = _span(request), placement.ended_at
     title = usage_spans.CHOICES[span][1]
-    context = {"rental_id": rental_id, "title": title, "span": span, "spans": usage_spans.choices()}
+    context: dict[str, object] = {
+        "rental_id": rental_id,
+        "title": title,
+        "span": span,
+        "spans": usage_spans.choices(),
+        "is_forgotten": ended_at is not None and ended_at <= now - span.length,
+    }
     if span is not Span.HOUR:
         context["table"] = usage_spans.table(_metrics(placement, span, now))
         return render(request, "rentals/usage.html", context)

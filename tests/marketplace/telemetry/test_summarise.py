@@ -8,6 +8,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from marketplace.accounts.models import User
+from marketplace.domain.placement import PlacementState
 from marketplace.domain.usage import slot_of
 from marketplace.domain.usage_summary import Figure, Span, Summary
 from marketplace.placements.models import Placement
@@ -179,6 +180,14 @@ def test_renters_read_it_by_the_api_and_on_a_page_after_its_end_too(
     assert "0.52 (1.00)" in page
     assert 'href="?span=day" aria-current="page"' in page
     assert "There is nothing of it yet" in renter.get(f"{path}/usage?span=month").content.decode()
+    Placement.objects.filter(id=rental.placement_id).update(
+        state=PlacementState.RELEASED, ended_at=after(-86_400), deadline_at=None
+    )
+    for span, words in (("day", "0.52 (1.00)"), ("month", "There is nothing of it yet")):
+        assert words in renter.get(f"{path}/usage?span={span}").content.decode()
+    UsageSummary.objects.all().delete()
+    page = renter.get(f"{path}/usage?span=day").content.decode()
+    assert "Nothing of it is kept any more" in page
     shown = renter.get(f"{path}/usage?span=x").content.decode()
     assert "The last hour" in shown
 
