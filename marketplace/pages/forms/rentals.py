@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from marketplace.domain.rental import RentalState
 from marketplace.domain.text import TextRefused
+from marketplace.pages.shown.rental import LABELS
 from marketplace.rentals import filters, names
 
 #: as the pages say each state
@@ -15,7 +16,7 @@ STATES: Mapping[str, str] = {
     "": "any",
     filters.Group.LIVE: "running or kept",
     filters.Group.OVER: "over",
-    **{state: f"– {state}" for state in RentalState},
+    **{state: f"– {LABELS[state][0]}" for state in RentalState},
 }
 
 

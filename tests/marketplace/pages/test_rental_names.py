@@ -64,7 +64,9 @@ def test_the_list_finds_by_state_and_text_in_the_same_queries(
             page = renter.get(f"/rentals/?{asked}").content.decode()
         assert page.count('<td class="title">') == shown, asked
     assert SHOWN in page
-    assert "No rental is so" in renter.get("/rentals/?state=over").content.decode()
+    assert '<option value="queued">– Waiting for the machine</option>' in page
+    assert 'href="/rentals/reports/"' in page
+    assert "No rental matches" in renter.get("/rentals/?state=over").content.decode()
     # What is no state is said, and hides nothing.
     page = renter.get("/rentals/?state=x").content.decode()
     assert page.count('<td class="title">') == 3
