@@ -120,7 +120,11 @@ def offers(
     ordered: Annotated[
         str | None,
         typer.Option(
-            "--order", "-o", parser=order, metavar="FIELD", help="The same as Vast.ai says it: dph."
+            "--order",
+            "-o",
+            parser=order,
+            metavar="FIELD",
+            help="As Vast.ai writes the order: dlperf_usd-.",
         ),
     ] = None,
     limit: Annotated[

@@ -28,8 +28,9 @@ class Watch:
         if not self._silent and not self._foretold and rental.expected is not None:
             half = f"{rental.expected.half_by:%H:%M:%S}"
             most = f"{rental.expected.most_by:%H:%M:%S}"
-            where = PLACES.get(rental.expected.basis, "there")
-            output.note(f"It may be ready by {half}, 95 of 100 {where} were by {most} (UTC).")
+            where = PLACES.get(rental.expected.basis, "on this machine")
+            told = f"Half of the rentals {where} would be ready by {half}, 95 of 100 by {most}"
+            output.note(f"{told} (UTC).")
             self._foretold = True
         self._last = line
 

@@ -21,7 +21,7 @@ def ps(
     rental_id: Which = None,
     everything: Annotated[bool, typer.Option("--all", "-a", help="Ended ones too.")] = False,
     state: Annotated[
-        str, typer.Option(metavar="STATE", help="Those that are so: active, stopped, failed, over.")
+        str, typer.Option(metavar="STATE", help="Only such: active, stopped, failed, live or over.")
     ] = "",
     search: Annotated[
         str,
@@ -55,7 +55,7 @@ def ps(
     rows = [_row(rental, now) for rental in found]
     if not any(rental.name for rental in found):
         heads, rows = heads[:1] + heads[2:], [row[:1] + row[2:] for row in rows]
-    output.table(heads, rows, empty="No rental is so." if state or search else empty)
+    output.table(heads, rows, empty="No rental matches." if state or search else empty)
 
 
 def rename(

@@ -70,7 +70,7 @@ def test_whoever_waits_is_told_once_by_when_others_were_ready(
 ) -> None:
     market.foretold = {"half_by": "2026-03-01T12:00:20Z", "most_by": "2026-03-01T12:01:30Z"}
     typed = ("up", "--cheapest", "--image", "x", "--lease", "1h", "--wait")
-    told = "It may be ready by 12:00:20, 95 of 100 there were by 12:01:30 (UTC)."
+    told = "on this machine would be ready by 12:00:20, 95 of 100 by 12:01:30 (UTC)."
     assert terminal.berth(*typed).err.count(told) == 1
     assert told not in terminal.berth(*typed, "--json").err
 
