@@ -71,10 +71,12 @@ def give(request: HttpRequest, digest: Path[Digest]) -> StreamingHttpResponse:
     """Return a file that a job of the machine that signed this has as an input."""
     sender = _sender(request)
     _take_once(sender, request.path)
-    path = storage.path_of(digest)
-    if not queries.is_input_of(sender.machine_id, digest) or not path.exists():
+    if not queries.is_input_of(sender.machine_id, digest):
         raise BlobUnknown
-    return file_of(digest, path.stat().st_size)
+    try:
+        return file_of(digest)
+    except storage.FileLost:
+        raise BlobUnknown from None
 
 
 @router.put("/placements/{placement_id}/blobs/{digest}", response={204: None})

@@ -82,13 +82,18 @@ def cancel_job(request: HttpRequest, job_id: UUID) -> JobReply:
 def output(request: HttpRequest, job_id: UUID, path: str) -> StreamingHttpResponse:
     """Return a file that a job left below /output; ``.stdout`` and ``.stderr`` are what it said."""
     blob = queries.output(job_id, caller(request).pk, path)
-    return file_of(blob.digest, blob.size_bytes)
+    return file_of(blob.digest)
 
 
-def file_of(digest: str, size_bytes: int) -> StreamingHttpResponse:
-    """Return the answer that is a stored file. No browser shows it: it is a stranger's."""
-    reply = StreamingHttpResponse(storage.chunks(digest), content_type="application/octet-stream")
-    reply.headers["Content-Length"] = str(size_bytes)
+def file_of(digest: str) -> StreamingHttpResponse:
+    """Return the answer that is a stored file. No browser shows it: it is a stranger's.
+
+    :raises FileLost: when it lies here no longer.
+    """
+    # Opened before the answer begins: nothing can be refused once its head is sent.
+    file = storage.opened(digest)
+    reply = StreamingHttpResponse(file, content_type="application/octet-stream")
+    reply.headers["Content-Length"] = str(file.size_bytes)
     reply.headers["Content-Disposition"] = "attachment"
     reply.headers["ETag"] = f'"{digest}"'
     return reply

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from django.conf import settings
 
@@ -42,6 +42,14 @@ class StorageFull(Refused):
     retry_after_s = 60
 
 
+class FileLost(Refused):
+    """What somebody kept here lies on the disk no longer."""
+
+    code = "file_lost"
+    status = 410
+    sentence = "This site has lost the file; run the job again, and ask the site's operator why."
+
+
 class BlobTooLarge(Refused):
     """The file is larger than this site or its job takes."""
 
@@ -65,6 +73,23 @@ class Arrived:
         with _changing():
             # Also where it is there already: its time says that somebody needs it just now.
             self.part.replace(target)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A kept file, read piece by piece, so that none is ever in memory as a whole."""
+
+    file: BinaryIO
+    size_bytes: int
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yield its pieces."""
+        while chunk := await in_thread(self.file.read)(CHUNK_BYTES):
+            yield chunk
+
+    def close(self) -> None:
+        """Be done with it: the answer that it is part of calls this, read to its end or not."""
+        self.file.close()
 
 
 @contextmanager
@@ -107,11 +132,16 @@ def path_of(digest: str) -> Path:
     return _folder() / digest[:2] / digest
 
 
-async def chunks(digest: str) -> AsyncIterator[bytes]:
-    """Yield a file piece by piece, so that none is ever in memory as a whole."""
-    with await in_thread(path_of(digest).open)("rb") as file:
-        while chunk := await in_thread(file.read)(CHUNK_BYTES):
-            yield chunk
+def opened(digest: str) -> Opened:
+    """Return the file of this sha256, open: whoever removes it from now on changes nothing.
+
+    :raises FileLost: when it lies here no longer.
+    """
+    try:
+        file = path_of(digest).open("rb")
+    except FileNotFoundError:
+        raise FileLost from None
+    return Opened(file, os.fstat(file.fileno()).st_size)
 
 
 def kept(*, before_s: float) -> Iterator[Path]:

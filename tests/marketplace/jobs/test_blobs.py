@@ -147,6 +147,11 @@ def test_a_machine_reads_the_inputs_of_its_own_live_jobs_only(site: Site, charli
     assert site.get(other).status_code == 404
     stranger = Market.open(charlie, verified=False)
     assert site.get(digest, by=stranger).status_code == 404
+    path = storage.path_of(digest)
+    path.rename(path.with_suffix(".lost"))
+    assert site.get(digest).status_code == 404
+    path.with_suffix(".lost").rename(path)
+    assert site.get(digest).status_code == 200
     site.tell(job, ObservedState.GONE, at=1)
     assert site.get(digest).status_code == 404
 

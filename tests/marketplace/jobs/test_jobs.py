@@ -10,6 +10,7 @@ from marketplace.accounts.actions.issue_api_key import issue
 from marketplace.accounts.models import User
 from marketplace.domain.placement import DEADLINES
 from marketplace.domain.report import PREPARING_S_MAX
+from marketplace.jobs import storage
 from marketplace.jobs.actions import run
 from marketplace.jobs.actions.expire import expire
 from marketplace.jobs.models import Blob, Job
@@ -63,6 +64,10 @@ def test_a_job_runs_and_hands_back_what_it_left(site: Site, alice: User) -> None
     assert b"".join(reply) == b"1 3 13"
     assert reply.headers["Content-Disposition"] == "attachment"
     assert site.call("GET", f"/jobs/{job.id}/outputs/other").status_code == 404
+    # Its row is there and the file is not: that is said, and no answer breaks off half way.
+    storage.path_of(left.digest).unlink()
+    lost = site.call("GET", f"/jobs/{job.id}/outputs/.stdout")
+    assert (lost.status_code, lost.json()["code"]) == (410, "file_lost")
     assert (ledger.held(alice.pk), audit.audit()) == (0, [])
 
 
