@@ -35,8 +35,9 @@ class Reading(models.Model):
 class UsageSummary(models.Model):
     """What a rental used in five minutes of the last day, or in an hour of the last 30 days."""
 
+    #: the constraint below has its index
     placement = models.ForeignKey(
-        Placement, on_delete=models.CASCADE, related_name="usage_summaries"
+        Placement, on_delete=models.CASCADE, related_name="usage_summaries", db_index=False
     )
     #: seconds that it stands for: of domain.usage_summary.Span
     step_s = models.PositiveSmallIntegerField()
