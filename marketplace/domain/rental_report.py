@@ -1,13 +1,10 @@
-"""This will say what a renter may report of a rental, how it stands, and who pays what comes back.
+"""This will say what a renter may report of a rental, how it stands, and who may pay.
 
 Decided in docs/decisions/0056-reports-about-rentals.md.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-
-from marketplace.domain.money import MicroUsd, fee_of
 
 TEXT_LENGTH_MAX = 2000
 #: after its end
@@ -55,21 +52,6 @@ class Payer(StrEnum):
     HOST = "host"
     #: the site alone
     SITE = "site"
-
-
-@dataclass(frozen=True, slots=True)
-class Shares:
-    """Who gives how much of what comes back."""
-
-    host_microusd: MicroUsd
-    site_microusd: MicroUsd
-
-
-def shares(amount_microusd: int, *, fee_ppm: int, payer: Payer, earned_microusd: int) -> Shares:
-    """Return who gives how much; what a host's earnings do not have, the site does."""
-    host = amount_microusd - fee_of(amount_microusd, fee_ppm) if payer is Payer.HOST else 0
-    host = max(0, min(host, earned_microusd))
-    return Shares(MicroUsd(host), MicroUsd(amount_microusd - host))
 
 
 def may_report(ended_at: datetime | None, now: datetime) -> bool:

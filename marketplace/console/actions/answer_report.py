@@ -11,10 +11,11 @@ from uuid import UUID
 from django.db import transaction
 
 from marketplace.console.staff import Staff
+from marketplace.domain.given_back import Shares, shares
 from marketplace.domain.money import MicroUsd, fee_of, format_usd
 from marketplace.domain.oversight import ActKind, Right
 from marketplace.domain.problem import Refused
-from marketplace.domain.rental_report import WRONG, Payer, ReportState, Shares, Wrong, shares
+from marketplace.domain.rental_report import WRONG, Payer, ReportState, Wrong
 from marketplace.ledger import queries as ledger
 from marketplace.ledger.actions import return_charge
 from marketplace.metering.models import Meter
@@ -75,7 +76,12 @@ def prospect(*, report_id: UUID, amount_microusd: MicroUsd, payer: Payer) -> Pro
     if not 0 < amount_microusd <= left:
         raise CreditTooMuch(left)
     earned = ledger.earned(meter.host_id)
-    parts = shares(amount_microusd, fee_ppm=meter.fee_ppm, payer=payer, earned_microusd=earned)
+    parts = shares(
+        amount_microusd,
+        fee_microusd=fee_of(amount_microusd, meter.fee_ppm),
+        site_alone=payer is Payer.SITE,
+        earned_microusd=earned,
+    )
     return Prospect(amount_microusd, payer, parts, earned)
 
 

@@ -2,13 +2,13 @@
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Sum
 
+from marketplace.domain.given_back import Shares, shares
 from marketplace.domain.ledger import TransferKind
 from marketplace.domain.money import MicroUsd
 from marketplace.ledger.actions import held_credit, open_account
@@ -17,15 +17,6 @@ from marketplace.ledger.models import Account, Hold, Transfer
 
 #: what left a hold without having been charged
 _UNCHARGED = (TransferKind.RELEASE, TransferKind.EXPIRY)
-
-
-@dataclass(frozen=True, slots=True)
-class Returned:
-    """Who bore what was given back."""
-
-    host_microusd: MicroUsd
-    #: its own share, and what the host's earnings did not have
-    site_microusd: MicroUsd
 
 
 def lock(*, hold_id: UUID) -> Hold:
@@ -45,8 +36,8 @@ def return_charge(
     note: str,
     now: datetime,
     site_alone: bool = False,
-) -> Returned:
-    """Give back a part of what the hold was charged, to where it came from.
+) -> Shares:
+    """Give back a part of what the hold was charged, to where it came from; return who gave it.
 
     The site gives its fee of it and the host the rest, out of earnings; what these do not have the
     site bears. ``site_alone``: it bears all, and the host keeps what they earned. Nothing goes into
@@ -60,7 +51,6 @@ def return_charge(
         if Transfer.objects.filter(cause=cause).exists():
             raise CauseReused
         charged = _charged(hold)
-        fee_microusd = amount_microusd if site_alone else fee_microusd
         most = charged - hold.returned_microusd
         if not 0 < amount_microusd <= most or not 0 <= fee_microusd <= amount_microusd:
             raise AmountRefused("No more can be given back than was charged.")
@@ -80,12 +70,16 @@ def return_charge(
             ),
             (open_account.promo(), credit.ended_microusd, TransferKind.EXPIRY),
         )
-        wanted = amount_microusd - fee_microusd
-        host = min(wanted, _locked_balance(earnings, [into[0][0], into[1][0]]))
-        out_of = ((earnings, host), (open_account.fees(), amount_microusd - host))
+        parts = shares(
+            amount_microusd,
+            fee_microusd=fee_microusd,
+            site_alone=site_alone,
+            earned_microusd=_locked_balance(earnings, [into[0][0], into[1][0]]),
+        )
+        out_of = ((earnings, parts.host_microusd), (open_account.fees(), parts.site_microusd))
         entries = list(_entries(out_of, into, cause, note))
         post_together(entries=entries, now=now)
-    return Returned(MicroUsd(host), MicroUsd(amount_microusd - host))
+    return parts
 
 
 def left(hold: Hold) -> MicroUsd:

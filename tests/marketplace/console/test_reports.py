@@ -13,30 +13,26 @@ from django.test.utils import CaptureQueriesContext
 from marketplace.accounts.models import User
 from marketplace.console import reports as queries
 from marketplace.console.actions import answer_report
-from marketplace.console.actions.answer_report import credit_report, prospect, refuse_report
+from marketplace.console.actions.answer_report import prospect, refuse_report
 from marketplace.console.staff import NotYourRole, OwnCase, ReasonMissing, Staff
 from marketplace.console.staff import staff as as_staff
-from marketplace.domain.ledger import TransferKind
+from marketplace.domain.given_back import Shares
 from marketplace.domain.money import MicroUsd
 from marketplace.domain.oversight import Role
-from marketplace.domain.rental_report import Payer, Shares, Wrong
+from marketplace.domain.rental_report import Payer, Wrong
 from marketplace.ledger import queries as ledger
-from marketplace.ledger.actions import open_account
-from marketplace.ledger.actions.post import post
 from marketplace.ledger.models import Hold
-from marketplace.metering.actions.audit_money import audit_money
 from marketplace.metering.queries import earned_by_machine
 from marketplace.notices.models import Notice
 from marketplace.oversight.models import Act
-from marketplace.papers.content import total
-from marketplace.papers.usage import charged, usage
 from marketplace.rentals import bills
 from marketplace.rentals.actions import report as reporting
 from marketplace.rentals.actions.count_proof import count_proofs
 from marketplace.rentals.models import Rental, RentalReport
 from marketplace.rentals.rental_reports import ReportUnknown
-from tests.marketplace.rentals.market import Market, give_key
-from tests.marketplace.rentals.proving import LISTED, deliver, measure, passed, read
+from tests.marketplace.console.reported import charged_for, credit, fees, make, pay_out, well
+from tests.marketplace.rentals.market import Market
+from tests.marketplace.rentals.proving import LISTED, measure, passed, read
 from tests.marketplace.scene import after
 from tests.marketplace.staffed import browser, staff
 from tests.marketplace.test_killed_passes import Killed, killed_before
@@ -49,60 +45,12 @@ def market(charlie: User) -> Market:
 
 @pytest.fixture
 def rental(market: Market, alice: User, give: Callable[..., None]) -> Rental:
-    """It was charged $0.10 for 100 s: $0.095 is the host's."""
-    give(alice, 100_000_000)
-    give_key(alice)
-    rental = market.rent(alice)
-    market.run(rental, at=after(0))
-    deliver(market, rental, second=101)
-    return rental
+    return charged_for(market, alice, give)
 
 
 @pytest.fixture
 def report(rental: Rental) -> RentalReport:
     return make(rental)
-
-
-def make(rental: Rental, text: str = "It was slow.", second: float = 150) -> RentalReport:
-    return reporting.report(
-        rental_id=rental.id,
-        renter_id=rental.renter_id,
-        what=Wrong.HARDWARE,
-        text=text,
-        asked_microusd=MicroUsd(50_000),
-        now=after(second),
-    )
-
-
-def credit(
-    by: Staff,
-    report: RentalReport,
-    amount: int = 40_000,
-    *,
-    payer: Payer = Payer.HOST,
-    host: int = 38_000,
-    reason: str = "The card was hot.",
-) -> None:
-    credit_report(
-        by=by,
-        report_id=report.id,
-        amount_microusd=MicroUsd(amount),
-        payer=payer,
-        host_microusd=host,
-        reason=reason,
-        now=after(200),
-    )
-
-
-def fees() -> int:
-    return open_account.fees().balance_microusd
-
-
-def well(user: User) -> None:
-    """All accounts agree, and the invoice of the month is what the ledger charged."""
-    assert audit_money(now=after(0)).problems == []
-    month = after(0).replace(day=1, hour=0), after(40 * 86_400)
-    assert total(usage(user.pk, *month)) == charged(user.pk, *month)
 
 
 def test_what_the_host_pays_leaves_their_earnings_and_both_read_why(
@@ -155,14 +103,7 @@ def test_what_the_site_pays_leaves_the_host_what_they_earned(
 def test_what_the_host_was_paid_out_the_site_gives_and_staff_knew_it(
     by: Staff, alice: User, charlie: User, report: RentalReport
 ) -> None:
-    post(
-        debit=open_account.earnings(user_id=charlie.pk),
-        credit=open_account.outside(),
-        amount_microusd=MicroUsd(85_000),
-        kind=TransferKind.PAYOUT,
-        cause="payout",
-        now=after(160),
-    )
+    pay_out(charlie, 85_000)
     with pytest.raises(answer_report.SharesChanged):
         credit(by, report)
     report.refresh_from_db()

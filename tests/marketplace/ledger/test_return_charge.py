@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from marketplace.accounts.models import User
+from marketplace.domain.given_back import Shares
 from marketplace.domain.ledger import TransferKind
 from marketplace.domain.money import MicroUsd
 from marketplace.ledger import queries
@@ -16,7 +17,7 @@ from marketplace.ledger.actions import hold, open_account
 from marketplace.ledger.actions.count_earned import NO_MACHINE
 from marketplace.ledger.actions.grant_credit import expire_credit, grant_credit
 from marketplace.ledger.actions.post import AmountRefused, CauseReused, post
-from marketplace.ledger.actions.return_charge import Returned, return_charge
+from marketplace.ledger.actions.return_charge import return_charge
 from marketplace.ledger.audit import audit
 from marketplace.ledger.models import Account, Hold, Transfer
 
@@ -51,7 +52,7 @@ def charge(placed: Hold, host: User, amount: int, *, now: datetime, cause: str =
     )
 
 
-def back(placed: Hold, host: User, amount: int, *, now: datetime, cause: str = "b") -> Returned:
+def back(placed: Hold, host: User, amount: int, *, now: datetime, cause: str = "b") -> Shares:
     return return_charge(
         hold_id=placed.pk,
         amount_microusd=MicroUsd(amount),
@@ -79,7 +80,7 @@ def test_money_comes_back_first_and_then_the_credit_that_ends_last(
     placed: Hold, alice: User, charlie: User, now: datetime
 ) -> None:
     charge(placed, charlie, 60, now=now)
-    assert back(placed, charlie, 50, now=now) == Returned(MicroUsd(45), MicroUsd(5))
+    assert back(placed, charlie, 50, now=now) == Shares(MicroUsd(45), MicroUsd(5))
     # 10 of money was spent, and then 30 of what ends in a month, 10 of what ends in a week.
     assert (wallet(alice), left(alice, now)) == (60 + 10, [10, 30])
     assert (queries.earned(charlie.pk), fees()) == (54 - 45, 6 - 5)
@@ -133,7 +134,7 @@ def test_what_earnings_do_not_have_the_site_bears(
         cause="p",
         now=now,
     )
-    assert back(placed, charlie, 50, now=now) == Returned(MicroUsd(4), MicroUsd(46))
+    assert back(placed, charlie, 50, now=now) == Shares(MicroUsd(4), MicroUsd(46))
     assert (queries.earned(charlie.pk), fees()) == (0, 6 - 46)
     assert audit() == []
 
