@@ -128,7 +128,7 @@ PASSES = (
         lane="payments",
     ),
     Pass("list", "marketplace.offers.actions.list_offer.list_missing", 30, 60),
-    Pass("incidents", "marketplace.telemetry.actions.record.forget", 3600, 60),
+    Pass("forget-telemetry", "marketplace.telemetry.actions.forget.forget", 3600, 60),
     Pass(
         "summaries",
         "marketplace.telemetry.actions.summarise.summarise",

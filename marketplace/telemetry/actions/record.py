@@ -12,7 +12,6 @@ from marketplace.domain.usage import content_of, slot_of
 from marketplace.machines.models import Machine
 from marketplace.placements.models import Placement
 from marketplace.telemetry import models
-from marketplace.telemetry.actions.summarise import forget_summaries
 from protocol.usage import Incident, Usage
 
 logger = logging.getLogger(__name__)
@@ -35,12 +34,6 @@ def record(
         _keep(usage, now)
     for machine_id, told in incidents.items():
         _note(machine_id, told, now)
-
-
-def forget(*, now: datetime) -> None:
-    """Forget what happened a month ago, and what rentals used then."""
-    models.Incident.objects.filter(told_at__lt=now - KEPT).delete()
-    forget_summaries(now=now)
 
 
 def _keep(usage: Mapping[UUID, Usage], now: datetime) -> None:

@@ -39,13 +39,6 @@ def summarise(*, now: datetime) -> int:
     return sum(_summarise(span, now) for span in SPANS)
 
 
-def forget_summaries(*, now: datetime) -> None:
-    """Forget what is older than its span: all of a rental a month after its end."""
-    for span in SPANS:
-        old = UsageSummary.objects.filter(step_s=span.step_s, at__lt=now - span.length)
-        old.delete()
-
-
 def _summarise(span: Span, now: datetime) -> int:
     mark, _ = Summed.objects.get_or_create(
         step_s=span.step_s, defaults={"until": begin_of(now, step_s=span.step_s)}

@@ -16,6 +16,7 @@ from marketplace.placements.models import Lease
 from marketplace.rentals.models import Rental
 from marketplace.telemetry import queries
 from marketplace.telemetry.actions import record
+from marketplace.telemetry.actions.forget import forget
 from marketplace.telemetry.models import Incident, Reading
 from protocol.agent import ObservedState
 from tests.marketplace import scene
@@ -199,7 +200,7 @@ def test_who_tells_too_much_is_not_heard_further_that_day(
 
 def test_what_is_old_is_forgotten(market: Market, rental: Rental) -> None:
     market.agent.sync(scene.after(10), incidents=[incident()])
-    record.forget(now=scene.after(11) + record.KEPT)
+    forget(now=scene.after(11) + record.KEPT)
     assert not Incident.objects.exists()
 
 

@@ -14,7 +14,8 @@ from marketplace.domain.usage_summary import Figure, Span, Summary
 from marketplace.placements.models import Placement
 from marketplace.rentals.models import Rental
 from marketplace.telemetry import queries
-from marketplace.telemetry.actions import record, summarise
+from marketplace.telemetry.actions import summarise
+from marketplace.telemetry.actions.forget import forget
 from marketplace.telemetry.models import Reading, Summed, UsageSummary
 from protocol.workload import PlacementKind
 from tests.marketplace.pages.conftest import browser_of, market, renter
@@ -132,10 +133,10 @@ def test_what_is_older_than_its_span_is_forgotten(rental: Rental) -> None:
                 at=after(second),
                 content={"n": 1, "gpus": []},
             )
-    record.forget(now=NOW + timedelta(days=1, seconds=1))
+    forget(now=NOW + timedelta(days=1, seconds=1))
     left = UsageSummary.objects.order_by("step_s", "at").values_list("step_s", "at")
     assert list(left) == [(300, after(300)), (3600, NOW), (3600, after(3600))]
-    record.forget(now=NOW + timedelta(days=32))
+    forget(now=NOW + timedelta(days=32))
     assert not UsageSummary.objects.exists()
 
 
