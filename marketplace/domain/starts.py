@@ -1,6 +1,6 @@
 """This will say how quickly and how surely rentals begin, from those that began lately."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -23,6 +23,10 @@ class Starts:
     failed: int
     #: the site rented all of these itself, so nobody chose when or for whom they look good
     ours: bool = False
+
+
+#: how rentals began, by the machine's model of GPU; ALL together too
+Kinds = Callable[[], Mapping[str, Starts]]
 
 
 class Basis(StrEnum):
@@ -48,15 +52,16 @@ class Expected:
     basis: Basis = Basis.MACHINE
 
 
-def known(
-    of_machine: Starts, *, kind: str, of_kinds: Mapping[str, Starts]
-) -> tuple[Starts, Basis] | None:
+def known(of_machine: Starts, *, gpu_model: str, kinds: Kinds) -> tuple[Starts, Basis] | None:
     """Return how others began, as close by as is known of enough; None: nowhere of enough.
 
-    ``kind``: the GPU; empty: none. ``of_kinds``: by their names, ALL together too.
+    ``gpu_model``: empty: the machine has none. ``kinds``: asked only where the machine's own
+    figures say too little.
     """
-    near = ((of_machine, Basis.MACHINE), (of_kinds.get(kind), Basis.KIND))
-    for found, basis in (*near, (of_kinds.get(ALL), Basis.SITE)):
+    if of_machine.came_up >= EXPECTED_OF_MIN:
+        return of_machine, Basis.MACHINE
+    of_kinds = kinds()
+    for found, basis in ((of_kinds.get(gpu_model), Basis.KIND), (of_kinds.get(ALL), Basis.SITE)):
         if found is not None and found.came_up >= EXPECTED_OF_MIN:
             return found, basis
     return None

@@ -201,14 +201,14 @@ class KindStarts(models.Model):
     """How rentals began lately on one kind of machine, for what is little known by itself."""
 
     #: a model of GPU; empty: machines without one; domain.starts.ALL: all together
-    kind = models.CharField(max_length=200, primary_key=True)
+    gpu_model = models.CharField(max_length=200, primary_key=True)
     p50_ms = models.BigIntegerField(null=True)
     p95_ms = models.BigIntegerField(null=True)
     came_up = models.PositiveIntegerField()
     failed = models.PositiveIntegerField()
 
     def __str__(self) -> str:
-        return f"{self.kind or 'no GPU'}: {self.came_up} came up"
+        return f"{self.gpu_model or 'no GPU'}: {self.came_up} came up"
 
 
 class KindPrice(models.Model):

@@ -85,10 +85,10 @@ def percent(ppm: int) -> str:
     return f"{ppm / 10_000:.4f}".rstrip("0").rstrip(".") + " %"
 
 
-def began_where(basis: Basis, kind: str) -> str:
-    """Return where the rentals were by which another one's start is told; ``kind``: its GPU."""
+def began_where(basis: Basis, gpu_model: str) -> str:
+    """Return where the rentals were by which another one's start is told."""
     if basis is Basis.SITE:
         return "on this site"
     if basis is Basis.KIND:
-        return f"on machines with {kind}" if kind else "on machines without a GPU"
+        return f"on machines with {gpu_model}" if gpu_model else "on machines without a GPU"
     return "on this machine"

@@ -1,15 +1,11 @@
 """This will say when a rental that begins is likely to be ready, by how others did lately."""
 
-from collections.abc import Callable, Mapping
-
 from marketplace.domain.rental import RentalState
-from marketplace.domain.starts import Expected, Starts, expected, known
+from marketplace.domain.starts import Expected, Kinds, Starts, expected, known
 from marketplace.offers.models import UNMEASURED, Offer
 from marketplace.rentals.models import Rental
 
 BEGINNING = frozenset({RentalState.QUEUED, RentalState.PREPARING, RentalState.STARTING})
-#: asked at most once, and only where a machine's own figures say too little
-Kinds = Callable[[], Mapping[str, Starts]]
 
 
 def expected_of(rental: Rental, state: RentalState, kinds: Kinds) -> Expected | None:
@@ -18,8 +14,8 @@ def expected_of(rental: Rental, state: RentalState, kinds: Kinds) -> Expected | 
     # The figures are of first starts at a fixed price: a start after a stop has its image already.
     if state not in BEGINNING or placement.starts or placement.is_interruptible:
         return None
-    own, kind = starts_of(rental.offer), rental.offer.gpu_model
-    found = known(own, kind=kind, of_kinds={}) or known(own, kind=kind, of_kinds=kinds())
+    offer = rental.offer
+    found = known(starts_of(offer), gpu_model=offer.gpu_model, kinds=kinds)
     return None if found is None else expected(*found, asked_at=rental.started_at)
 
 

@@ -17,13 +17,13 @@ from marketplace.domain.price_proposal import WAITING
 from marketplace.domain.pricing import PriceType
 from marketplace.domain.problem import Refused
 from marketplace.domain.rental import RentalState, state_of
-from marketplace.domain.starts import Expected
+from marketplace.domain.starts import Expected, Kinds
 from marketplace.domain.upkeep import storage_cost, traffic_bytes
 from marketplace.metering.models import SideMeter
 from marketplace.offers import kind_starts
 from marketplace.placements.models import Placement
 from marketplace.rentals import bids
-from marketplace.rentals.expected import Kinds, expected_of
+from marketplace.rentals.expected import expected_of
 from marketplace.rentals.failovers import FailoverView, failover_of
 from marketplace.rentals.funds import FundsView, funds
 from marketplace.rentals.models import IdleRule, PriceProposal, Rental
@@ -144,8 +144,8 @@ class RentalView:
     ends_at: datetime
     #: its host works on the machine from then on, which ends it sooner; None: not so
     maintenance_at: datetime | None
-    #: its GPU; empty: it has none
-    kind: str
+    #: empty: it has no GPU
+    gpu_model: str
     #: when it may be ready; None: it began already, or nobody can say
     expected: Expected | None
     #: None until the last charge is posted and the rest of the hold is back
@@ -368,7 +368,7 @@ def _view(
         ends_at=placement.funded_until,
         maintenance_at=_maintenance_at(rental),
         expected=expected_of(rental, state, kinds),
-        kind=rental.offer.gpu_model,
+        gpu_model=rental.offer.gpu_model,
         ended_at=placement.ended_at if meter.closed_at is not None else None,
         billed_ms=meter.charged_ms,
         ssh_host=placement.ssh_host,

@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="KindStarts",
             fields=[
-                ("kind", models.CharField(max_length=200, primary_key=True, serialize=False)),
+                ("gpu_model", models.CharField(max_length=200, primary_key=True, serialize=False)),
                 ("p50_ms", models.BigIntegerField(null=True)),
                 ("p95_ms", models.BigIntegerField(null=True)),
                 ("came_up", models.PositiveIntegerField()),

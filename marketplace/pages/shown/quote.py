@@ -7,9 +7,8 @@ from marketplace.domain import matching, pricing, upkeep
 from marketplace.domain.metered import Priced
 from marketplace.domain.money import MS_PER_HOUR, format_usd
 from marketplace.domain.problem import Refused
-from marketplace.domain.starts import Basis, Starts, known
+from marketplace.domain.starts import Basis, Kinds, Starts, known
 from marketplace.domain.terms import Terms, agree, worst_total
-from marketplace.offers import kind_starts
 from marketplace.offers.queries import OfferRow
 from marketplace.pages import wording
 from marketplace.pages.forms.rent import RentForm
@@ -48,11 +47,17 @@ class Quote:
 
 
 def quote(
-    form: RentForm, offer: OfferRow, *, balance_microusd: int, bids_from: int | None = None
+    form: RentForm,
+    offer: OfferRow,
+    *,
+    balance_microusd: int,
+    kinds: Kinds,
+    bids_from: int | None = None,
 ) -> Quote:
     """Return the price of a form that was filled in, valid or not.
 
-    ``bids_from``: the lowest bid that wins now. None: none does.
+    ``kinds``: how rentals began on each kind of machine. ``bids_from``: the lowest bid that wins
+    now. None: none does.
     """
     balance = format_usd(balance_microusd)
     if not form.is_valid():
@@ -84,7 +89,7 @@ def quote(
         worst_total=format_usd(worst),
         worst_total_microusd=worst,
         runs=wording.duration(terms.term_ms),
-        ready="" if bid is not None else _ready(offer),
+        ready="" if bid is not None else _ready(offer, kinds),
         held="" if held == worst else format_usd(held),
         instead=_instead(terms),
         beside=_beside(terms, asked),
@@ -103,19 +108,16 @@ def _bids(offer: OfferRow, bids_from: int | None) -> str:
     return f"Bids from {format_usd(bids_from)} an hour win now."
 
 
-def _ready(offer: OfferRow) -> str:
+def _ready(offer: OfferRow, kinds: Kinds) -> str:
     own = Starts(
         offer.start_p50_ms, offer.start_p95_ms, came_up=offer.starts, failed=offer.starts_failed
     )
-    kind = offer.gpu_model
-    found = known(own, kind=kind, of_kinds={}) or known(
-        own, kind=kind, of_kinds=kind_starts.by_kind()
-    )
+    found = known(own, gpu_model=offer.gpu_model, kinds=kinds)
     if found is None or found[0].p50_ms is None or found[0].p95_ms is None:
         return ""
     basis = found[1]
     half, most = wording.seconds(found[0].p50_ms), wording.seconds(found[0].p95_ms)
-    where = "" if basis is Basis.MACHINE else f", {wording.began_where(basis, kind)}"
+    where = "" if basis is Basis.MACHINE else f", {wording.began_where(basis, offer.gpu_model)}"
     return f"{half} for half, {most} for 95 of 100{where}"
 
 

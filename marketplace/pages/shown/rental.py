@@ -240,7 +240,7 @@ def _expected(rental: RentalView) -> ExpectedPanel | None:
     if told is None:
         return None
     came_up = f"{told.came_up} of {told.begun}"
-    where = wording.began_where(told.basis, rental.kind)
+    where = wording.began_where(told.basis, rental.gpu_model)
     return ExpectedPanel(Moment.of(told.half_by), Moment.of(told.most_by), came_up, where)
 
 

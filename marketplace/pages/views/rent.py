@@ -22,6 +22,7 @@ from marketplace.domain.offer_query import OfferQuery
 from marketplace.domain.pricing import PriceType
 from marketplace.domain.problem import Refused
 from marketplace.ledger import queries as ledger
+from marketplace.offers import kind_starts
 from marketplace.offers import queries as offers
 from marketplace.pages.forms.amounts import AskedForm, in_gib
 from marketplace.pages.forms.like import as_large, what_runs
@@ -108,7 +109,8 @@ def _quote(request: MemberRequest, form: RentForm, offer: offers.OfferRow) -> Qu
     if offer.bid_floor_microusd is not None and form.is_valid():
         least = bids.of_offer(offer.id, Slice.of(form.resources()))
     balance = ledger.balance(request.user.pk)
-    return quote(form, offer, balance_microusd=balance, bids_from=least)
+    kinds = kind_starts.by_kind
+    return quote(form, offer, balance_microusd=balance, bids_from=least, kinds=kinds)
 
 
 def _first_guess(

@@ -7,6 +7,7 @@ from marketplace.domain.starts import (
     EXPECTED_OF_MIN,
     Basis,
     Expected,
+    Kinds,
     Starts,
     expected,
     known,
@@ -45,9 +46,21 @@ def test_what_begins_may_do_as_others_did() -> None:
 
 def test_the_nearest_of_which_enough_is_known_tells_it() -> None:
     few, enough = figures(EXPECTED_OF_MIN - 1), figures(EXPECTED_OF_MIN)
-    assert known(enough, kind="A", of_kinds={}) == (enough, Basis.MACHINE)
-    of_kinds = {"A": enough, ALL: figures(99)}
-    assert known(few, kind="A", of_kinds=of_kinds) == (enough, Basis.KIND)
-    assert known(few, kind="B", of_kinds=of_kinds) == (figures(99), Basis.SITE)
-    assert known(few, kind="A", of_kinds={"A": few, ALL: few}) is None
-    assert known(few, kind="A", of_kinds={}) is None
+    asked: list[int] = []
+
+    def kinds(**found: Starts) -> Kinds:
+        def ask() -> dict[str, Starts]:
+            asked.append(1)
+            return {ALL if name == "every" else name: starts for name, starts in found.items()}
+
+        return ask
+
+    assert known(enough, gpu_model="A", kinds=kinds()) == (enough, Basis.MACHINE)
+    # What the machine itself says is enough: nobody is asked further.
+    assert asked == []
+    all_of = kinds(A=enough, every=figures(99))
+    assert known(few, gpu_model="A", kinds=all_of) == (enough, Basis.KIND)
+    assert asked == [1]
+    assert known(few, gpu_model="B", kinds=all_of) == (figures(99), Basis.SITE)
+    assert known(few, gpu_model="A", kinds=kinds(A=few, every=few)) is None
+    assert known(few, gpu_model="A", kinds=kinds()) is None
