@@ -24,9 +24,9 @@ class Right(StrEnum):
     SETTLE = "settle"
     #: refunds, credit, invoices, and cards that were barred
     MONEY = "money"
-    #: bans of people and machines, rentals that are ended, second steps that were lost, and e-mail
-    #: addresses that are taken as proven
-    BAN = "ban"
+    #: into what is somebody's own: bans of people and machines, rentals that are ended, second
+    #: steps that were lost, and e-mail addresses that are taken as proven
+    INTERVENE = "intervene"
     ANNOUNCE = "announce"
     #: whose verdicts and scores count
     VALIDATORS = "validators"

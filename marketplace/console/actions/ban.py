@@ -51,7 +51,7 @@ def ban(*, by: Staff, user_id: int, reason: str, now: datetime) -> None:
     :raises ReasonMissing: when no reason is given.
     :raises TextRefused: when it shows something else than it says.
     """
-    by.must(Right.BAN)
+    by.must(Right.INTERVENE)
     words = by.words(reason)
     with transaction.atomic():
         user = _locked(user_id)
@@ -86,7 +86,7 @@ def lift(*, by: Staff, user_id: int, reason: str, now: datetime) -> None:
     :raises ReasonMissing: when no reason is given.
     :raises TextRefused: when it shows something else than it says.
     """
-    by.must(Right.BAN)
+    by.must(Right.INTERVENE)
     by.must_not_be(user_id)
     with transaction.atomic():
         user = _locked(user_id)

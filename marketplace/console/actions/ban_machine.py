@@ -130,7 +130,7 @@ def end_there(*, by: Staff, machine_id: UUID, reason: str, now: datetime) -> int
 
 
 def _of_others(by: Staff, machine_id: UUID) -> Machine:
-    by.must(Right.BAN)
+    by.must(Right.INTERVENE)
     machine = Machine.objects.filter(id=machine_id).first()
     if machine is None:
         raise NoSuchMachine

@@ -37,7 +37,7 @@ def end_rental(*, by: Staff, rental_id: UUID, reason: str, now: datetime) -> Non
     :raises ReasonMissing: when no reason is given.
     :raises TextRefused: when it shows something else than it says.
     """
-    by.must(Right.BAN)
+    by.must(Right.INTERVENE)
     words = by.words(reason)
     if not Rental.objects.filter(id=rental_id).exists():
         raise RentalUnknown("There is no such rental.")

@@ -38,7 +38,7 @@ def remove_step(*, by: Staff, user_id: int, reason: str, now: datetime) -> None:
     :raises ReasonMissing: when no reason is given.
     :raises TextRefused: when it shows something else than it says.
     """
-    by.must(Right.BAN)
+    by.must(Right.INTERVENE)
     by.must_not_be(user_id)
     with transaction.atomic():
         user = User.objects.select_for_update().filter(pk=user_id, team_name="").first()

@@ -59,7 +59,7 @@ def machine(request: StaffRequest, machine_id: UUID) -> HttpResponse:
     mine = found.history.machine.host_id == request.staff.user_id
     context = {
         **shown.page(found, now),
-        "may_ban": Right.BAN in request.staff.rights and not mine,
+        "may_intervene": Right.INTERVENE in request.staff.rights and not mine,
         "by_validators": found.history.standing.state is StandingState.BANNED
         and not found.history.standing.noted.ban_reason,
     }
@@ -67,7 +67,7 @@ def machine(request: StaffRequest, machine_id: UUID) -> HttpResponse:
 
 
 @require_POST
-@staff_only(Right.BAN)
+@staff_only(Right.INTERVENE)
 def machine_ban(request: StaffRequest, machine_id: UUID) -> HttpResponse:
     """Ban it."""
     sentence = "It is banned: nothing new begins there, and its host was told why."
@@ -75,14 +75,14 @@ def machine_ban(request: StaffRequest, machine_id: UUID) -> HttpResponse:
 
 
 @require_POST
-@staff_only(Right.BAN)
+@staff_only(Right.INTERVENE)
 def machine_lift(request: StaffRequest, machine_id: UUID) -> HttpResponse:
     """Lift a ban by staff."""
     return _act(request, machine_id, lift_machine, "The ban is lifted, and its host was told so.")
 
 
 @require_POST
-@staff_only(Right.BAN)
+@staff_only(Right.INTERVENE)
 def machine_end(request: StaffRequest, machine_id: UUID) -> HttpResponse:
     """End what runs there."""
     return _act(request, machine_id, end_there, "What ran there ends now.")

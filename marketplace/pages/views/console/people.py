@@ -50,7 +50,7 @@ def person(request: StaffRequest, user_id: int) -> HttpResponse:
         "request_key": uuid4().hex,
         "may_money": Right.MONEY in rights,
         "may_roles": Right.ROLES in rights,
-        "may_ban": Right.BAN in rights,
+        "may_intervene": Right.INTERVENE in rights,
     }
     return render(request, "console/person.html", context)
 
@@ -63,21 +63,21 @@ def person_let_pay(request: StaffRequest, user_id: int) -> HttpResponse:
 
 
 @require_POST
-@staff_only(Right.BAN)
+@staff_only(Right.INTERVENE)
 def person_ban(request: StaffRequest, user_id: int) -> HttpResponse:
     """Shut them out."""
     return _act(request, user_id, ban, "They are banned, and were told so.")
 
 
 @require_POST
-@staff_only(Right.BAN)
+@staff_only(Right.INTERVENE)
 def person_lift(request: StaffRequest, user_id: int) -> HttpResponse:
     """Let them in again."""
     return _act(request, user_id, lift, "The ban is lifted, and they were told so.")
 
 
 @require_POST
-@staff_only(Right.BAN)
+@staff_only(Right.INTERVENE)
 def person_prove(request: StaffRequest, user_id: int) -> HttpResponse:
     """Take their e-mail address as theirs."""
     return _act(request, user_id, prove, "Their e-mail address counts as proven.")

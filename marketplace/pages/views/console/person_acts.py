@@ -62,7 +62,7 @@ def person_credit(request: StaffRequest, user_id: int) -> HttpResponse:
 
 
 @require_POST
-@staff_only(Right.BAN)
+@staff_only(Right.INTERVENE)
 def person_remove_step(request: StaffRequest, user_id: int) -> HttpResponse:
     """Take off their second step."""
     person, back = _person(user_id), person_url(user_id)

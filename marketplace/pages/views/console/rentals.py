@@ -50,12 +50,12 @@ def rental(request: StaffRequest, rental_id: UUID) -> HttpResponse:
     found = queries.case(rental_id, now=timezone.now())
     if found is None:
         raise Http404("There is no such rental.")
-    may = Right.BAN in request.staff.rights and may_end(found.placement)
+    may = Right.INTERVENE in request.staff.rights and may_end(found.placement)
     return render(request, "console/rental.html", {**shown.page(found), "may_end": may})
 
 
 @require_POST
-@staff_only(Right.BAN)
+@staff_only(Right.INTERVENE)
 def rental_end(request: StaffRequest, rental_id: UUID) -> HttpResponse:
     """End one rental."""
     found = queries.find(rental_id)
