@@ -86,6 +86,7 @@ def test_a_fresh_rental_waits_and_costs_nothing(renter: Client, rental: Rental) 
     panel = renter.get(f"/rentals/{rental.id}/panel").content.decode()
     # It posts its forms from wherever it was shown, on the page and alone.
     assert 0 < panel.count('method="post"') == panel.count("csrfmiddlewaretoken")
+    assert len(set(re.findall(r'csrfmiddlewaretoken" value="(\w{64})"', panel))) == 1
     part = page.partition('id="panel"')[2].partition("</section>")[0]
     assert part.count('method="post"') == part.count("csrfmiddlewaretoken")
     shown = f"/rentals/{rental.id}/events?seen={live.version(rental.id)}"
