@@ -1,13 +1,16 @@
 """This will give a notebook a token of its own, so that a link on its rental's page opens it.
 
 Jupyter takes the token from its environment, and logs none that it did not make itself. It is a
-secret as all of an environment is: no log, notice, list or copy of the rental has it.
+secret as all of an environment is: no log, notice, list or copy of the rental has it, only the page
+of who may use it.
 """
 
 import secrets
 from collections.abc import Mapping
+from uuid import UUID
 
 from marketplace.placements.workload import changed
+from marketplace.rentals.models import Rental
 from protocol.workload import Workload
 
 #: is in the name of an image of notebooks, which listen there whether or not it is published
@@ -24,6 +27,16 @@ def token_of(environment: Mapping[str, str]) -> str:
     return environment.get(VARIABLE, "")
 
 
+def token(rental_id: UUID, renter_id: int) -> str:
+    """Return what opens the notebook of one rental of this renter; empty: there is none.
+
+    It is asked for only where it is shown.
+    """
+    rows = Rental.objects.filter(id=rental_id, renter_id=renter_id, forgotten_at=None)
+    told = rows.values_list("placement__workload__environment", flat=True).first()
+    return token_of(told or {})
+
+
 def with_token(workload: Workload, former: Workload | None = None) -> Workload:
     """Return the workload with a token where it is a notebook and its renter named none.
 
@@ -34,8 +47,8 @@ def with_token(workload: Workload, former: Workload | None = None) -> Workload:
     if NOTEBOOK not in workload.image or VARIABLE in workload.environment:
         return workload
     kept = token_of(former.environment) if former else ""
-    token = kept or f"{MADE}{secrets.token_urlsafe(TOKEN_BYTES)}"
-    return changed(workload, {"environment": {**workload.environment, VARIABLE: token}})
+    made = kept or f"{MADE}{secrets.token_urlsafe(TOKEN_BYTES)}"
+    return changed(workload, {"environment": {**workload.environment, VARIABLE: made}})
 
 
 def for_another(environment: Mapping[str, str]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from uuid import UUID
@@ -27,7 +27,6 @@ from marketplace.rentals.expected import expected_of
 from marketplace.rentals.failovers import FailoverView, failover_of
 from marketplace.rentals.funds import FundsView, funds
 from marketplace.rentals.models import IdleRule, PriceProposal, Rental
-from marketplace.rentals.notebooks import token_of
 from marketplace.rentals.pending_price import PendingPrice, pending_price
 from marketplace.volumes.models import Volume
 from protocol.agent import Want
@@ -161,8 +160,6 @@ class RentalView:
     ssh_keys: tuple[str, ...]
     #: None: no other machine was to take it over
     failover: FailoverView | None
-    #: opens its notebook, for whoever may use the rental; empty: it has none
-    notebook_token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,5 +375,4 @@ def _view(
         ssh_command=command,
         ssh_keys=tuple(fingerprint_of(line) for line in placement.authorized_keys),
         failover=failover_of(rental),
-        notebook_token=token_of(placement.workload.get("environment", {})),
     )

@@ -40,9 +40,14 @@ class Connect:
     notebook_url: str = field(repr=False)
 
 
-def connect(rental: RentalView) -> Connect | None:
+def opens(rental: RentalView) -> bool:
+    """Say whether somebody can log in now."""
+    return bool(rental.ssh_command) and rental.state is RentalState.ACTIVE
+
+
+def connect(rental: RentalView, notebook_token: str) -> Connect | None:
     """Return the ways in; None: nobody can log in now."""
-    if not rental.ssh_command or rental.state is not RentalState.ACTIVE:
+    if not opens(rental):
         return None
     alias = f"berth-{str(rental.id)[:8]}"
     lines = (
@@ -52,10 +57,10 @@ def connect(rental: RentalView) -> Connect | None:
         f"  User {rental.ssh_user}",
     )
     ports = [port.inside for port in rental.ports]
-    is_notebook = NOTEBOOK in rental.image or bool(rental.notebook_token)
+    is_notebook = NOTEBOOK in rental.image or bool(notebook_token)
     if is_notebook and PORT not in ports:
         ports.append(PORT)
-    asks = f"?{urlencode({'token': rental.notebook_token})}" if rental.notebook_token else ""
+    asks = f"?{urlencode({'token': notebook_token})}" if notebook_token else ""
     return Connect(
         config="\n".join(lines),
         editor_url=f"vscode://vscode-remote/ssh-remote+{_place(rental, alias)}/",

@@ -169,8 +169,8 @@ class RentalPanel:
     ended: Moment
 
 
-def panel(rental: RentalView) -> RentalPanel:
-    """Return what the pages show of the rental."""
+def panel(rental: RentalView, notebook_token: str = "") -> RentalPanel:
+    """Return what the pages show of the rental; a list gives no token, and shows no way in."""
     url = f"/rentals/{rental.id}/"
     label, tone = LABELS[rental.state]
     return RentalPanel(
@@ -209,7 +209,7 @@ def panel(rental: RentalView) -> RentalPanel:
         ssh_command=rental.ssh_command,
         ssh_fingerprint=_fingerprint(rental.ssh_host_key),
         ssh_trust_command=_trust_command(rental),
-        connect=connect(rental),
+        connect=connect(rental, notebook_token),
         like_url=f"/offers/{rental.offer_id}/rent?like={rental.id}",
         resources=_resources(rental),
         price=f"{format_usd(rental.price_hour_microusd)} an hour",

@@ -21,10 +21,11 @@ from marketplace.pages.forms.rentals import NameForm
 from marketplace.pages.forms.traffic import TrafficForm
 from marketplace.pages.forms.workload import ChangeForm
 from marketplace.pages.shown import log, rental_proof
+from marketplace.pages.shown.connect import opens
 from marketplace.pages.shown.rental import RentalPanel, form_of, idle_form_of, panel
 from marketplace.pages.shown.usage_spans import choices
 from marketplace.pages.visitor import MemberRequest, members_only
-from marketplace.rentals import proof_queries, queries
+from marketplace.rentals import notebooks, proof_queries, queries
 from marketplace.rentals.actions import end as ending
 from marketplace.rentals.actions import extend as extending
 from marketplace.rentals.actions import forget as forgetting
@@ -115,7 +116,7 @@ def page(
     keys = accounts.ssh_keys(request.user.pk)
     opening = [str(key.pk) for key in keys if key.fingerprint in view.ssh_keys]
     context = {
-        "rental": panel(view),
+        "rental": _shown(request, view),
         "spans": choices(),
         "version": version,
         "extend_form": extend_form or ExtendForm(initial={"request_key": uuid4().hex}),
@@ -147,4 +148,9 @@ def own(request: MemberRequest, rental_id: UUID) -> queries.RentalView:
 
 
 def _panel(request: MemberRequest, rental_id: UUID) -> RentalPanel:
-    return panel(own(request, rental_id))
+    return _shown(request, own(request, rental_id))
+
+
+def _shown(request: MemberRequest, view: queries.RentalView) -> RentalPanel:
+    token = notebooks.token(view.id, request.user.pk) if opens(view) else ""
+    return panel(view, token)

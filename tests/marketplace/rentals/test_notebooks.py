@@ -75,9 +75,9 @@ def test_nothing_and_nobody_else_tells_the_token(
         assert token not in reply.content.decode()
     assert browser_of(bob).get(f"{own}/").status_code == 404
     assert token not in caplog.text
-    view = queries.view(rental.id, alice.pk, NOW)
-    assert view.notebook_token == token
-    assert token not in repr(view)
+    assert token not in repr(queries.view(rental.id, alice.pk, NOW))
+    assert notebooks.token(rental.id, alice.pk) == token
+    assert notebooks.token(rental.id, bob.pk) == ""
 
 
 def test_a_token_of_the_renters_own_opens_it_too(
