@@ -2,9 +2,10 @@
 
 Run it with ``python -m benchmarks.search --offers 1000000 --searches 400 --rounds 5``. Each search
 has five conditions: of the GPU, how many, the price, the memory and the reliability, and is sorted
-by price. The floor asks the same tables for the same rows with the same plan, by hand, and builds
-no objects. Both run in turns, and must find the same. With ``--full 150000`` so many of the
-cheapest are fully rented; the market's first page is measured too, without such offers and with.
+by price or by what ``--sort`` names. The floor asks the same tables for the same rows with the same
+plan, by hand, and builds no objects. Both run in turns, and must find the same. With
+``--full 150000`` so many of the cheapest are fully rented; the market's first page is measured too,
+without such offers and with.
 """
 
 import argparse
@@ -59,14 +60,14 @@ WITH best AS (
     SELECT found.id, found.key
     FROM unnest(%(models)s::text[], %(sizes)s::bigint[]) AS kind(gpu_model, vram_bytes)
     CROSS JOIN LATERAL (
-        SELECT o.id, o.price_hour_microusd AS key
+        SELECT o.id, o.{column} AS key
         FROM offers_offer o JOIN machines_machine m ON m.id = o.machine_id
         WHERE o.listed AND NOT o.private AND m.online AND o.verified_until > %(now)s
           AND o.gpu_model = kind.gpu_model AND o.vram_bytes = kind.vram_bytes
           AND m.gpus_free >= %(gpus)s AND m.memory_bytes_free >= %(memory)s
           AND o.has_room
           AND o.price_hour_microusd <= %(price)s AND o.away_ppm <= %(away)s
-        ORDER BY o.price_hour_microusd, o.id LIMIT %(rows)s
+        ORDER BY o.{column}, o.id LIMIT %(rows)s
     ) AS found
     ORDER BY found.key, found.id LIMIT %(rows)s
 )
@@ -84,14 +85,17 @@ def main() -> None:
     parser.add_argument("--offers", type=int, default=1_000_000)
     parser.add_argument("--searches", type=int, default=400, help="in each round")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--sort", default="price", choices=["price", "value", "reliability", "start"]
+    )
     parser.add_argument("--full", type=int, default=0, help="of the cheapest")
     options = parser.parse_args()
     with database() as url:
         fill(options.offers)
         if options.full:
             _rent(options.full)
-        found = _measure(url, options.searches, options.rounds)
-        found |= {"full": options.full} | _first_pages(options.searches)
+        found = _measure(url, options.sort, options.searches, options.rounds)
+        found |= {"sort": options.sort, "full": options.full} | _first_pages(options.searches)
         print(json.dumps({"offers": options.offers} | found, indent=2))
 
 
@@ -100,7 +104,7 @@ def fill(offers: int) -> None:
     from django.db import connection
 
     from marketplace.offers.actions.list_offer import list_offer
-    from marketplace.offers.models import Offer
+    from marketplace.offers.models import UNMEASURED, Offer
     from tests.marketplace import scene
 
     first = scene.machine(of=scene.hardware(gpus=8))
@@ -123,14 +127,17 @@ def fill(offers: int) -> None:
                 random() < 0.95 AS online,
                 10000 * (low + floor((high - low) * random())::int) + mod(i, 997) AS price,
                 CASE WHEN random() < 0.9 THEN %s::timestamptz END AS verified_until,
-                floor(power(random(), 3) * 100000)::int AS away
+                floor(power(random(), 3) * 100000)::int AS away,
+                floor(random() * 1000000)::bigint AS value,
+                CASE WHEN random() < 0.7 THEN 2000 + floor(power(random(), 3) * 120000)::bigint
+                    ELSE %s END AS start
             FROM (
                 SELECT i, least(30, floor(power(31.0, random())))::int AS number,
                     (ARRAY[1,1,1,1,2,2,4,8])[1 + floor(random() * 8)::int] AS gpus
                 FROM generate_series(1, %s) AS i
             ) AS one JOIN card USING (number)
             """,
-            [NOW + timedelta(days=1), offers],
+            [NOW + timedelta(days=1), UNMEASURED, offers],
         )
         cursor.execute("ALTER TABLE drawn ADD PRIMARY KEY (i)")
     clone(
@@ -157,6 +164,8 @@ def fill(offers: int) -> None:
         price_hour_microusd="drawn.price",
         verified_until="drawn.verified_until",
         away_ppm="drawn.away",
+        value_microusd="drawn.value",
+        start_p50_ms="drawn.start",
     )
     vacuum()
 
@@ -193,7 +202,7 @@ def _first_pages(searches: int) -> dict[str, dict[str, float]]:
     return found
 
 
-def _measure(url: str, searches: int, rounds: int) -> dict[str, Any]:
+def _measure(url: str, sort: str, searches: int, rounds: int) -> dict[str, Any]:
     drawn = random.Random(7)
     asked = [_search(drawn) for _ in range(searches)]
     took: dict[str, list[float]] = {"ours": [], "floor": []}
@@ -204,16 +213,16 @@ def _measure(url: str, searches: int, rounds: int) -> dict[str, Any]:
             connection.execute(f"SET {setting} = off")
         # warm both: the first reads what is on the disk
         for one in asked:
-            assert _ours(one) == _floor(connection, one), one
+            assert _ours(one, sort) == _floor(connection, one, sort), one
         for number in range(rounds):
             round_: dict[str, list[float]] = {"ours": [], "floor": []}
             for one in asked:
                 for name in ("ours", "floor") if number % 2 else ("floor", "ours"):
                     began = time.perf_counter()
                     if name == "ours":
-                        _ours(one)
+                        _ours(one, sort)
                     else:
-                        _floor(connection, one)
+                        _floor(connection, one, sort)
                     round_[name].append(time.perf_counter() - began)
             ratios.append(_cut(round_["ours"], 99) / _cut(round_["floor"], 99))
             for name, some in round_.items():
@@ -248,9 +257,9 @@ def _search(drawn: random.Random) -> dict[str, Any]:
     }
 
 
-def _ours(one: dict[str, Any]) -> list[object]:
+def _ours(one: dict[str, Any], sort: str) -> list[object]:
     from marketplace.domain import query_language
-    from marketplace.domain.offer_query import OfferQuery
+    from marketplace.domain.offer_query import OfferQuery, OfferSort
     from marketplace.offers import queries
 
     text = (
@@ -258,18 +267,23 @@ def _ours(one: dict[str, Any]) -> list[object]:
         f" unit_price<={one['price'] / 1e6:.6f} reliability>={1 - one['away'] / 1e6:.6f}"
     )
     written = query_language.parse(text)
-    query = OfferQuery(conditions=written.conditions, rows_max=ROWS)
+    query = OfferQuery(conditions=written.conditions, sort=OfferSort(sort), rows_max=ROWS)
     return [row.id for row in queries.search(query, now=NOW).items]
 
 
-def _floor(connection: psycopg.Connection[Any], one: dict[str, Any]) -> list[object]:
+def _floor(connection: psycopg.Connection[Any], one: dict[str, Any], sort: str) -> list[object]:
+    from marketplace.domain.offer_query import OfferSort
+    from marketplace.offers.search import SORTED_BY
+
     values = {
         "models": [model for model, _ in one["kinds"]],
         "sizes": [gb * GIB - GIB // 100 for _, gb in one["kinds"]],
         "rows": ROWS + 1,
         "now": NOW,
     }
-    rows = connection.execute(FLOOR, one | values).fetchall()
+    rows = connection.execute(
+        FLOOR.format(column=SORTED_BY[OfferSort(sort)]), one | values
+    ).fetchall()
     return [row[0] for row in rows[:ROWS]]
 
 

@@ -141,6 +141,16 @@ class Offer(models.Model):
                 fields=["gpu_model", "vram_bytes", "has_room", "value_microusd", "id"],
                 condition=Q(listed=True),
             ),
+            models.Index(
+                name="offer_of_gpu_by_away",
+                fields=["gpu_model", "vram_bytes", "has_room", "away_ppm", "id"],
+                condition=Q(listed=True),
+            ),
+            models.Index(
+                name="offer_of_gpu_by_start",
+                fields=["gpu_model", "vram_bytes", "has_room", "start_p50_ms", "id"],
+                condition=Q(listed=True),
+            ),
             # Most countries have few offers, which come late among all others; and which there are.
             models.Index(
                 name="offer_of_country_by_price",

@@ -42,15 +42,13 @@ SEARCH_MS_MAX = 2000
 CANCELED = "57014"
 #: stands for now in statements that are kept
 MOMENT = datetime(9000, 1, 1, tzinfo=UTC)
-#: rising is better
+#: rising is better; there is an index of each, for the market and for each kind of GPU
 SORTED_BY = {
     OfferSort.PRICE: "price_hour_microusd",
     OfferSort.VALUE: "value_microusd",
     OfferSort.RELIABILITY: "away_ppm",
     OfferSort.START: "start_p50_ms",
 }
-#: there is an index of these for each kind of GPU
-BY_KIND = (OfferSort.PRICE, OfferSort.VALUE)
 #: what holds until a search ends
 _BOUNDED = (
     f"SELECT set_config('statement_timeout', '{SEARCH_MS_MAX}', true),"
@@ -90,7 +88,7 @@ def find(query: OfferQuery, *, now: datetime, viewer_id: int | None) -> list[Fou
     parts: Parts = {}
     if narrows(query):
         asked = kinds(query)
-        if on_postgresql and query.sort in BY_KIND:
+        if on_postgresql:
             parts = {
                 "gpu_model": ("text", [kind.gpu_model for kind in asked]),
                 "vram_bytes": ("bigint", [kind.vram_bytes for kind in asked]),
