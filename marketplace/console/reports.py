@@ -14,6 +14,9 @@ from marketplace.domain.rental_report import ReportState
 from marketplace.ledger import queries as ledger
 from marketplace.ledger.actions import return_charge
 from marketplace.metering.models import SideMeter
+from marketplace.payments import queries as payments
+from marketplace.payments.models import DisputeState
+from marketplace.rentals import comes_back
 from marketplace.rentals.models import RentalReport
 from marketplace.rentals.rental_reports import ReportUnknown
 from marketplace.verification.models import StandingEvent, VerdictRecord
@@ -41,8 +44,13 @@ class ReportCase:
 
     report: RentalReport
     rental: RentalCase
-    #: of what was charged, can still come back
+    #: of what was charged, can still come back for it
     left_microusd: MicroUsd
+    #: of what was charged, was credit that has ended: it cannot come back
+    ended_microusd: MicroUsd
+    #: of this renter's payments, is disputed at their bank, and was lost so
+    disputed_microusd: MicroUsd
+    lost_microusd: MicroUsd
     #: what the rental brought its host, before anything came back
     earned_microusd: MicroUsd
     #: what its host has not been paid out, of all they host
@@ -86,7 +94,12 @@ def case(report_id: UUID, *, now: datetime) -> ReportCase:
     return ReportCase(
         report=report,
         rental=found,
-        left_microusd=return_charge.left(found.hold),
+        left_microusd=comes_back.most(
+            found.rental, found.hold, reported_at=report.made_at, now=now
+        ),
+        ended_microusd=return_charge.ended(found.hold, now=now),
+        disputed_microusd=payments.disputed_of(report.renter_id, DisputeState.OPEN),
+        lost_microusd=payments.disputed_of(report.renter_id, DisputeState.LOST),
         earned_microusd=_earned(found),
         unpaid_microusd=ledger.earned(found.meter.host_id),
         verdicts=tuple(

@@ -6,9 +6,13 @@ Decided in docs/decisions/0056-reports-about-rentals.md.
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from marketplace.domain.payout import RESERVE_LASTS
+
 TEXT_LENGTH_MAX = 2000
 #: after its end
 REPORTED_WITHIN = timedelta(days=30)
+#: before the report: what was charged earlier is in its host's hands, and no part is kept back
+CHARGED_WITHIN = RESERVE_LASTS
 #: of one rental, and of all of a renter that wait
 OF_RENTAL_MAX, OPEN_MAX = 5, 20
 

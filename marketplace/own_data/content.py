@@ -37,6 +37,8 @@ HIDDEN: Mapping[str, frozenset[str]] = {
     "usersessions.UserSession": frozenset({"session_key"}),
     "oversight.Act": frozenset({"by_id", "by_name"}),
     "own_data.Export": frozenset({"content"}),
+    # Who paid is between the site and the host (docs/decisions/0056-reports-about-rentals.md).
+    "rentals.RentalReport": frozenset({"payer", "host_microusd"}),
 }
 #: tables whose rows are somebody's own doing as staff, and about others
 OF_STAFF = frozenset({("oversight.Act", "by"), ("admin.LogEntry", "user")})
@@ -45,6 +47,10 @@ TOLD_ACTS = frozenset(
     {ActKind.BAN, ActKind.SETTLE, ActKind.ANSWER_APPEAL, ActKind.ANSWER_REPORT, ActKind.END_RENTAL}
 )
 AMONG_STAFF = ("reason", "before", "after")
+#: acts of which they were told the reason, and not what else the log says, as who paid
+REASON_ALONE = frozenset({ActKind.ANSWER_REPORT})
+#: of what came back for a report
+REPORTED = "report:"
 #: what a cell begins with that is a formula to some programs
 FORMULA = tuple("=+-@\t\r")
 README = """\
@@ -142,9 +148,10 @@ def _json(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
 
 
 def _told(act: dict[str, Any]) -> dict[str, Any]:
+    kept = AMONG_STAFF
     if act["kind"] in TOLD_ACTS:
-        return act
-    return {name: value for name, value in act.items() if name not in AMONG_STAFF}
+        kept = AMONG_STAFF[1:] if act["kind"] in REASON_ALONE else ()
+    return {name: value for name, value in act.items() if name not in kept}
 
 
 def _transfers(user: User) -> Iterator[str]:

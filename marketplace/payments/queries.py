@@ -111,6 +111,12 @@ def is_contested(user_id: int) -> bool:
     return theirs.exists() or barred.exists()
 
 
+def disputed_of(user_id: int, state: DisputeState) -> MicroUsd:
+    """Return what of all the person's payments is disputed, and stands so."""
+    theirs = Dispute.objects.filter(top_up__user_id=user_id, state=state)
+    return MicroUsd(theirs.aggregate(sum=Sum("amount_microusd"))["sum"] or 0)
+
+
 def automatic_since_month_began(now: datetime) -> QuerySet[TopUp]:
     """Return the payments that cards were asked for by themselves this month and did not refuse."""
     month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)

@@ -25,7 +25,7 @@ class RentalReportRequest(JsonBody):
 
     what: Wrong
     text: Annotated[str, Field(min_length=1, max_length=TEXT_LENGTH_MAX)]
-    #: what you want back, at most what it cost; null: you ask for no money
+    #: what you want back, at most what it cost in the last 30 days; null: you ask for no money
     asked_microusd: Annotated[int, Field(ge=1, le=AMOUNT_MICROUSD_MAX)] | None = None
 
 

@@ -15,14 +15,20 @@ from marketplace.domain.given_back import Shares, shares
 from marketplace.domain.money import MicroUsd, fee_of, format_usd
 from marketplace.domain.oversight import ActKind, Right
 from marketplace.domain.problem import Refused
-from marketplace.domain.rental_report import WRONG, Payer, ReportState, Wrong
+from marketplace.domain.rental_report import CHARGED_WITHIN, WRONG, Payer, ReportState, Wrong
 from marketplace.ledger import queries as ledger
 from marketplace.ledger.actions import return_charge
+from marketplace.ledger.models import Hold
 from marketplace.metering.models import Meter
 from marketplace.notices.actions.notify import notify
+from marketplace.payments import queries as payments
+from marketplace.rentals import comes_back
 from marketplace.rentals.actions.fund import locked
 from marketplace.rentals.models import Rental, RentalReport
 from marketplace.rentals.rental_reports import ReportUnknown
+
+#: who may decide that the site pays; no other role alone both settles and gives credit
+MAY_GIVE = "somebody with the role admin, or with support and finance"
 
 
 class AnsweredMeanwhile(Refused):
@@ -38,7 +44,43 @@ class CreditTooMuch(Refused):
     status = 409
 
     def __init__(self, left_microusd: MicroUsd) -> None:
-        super().__init__(f"At most {format_usd(left_microusd)} of this rental can come back.")
+        super().__init__(
+            f"At most {format_usd(left_microusd)} of this rental can come back: what was charged"
+            f" since {CHARGED_WITHIN.days} days before the report, less what came back and credit"
+            " that ended."
+        )
+
+
+class SiteGives(Refused):
+    """The site would give more than its fee, and they may not decide that."""
+
+    code = "site_gives"
+    status = 403
+    sentence = f"That would be the site's money beyond its fee; {MAY_GIVE} may decide so."
+
+
+class HostHasLess(Refused):
+    """Their earnings do not cover their part, so the site would pay it."""
+
+    code = "host_has_less"
+    status = 409
+
+    def __init__(self, part_microusd: MicroUsd, earned_microusd: MicroUsd) -> None:
+        part, has = format_usd(part_microusd), format_usd(earned_microusd)
+        super().__init__(
+            f"The host's part is {part}, and they have {has} that is not paid out: the site would"
+            f" give the rest. Give less, or {MAY_GIVE} decides."
+        )
+
+
+class RenterDisputes(Refused):
+    code = "renter_disputes"
+    status = 409
+    sentence = (
+        "A payment of this renter's is disputed at their bank, or was lost so at the site's cost:"
+        " they could be paid twice. Answer when that is over and their cards are taken again, or"
+        " give nothing back."
+    )
 
 
 class SharesChanged(Refused):
@@ -56,14 +98,21 @@ class Prospect:
     shares: Shares
     #: what the host has not been paid out, before it
     earned_microusd: MicroUsd
+    #: of the host's part, what their earnings do not have: the site gives it
+    host_lacks_microusd: MicroUsd
 
 
-def prospect(*, report_id: UUID, amount_microusd: MicroUsd, payer: Payer) -> Prospect:
+def prospect(
+    *, by: Staff, report_id: UUID, amount_microusd: MicroUsd, payer: Payer, now: datetime
+) -> Prospect:
     """Return who will pay how much of a credit, as of now.
 
     :raises ReportUnknown: when there is no such report.
     :raises AnsweredMeanwhile: when it waits for no answer.
+    :raises RenterDisputes: when a payment of the renter's is disputed, or was lost.
     :raises CreditTooMuch: when that is more than can come back.
+    :raises SiteGives: when the site would give more than its fee, and they may not decide that.
+    :raises HostHasLess: when it would as the host's earnings do not cover their part.
     """
     rows = RentalReport.objects.select_related("rental__meter__hold")
     found = rows.filter(id=report_id).first()
@@ -72,17 +121,18 @@ def prospect(*, report_id: UUID, amount_microusd: MicroUsd, payer: Payer) -> Pro
     if found.state != ReportState.OPEN:
         raise AnsweredMeanwhile
     meter = found.rental.meter
-    left = return_charge.left(meter.hold)
-    if not 0 < amount_microusd <= left:
-        raise CreditTooMuch(left)
+    _can_come_back(found.rental, found, meter.hold, amount_microusd, now)
     earned = ledger.earned(meter.host_id)
+    fee = fee_of(amount_microusd, meter.fee_ppm)
     parts = shares(
         amount_microusd,
-        fee_microusd=fee_of(amount_microusd, meter.fee_ppm),
+        fee_microusd=fee,
         site_alone=payer is Payer.SITE,
         earned_microusd=earned,
     )
-    return Prospect(amount_microusd, payer, parts, earned)
+    _may_give(by, meter, payer, parts)
+    lacks = MicroUsd(parts.site_microusd - fee if payer is Payer.HOST else 0)
+    return Prospect(amount_microusd, payer, parts, earned, lacks)
 
 
 def credit_report(
@@ -103,7 +153,10 @@ def credit_report(
     :raises ReportUnknown: when there is no such report.
     :raises OwnCase: when they are its renter or its host.
     :raises AnsweredMeanwhile: when it waits for no answer.
+    :raises RenterDisputes: when a payment of the renter's is disputed, or was lost.
     :raises CreditTooMuch: when that is more than can come back.
+    :raises SiteGives: when the site would give more than its fee, and they may not decide that.
+    :raises HostHasLess: when it would as the host's earnings do not cover their part.
     :raises SharesChanged: when the host would give another part.
     :raises ReasonMissing: when no reason is given.
     :raises TextRefused: when it shows something else than it says.
@@ -113,9 +166,7 @@ def credit_report(
         rental, report = _open(by, report_id)
         meter = Meter.objects.select_for_update().get(id=rental.meter_id)
         hold = return_charge.lock(hold_id=meter.hold_id)
-        left = return_charge.left(hold)
-        if not 0 < amount_microusd <= left:
-            raise CreditTooMuch(left)
+        _can_come_back(rental, report, hold, amount_microusd, now)
         back = return_charge.return_charge(
             hold_id=hold.id,
             amount_microusd=amount_microusd,
@@ -128,6 +179,7 @@ def credit_report(
         )
         if back.host_microusd != host_microusd:
             raise SharesChanged
+        _may_give(by, meter, payer, Shares(back.host_microusd, back.site_microusd))
         report.state, report.credited_microusd = ReportState.CREDITED, amount_microusd
         report.payer, report.host_microusd = payer, back.host_microusd
         after = {
@@ -167,6 +219,27 @@ def _open(by: Staff, report_id: UUID) -> tuple[Rental, RentalReport]:
     if report.state != ReportState.OPEN:
         raise AnsweredMeanwhile
     return rental, report
+
+
+def _can_come_back(
+    rental: Rental, report: RentalReport, hold: Hold, amount_microusd: MicroUsd, now: datetime
+) -> None:
+    if payments.is_contested(rental.renter_id):
+        raise RenterDisputes
+    most = comes_back.most(rental, hold, reported_at=report.made_at, now=now)
+    if not 0 < amount_microusd <= most:
+        raise CreditTooMuch(most)
+
+
+def _may_give(by: Staff, meter: Meter, payer: Payer, parts: Shares) -> None:
+    """Go on where the site gives its fee at most, or they may give its money away."""
+    amount = parts.host_microusd + parts.site_microusd
+    fee = fee_of(amount, meter.fee_ppm)
+    if parts.site_microusd <= fee or Right.MONEY in by.rights:
+        return
+    if payer is Payer.SITE:
+        raise SiteGives
+    raise HostHasLess(MicroUsd(amount - fee), parts.host_microusd)
 
 
 def _close(

@@ -68,7 +68,7 @@ def give_spent_back(
 ) -> tuple[MicroUsd, Unspent]:
     """Return how much of what is given back of a charge is money, and how much is credit again.
 
-    The amount is no more than was charged and not given back yet.
+    The amount is no more than was charged and not given back yet, without credit that has ended.
     """
     held = lock([hold.pk])
     spent = credit.taken(charged_microusd, [one.amount_microusd for one in held])
@@ -82,6 +82,20 @@ def give_spent_back(
     unspent = _into_grants(held, parts, now)
     _save(one.grant for one in held)
     return paid, unspent
+
+
+def spent_and_ended(*, hold: Hold, charged_microusd: int, now: datetime) -> MicroUsd:
+    """Return what of the charges was credit that has ended, and did not come back before."""
+    rows = HeldCredit.objects.filter(hold=hold).select_related("grant")
+    held = list(rows.order_by("grant__expires_at", "grant_id", "id"))
+    spent = credit.taken(charged_microusd, [one.amount_microusd for one in held])
+    return MicroUsd(
+        sum(
+            part - one.returned_microusd
+            for one, part in zip(held, spent, strict=True)
+            if one.grant.expires_at <= now
+        )
+    )
 
 
 def lock(hold_ids: Collection[UUID]) -> Sequence[HeldCredit]:

@@ -41,9 +41,9 @@ def return_charge(
 
     The site gives its fee of it and the host the rest, out of earnings; what these do not have the
     site bears. ``site_alone``: it bears all, and the host keeps what they earned. Nothing goes into
-    the hold. Credit that has ended meanwhile goes to the site.
+    the hold. Credit that has ended meanwhile does not come back, so nobody gives for it.
 
-    :raises AmountRefused: when that is more than was charged and not given back, or nothing.
+    :raises AmountRefused: when that is more than can come back (``left``), or nothing.
     :raises CauseReused: when that was done already.
     """
     with transaction.atomic():
@@ -51,9 +51,9 @@ def return_charge(
         if Transfer.objects.filter(cause=cause).exists():
             raise CauseReused
         charged = _charged(hold)
-        most = charged - hold.returned_microusd
+        most = left(hold, now=now)
         if not 0 < amount_microusd <= most or not 0 <= fee_microusd <= amount_microusd:
-            raise AmountRefused("No more can be given back than was charged.")
+            raise AmountRefused("No more can be given back than was charged and has not ended.")
         money, credit = held_credit.give_spent_back(
             hold=hold, amount_microusd=amount_microusd, charged_microusd=charged, now=now
         )
@@ -62,13 +62,8 @@ def return_charge(
         hold.save(update_fields=["returned_microusd", "site_returned_microusd"])
         earnings = open_account.earnings(user_id=host_user_id)
         into = (
-            (open_account.wallet(user_id=hold.user_id), money, TransferKind.REFUND),
-            (
-                open_account.credit(user_id=hold.user_id),
-                credit.back_microusd,
-                TransferKind.REFUND,
-            ),
-            (open_account.promo(), credit.ended_microusd, TransferKind.EXPIRY),
+            (open_account.wallet(user_id=hold.user_id), money),
+            (open_account.credit(user_id=hold.user_id), credit.back_microusd),
         )
         parts = shares(
             amount_microusd,
@@ -82,9 +77,17 @@ def return_charge(
     return parts
 
 
-def left(hold: Hold) -> MicroUsd:
-    """Return what can be given back of it: what it was charged, less what was given back."""
-    return MicroUsd(_charged(hold) - hold.returned_microusd)
+def left(hold: Hold, *, now: datetime) -> MicroUsd:
+    """Return what can be given back: what was charged, less what came back and credit that ended.
+
+    As money comes back first, and of credit what ends last, what ended is what is left at last.
+    """
+    return MicroUsd(_charged(hold) - hold.returned_microusd - ended(hold, now=now))
+
+
+def ended(hold: Hold, *, now: datetime) -> MicroUsd:
+    """Return what was charged of credit that has ended since: it cannot come back."""
+    return held_credit.spent_and_ended(hold=hold, charged_microusd=_charged(hold), now=now)
 
 
 def _charged(hold: Hold) -> int:
@@ -108,7 +111,7 @@ def _locked_balance(earnings: Account, others: Sequence[Account]) -> int:
 
 def _entries(
     out_of: Sequence[tuple[Account, int]],
-    into: Sequence[tuple[Account, int, TransferKind]],
+    into: Sequence[tuple[Account, int]],
     cause: str,
     note: str,
 ) -> Iterator[Entry]:
@@ -117,10 +120,10 @@ def _entries(
     number = 1
     for debit, has in out_of:
         while has:
-            credit, want, kind = wants.popleft()
+            credit, want = wants.popleft()
             amount = min(has, want)
             own = cause if number == 1 else f"{cause}:{number}"
-            yield Entry(debit, credit, MicroUsd(amount), kind, own, note)
+            yield Entry(debit, credit, MicroUsd(amount), TransferKind.REFUND, own, note)
             number, has = number + 1, has - amount
             if want > amount:
-                wants.appendleft((credit, want - amount, kind))
+                wants.appendleft((credit, want - amount))

@@ -10,8 +10,8 @@ from marketplace.pages.forms.console import ReasonForm
 
 PAYERS = {
     Payer.HOST: "the host, who gives their part of it out of what is not paid out yet; the site"
-    " gives its fee, and what the host does not have",
-    Payer.SITE: "the site alone; the host keeps what they earned",
+    " gives its fee (and what the host does not have, if you may give credit)",
+    Payer.SITE: "the site alone, if you may give credit; the host keeps what they earned",
 }
 
 

@@ -23,5 +23,5 @@ class ReportForm(forms.Form):
     ask = DollarField(
         label="Money back, $",
         required=False,
-        help_text="At most what the rental cost. Leave it empty to ask for none.",
+        help_text="At most what it cost in the last 30 days. Leave it empty to ask for none.",
     )

@@ -45,8 +45,11 @@ def page(found: ReportCase) -> dict[str, object]:
         "sums": [
             ("Can still come back", format_usd(found.left_microusd)),
             ("Came back already", format_usd(hold.returned_microusd)),
+            ("Was credit that ended", format_usd(found.ended_microusd)),
             ("Its host earned of it", format_usd(found.earned_microusd)),
             ("The host’s, not paid out yet", format_usd(found.unpaid_microusd)),
+            ("The renter’s payments, disputed now", format_usd(found.disputed_microusd)),
+            ("The renter’s payments, lost by a dispute", format_usd(found.lost_microusd)),
         ],
         "verdicts": [verification.verdict_line(one) for one in found.verdicts],
         "changes": [verification.change(one) for one in found.changes],
@@ -71,8 +74,16 @@ def consequences(found: Prospect, case: ReportCase) -> list[str]:
         told.append(
             f"{taken} of it is taken from the {earned} that the host has not been paid out."
         )
-        told.append(f"{site} of it is the site’s: its fee, and what the host does not have.")
+        if found.host_lacks_microusd:
+            lacks = format_usd(found.host_lacks_microusd)
+            told.append(f"The host has {lacks} less than their part: the site gives it for them.")
+            told.append(f"{site} of it is the site’s: its fee, and what the host does not have.")
+        else:
+            told.append(f"{site} of it is the site’s: its fee.")
         told.append("The host reads the kind of report, how much was taken, and your reason.")
+    if case.ended_microusd:
+        gone = format_usd(case.ended_microusd)
+        told.append(f"{gone} of what was charged was credit that has ended: it can’t come back.")
     told.append("The renter reads your reason. It can’t be taken back.")
     return told
 

@@ -10,13 +10,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from marketplace.domain.money import format_usd
 from marketplace.domain.problem import Refused
-from marketplace.domain.rental_report import REPORTED_WITHIN, Wrong, may_report
+from marketplace.domain.rental_report import CHARGED_WITHIN, REPORTED_WITHIN, Wrong, may_report
 from marketplace.keyset import CursorUnknown
-from marketplace.ledger.actions import return_charge
 from marketplace.pages.forms.report import ReportForm
 from marketplace.pages.shown import report as shown
 from marketplace.pages.visitor import MemberRequest, members_only
-from marketplace.rentals import queries
+from marketplace.rentals import comes_back, queries
 from marketplace.rentals import rental_reports as reports
 from marketplace.rentals.actions import report as reporting
 from marketplace.rentals.models import Rental
@@ -49,10 +48,11 @@ def rental_report(request: MemberRequest, rental_id: UUID) -> HttpResponse:
         "rental_id": rental_id,
         "title": rental.name or rental.placement.workload["image"],
         "report": report,
-        "left": format_usd(return_charge.left(rental.meter.hold)),
+        "left": format_usd(comes_back.most(rental, rental.meter.hold, reported_at=now, now=now)),
         "form": form if in_time and not (report and report.is_open) else None,
         "is_late": not in_time,
         "days": REPORTED_WITHIN.days,
+        "charged_days": CHARGED_WITHIN.days,
     }
     return render(request, "rentals/report.html", context, status=422 if form.errors else 200)
 

@@ -9,6 +9,7 @@ from django.db import transaction
 from marketplace.domain.money import MicroUsd, format_usd
 from marketplace.domain.problem import Refused
 from marketplace.domain.rental_report import (
+    CHARGED_WITHIN,
     OF_RENTAL_MAX,
     OPEN_MAX,
     REPORTED_WITHIN,
@@ -18,8 +19,7 @@ from marketplace.domain.rental_report import (
     may_report,
 )
 from marketplace.domain.text import lines
-from marketplace.ledger.actions import return_charge
-from marketplace.rentals import queries, rental_reports
+from marketplace.rentals import comes_back, queries, rental_reports
 from marketplace.rentals.models import Rental, RentalReport
 
 logger = logging.getLogger(__name__)
@@ -59,7 +59,11 @@ class AsksTooMuch(Refused):
     status = 422
 
     def __init__(self, left_microusd: MicroUsd) -> None:
-        super().__init__(f"At most {format_usd(left_microusd)} can still come back.")
+        left = format_usd(left_microusd)
+        super().__init__(
+            f"At most {left} can still come back, of what was charged in the last"
+            f" {CHARGED_WITHIN.days} days."
+        )
 
 
 class ReportAnswered(Refused):
@@ -104,7 +108,7 @@ def report(
         if not may_report(rental.placement.ended_at, now):
             raise ReportTooLate
         _count(rental)
-        left = return_charge.left(rental.meter.hold)
+        left = comes_back.most(rental, rental.meter.hold, reported_at=now, now=now)
         if asked_microusd is not None and asked_microusd > left:
             raise AsksTooMuch(left)
         made = RentalReport.objects.create(

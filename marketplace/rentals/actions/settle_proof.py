@@ -59,8 +59,8 @@ def settle(
         paid_ppm=rental.delivered_ppm,
         delivered_ppm=paid_ppm,
     )
-    # A report may have brought back what this is of (answer_report.py).
-    most = return_charge.left(Hold.objects.get(id=hold_id))
+    # A report may have brought back what this is of (answer_report.py), or its credit ended.
+    most = return_charge.left(Hold.objects.get(id=hold_id), now=now)
     back = MicroUsd(max(0, min(due - _sum(doubted), most)))
     if effect is Effect.UNCONFIRMED:
         back = min(back, _believed(rental, now))

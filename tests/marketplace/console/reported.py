@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from marketplace.accounts.models import User
-from marketplace.console.actions.answer_report import credit_report
+from marketplace.console.actions.answer_report import Prospect, credit_report, prospect
 from marketplace.console.staff import Staff
 from marketplace.domain.ledger import TransferKind
 from marketplace.domain.money import MicroUsd
@@ -81,3 +81,16 @@ def well(user: User) -> None:
     assert audit_money(now=after(0)).problems == []
     month = after(0).replace(day=1, hour=0), after(40 * 86_400)
     assert total(usage(user.pk, *month)) == charged(user.pk, *month)
+
+
+def said(
+    by: Staff, report: RentalReport, amount: int = 40_000, payer: Payer = Payer.HOST
+) -> Prospect:
+    """Return what staff read before they give it."""
+    return prospect(
+        by=by,
+        report_id=report.id,
+        amount_microusd=MicroUsd(amount),
+        payer=payer,
+        now=after(200),
+    )

@@ -8,13 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from marketplace.accounts.models import User
-from marketplace.console.actions.answer_report import prospect
 from marketplace.console.staff import Staff
-from marketplace.domain.money import MicroUsd
 from marketplace.domain.rental_report import Payer
 from marketplace.ledger import queries as ledger
 from marketplace.rentals.models import RentalReport
-from tests.marketplace.console.reported import charged_for, credit, fees, make, pay_out
+from tests.marketplace.console.reported import charged_for, credit, fees, make, pay_out, said
 from tests.marketplace.rentals.market import Market
 
 
@@ -34,7 +32,7 @@ def test_each_gives_what_was_said_before(
 ) -> None:
     with transaction.atomic():
         pay_out(charlie, paid_out)
-        told = prospect(report_id=report.id, amount_microusd=MicroUsd(amount), payer=payer).shares
+        told = said(by, report, amount, payer).shares
         before = ledger.earned(charlie.pk), fees()
         credit(by, report, amount, payer=payer, host=told.host_microusd)
         gave = before[0] - ledger.earned(charlie.pk), before[1] - fees()

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from marketplace.accounts.models import User
 from marketplace.console import reports as queries
 from marketplace.console.actions import answer_report
-from marketplace.console.actions.answer_report import prospect, refuse_report
+from marketplace.console.actions.answer_report import refuse_report
 from marketplace.console.staff import NotYourRole, OwnCase, ReasonMissing, Staff
 from marketplace.console.staff import staff as as_staff
 from marketplace.domain.given_back import Shares
@@ -30,7 +30,7 @@ from marketplace.rentals.actions import report as reporting
 from marketplace.rentals.actions.count_proof import count_proofs
 from marketplace.rentals.models import Rental, RentalReport
 from marketplace.rentals.rental_reports import ReportUnknown
-from tests.marketplace.console.reported import charged_for, credit, fees, make, pay_out, well
+from tests.marketplace.console.reported import charged_for, credit, fees, make, pay_out, said, well
 from tests.marketplace.rentals.market import Market
 from tests.marketplace.rentals.proving import LISTED, measure, passed, read
 from tests.marketplace.scene import after
@@ -57,7 +57,7 @@ def test_what_the_host_pays_leaves_their_earnings_and_both_read_why(
     by: Staff, alice: User, charlie: User, market: Market, rental: Rental, report: RentalReport
 ) -> None:
     before = ledger.balance(alice.pk)
-    told = prospect(report_id=report.id, amount_microusd=MicroUsd(40_000), payer=Payer.HOST)
+    told = said(by, report)
     assert told.shares == Shares(MicroUsd(38_000), MicroUsd(2_000))
     assert told.earned_microusd == 95_000
     credit(by, report)
@@ -159,7 +159,7 @@ def test_a_report_is_answered_once(by: Staff, report: RentalReport, rental: Rent
     with pytest.raises(answer_report.AnsweredMeanwhile):
         refuse_report(by=by, report_id=report.id, reason="x", now=after(201))
     with pytest.raises(answer_report.AnsweredMeanwhile):
-        prospect(report_id=report.id, amount_microusd=MicroUsd(1), payer=Payer.SITE)
+        said(by, report)
     withdrawn = make(rental, "Else", 210)
     reporting.withdraw(rental_id=rental.id, renter_id=rental.renter_id, now=after(211))
     with pytest.raises(answer_report.AnsweredMeanwhile):

@@ -17,7 +17,8 @@ from marketplace.ledger.actions import hold, open_account
 from marketplace.ledger.actions.count_earned import NO_MACHINE
 from marketplace.ledger.actions.grant_credit import expire_credit, grant_credit
 from marketplace.ledger.actions.post import AmountRefused, CauseReused, post
-from marketplace.ledger.actions.return_charge import return_charge
+from marketplace.ledger.actions.return_charge import ended, return_charge
+from marketplace.ledger.actions.return_charge import left as can_come_back
 from marketplace.ledger.audit import audit
 from marketplace.ledger.models import Account, Hold, Transfer
 
@@ -110,15 +111,27 @@ def test_what_was_given_back_is_not_given_back_again(
     assert audit() == []
 
 
-def test_credit_that_has_ended_goes_to_the_site(
+def test_credit_that_has_ended_does_not_come_back_and_nobody_gives_for_it(
     placed: Hold, alice: User, charlie: User, now: datetime
 ) -> None:
-    charge(placed, charlie, 20, now=now)
+    charge(placed, charlie, 60, now=now)
     later = now + 8 * DAY
-    back(placed, charlie, 10, now=later)
-    assert (wallet(alice), left(alice, later)) == (60, [])
+    # 20 of the 60 was credit for a week; 30 for a month and 10 of money can come back.
+    assert (can_come_back(placed, now=later), ended(placed, now=later)) == (40, 20)
+    with pytest.raises(AmountRefused):
+        back(placed, charlie, 41, now=later)
+    assert back(placed, charlie, 40, now=later) == Shares(MicroUsd(36), MicroUsd(4))
+    assert (wallet(alice), left(alice, later)) == (70, [30])
+    placed.refresh_from_db()
+    assert (can_come_back(placed, now=later), ended(placed, now=later)) == (0, 20)
+    with pytest.raises(AmountRefused):
+        back(placed, charlie, 1, now=later, cause="b2")
+    assert {one.kind for one in Transfer.objects.filter(note="why")} == {"refund"}
+    assert queries.earned(charlie.pk) == 54 - 36
+    hold.release(hold_id=placed.pk, cause="end", now=later)
     expire_credit(now=later)
-    assert [one.kind for one in Transfer.objects.filter(note="why")] == ["expiry", "expiry"]
+    placed.refresh_from_db()
+    assert (can_come_back(placed, now=later), ended(placed, now=later)) == (0, 20)
     assert audit() == []
 
 

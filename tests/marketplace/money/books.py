@@ -113,9 +113,9 @@ WRONG = {
             FROM rentals_rentalreport) AS reports,
           (SELECT coalesce(sum(returned_microusd), 0) AS amount FROM ledger_hold) AS holds,
           (SELECT coalesce(sum(amount_microusd), 0) AS amount FROM ledger_transfer
-            WHERE cause LIKE 'proof:%%') AS told,
+            WHERE cause LIKE 'proof:%%' AND kind = 'refund') AS told,
           (SELECT coalesce(sum(amount_microusd), 0) AS amount FROM ledger_transfer
-            WHERE cause LIKE 'report:%%') AS credited
+            WHERE cause LIKE 'report:%%' AND kind = 'refund') AS credited
         WHERE proofs.amount <> told.amount OR reports.amount <> credited.amount
           OR proofs.amount + reports.amount <> holds.amount""",
     "What reports took of hosts, or of the site alone, is not what they gave": """

@@ -5,11 +5,13 @@ from uuid import uuid4
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from marketplace.accounts.actions.issue_api_key import issue
 from marketplace.accounts.models import User
 from marketplace.domain.money import MicroUsd
 from marketplace.domain.rental_report import (
+    CHARGED_WITHIN,
     OF_RENTAL_MAX,
     REPORTED_WITHIN,
     TEXT_LENGTH_MAX,
@@ -17,6 +19,7 @@ from marketplace.domain.rental_report import (
     Wrong,
 )
 from marketplace.domain.text import TextRefused
+from marketplace.ledger.models import Hold
 from marketplace.placements.models import Placement
 from marketplace.rentals import rental_reports
 from marketplace.rentals.actions import end
@@ -110,6 +113,19 @@ def test_no_more_is_asked_than_was_charged_and_not_given_back(rental: Rental) ->
     assert report(rental, asked=100_000).asked_microusd == 100_000
 
 
+def test_what_was_charged_more_than_thirty_days_ago_is_asked_back_no_more(rental: Rental) -> None:
+    days_s = CHARGED_WITHIN.total_seconds()
+    with pytest.raises(reporting.AsksTooMuch, match=r"At most \$0\.00 can still come back"):
+        report(rental, asked=1, second=days_s + 102)
+    assert report(rental, asked=100_000, second=days_s + 100).asked_microusd == 100_000
+    RentalReport.objects.update(
+        state=ReportState.CREDITED, credited_microusd=30_000, closed_at=after(200)
+    )
+    Hold.objects.update(returned_microusd=30_000)
+    with pytest.raises(reporting.AsksTooMuch, match=r"\$0\.07"):
+        report(rental, text="More.", asked=70_001, second=days_s + 100)
+
+
 def test_a_rental_that_ended_long_ago_is_reported_no_more(market: Market, rental: Rental) -> None:
     end.end(rental_id=rental.id, renter_id=rental.renter_id, now=after(101))
     market.end(rental, at=after(102))
@@ -117,9 +133,9 @@ def test_a_rental_that_ended_long_ago_is_reported_no_more(market: Market, rental
     assert ended_at is not None
     late = (ended_at + REPORTED_WITHIN - after(0)).total_seconds() + 1
     with pytest.raises(reporting.ReportTooLate):
-        report(rental, second=late)
-    made = report(rental, second=late - 1)
-    assert report(rental, second=late) == made
+        report(rental, asked=None, second=late)
+    made = report(rental, asked=None, second=late - 1)
+    assert report(rental, asked=None, second=late) == made
 
 
 def test_words_are_bounded_and_show_what_they_say(rental: Rental, bob: User) -> None:
@@ -160,6 +176,8 @@ def test_so_many_of_a_renter_wait_at_a_time(
 
 
 def test_a_program_reports_reads_and_withdraws(alice: User, rental: Rental) -> None:
+    # The site asks what time it is by itself: as if the rental began lately.
+    Rental.objects.update(started_at=timezone.now())
     secret = issue(user_id=alice.pk, name="t", now=after(0)).secret
     client = Client(headers={"Authorization": f"Bearer {secret}"})
     path = f"/api/v1/rentals/{rental.id}/report"
@@ -183,6 +201,8 @@ def test_a_program_reports_reads_and_withdraws(alice: User, rental: Rental) -> N
 def test_a_page_says_why_a_report_is_refused_and_keeps_what_was_typed(
     alice: User, rental: Rental
 ) -> None:
+    # The site asks what time it is by itself: as if the rental began lately.
+    Rental.objects.update(started_at=timezone.now())
     browser = enter(Client(), alice)
     path = f"/rentals/{rental.id}/report"
     sent = {"what": "charge", "text": "Too <much>", "ask": "9"}

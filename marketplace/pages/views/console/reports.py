@@ -43,7 +43,13 @@ def report_credit(request: StaffRequest, report_id: UUID) -> HttpResponse:
         return _page(request, case, form)
     amount, payer = form.cleaned_data["amount"], Payer(form.cleaned_data["payer"])
     try:
-        found = prospect(report_id=report_id, amount_microusd=amount, payer=payer)
+        found = prospect(
+            by=request.staff,
+            report_id=report_id,
+            amount_microusd=amount,
+            payer=payer,
+            now=timezone.now(),
+        )
         asks = unsure(
             request,
             title=f"Give {format_usd(amount)} back",
