@@ -4,13 +4,23 @@ import re
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import QuerySet, Sum
 
 from marketplace.accounts.models import User
 from marketplace.accounts.queries import is_deleted
+from marketplace.console.actions.ban import WorksHere
 from marketplace.console.actions.set_roles import NobodyThere
+from marketplace.console.models import StaffRole
 from marketplace.console.staff import Staff
 from marketplace.domain.money import MicroUsd, format_usd
-from marketplace.domain.oversight import ActKind, Right
+from marketplace.domain.oversight import (
+    CREDIT_BY_ONE_MAX,
+    CREDIT_BY_ONE_WITHIN,
+    CREDIT_TO_ONE_MAX,
+    CREDIT_TO_ONE_WITHIN,
+    ActKind,
+    Right,
+)
 from marketplace.domain.problem import Refused
 from marketplace.ledger.actions.grant_credit import grant_credit
 from marketplace.ledger.models import CreditGrant
@@ -30,6 +40,19 @@ class CreditOutOfBounds(Refused):
         f"Credit is above $0 and at most {format_usd(CREDIT_MICROUSD_MAX)}, for 1 to {DAYS_MAX}"
         " days."
     )
+
+
+class CreditTooOften(Refused):
+    """Together with what was given lately it is more than staff give here."""
+
+    code = "credit_too_often"
+    status = 409
+
+    def __init__(self, left_microusd: MicroUsd, bound: str) -> None:
+        super().__init__(
+            f"{bound}: {format_usd(left_microusd)} is left of that. More takes the command on the"
+            " server."
+        )
 
 
 class KeyMalformed(Refused):
@@ -78,6 +101,8 @@ def give_credit(
     :raises OwnCase: when it is for themselves.
     :raises CreditOutOfBounds: when it is more, or for longer.
     :raises NobodyThere: when there is no such person or team.
+    :raises WorksHere: when they have a role: staff would give each other.
+    :raises CreditTooOften: when that were too much in a day, or too much for them in a month.
     :raises ReasonMissing: when no reason is given.
     :raises TextRefused: when it shows something else than it says.
     :raises KeyMalformed: when nothing tells it from other credit.
@@ -90,11 +115,17 @@ def give_credit(
     check(amount_microusd=amount_microusd, days=days, request_key=request_key)
     cause = f"console:{by.user_id}:{request_key}"
     with transaction.atomic():
-        # Of the same request twice at once the second finds what the first gave.
-        user = User.objects.select_for_update(no_key=True).filter(pk=user_id).first()
+        # Of the same request twice at once the second finds what the first gave; and what is
+        # counted of who gives, and of who is given, no other credit adds to meanwhile.
+        rows = User.objects.select_for_update(no_key=True).filter(pk__in=(by.user_id, user_id))
+        user = {one.pk: one for one in rows.order_by("pk")}.get(user_id)
         if user is None or is_deleted(user):
             raise NobodyThere
+        if user.is_superuser or StaffRole.objects.filter(user=user).exists():
+            raise WorksHere
         is_new = not CreditGrant.objects.filter(cause=cause).exists()
+        if is_new:
+            _count(by, user_id, amount_microusd, now)
         granted = grant_credit(
             user_id=user.pk,
             amount_microusd=amount_microusd,
@@ -123,3 +154,25 @@ def give_credit(
             data={"url": "/money/"},
             now=now,
         )
+
+
+def _count(by: Staff, user_id: int, amount_microusd: MicroUsd, now: datetime) -> None:
+    """Go on while what was given lately and this are within both bounds."""
+    given = CreditGrant.objects.filter(granted_at__gt=now - CREDIT_BY_ONE_WITHIN)
+    left = _left(given.filter(cause__startswith=f"console:{by.user_id}:"), CREDIT_BY_ONE_MAX)
+    if amount_microusd > left:
+        hours = CREDIT_BY_ONE_WITHIN // timedelta(hours=1)
+        most = format_usd(CREDIT_BY_ONE_MAX)
+        raise CreditTooOften(left, f"One person gives at most {most} in {hours} hours here")
+    given = CreditGrant.objects.filter(user_id=user_id, cause__startswith="console:")
+    left = _left(given.filter(granted_at__gt=now - CREDIT_TO_ONE_WITHIN), CREDIT_TO_ONE_MAX)
+    if amount_microusd > left:
+        most = format_usd(CREDIT_TO_ONE_MAX)
+        raise CreditTooOften(
+            left, f"An account is given at most {most} in {CREDIT_TO_ONE_WITHIN.days} days here"
+        )
+
+
+def _left(given: QuerySet[CreditGrant], most_microusd: MicroUsd) -> MicroUsd:
+    sum_microusd = given.aggregate(sum=Sum("amount_microusd"))["sum"] or 0
+    return MicroUsd(max(0, most_microusd - sum_microusd))

@@ -6,7 +6,9 @@ from django.db import transaction
 
 from marketplace.accounts import second_step
 from marketplace.accounts.models import User
+from marketplace.console.actions.ban import WorksHere
 from marketplace.console.actions.set_roles import NobodyThere
+from marketplace.console.models import StaffRole
 from marketplace.console.staff import Staff
 from marketplace.domain.oversight import ActKind, Right
 from marketplace.domain.problem import Refused
@@ -34,6 +36,7 @@ def remove_step(*, by: Staff, user_id: int, reason: str, now: datetime) -> None:
     :raises OwnCase: when it is about themselves.
     :raises NobodyThere: when there is no such person.
     :raises StepOfSuperuser: when it is somebody who may do everything.
+    :raises WorksHere: when they have a role: without the step it would be anybody's.
     :raises NoSecondStep: when they have none.
     :raises ReasonMissing: when no reason is given.
     :raises TextRefused: when it shows something else than it says.
@@ -46,6 +49,8 @@ def remove_step(*, by: Staff, user_id: int, reason: str, now: datetime) -> None:
             raise NobodyThere
         if user.is_superuser:
             raise StepOfSuperuser
+        if StaffRole.objects.filter(user=user).exists():
+            raise WorksHere
         if not second_step.remove(user=user):
             raise NoSecondStep
         by.acted(

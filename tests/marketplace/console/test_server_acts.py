@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from marketplace.accounts.actions.issue_api_key import issue
 from marketplace.accounts.models import User
+from marketplace.console.actions.ban import WorksHere
 from marketplace.console.actions.correct_invoice import correct_invoice
 from marketplace.console.actions.end_rental import end_rental
 from marketplace.console.actions.give_credit import (
@@ -17,6 +18,7 @@ from marketplace.console.actions.give_credit import (
     DAYS_MAX,
     CreditGivenBefore,
     CreditOutOfBounds,
+    CreditTooOften,
     KeyMalformed,
     give_credit,
 )
@@ -91,7 +93,13 @@ def sure(client: Client, path: str, sent: dict[str, str]) -> tuple[str, str]:
 
 
 def credit(
-    by: Staff, user_id: int, amount: int = 5_000_000, days: int = 30, key: str = "k"
+    by: Staff,
+    user_id: int,
+    amount: int = 5_000_000,
+    days: int = 30,
+    key: str = "k",
+    *,
+    second: float = 0,
 ) -> None:
     give_credit(
         by=by,
@@ -100,7 +108,7 @@ def credit(
         days=days,
         reason="It was\nour fault.",
         request_key=key,
-        now=after(0),
+        now=after(second),
     )
 
 
@@ -135,6 +143,34 @@ def test_credit_is_bounded_and_for_others(by: Staff, alice: User) -> None:
         credit(hired(Role.SUPPORT), alice.pk)
     assert not Act.objects.exists()
     credit(by, alice.pk, CREDIT_MICROUSD_MAX, DAYS_MAX)
+
+
+def test_credit_of_one_giver_in_a_day_and_of_one_receiver_in_a_month_is_bounded(
+    by: Staff, alice: User, bob: User, charlie: User
+) -> None:
+    most, day_s, month_s = CREDIT_MICROUSD_MAX, 86_400, 30 * 86_400
+    credit(by, alice.pk, most, key="1")
+    credit(by, bob.pk, most, key="2")
+    with pytest.raises(CreditTooOften, match=r"in 24 hours here: \$0\.00 is left"):
+        credit(by, charlie.pk, 1, key="3", second=day_s - 1)
+    other = hired(Role.FINANCE)
+    credit(other, alice.pk, most - 5, key="4")
+    # Whoever gives, and however many days lie between.
+    for giver in (by, other):
+        with pytest.raises(CreditTooOften, match=r"in 30 days here: \$0\.000005 is left"):
+            credit(giver, alice.pk, 6, key="5", second=month_s - 1)
+    credit(by, alice.pk, 5, key="5", second=month_s - 1)
+    credit(by, alice.pk, most, key="6", second=month_s)
+    assert audit_money(now=after(month_s)).problems == []
+
+
+def test_who_works_here_is_given_no_credit_by_others_who_do(by: Staff) -> None:
+    colleague = hired(Role.SUPPORT)
+    root = User.objects.create_superuser("root@berth.example")
+    for user_id in (colleague.user_id, root.pk):
+        with pytest.raises(WorksHere):
+            credit(by, user_id)
+    assert not Act.objects.exists()
 
 
 def test_credit_is_read_before_it_is_given(as_finance: Client, alice: User) -> None:
@@ -227,6 +263,8 @@ def test_whose_second_step_is_not_taken_off_here(by: Staff, alice: User) -> None
     with_app(alice)
     with pytest.raises(StepOfSuperuser):
         remove_step(by=by, user_id=root.pk, reason="x", now=after(0))
+    with pytest.raises(WorksHere):
+        remove_step(by=by, user_id=staff("two", Role.ADMIN).pk, reason="x", now=after(0))
     with pytest.raises(OwnCase):
         remove_step(by=by, user_id=by.user_id, reason="x", now=after(0))
     with pytest.raises(NobodyThere):
