@@ -14,7 +14,17 @@ from datetime import datetime
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db.models import BinaryField, ForeignObjectRel, Model, Q, QuerySet
+from django.db.models import (
+    BinaryField,
+    Case,
+    F,
+    ForeignObjectRel,
+    Model,
+    Q,
+    QuerySet,
+    Value,
+    When,
+)
 
 from marketplace.accounts.models import User
 from marketplace.domain.oversight import ActKind
@@ -148,19 +158,25 @@ def _json(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
 
 
 def _told(act: dict[str, Any]) -> dict[str, Any]:
-    kept = AMONG_STAFF
+    hidden = set(AMONG_STAFF)
     if act["kind"] in TOLD_ACTS:
-        kept = AMONG_STAFF[1:] if act["kind"] in REASON_ALONE else ()
-    return {name: value for name, value in act.items() if name not in kept}
+        hidden = hidden - {"reason"} if act["kind"] in REASON_ALONE else set()
+    return {name: value for name, value in act.items() if name not in hidden}
 
 
 def _transfers(user: User) -> Iterator[str]:
     yield _line(("id", "at", "kind", "amount_microusd", "from", "to", "cause", "note"))
     mine = Transfer.objects.filter(Q(debit__user=user) | Q(credit__user=user))
-    rows = mine.order_by("-id").values_list(
-        *("id", "at", "kind", "amount_microusd", "debit__kind", "credit__kind", "cause", "note")
+    # Whose money came back for a report is left empty for its renter.
+    who = Case(
+        When(Q(cause__startswith=REPORTED) & ~Q(debit__user=user), then=Value("")),
+        default=F("debit__kind"),
     )
-    yield from map(_line, rows[:ROWS_MAX].iterator())
+    rows = mine.order_by("-id").annotate(debit_kind=who)
+    told = rows.values_list(
+        *("id", "at", "kind", "amount_microusd", "debit_kind", "credit__kind", "cause", "note")
+    )
+    yield from map(_line, told[:ROWS_MAX].iterator())
 
 
 def _line(row: Iterable[object]) -> str:

@@ -28,6 +28,7 @@ from marketplace.oversight.models import Act
 from marketplace.own_data import content
 from marketplace.own_data.actions import export
 from marketplace.own_data.models import ATTEMPTS_MAX, Export
+from marketplace.rentals.models import RentalReport
 from tests.marketplace.browsers import enter
 from tests.marketplace.rentals.market import Market, give_key
 from tests.marketplace.scene import NOW, after
@@ -122,7 +123,13 @@ def test_a_cell_is_no_formula_and_an_empty_one_stays_empty(alice: User, cause: s
 def test_what_is_a_word_among_staff_stays_there(alice: User) -> None:
     for kind in ActKind:
         Act.objects.create(
-            at=NOW, by_name="s", kind=kind, person=alice, subject="s", reason=f"hush {kind}"
+            at=NOW,
+            by_name="s",
+            kind=kind,
+            person=alice,
+            subject="s",
+            reason=f"hush {kind}",
+            after={"by the host": "$1.00"},
         )
     files = opened(content.written(alice, site="s", now=NOW))
     acts = files["oversight-act.json"]
@@ -130,6 +137,37 @@ def test_what_is_a_word_among_staff_stays_there(alice: User) -> None:
     told = {act["kind"]: act["reason"] for act in acts if act.keys() & set(content.AMONG_STAFF)}
     read = ("ban", "settle", "answer-appeal", "answer-report", "end-rental")
     assert told == {kind: f"hush {kind}" for kind in read}
+    assert {act["kind"] for act in acts if "after" in act} == {*read} - {"answer-report"}
+
+
+def test_whose_money_came_back_for_a_report_its_renter_does_not_read(
+    alice: User, charlie: User
+) -> None:
+    assert {"payer", "host_microusd"}.isdisjoint(content.columns(RentalReport))
+    for debit, credit, cause in (
+        (open_account.outside(), open_account.earnings(user_id=charlie.pk), "earned"),
+        (
+            open_account.earnings(user_id=charlie.pk),
+            open_account.wallet(user_id=alice.pk),
+            "proof:",
+        ),
+        (
+            open_account.earnings(user_id=charlie.pk),
+            open_account.wallet(user_id=alice.pk),
+            "report:",
+        ),
+    ):
+        post(
+            debit=debit,
+            credit=credit,
+            amount_microusd=MicroUsd(2 if cause == "earned" else 1),
+            kind=TransferKind.REFUND,
+            cause=cause,
+            now=NOW,
+        )
+    for user, read in ((alice, ["", "earnings"]), (charlie, ["earnings", "earnings", "outside"])):
+        rows = opened(content.written(user, site="s", now=NOW))["transfers.csv"]
+        assert [row["from"] for row in rows] == read
 
 
 def test_an_export_is_asked_for_made_told_and_handed_to_its_owner_alone(
