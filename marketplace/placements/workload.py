@@ -9,6 +9,9 @@ from pydantic import ValidationError
 from marketplace.domain.problem import Refused
 from protocol.workload import IMAGE_REFERENCE, PlacementKind, Workload
 
+#: what opens a notebook
+NOTEBOOK_VARIABLE = "JUPYTER_TOKEN"
+
 
 class ImageMalformed(Refused):
     """No image can have that name."""

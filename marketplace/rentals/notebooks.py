@@ -9,14 +9,14 @@ import secrets
 from collections.abc import Mapping
 from uuid import UUID
 
-from marketplace.placements.workload import changed
+from marketplace.placements.workload import NOTEBOOK_VARIABLE, changed
 from marketplace.rentals.models import Rental
 from protocol.workload import Workload
 
 #: is in the name of an image of notebooks, which listen there whether or not it is published
 NOTEBOOK, PORT = "jupyter", 8888
 #: what Jupyter reads
-VARIABLE = "JUPYTER_TOKEN"
+VARIABLE = NOTEBOOK_VARIABLE
 #: how the tokens begin that are made here; others are the renter's own
 MADE = "berth-"
 TOKEN_BYTES = 24

@@ -6,6 +6,8 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.cache import add_never_cache_headers
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from marketplace.accounts import queries as accounts
@@ -41,6 +43,7 @@ def rental(request: MemberRequest, rental_id: UUID) -> HttpResponse:
 
 
 @require_safe
+@never_cache
 @members_only
 def rental_panel(request: MemberRequest, rental_id: UUID) -> HttpResponse:
     """Show just the panel, as open pages ask for it when it changed."""
@@ -136,7 +139,10 @@ def page(
     }
     refused = (extend_form, change_form, bid_form, idle_form, traffic_form, name_form)
     status = 422 if any(refused) else 200
-    return render(request, "rentals/rental.html", context, status=status)
+    reply = render(request, "rentals/rental.html", context, status=status)
+    # A notebook's token stands there: no browser keeps it, for going back either.
+    add_never_cache_headers(reply)
+    return reply
 
 
 def own(request: MemberRequest, rental_id: UUID) -> queries.RentalView:

@@ -33,6 +33,17 @@ class TemplateInvalid(Refused):
     status = 422
 
 
+class TokenForEverybody(Refused):
+    """Everybody who rents by it would have a notebook that everybody else can open."""
+
+    code = "template_invalid"
+    status = 422
+    sentence = (
+        f"A public template sets no {workload.NOTEBOOK_VARIABLE}: whoever read it could open the"
+        " notebooks of all who rent by it. Without it each rental gets a token of its own."
+    )
+
+
 class TooManyTemplates(Refused):
     code = "too_many_templates"
     status = 409
@@ -60,6 +71,7 @@ def save(
     ``needs``: a search that a machine fulfils where it can run.
 
     :raises TemplateInvalid: when its name or note cannot be kept.
+    :raises TokenForEverybody: when it is public and sets the token of notebooks.
     :raises TextRefused: when its note, what it needs, or what everybody would read of what it
         runs, shows something else than it says.
     :raises QueryInvalid: when what it needs is no search.
@@ -76,6 +88,8 @@ def save(
     conditions = query_language.parse(needs).conditions
     checked = workload.new(PlacementKind.RENTAL, parts, resources=_SOME)
     if public:
+        if workload.NOTEBOOK_VARIABLE in checked.environment:
+            raise TokenForEverybody
         if any(one.field in NAMING for one in conditions):
             raise TemplateInvalid("What a public template needs names no machine and no host.")
         for text in (*checked.command, *chain(*checked.environment.items())):

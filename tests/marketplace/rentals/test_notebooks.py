@@ -54,6 +54,17 @@ def test_its_page_opens_the_notebook_with_what_the_container_is_given(
     assert 'id="open-notebook"' not in page_of(renter, rental)
 
 
+def test_no_browser_keeps_a_page_that_opens_the_notebook(
+    market: Market, renter: Client, rental: Rental
+) -> None:
+    token, own = run(market, rental), f"/rentals/{rental.id}"
+    replies = [renter.get(f"{own}/"), renter.get(f"{own}/panel"), renter.post(f"{own}/extend", {})]
+    assert [reply.status_code for reply in replies] == [200, 200, 422]
+    for reply in replies:
+        assert token in reply.content.decode()
+        assert "no-store" in reply.headers["Cache-Control"]
+
+
 def test_nothing_and_nobody_else_tells_the_token(
     market: Market,
     renter: Client,

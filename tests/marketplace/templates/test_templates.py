@@ -102,6 +102,16 @@ def test_what_everybody_reads_leads_to_no_host(alice: User, needs: str) -> None:
         kept(parts=asked, public=True)
 
 
+@pytest.mark.parametrize("token", ["known", ""])
+def test_what_everybody_reads_opens_nobodys_notebook(alice: User, token: str) -> None:
+    environment = {"JUPYTER_TOKEN": token}
+    keep(alice, environment=environment)
+    with pytest.raises(saving.TokenForEverybody, match="a token of its own"):
+        keep(alice, environment=environment, public=True)
+    assert not queries.template("my-env", alice.pk).public
+    assert keep(alice, public=True).public
+
+
 def test_what_could_not_be_rented_is_not_kept(alice: User) -> None:
     with pytest.raises(ImageMalformed):
         keep(alice, image="no image!")
