@@ -12,13 +12,17 @@ from marketplace.console.staff import Staff
 from marketplace.domain.ledger import TransferKind
 from marketplace.domain.money import MicroUsd
 from marketplace.domain.oversight import Role
+from marketplace.domain.placement import PlacementState
 from marketplace.domain.rental_report import Payer, Wrong
 from marketplace.ledger import queries as ledger
-from marketplace.ledger.actions import open_account
+from marketplace.ledger.actions import hold, open_account
 from marketplace.ledger.actions.post import post
+from marketplace.ledger.models import Hold
 from marketplace.metering.actions.audit_money import audit_money
 from marketplace.metering.actions.charge import charge_all
 from marketplace.oversight.models import Act
+from marketplace.own_data.actions.delete_account import AccountInUse, delete
+from marketplace.placements.models import Placement
 from marketplace.rentals.actions import end
 from marketplace.rentals.actions.count_proof import count_proofs
 from marketplace.rentals.actions.report import ReportAnswered, ReportOpen, report, withdraw
@@ -113,6 +117,34 @@ def test_a_report_that_is_withdrawn_while_it_is_answered_is_one_of_both(race: Ra
         assert (credited, type(withdrawn)) == (None, ReportAnswered)
     else:
         assert (made.state, type(credited), withdrawn) == ("withdrawn", AnsweredMeanwhile, None)
+    assert audit_money(now=NOW).problems == []
+
+
+def test_an_account_that_is_deleted_while_its_report_is_answered_has_no_money(race: Race) -> None:
+    made = reported()
+    end.end(rental_id=made.rental_id, renter_id=made.renter_id, now=NOW)
+    hold_id = made.rental.meter.hold_id
+    if Hold.objects.get(id=hold_id).released_at is None:
+        hold.release(hold_id=hold_id, cause="over", now=NOW)
+    Placement.objects.update(state=PlacementState.RELEASED, deadline_at=None, ended_at=NOW)
+    post(
+        debit=open_account.wallet(user_id=made.renter_id),
+        credit=open_account.outside(),
+        amount_microusd=ledger.balance(made.renter_id),
+        kind=TransferKind.REFUND,
+        cause="back",
+        now=NOW,
+    )
+    credited, deleted = race(
+        [crediting(staff("one"), made), lambda: delete(user_id=made.renter_id, now=NOW)]
+    )
+    made.refresh_from_db()
+    if made.state == "credited":
+        assert (credited, type(deleted)) == (None, AccountInUse)
+        assert ledger.balance(made.renter_id) == 40_000
+    else:
+        assert (type(credited), deleted) == (AnsweredMeanwhile, None)
+        assert (made.state, ledger.balance(made.renter_id)) == ("withdrawn", 0)
     assert audit_money(now=NOW).problems == []
 
 

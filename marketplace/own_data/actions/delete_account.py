@@ -69,6 +69,7 @@ def delete(*, user_id: int, now: datetime) -> None:
         # Of two owners who go at once, the second is the last one.
         teams = User.objects.filter(members__person=user).order_by("pk")
         list(teams.select_for_update(no_key=True, of=("self",)).values_list("pk", flat=True))
+        _lock_reported(user)
         if sentence := obstacle(user):
             raise AccountInUse(sentence)
         for email in proven_emails(user.pk)[:1]:
@@ -87,6 +88,17 @@ def delete(*, user_id: int, now: datetime) -> None:
         user.set_unusable_password()
         user.save()
     logger.info("account deleted", extra={"user_id": user_id})
+
+
+def _lock_reported(user: User) -> None:
+    """Lock what staff may be giving money back for: it is there before it is looked for, or never.
+
+    The rentals first, as whoever answers does (console/actions/answer_report.py).
+    """
+    waiting = RentalReport.objects.filter(renter=user, state=ReportState.OPEN)
+    rentals = Rental.objects.filter(pk__in=waiting.values("rental_id")).order_by("pk")
+    list(rentals.select_for_update(of=("self",)).values_list("pk", flat=True))
+    list(waiting.order_by("pk").select_for_update(of=("self",)).values_list("pk", flat=True))
 
 
 def _forget(user: User, now: datetime) -> None:
