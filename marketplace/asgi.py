@@ -14,6 +14,7 @@ django_application = get_asgi_application()
 
 from marketplace import bodies, listening, sync  # noqa: E402
 from marketplace.live import application as live  # noqa: E402
+from marketplace.machines import agent_bundle  # noqa: E402
 from marketplace.terminals import application as terminals  # noqa: E402
 from protocol import paths  # noqa: E402
 
@@ -44,6 +45,8 @@ async def _lifespan(
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
+            # Now, as the files are those of this release: who updates a site changes them under it.
+            agent_bundle.bundle()
             # What is loaded by now stays: to look for garbage in it takes 40 ms each time.
             gc.freeze()
             # Each batch of syncs makes and drops ten thousands of objects, none of them in circles.

@@ -21,6 +21,8 @@ from django.conf import settings
 
 #: what the agent's program is made of
 FOLDERS = ("miner_agent", "prover", "protocol")
+#: of the files that are part of it; what an editor or a build left beside them is not
+SUFFIXES = frozenset({".c", ".cu", ".h", ".json", ".py", ".service", ".z"})
 PROJECT = "pyproject.toml"
 #: what it needs besides, pinned with hashes
 PINS = "requirements/agent.txt"
@@ -52,7 +54,10 @@ class Bundle:
 
 @cache
 def bundle() -> Bundle:
-    """Return this site's bundle, made at the first call: in a fifth of a second."""
+    """Return this site's bundle, made at the first call: in a fifth of a second.
+
+    A web process calls it as it starts (asgi.py), so that it serves the release that it runs.
+    """
     return pack(Path(settings.ROOT))
 
 
@@ -108,7 +113,8 @@ def _sources(tree: Path) -> Iterator[tuple[str, bytes]]:
         for path in sorted((tree / folder).rglob("*")):
             inside = path.relative_to(tree)
             left_out = any(part == "__pycache__" or part.startswith(".") for part in inside.parts)
-            if path.is_file() and not left_out:
+            is_part = path.suffix in SUFFIXES and path.is_file() and not path.is_symlink()
+            if is_part and not left_out:
                 yield inside.as_posix(), path.read_bytes()
 
 

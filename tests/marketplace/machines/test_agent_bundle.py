@@ -75,7 +75,9 @@ def test_another_copy_of_the_tree_gives_the_same_bytes(made: Bundle, copy: Path)
         path.chmod(0o600)
     (copy / "prover" / "__pycache__").mkdir(exist_ok=True)
     (copy / "prover" / "__pycache__" / "planted.pyc").write_bytes(b"x")
-    (copy / "prover" / ".planted.swp").write_bytes(b"x")
+    for name in (".planted.swp", "planted.py~", "planted.orig", "notes.txt", "planted"):
+        (copy / "prover" / name).write_bytes(b"x")
+    (copy / "prover" / "led.py").symlink_to(copy / PROJECT)
     assert pack(copy) == made
     (copy / "prover" / "planted.py").touch()
     assert pack(copy).sha256 != made.sha256
