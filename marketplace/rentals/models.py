@@ -359,6 +359,14 @@ class RentalReport(models.Model):
                 name="rental_report_waiting",
                 condition=models.Q(state=ReportState.OPEN),
             ),
+            # What staff read of others about one machine, and a host of what was taken: the newest
+            # are read until enough of them are found.
+            models.Index(fields=("-made_at", "id"), name="rental_report_newest"),
+            models.Index(
+                fields=("-closed_at", "id"),
+                name="rental_report_taken",
+                condition=models.Q(host_microusd__gt=0),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -8,12 +8,14 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from marketplace.console.reports import waiting
 from marketplace.domain.placement import PlacementState
 from marketplace.machines.models import Machine
 from marketplace.machines.queries import changed_revisions
 from marketplace.metering.queries import delivered
 from marketplace.placements.models import Placement
 from marketplace.placements.queries import desired
+from marketplace.rentals import rental_reports
 from marketplace.rentals.actions.expire import expire
 from protocol.agent import Want
 from tests.marketplace.scene import NOW, after, machine, placement
@@ -60,8 +62,10 @@ def test_what_a_machine_shall_run_is_not_sought_in_its_past() -> None:
         (lambda: changed_revisions([], []), "machine_desired"),
         (lambda: expire(now=NOW), "placement_paid_out"),
         (lambda: delivered(NOW, after(60)), "interval_counted"),
+        (lambda: rental_reports.taken(1), "rental_report_taken"),
+        (lambda: waiting(), "rental_report_waiting"),
     ],
-    ids=["changed", "expire", "delivered"],
+    ids=["changed", "expire", "delivered", "taken", "waiting"],
 )
 def test_it_reads_its_index(call: Callable[[], object], index: str) -> None:
     assert index in plan_of(call)
