@@ -61,7 +61,8 @@ def known(of_machine: Starts, *, gpu_model: str, kinds: Kinds) -> tuple[Starts, 
     if of_machine.came_up >= EXPECTED_OF_MIN:
         return of_machine, Basis.MACHINE
     of_kinds = kinds()
-    for found, basis in ((of_kinds.get(gpu_model), Basis.KIND), (of_kinds.get(ALL), Basis.SITE)):
+    of_kind = None if gpu_model == ALL else of_kinds.get(gpu_model)
+    for found, basis in ((of_kind, Basis.KIND), (of_kinds.get(ALL), Basis.SITE)):
         if found is not None and found.came_up >= EXPECTED_OF_MIN:
             return found, basis
     return None

@@ -64,7 +64,8 @@ def count_starts(*, now: datetime) -> int:
             _begun(row[1], row[2], is_ours=ours is not None and row[3] == ours) for row in told
         ]
         found[machine_id] = _trusted(begun)
-        for kind in (told[0][4], ALL):
+        # A set: a host may call a GPU as all together are called, and counts there once.
+        for kind in {told[0][4], ALL}:
             of_kinds[kind] += begun
     kind_starts.note({kind: _trusted(begun) for kind, begun in of_kinds.items()})
     return note_starts(found)

@@ -64,3 +64,9 @@ def test_the_nearest_of_which_enough_is_known_tells_it() -> None:
     assert known(few, gpu_model="B", kinds=all_of) == (figures(99), Basis.SITE)
     assert known(few, gpu_model="A", kinds=kinds(A=few, every=few)) is None
     assert known(few, gpu_model="A", kinds=kinds()) is None
+
+
+def test_a_gpu_that_is_called_as_all_together_is_no_kind() -> None:
+    every = figures(EXPECTED_OF_MIN)
+    found = known(figures(0, None), gpu_model=ALL, kinds=lambda: {ALL: every})
+    assert found == (every, Basis.SITE)

@@ -83,6 +83,14 @@ def test_what_began_long_ago_is_forgotten() -> None:
     assert shown(on) == NOTHING
 
 
+def test_a_gpu_that_is_called_as_all_together_counts_once_among_them() -> None:
+    on = offered()
+    Machine.objects.filter(id=on.id).update(gpu_model=ALL)
+    began(on, 900)
+    count_starts(now=after(60))
+    assert kind_starts.by_kind() == {ALL: Starts(900, 900, came_up=1, failed=0)}
+
+
 def test_kinds_and_all_together_are_counted_for_machines_of_which_little_is_known() -> None:
     one, other, plain = offered(), offered(), offered()
     Machine.objects.filter(pk__in=(one.pk, other.pk)).update(gpu_model="RTX 4090")
