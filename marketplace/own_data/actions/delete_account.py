@@ -93,12 +93,15 @@ def delete(*, user_id: int, now: datetime) -> None:
 def _lock_reported(user: User) -> None:
     """Lock what staff may be giving money back for: it is there before it is looked for, or never.
 
-    The rentals first, as whoever answers does (console/actions/answer_report.py).
+    In the order of whoever answers (console/actions/answer_report.py): the placements first, of
+    which what they were started with is emptied below.
     """
     waiting = RentalReport.objects.filter(renter=user, state=ReportState.OPEN)
-    rentals = Rental.objects.filter(pk__in=waiting.values("rental_id")).order_by("pk")
-    list(rentals.select_for_update(of=("self",)).values_list("pk", flat=True))
-    list(waiting.order_by("pk").select_for_update(of=("self",)).values_list("pk", flat=True))
+    rentals = Rental.objects.filter(pk__in=waiting.values("rental_id"))
+    placements = Placement.objects.filter(pk__in=rentals.values("placement_id"))
+    for rows in (placements, rentals, waiting):
+        locked = rows.order_by("pk").select_for_update(of=("self",))
+        list(locked.values_list("pk", flat=True))
 
 
 def _forget(user: User, now: datetime) -> None:
