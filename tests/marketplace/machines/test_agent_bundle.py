@@ -123,7 +123,7 @@ def test_the_wheel_is_named_as_the_agent_says_its_version(made: Bundle) -> None:
 
 def test_a_folder_that_somebody_filled_is_noticed(made: Bundle, copy: Path) -> None:
     assert len(made.content) < BYTES_MAX // 4
-    (copy / "prover" / "core").write_bytes(os.urandom(BYTES_MAX))
+    (copy / "prover" / "trace.json").write_bytes(os.urandom(BYTES_MAX))
     with pytest.raises(BundleTooLarge):
         pack(copy)
 
