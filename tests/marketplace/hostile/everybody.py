@@ -21,6 +21,7 @@ from marketplace.endpoints.actions.begin import begin_replica
 from marketplace.endpoints.models import Endpoint
 from marketplace.jobs.actions import run
 from marketplace.jobs.models import Blob, Job
+from marketplace.jobs.storage import path_of
 from marketplace.notices.actions.add_hook import add as add_hook
 from marketplace.oversight import announcements
 from marketplace.oversight.models import Announcement
@@ -141,6 +142,9 @@ def job_of(world: World, name: str = "one") -> Job:
     Blob.objects.create(
         renter=world.ada, placement=job.placement, stored_at=now, expires_at=now, **left
     )
+    kept = path_of("0" * 64)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_bytes(b"x")
     return job
 
 
