@@ -19,7 +19,6 @@ from marketplace.accounts.actions.issue_api_key import issue
 from marketplace.accounts.models import SshKey, User
 from marketplace.domain.money import MicroUsd
 from marketplace.domain.rental_proof import ProofState
-from marketplace.jobs import storage
 from marketplace.jobs.actions import cancel
 from marketplace.offers.models import Offer
 from marketplace.rentals.actions import end, stop
@@ -159,8 +158,6 @@ def _more(world: World, *, now: datetime) -> Things:
         proof,
         *(_proof(*one, now) for one in zip(rentals[1:], [*ProofState][1:], strict=True)),
     ]
-    storage.path_of("0" * 64).parent.mkdir(parents=True)
-    storage.path_of("0" * 64).write_bytes(b"x")
     done = job_of(world, "two")
     cancel.cancel(job_id=done.pk, renter_id=ada.pk, now=now)
     suspended = Market.open(ada).machine
