@@ -54,11 +54,11 @@ AREAS = {
     "host": "host",
 }
 #: what everybody may read; to send something there is to rent
-OPEN = frozenset({"", "offers", "machines", "scores", "install"})
+OPEN = frozenset({"", "offers", "machines", "scores"})
 
 
 def is_persons(path: str) -> bool:
-    """Say whether a page is about the person, whomever they act for: log-in, teams, console."""
+    """Say whether a page is nothing of a team's: log-in, teams, console, the agent to install."""
     first = _first(path)
     return first not in AREAS and first not in OPEN
 

@@ -20,7 +20,7 @@ from marketplace.domain.team import (
 from marketplace.pages.urls import urlpatterns as pages
 
 #: pages that are about a person, whomever they act for
-OF_PEOPLE = {"accounts", "console", "favicon.ico", "teams"}
+OF_PEOPLE = {"accounts", "console", "favicon.ico", "install", "teams"}
 
 
 def test_every_page_is_in_an_area_or_open_or_its_persons() -> None:
