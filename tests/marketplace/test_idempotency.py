@@ -52,6 +52,7 @@ WITHOUT = {
     "/blobs": "a file that is there is answered as it is",
     "/teams/{team_id}/invitations": "an address is invited once",
     "/rentals/{rental_id}/proofs": "one proof runs at a time",
+    "/rentals/{rental_id}/report": "one waits at a time; its words again are that one",
     "/host/machines/{machine_id}/appeals": "one is open at a time; its words again are that one",
     "/validator/verdicts": "a verdict is known by its signature",
     "/validator/scores": "a report is known by its epoch",

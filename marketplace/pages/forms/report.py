@@ -4,6 +4,7 @@ from django import forms
 
 from marketplace.domain.rental_report import TEXT_LENGTH_MAX, WRONG
 from marketplace.pages.forms.amounts import DollarField
+from marketplace.pages.forms.lines import LinesField
 
 
 class ReportForm(forms.Form):
@@ -14,7 +15,7 @@ class ReportForm(forms.Form):
         choices=[(one.value, label) for one, label in WRONG.items()],
         widget=forms.RadioSelect,
     )
-    text = forms.CharField(
+    text = LinesField(
         label="What happened",
         max_length=TEXT_LENGTH_MAX,
         widget=forms.Textarea(attrs={"rows": 5}),

@@ -76,7 +76,7 @@ FIXED = {
 #: which bids win is looked at with every beat
 BY_THE_BEAT = {(Offer, "bid_floor_microusd")}
 #: what the database lets nobody change alone
-REFUSED = {(Hold, "state"), (Hold, "released_at")}
+REFUSED = {(Hold, "state"), (Hold, "released_at"), (Hold, "site_returned_microusd")}
 
 
 def rows(rental: Rental) -> tuple[models.Model, ...]:

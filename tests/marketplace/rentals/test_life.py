@@ -15,6 +15,7 @@ from marketplace.metering.models import Meter, SignedIntervalRow
 from marketplace.offers.models import Offer
 from marketplace.rentals import queries
 from marketplace.rentals.actions import end, expire, extend, forget
+from marketplace.rentals.filters import Group, in_state
 from protocol.agent import ObservedState, Want
 from protocol.receipts import check_chain
 from tests.marketplace.broken import break_row
@@ -61,7 +62,7 @@ def test_seconds_from_the_door_to_the_stop_are_charged(
     assert reply.desired == ()
     # Its last seconds are not charged yet, so nobody is told a final cost.
     assert queries.view(rental.id, renter.pk, after(16.5)).state == RentalState.ENDING
-    (live,) = queries.views(renter.pk, live=True, now=NOW).items
+    (live,) = queries.views(renter.pk, wanted=in_state(Group.LIVE), now=NOW).items
     assert (live.id, live.ended_at) == (rental.id, None)
     with pytest.raises(Refused) as unsettled:
         forget.forget(rental_id=rental.id, renter_id=renter.pk, now=after(16.5))
@@ -202,8 +203,8 @@ def test_bob_cannot_see_stop_or_extend_what_is_alices(
         with pytest.raises(Refused) as refused:
             act()
         assert refused.value.code == "not_found"
-    assert queries.views(bob.pk, live=None, now=NOW).items == ()
-    assert len(queries.views(renter.pk, live=True, now=NOW).items) == 1
+    assert queries.views(bob.pk, now=NOW).items == ()
+    assert len(queries.views(renter.pk, wanted=in_state(Group.LIVE), now=NOW).items) == 1
 
 
 def test_only_an_ended_rental_is_forgotten(market: Market, renter: User) -> None:
@@ -214,7 +215,7 @@ def test_only_an_ended_rental_is_forgotten(market: Market, renter: User) -> None
     end.end(rental_id=rental.id, renter_id=renter.pk, now=after(1))
     market.end(rental, at=after(3))
     forget.forget(rental_id=rental.id, renter_id=renter.pk, now=after(4))
-    assert queries.views(renter.pk, live=None, now=NOW).items == ()
+    assert queries.views(renter.pk, now=NOW).items == ()
 
 
 def test_what_an_old_nonce_leaves_open_the_next_interval_proves(
@@ -277,12 +278,12 @@ def test_pages_of_rentals_are_all_of_them_once(
 ) -> None:
     # Two of them at the same moment.
     rentals = [market.rent(renter, lease_s=60, now=after(n // 2)) for n in range(4)]
-    page = queries.views(renter.pk, live=None, now=NOW, rows_max=rows_max)
+    page = queries.views(renter.pk, now=NOW, rows_max=rows_max)
     seen = [view.id for view in page.items]
     while page.next_id is not None:
         with pytest.raises(queries.RentalUnknown):
-            queries.views(bob.pk, live=None, now=NOW, after=page.next_id)
-        page = queries.views(renter.pk, live=None, now=NOW, after=page.next_id, rows_max=rows_max)
+            queries.views(bob.pk, now=NOW, after=page.next_id)
+        page = queries.views(renter.pk, now=NOW, after=page.next_id, rows_max=rows_max)
         assert page.items
         seen += [view.id for view in page.items]
     assert len(seen) == 4

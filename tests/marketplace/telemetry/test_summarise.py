@@ -199,8 +199,8 @@ def test_a_span_takes_the_same_queries_however_much_is_known(
     path = f"/rentals/{rental.id}/usage.json?span=month"
     renter.get(path)
     for second in (0, HOUR, 2 * HOUR):
-        # session, user and what it acts for, the rental, its charges and the summaries
-        with django_assert_num_queries(6):
+        # session, user and what it acts for, rental, charges before and since, the summaries
+        with django_assert_num_queries(7):
             renter.get(path)
         UsageSummary.objects.create(
             placement=rental.placement,
