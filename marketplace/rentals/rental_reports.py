@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 
 from marketplace.domain.problem import Refused
 from marketplace.domain.rental_report import ReportState
 from marketplace.keyset import RowPage, newest_first
+from marketplace.metering.models import Meter
 from marketplace.rentals.models import RentalReport
 
 ROWS_MAX = 50
@@ -67,8 +68,10 @@ def taken(
 
     :raises CursorUnknown: when ``after`` is none of them.
     """
+    # Asked of each report, so that none looks through all that the host ever let.
+    earned_by_host = Meter.objects.filter(id=OuterRef("rental__meter_id"), host_id=host_id)
     rows = RentalReport.objects.filter(
-        rental__meter__host_id=host_id, host_microusd__gt=0, closed_at__isnull=False
+        Exists(earned_by_host), host_microusd__gt=0, closed_at__isnull=False
     ).select_related("rental__placement")
     return newest_first(rows, at="closed_at", after=after, rows_max=rows_max or ROWS_MAX)
 
