@@ -28,15 +28,22 @@ NO_ENGINE := $(wildcard $(addprefix tests/miner_agent/,domain facts packaging/te
 ELSEWHERE := tests/concurrency $(DOCKER_TESTS) $(BROWSER_TESTS)
 QUICK_TESTS := $(filter-out $(ELSEWHERE) %/__pycache__,$(patsubst %/,%,$(wildcard tests/*/))) $(NO_ENGINE)
 POSTGRESQL_TESTS := $(wildcard tests/concurrency tests/marketplace)
-#: the rule: what asks or locks rows is tested on both databases, and what shows, parses or passes on
-#: the answers on SQLite alone; so are ninety days of what money/test_stateful.py does on both
-ANY_DATABASE := $(wildcard $(addprefix tests/marketplace/,domain pages accounts/test_admin.py \
+#: the rule: PostgreSQL, which sites of any size have, runs all that asks or changes rows. SQLite, which
+#: the demo and small sites have, runs what people and programs meet: pages, terminal, browser,
+#: journeys, faults. What locks, or is written for each of them its own way, runs on both.
+SQLITE_ALONE := $(wildcard $(addprefix tests/marketplace/,domain pages accounts/test_admin.py \
 	accounts/test_client_address.py accounts/test_read_only.py accounts/test_ssh_key.py $(addprefix endpoints/test_,client.py \
 	exchange.py gateway.py looks.py machines.py serving.py) \
 	$(addprefix hostile/test_,forged.py who_may.py) jobs/test_client.py \
 	money/test_ninety_days.py notices/test_client.py \
 	$(addsuffix .py,$(addprefix test_,bodies celery_app described_api env gathering log_lines \
 	security settings sync_limits watch))))
+POSTGRESQL_ALONE := $(filter-out $(SQLITE_ALONE) %/test_lock.py,$(wildcard \
+	$(addprefix tests/marketplace/,$(addsuffix /test_*.py,accounts console endpoints jobs logs machines \
+	notices own_data papers payments payouts rentals telemetry templates terminals verification \
+	volumes)) \
+	$(addprefix tests/marketplace/,hostile/test_forms.py money/test_stateful.py test_api.py \
+	test_lists.py test_schemathesis.py)))
 
 .PHONY: help setup demo test test-quick test-containers-then-postgresql test-all-else lint format test-sqlite test-docker test-postgresql \
 	test-browser pictures requirements clean
@@ -83,7 +90,8 @@ format: setup ## rewrite the sources in the one accepted style
 	$(BIN)/ruff format .
 
 test-sqlite: setup ## run the tests that need no container and no second database
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(QUICK_TESTS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile \
+		$(addprefix --ignore=,$(POSTGRESQL_ALONE)) $(QUICK_TESTS)
 
 test-docker: setup ## run the tests with real containers, one after the other
 	@$(if $(DOCKER_TESTS),$(BIN)/python -m scripts.with_docker \
@@ -92,7 +100,7 @@ test-docker: setup ## run the tests with real containers, one after the other
 test-postgresql: setup ## run the marketplace's tests and those about row locks on PostgreSQL
 	@$(if $(POSTGRESQL_TESTS),$(BIN)/python scripts/with_postgresql.py \
 		$(BIN)/python -m pytest -n 2 --dist loadfile \
-		$(addprefix --ignore=,$(ANY_DATABASE)) $(POSTGRESQL_TESTS),echo "There are no tests about row locks.")
+		$(addprefix --ignore=,$(SQLITE_ALONE)) $(POSTGRESQL_TESTS),echo "There are no tests about row locks.")
 
 test-browser: setup ## run the journeys of people in a real browser
 	@$(if $(BROWSER_TESTS),$(BIN)/python -m pytest $(BROWSER_TESTS),echo "There are no tests in a browser.")
