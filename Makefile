@@ -15,8 +15,9 @@ PORT ?= 8000
 BIN := .venv/bin
 #: only the folders that exist: a program may live in its own clone
 PROGRAMS := $(wildcard berth marketplace miner_agent protocol prover scripts validator)
-#: these share one Docker Engine, its networks and its ports
-DOCKER_TESTS := $(wildcard tests/miner_agent tests/journeys)
+#: these share one Docker Engine, its networks and its ports; the demo's own site is done with before
+#: that of the journeys begins, whose schedule hurries until they end
+DOCKER_TESTS := $(wildcard tests/miner_agent tests/demo tests/journeys)
 BROWSER_TESTS := $(wildcard tests/browser)
 #: those of them that ask no engine, and so may run beside the others
 NO_ENGINE := $(wildcard $(addprefix tests/miner_agent/,domain facts packaging/test_install.py \

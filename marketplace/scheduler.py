@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from django.db import close_old_connections
+from django.db import close_old_connections, connection, connections
 
 from marketplace import passes
 from marketplace.schedule import PASSES, Pass
@@ -39,7 +39,7 @@ class Scheduler:
             # One broken pass must not stop the others; the level-triggered next run redoes it.
             logger.exception("pass failed", extra={"pass": entry.name})
         finally:
-            close_old_connections()
+            _leave_connection()
         if self._clock() - began > entry.limit_s:
             logger.warning("pass late", extra={"pass": entry.name})
 
@@ -63,5 +63,17 @@ def run_forever(stopped: Callable[[float], bool], passes: Sequence[Pass] = PASSE
 
 def _run_lane(lane: Sequence[Pass], stopped: Callable[[float], bool]) -> None:
     scheduler = Scheduler(lane)
-    while not stopped(scheduler.step(now=datetime.now(tz=UTC))):
-        pass
+    try:
+        while not stopped(scheduler.step(now=datetime.now(tz=UTC))):
+            pass
+    finally:
+        connections.close_all()
+
+
+def _leave_connection() -> None:
+    """Give the connection back, or keep the lane's own.
+
+    SQLite reads the whole schema for each new one, which takes longer than most passes.
+    """
+    if connection.vendor != "sqlite" or connection.errors_occurred:
+        close_old_connections()

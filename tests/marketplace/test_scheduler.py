@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from pytest_django.fixtures import Settings
 
 from marketplace import passes, scheduler
@@ -66,6 +67,20 @@ def test_a_pass_comes_again_after_its_period(monkeypatch: pytest.MonkeyPatch) ->
         time[0] = moment
         left_s = one.step(now=NOW)
     assert (len(ran), left_s) == (3, 5.0)
+
+
+def test_a_lane_opens_a_file_of_a_database_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+
+    def ask(*, now: datetime) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        found.append(connection.connection)
+
+    play(monkeypatch, one=ask, two=ask)
+    one = Scheduler([Pass("one", "one", 5, 60), Pass("two", "two", 5, 60)], clock=lambda: 0.0)
+    one.step(now=NOW)
+    assert connection.vendor != "sqlite" or found[0] is found[1]
 
 
 def test_what_waits_for_the_network_has_a_lane_of_its_own() -> None:
