@@ -90,6 +90,8 @@ def found_by_axe(page: Page, only: str = "") -> list[str]:
 
 def wrong_with(page: Page) -> list[str]:
     """Return what is wrong with the page by day and by night, at every width; it is day before."""
+    # Else colours would be seen on their way from day to night.
+    page.emulate_media(color_scheme="light", reduced_motion="reduce")
     wrong = found_by_axe(page)
     page.emulate_media(color_scheme="dark")
     wrong += found_by_axe(page, "color-contrast")
