@@ -24,4 +24,4 @@ RUN useradd --system --home-dir /var/lib/berth --create-home berth
 ENV BERTH_DATA_DIR=/var/lib/berth
 USER berth
 EXPOSE 8000
-CMD ["uvicorn", "marketplace.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--no-proxy-headers", "--ws-max-size", "131072", "--ws-max-queue", "4", "--ws-per-message-deflate", "false"]
+CMD ["uvicorn", "marketplace.asgi:application", "--lifespan", "on", "--host", "0.0.0.0", "--port", "8000", "--no-proxy-headers", "--ws-max-size", "131072", "--ws-max-queue", "4", "--ws-per-message-deflate", "false"]

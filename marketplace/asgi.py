@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -17,6 +18,8 @@ from marketplace.live import application as live  # noqa: E402
 from marketplace.machines import agent_bundle  # noqa: E402
 from marketplace.terminals import application as terminals  # noqa: E402
 from protocol import paths  # noqa: E402
+
+logger = logging.getLogger(__name__)
 
 
 async def application(
@@ -45,15 +48,30 @@ async def _lifespan(
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
-            # Now, as the files are those of this release: who updates a site changes them under it.
-            agent_bundle.bundle()
-            # What is loaded by now stays: to look for garbage in it takes 40 ms each time.
-            gc.freeze()
-            # Each batch of syncs makes and drops ten thousands of objects, none of them in circles.
-            gc.set_threshold(50_000, 20, 50)
-            listens = asyncio.create_task(listening.listen())
+            try:
+                listens = _start()
+            except Exception:
+                # What only escaped would pass for a server without a lifespan, and be served on.
+                logger.exception("Startup failed")
+                await send({"type": "lifespan.startup.failed"})
+                return
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             if listens is not None:
                 listens.cancel()
             return
+
+
+def _start() -> asyncio.Task[None]:
+    """Make ready, and return what runs for as long as the server does."""
+    try:
+        # Now, as the files are those of this release: who updates a site changes them under it.
+        agent_bundle.bundle()
+    except Exception:
+        # New hosts alone need it, and are refused at /install; all else is served.
+        logger.exception("Agent's bundle not packed")
+    # What is loaded by now stays: to look for garbage in it takes 40 ms each time.
+    gc.freeze()
+    # Each batch of syncs makes and drops ten thousands of objects, none of them in circles.
+    gc.set_threshold(50_000, 20, 50)
+    return asyncio.create_task(listening.listen())

@@ -109,7 +109,7 @@ def web(place: Place) -> list[str]:
     """Return the command line of the web site."""
     listen = ("--host", "127.0.0.1", "--port", str(place.port))
     quiet = ("--no-access-log", "--timeout-graceful-shutdown", "3")
-    return python("uvicorn", "marketplace.asgi:application", *listen, *quiet)
+    return python("uvicorn", "marketplace.asgi:application", "--lifespan", "on", *listen, *quiet)
 
 
 def stripe(place: Place) -> list[str]:

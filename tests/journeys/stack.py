@@ -108,7 +108,7 @@ class Stack:
 
     def start(self, name: str) -> None:
         """Start one of the programs."""
-        listen = ("--port", str(self.port), "--log-level", "warning")
+        listen = ("--port", str(self.port), "--log-level", "warning", "--lifespan", "on")
         programs: Mapping[str, tuple[str, ...]] = {
             "web": ("-m", "uvicorn", "marketplace.asgi:application", *listen),
             "scheduler": ("-m", "tests.journeys.scheduler"),

@@ -2,11 +2,15 @@
 
 import asyncio
 from collections.abc import MutableMapping
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import Client
+from pytest_django.fixtures import Settings
 
 from marketplace.asgi import application
+from marketplace.machines import agent_bundle
 from marketplace.machines.actions.attend import SITE, attend, hears
 from marketplace.machines.models import Attendance
 from tests.marketplace.scene import after
@@ -16,6 +20,30 @@ Message = MutableMapping[str, Any]
 
 @pytest.mark.django_db(transaction=True)
 async def test_a_server_says_that_it_listens_from_its_startup_to_its_end() -> None:
+    await begin_and_end()
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_server_that_cannot_pack_the_agent_listens_none_the_less(
+    settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    agent_bundle.bundle.cache_clear()
+    settings.ROOT = tmp_path
+    await begin_and_end()
+    assert "Agent's bundle not packed" in caplog.messages
+
+
+@pytest.mark.django_db
+def test_a_script_whose_bundle_cannot_be_packed_is_an_error_of_the_site(
+    settings: Settings, tmp_path: Path
+) -> None:
+    agent_bundle.bundle.cache_clear()
+    settings.ROOT = tmp_path
+    assert Client(raise_request_exception=False).get("/install").status_code == 500
+
+
+async def begin_and_end() -> None:
+    """Start the server, wait until it was noted, and end it."""
     told: asyncio.Queue[Message] = asyncio.Queue()
     said: asyncio.Queue[Message] = asyncio.Queue()
     served = asyncio.create_task(application({"type": "lifespan"}, told.get, said.put))
