@@ -39,12 +39,12 @@ SQLITE_ALONE := $(wildcard $(addprefix tests/marketplace/,domain pages accounts/
 	money/test_ninety_days.py notices/test_client.py \
 	$(addsuffix .py,$(addprefix test_,bodies celery_app described_api env gathering log_lines \
 	security settings sync_limits watch))))
-POSTGRESQL_ALONE := $(filter-out $(SQLITE_ALONE) %/test_lock.py,$(wildcard \
+POSTGRESQL_ALONE := $(filter-out $(SQLITE_ALONE) $(addprefix %/test_,count_prices.py delete_account.py \
+	export.py lock.py rentals.py summarise.py),$(wildcard \
 	$(addprefix tests/marketplace/,$(addsuffix /test_*.py,accounts console endpoints jobs logs machines \
 	notices own_data papers payments payouts rentals telemetry templates terminals verification \
 	volumes)) \
-	$(addprefix tests/marketplace/,hostile/test_forms.py money/test_stateful.py test_api.py \
-	test_lists.py test_schemathesis.py)))
+	$(addprefix tests/marketplace/,money/test_stateful.py test_lists.py test_schemathesis.py)))
 
 .PHONY: help setup demo test test-quick test-containers-then-postgresql test-all-else lint format test-sqlite test-docker test-postgresql \
 	test-browser pictures requirements clean
@@ -90,7 +90,7 @@ format: setup ## rewrite the sources in the one accepted style
 	@$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-test-sqlite: setup ## run the tests that need no container and no second database
+test-sqlite: setup ## run the tests that need no container and no PostgreSQL
 	@$(BIN)/python -m pytest -n 2 --dist loadfile \
 		$(addprefix --ignore=,$(POSTGRESQL_ALONE)) $(QUICK_TESTS)
 

@@ -27,12 +27,12 @@ function asker(section) {
   return ask;
 }
 
-// What stands where this was: the same by its id or its words, or the first card when that is gone.
+// What stands where this was: the same by its id or its words, or the first part of it when that is gone.
 function successor(section, was) {
   const alike = Array.from(section.querySelectorAll(was.localName));
   const found = document.getElementById(was.id) ?? alike.find((each) => each.textContent === was.textContent && each.checkVisibility());
   if (found) return found;
-  // The section has no box of its own that could be focused; its first card has.
+  // The section has no box of its own that could be focused; its first part has.
   const first = Array.from(section.querySelectorAll("*")).find((each) => each.checkVisibility());
   first.tabIndex = -1;
   return first;

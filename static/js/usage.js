@@ -59,9 +59,8 @@ document.querySelector("[data-spans]").addEventListener("click", (event) => {
   import(event.currentTarget.dataset.spans).then(({ choose }) => choose(chosen));
 });
 place.addEventListener("hour", () => (known?.at.length ? tell() : ask()));
-document.addEventListener("visibilitychange", () => {
-  if (!known || polls()) ask();
-});
+// What a tab that nobody saw was not told.
+document.addEventListener("visibilitychange", ask);
 setInterval(() => {
   if (refused || document.hidden || document.querySelector("[data-settled]")) return;
   // Whose first question was lost knows nothing yet, and asks again.

@@ -1,5 +1,7 @@
 """Staff of the site, and their browsers behind a second step."""
 
+import re
+
 from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
 from allauth.mfa.models import Authenticator
 from django.contrib.auth import SESSION_KEY
@@ -8,9 +10,13 @@ from django.utils import timezone
 
 from marketplace.accounts.models import User
 from marketplace.console.models import StaffRole
+from marketplace.console.staff import Staff
 from marketplace.domain.oversight import Role
+from marketplace.oversight.models import Act
 
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+#: no account has this number
+NOBODY = 999_999
 
 
 def staff(name: str, *roles: Role) -> User:
@@ -39,3 +45,18 @@ def browser(user: User, *, age_s: float = 0, method: str = "mfa") -> Client:
     session["account_authentication_methods_user"] = session[SESSION_KEY]
     session.save()
     return client
+
+
+def hired(*roles: Role) -> Staff:
+    """Return somebody new who has these roles, as the actions know them."""
+    user = staff("one", *roles)
+    return Staff(user.pk, user.email, frozenset(roles))
+
+
+def sure(client: Client, path: str, sent: dict[str, str]) -> tuple[str, str]:
+    """Return what is said before the act, and what follows it."""
+    before = client.post(path, sent).content.decode()
+    found = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', before))
+    assert found.pop("sure") == "yes"
+    assert not Act.objects.exists()
+    return before, client.post(path, found | {"sure": "yes"}, follow=True).content.decode()

@@ -24,7 +24,9 @@ from marketplace.notices.actions.notify import notify
 class WorksHere(Refused):
     code = "works_here"
     status = 409
-    sentence = "This person works for the site; take their roles away first."
+    sentence = (
+        "This person, or somebody of this team, works for the site; take their roles away first."
+    )
 
 
 class BannedAlready(Refused):

@@ -4,7 +4,7 @@ import re
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import QuerySet, Sum
+from django.db.models import Q, QuerySet, Sum
 
 from marketplace.accounts.models import User
 from marketplace.accounts.queries import is_deleted
@@ -101,7 +101,8 @@ def give_credit(
     :raises OwnCase: when it is for themselves.
     :raises CreditOutOfBounds: when it is more, or for longer.
     :raises NobodyThere: when there is no such person or team.
-    :raises WorksHere: when they have a role: staff would give each other.
+    :raises WorksHere: when they have a role, or somebody of the team has: staff would give each
+        other.
     :raises CreditTooOften: when that were too much in a day, or too much for them in a month.
     :raises ReasonMissing: when no reason is given.
     :raises TextRefused: when it shows something else than it says.
@@ -121,7 +122,7 @@ def give_credit(
         user = {one.pk: one for one in rows.order_by("pk")}.get(user_id)
         if user is None or is_deleted(user):
             raise NobodyThere
-        if user.is_superuser or StaffRole.objects.filter(user=user).exists():
+        if _staff_would_have_it(user):
             raise WorksHere
         is_new = not CreditGrant.objects.filter(cause=cause).exists()
         if is_new:
@@ -176,3 +177,8 @@ def _count(by: Staff, user_id: int, amount_microusd: MicroUsd, now: datetime) ->
 def _left(given: QuerySet[CreditGrant], most_microusd: MicroUsd) -> MicroUsd:
     sum_microusd = given.aggregate(sum=Sum("amount_microusd"))["sum"] or 0
     return MicroUsd(max(0, most_microusd - sum_microusd))
+
+
+def _staff_would_have_it(user: User) -> bool:
+    who = User.objects.filter(Q(pk=user.pk) | Q(memberships__team=user))
+    return who.filter(Q(is_superuser=True) | Q(pk__in=StaffRole.objects.values("user"))).exists()
