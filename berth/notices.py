@@ -100,9 +100,10 @@ class Notices:
         call = once(f"/web-hooks/{hook_id}/rotate", self._new_id())
         return read(WebHook, self._exchange.send(call))
 
-    def turn_hook_on(self, hook_id: str) -> None:
-        """Have notices sent there again."""
-        self._exchange.send(Call("POST", f"/web-hooks/{hook_id}/on", repeatable=True))
+    def turn_hook_on(self, hook_id: str) -> WebHook:
+        """Return a web hook to which notices are sent again."""
+        call = Call("POST", f"/web-hooks/{hook_id}/on", repeatable=True)
+        return read(WebHook, self._exchange.send(call))
 
     def remove_hook(self, hook_id: str) -> None:
         """Have nothing sent there any more."""

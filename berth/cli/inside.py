@@ -18,8 +18,8 @@ from berth.problem import Refused
 from berth.shapes import Rental, SshDoor
 from berth.ssh import Side, between_command, program, scp_command
 
-#: ``RENTAL:PATH``; what has a slash before the colon is a file here
-REMOTE = re.compile(r"^(?P<rental>[0-9a-fA-F-]{1,36}):(?P<path>.*)$", re.DOTALL)
+#: ``RENTAL:PATH``; what has a slash before the first colon is a file here
+REMOTE = re.compile(rf"^(?P<rental>[^/:]{{1,{session.NAME_LENGTH_MAX}}}):(?P<path>.*)$", re.DOTALL)
 Words = Annotated[
     list[str], typer.Argument(metavar="-- COMMAND", help="The command, each word kept whole.")
 ]

@@ -1,5 +1,6 @@
 """This will run one-shot jobs from a terminal, and show and fetch what they left."""
 
+import io
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -144,6 +145,7 @@ def logs(
     errors: Annotated[
         bool, typer.Option("--stderr", help="What it said there, instead of on stdout.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write what a job said, once it is over; where it said much, the end of it."""
     path = STDERR if errors else STDOUT
@@ -153,7 +155,11 @@ def logs(
         if told is None:
             sentence = f"Job {output.short(job.id)} is {job.state} and left no {path} so far."
             raise Refused("not_found", sentence)
-        client.jobs.fetch(job.id, told, sys.stdout.buffer)
+        said = io.BytesIO()
+        client.jobs.fetch(job.id, told, said if as_json else sys.stdout.buffer)
+    if as_json:
+        text = said.getvalue().decode(errors="replace")
+        output.write_json({"id": job.id, "path": path, "text": text})
 
 
 @app.command("outputs")

@@ -119,28 +119,38 @@ def rotate(*, hook: HookId, as_json: AsJson = False) -> None:
 
 
 @hooks.command("test")
-def test(*, hook: HookId) -> None:
+def test(*, hook: HookId, as_json: AsJson = False) -> None:
     """Send a test there."""
     with session.client() as client:
-        client.notices.test_hook(_find(client, hook).id)
-    output.say("The test is on its way; see how it went: berth hooks")
+        found = _find(client, hook)
+        client.notices.test_hook(found.id)
+    if as_json:
+        output.write_json({"id": found.id, "sent": True})
+    else:
+        output.say("The test is on its way; see how it went: berth hooks")
 
 
 @hooks.command("on")
-def turn_on(*, hook: HookId) -> None:
+def turn_on(*, hook: HookId, as_json: AsJson = False) -> None:
     """Turn one on that was turned off."""
     with session.client() as client:
-        client.notices.turn_hook_on(_find(client, hook).id)
-    output.say("It is on.")
+        turned = client.notices.turn_hook_on(_find(client, hook).id)
+    if as_json:
+        output.write_json(turned)
+    else:
+        output.say("It is on.")
 
 
 @hooks.command("rm")
-def rm(*, hook: HookId) -> None:
+def rm(*, hook: HookId, as_json: AsJson = False) -> None:
     """Remove one."""
     with session.client() as client:
         found = _find(client, hook)
         client.notices.remove_hook(found.id)
-    output.say(f"Nothing is sent to {found.url} any more.")
+    if as_json:
+        output.write_json({"id": found.id, "removed": True})
+    else:
+        output.say(f"Nothing is sent to {found.url} any more.")
 
 
 def _show_secret(made: WebHook, *, as_json: bool) -> None:

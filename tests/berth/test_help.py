@@ -51,6 +51,17 @@ def test_no_help_speaks_of_types_and_none_is_cut_off(
         assert max(map(len, said.splitlines())) == 80, path
 
 
+def test_every_command_writes_json() -> None:
+    leaves = {path: one for path, one in ALL.items() if not hasattr(one, "commands")}
+    without = [
+        path
+        for path, one in leaves.items()
+        if not any("--json" in told.opts for told in one.params)
+    ]
+    assert len(leaves) > 60
+    assert without == []
+
+
 def test_a_usage_line_reads_as_people_write_it(terminal: Terminal) -> None:
     said = terminal.berth("endpoints", "create", "--help").out
     assert "berth endpoints create [OPTIONS] NAME [-- COMMAND]" in said

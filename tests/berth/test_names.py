@@ -40,6 +40,16 @@ def test_a_name_is_taken_for_its_id_where_the_beginning_of_an_id_is(
     assert terminal.berth("ps", "train", "--json").json["id"] == OTHER
 
 
+def test_a_file_is_copied_from_a_rental_by_its_name(terminal: Terminal, market: Market) -> None:
+    for name in ("train", "my train"):
+        up = ("up", "--cheapest", "--image", "debian:12", "--lease", "1h", "--name", name)
+        made = terminal.berth(*up, "--wait", "--json").json
+        ran = terminal.berth("cp", f"{name}:/data/a:b", "here", "--json")
+        assert (ran.code, ran.err) == (0, "")
+        assert ran.json["argv"][-2:] == ["127.0.0.1:/data/a:b", "./here"]
+        assert f"HostKeyAlias=berth-{made['id']}" in ran.json["argv"]
+
+
 def test_a_name_of_two_or_the_beginning_of_another_id_is_refused_with_the_ids(
     terminal: Terminal, market: Market, named: str
 ) -> None:

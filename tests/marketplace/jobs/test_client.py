@@ -48,6 +48,8 @@ def test_a_job_from_the_terminal(site: Site, terminal: Terminal) -> None:
     (listed,) = terminal.berth("jobs", "ls", "--json").json["items"]
     assert (listed["state"], listed["exit_code"]) == ("done", 4)
     assert terminal.berth("jobs", "logs", str(job.id)[:8]).out == "a\nb\n"
+    said = terminal.berth("jobs", "logs", str(job.id)[:8], "--json").json
+    assert said == {"id": str(job.id), "path": ".stdout", "text": "a\nb\n"}
     fetched = terminal.berth("jobs", "outputs", str(job.id)[:8], "--to", "left", "--json")
     assert len(json.loads(fetched.out)["files"]) == 2
     assert (terminal.home / "left" / "deep" / "er").read_bytes() == b"\x00\xff"

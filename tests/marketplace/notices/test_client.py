@@ -1,5 +1,6 @@
 """The terminal's notices and web hooks against the site itself, over HTTP."""
 
+import json
 from collections.abc import Callable
 from datetime import datetime
 
@@ -34,12 +35,13 @@ def test_notices_and_hooks_from_the_terminal(
     assert "Told of one" in berth("notices", "--unread", "--seen")
     assert "Told of one" not in berth("notices", "--unread")
     assert not Notice.objects.filter(read_at=None).exists()
-    berth("hooks", "test", str(hook.pk)[:8])
+    short = str(hook.pk)[:8]
+    assert json.loads(berth("hooks", "test", short, "--json")) == {"id": str(hook.pk), "sent": True}
     assert Delivery.objects.filter(hook=hook, notice__kind="test").exists()
     assert "whs_" in berth("hooks", "rotate", str(hook.pk)[:8])
     assert WebHook.objects.get().secret_turn == 1
     WebHook.objects.update(off_at=now)
-    berth("hooks", "on", str(hook.pk)[:8])
+    assert json.loads(berth("hooks", "on", short, "--json"))["off_at"] is None
     assert WebHook.objects.get().off_at is None
-    berth("hooks", "rm", str(hook.pk)[:8])
+    assert json.loads(berth("hooks", "rm", short, "--json"))["removed"] is True
     assert not WebHook.objects.exists()
