@@ -12,6 +12,7 @@ from uuid import UUID
 
 #: what must be empty once everything ended: a title and its query
 LEFT_OVER = {
+    "passes that fail": "SELECT name FROM oversight_passrun WHERE failing",
     "placements not freed": "SELECT id FROM placements_placement WHERE freed_at IS NULL",
     "placements not gone": "SELECT id FROM placements_placement WHERE gone_at IS NULL",
     "leases": "SELECT id FROM placements_lease",
