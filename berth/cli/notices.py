@@ -119,7 +119,7 @@ def rotate(*, hook: HookId, as_json: AsJson = False) -> None:
 
 
 @hooks.command("test")
-def test(*, hook: HookId, as_json: AsJson = False) -> None:
+def send_test(*, hook: HookId, as_json: AsJson = False) -> None:
     """Send a test there."""
     with session.client() as client:
         found = _find(client, hook)
