@@ -30,7 +30,8 @@ SEARCH = "/offers/"
 TEMPLATES = Path(__file__).parent.parent / "templates" / "offers"
 FLOOR = """
 SELECT o.id, o.machine_id, o.price_hour_microusd, o.away_ppm, o.longest_term_s, o.int8_gops,
-    o.bandwidth_mb_s, o.value_microusd, o.start_p50_ms, o.start_p95_ms, o.starts, o.starts_failed,
+    o.bandwidth_mb_s, o.vram_bytes_proven, o.value_microusd, o.start_p50_ms, o.start_p95_ms,
+    o.starts, o.starts_failed,
     m.gpu_model, m.vram_bytes, m.cpu_model, m.gpus_total, m.gpus_free, m.cpus_total, m.cpus_free,
     m.memory_bytes_free, m.disk_bytes_free
 FROM offers_offer o JOIN machines_machine m ON m.id = o.machine_id
@@ -65,6 +66,7 @@ def _furnish() -> None:
     Offer.objects.update(
         price_gpu_hour_microusd=F("price_hour_microusd"),
         int8_gops=624_000, bandwidth_mb_s=2_039_000, value_microusd=1_234_500,
+        vram_bytes_proven=F("vram_bytes"),
         start_p50_ms=2_100, start_p95_ms=4_900, starts=41, starts_failed=1,
         verified_until=datetime.now(tz=UTC) + timedelta(days=1),
     )  # fmt: skip
@@ -128,7 +130,10 @@ def _worded(one: Any) -> dict[str, str]:
     return {
         "machine_url": f"/machines/{one.machine_id}/",
         "title": f"{one.gpus_total} × {one.gpu_model}",
-        "subtitle": f"{size(one.vram_bytes)} VRAM each, {one.cpu_model}",
+        "subtitle": (
+            f"{size(one.vram_bytes)} VRAM each ({size(one.vram_bytes_proven)} filled),"
+            f" {one.cpu_model}"
+        ),
         "free": f"{one.gpus_free} of {count(one.gpus_total, 'GPU')}",
         "free_more": f"{count(one.cpus_free, 'CPU')}, {memory} RAM, {disk} disk",
         "check": "Verified",

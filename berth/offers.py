@@ -67,6 +67,8 @@ class Offer(Shape):
     #: of its least GPU as measured, 10^9 int8 operations and 10^6 bytes a second; None: never
     int8_gops: int | None = None
     bandwidth_mb_s: int | None = None
+    #: of that GPU's memory, what validators filled and read back; None: nothing
+    vram_bytes_proven: int | None = None
     #: of its line to it and from it, 10^6 bits a second at least; None: never measured
     network_down_mbit_s: int | None = None
     network_up_mbit_s: int | None = None

@@ -42,6 +42,8 @@ class MachineFacts(Shape):
     #: of its least GPU, 10^9 int8 operations and 10^6 bytes a second; None: nobody measured them
     int8_gops: int | None = None
     bandwidth_mb_s: int | None = None
+    #: of that GPU's memory, what validators filled and read back; None: nothing
+    vram_bytes_proven: int | None = None
     #: new, verified, degraded, suspended or banned; since when: None: it is new, or just changed
     state: str
     since: datetime | None = None

@@ -94,6 +94,8 @@ class Figures:
     bandwidth_mb_s: int = 0
     #: of one card, 10^9 operations a second
     int8_gops: int = 0
+    #: of one card, that were filled and read back
+    vram_bytes_proven: int = 0
 
     def as_json(self) -> dict[str, int]:
         """Return the figures as a rental keeps them."""
@@ -107,6 +109,7 @@ def listed(looks: Sequence[MeasuredLook]) -> Figures:
         hash_rate=_middle([look.hash_rate_per_cpu for look in looks]),
         bandwidth_mb_s=_middle([card.bandwidth_mb_s for card in cards]),
         int8_gops=_middle([card.int8_gops for card in cards]),
+        vram_bytes_proven=_middle([card.vram_bytes for card in cards]),
     )
 
 

@@ -145,6 +145,8 @@ class OfferReply(Schema):
     #: null: not measured
     int8_gops: int | None
     bandwidth_mb_s: int | None
+    #: of that GPU's memory, what validators filled and read back; null: nothing
+    vram_bytes_proven: int | None
     #: of its line to it and from it as validators measured it, 10^6 bits a second: it has no less;
     #: null: not measured
     network_down_mbit_s: int | None

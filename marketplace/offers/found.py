@@ -43,6 +43,7 @@ class Found(NamedTuple):
     cuda: int
     int8_gops: int | None
     bandwidth_mb_s: int | None
+    vram_bytes_proven: int | None
     network_down_mbit_s: int | None
     network_up_mbit_s: int | None
     away_ppm: int

@@ -64,6 +64,8 @@ class MachineFactsReply(Schema):
     #: of its least GPU, 10^9 int8 operations and 10^6 bytes a second; null: nobody measured them
     int8_gops: int | None
     bandwidth_mb_s: int | None
+    #: of that GPU's memory, what validators filled and read back; null: nothing
+    vram_bytes_proven: int | None
     state: StandingState
     #: null: it is new, or changed this minute
     since: datetime | None
@@ -142,6 +144,7 @@ def _reply(facts: MachineFacts) -> MachineFactsReply:
         hash_rate_per_cpu=facts.figures.hash_rate or None,
         int8_gops=facts.figures.int8_gops or None,
         bandwidth_mb_s=facts.figures.bandwidth_mb_s or None,
+        vram_bytes_proven=facts.figures.vram_bytes_proven or None,
         state=standing.state,
         since=standing.since,
         first_verified_at=standing.first_verified_at,

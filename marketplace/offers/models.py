@@ -69,6 +69,8 @@ class Offer(models.Model):
     #: not measured
     int8_gops = models.BigIntegerField(null=True, blank=True)
     bandwidth_mb_s = models.BigIntegerField(null=True, blank=True)
+    #: of that GPU's memory, what validators filled and read back; None: nothing
+    vram_bytes_proven = models.BigIntegerField(null=True, blank=True)
     #: of its line as validators measured it, 10^6 bits a second: it has no less; None: not measured
     network_down_mbit_s = models.BigIntegerField(null=True, blank=True)
     network_up_mbit_s = models.BigIntegerField(null=True, blank=True)

@@ -88,6 +88,8 @@ class OfferRow(NamedTuple):
     #: of its least GPU as measured, 10^9 int8 operations and 10^6 bytes a second; None: unmeasured
     int8_gops: int | None
     bandwidth_mb_s: int | None
+    #: of that GPU's memory, what was filled and read back; None: nothing
+    vram_bytes_proven: int | None
     #: of its line to it and from it, 10^6 bits a second: it has no less; None: not measured
     network_down_mbit_s: int | None
     network_up_mbit_s: int | None
@@ -246,6 +248,7 @@ def row_of(offer: Found, *, now: datetime, asked: Slice | None = None) -> OfferR
         cuda=written(offer.cuda) if offer.cuda else "",
         int8_gops=offer.int8_gops,
         bandwidth_mb_s=offer.bandwidth_mb_s,
+        vram_bytes_proven=offer.vram_bytes_proven,
         network_down_mbit_s=offer.network_down_mbit_s,
         network_up_mbit_s=offer.network_up_mbit_s,
         reliability_ppm=PPM - offer.away_ppm,

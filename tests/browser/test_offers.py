@@ -41,6 +41,7 @@ def offer_cards(like: Market) -> None:
         offer.gpu_model, offer.vram_bytes = model, machine.vram_bytes
         offer.price_gpu_hour_microusd = offer.price_hour_microusd = price
         offer.int8_gops, offer.bandwidth_mb_s = int8_gops, bandwidth
+        offer.vram_bytes_proven = machine.vram_bytes * 31 // 32
         offer.value_microusd = price * 1_000_000 // int8_gops
         offer.away_ppm, offer.starts = 130 * number, 40 - number
         offer.start_p50_ms, offer.start_p95_ms = 2_100 + 130 * number, 4_700 + 210 * number

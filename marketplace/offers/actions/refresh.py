@@ -90,6 +90,7 @@ def _refresh(
         "cuda": min((newest_cuda(gpu.driver) for gpu in gpus), default=0),
         "int8_gops": figures.int8_gops or None,
         "bandwidth_mb_s": figures.bandwidth_mb_s or None,
+        "vram_bytes_proven": figures.vram_bytes_proven or None,
         "network_down_mbit_s": line.down_mb_s * BITS or None,
         "network_up_mbit_s": line.up_mb_s * BITS or None,
         "away_ppm": away_ppm // AWAY_STEP_PPM * AWAY_STEP_PPM,

@@ -195,7 +195,11 @@ def _hardware(facts: MachineFacts) -> tuple[Fact, ...]:
     machine, found = facts.machine, facts.figures
     gpus = ""
     if found.int8_gops:
-        gpus = f"{found.int8_gops // 1000:,} TOPS (int8), {found.bandwidth_mb_s // 1000:,} GB/s"
+        filled = wording.size(found.vram_bytes_proven)
+        gpus = (
+            f"{found.int8_gops // 1000:,} TOPS (int8), {found.bandwidth_mb_s // 1000:,} GB/s,"
+            f" {filled} filled"
+        )
     cpus = f"{wording.rate(found.hash_rate)} PBKDF2 each" if found.hash_rate else ""
     measured = facts.measured
     rows = (

@@ -136,6 +136,8 @@ def _only(offer: queries.OfferRow) -> str:
 
 def _subtitle(offer: queries.OfferRow) -> str:
     vram = f"{wording.size(offer.vram_bytes)} VRAM each" if offer.gpus else ""
+    if vram and offer.vram_bytes_proven:
+        vram += f" ({wording.size(offer.vram_bytes_proven)} filled)"
     where = f"host says {offer.country}" if offer.country else ""
     return ", ".join(part for part in (vram, offer.cpu_model, where) if part) or "No GPU"
 

@@ -33,7 +33,9 @@ def card(uuid: str, *, bandwidth: int = 2_000_000, int8: int = 600_000) -> GpuMe
 
 def test_what_is_listed_is_the_middle_of_what_was_measured() -> None:
     looks = [look(5, bandwidth=30), look(9), look(7, bandwidth=10), look(0, bandwidth=20)]
-    assert delivered.listed(looks) == Figures(hash_rate=7, bandwidth_mb_s=20, int8_gops=7)
+    assert delivered.listed(looks) == Figures(
+        hash_rate=7, bandwidth_mb_s=20, int8_gops=7, vram_bytes_proven=1
+    )
     assert delivered.listed([]) == Figures()
 
 

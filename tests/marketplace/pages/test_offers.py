@@ -166,6 +166,13 @@ def test_what_a_result_costs_is_told_to_a_hundredth_of_a_cent(
     assert f"3,350 GB/s, {shown} per 1,000 TOPS" in page
 
 
+def test_memory_that_was_filled_stands_beside_what_the_machine_says(market: Market) -> None:
+    Machine.objects.update(gpus_total=1, gpus_free=1, gpu_model="H100", vram_bytes=80 << 30)
+    assert "filled)" not in Client().get("/offers/").content.decode()
+    Offer.objects.update(vram_bytes_proven=78 << 30)
+    assert "80 GiB VRAM each (78 GiB filled)" in Client().get("/offers/").content.decode()
+
+
 def test_a_filter_that_is_no_number_is_explained_at_the_field(market: Market) -> None:
     page = Client().get("/offers/", {"cpus_min": "many"}).content.decode()
     assert page.count("Enter a whole number") == 2
