@@ -78,7 +78,7 @@ class HoldState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StatementLine:
-    """One line of a statement: all charges of one rental, or one other transfer."""
+    """One line of a statement: all charges of a rental, a return, or one other transfer."""
 
     #: of its first transfer
     since: datetime
@@ -90,7 +90,7 @@ class StatementLine:
     note: str
     #: the sum of this line and all older ones
     total_microusd: MicroUsd
-    #: how many transfers the line stands for
+    #: how many charges the line stands for; anything else is one
     transfers: int
     #: its newest transfer: lines are sorted by it
     number: int

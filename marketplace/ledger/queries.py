@@ -24,16 +24,17 @@ from marketplace import plain_sql
 from marketplace.domain.ledger import AccountKind, StatementLine, TransferKind
 from marketplace.domain.money import MicroUsd
 from marketplace.ledger.models import Account, CreditGrant, Transfer
+from marketplace.ledger.returns import whole_cause
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
 
     class Row(TypedDict):
-        """One hold's charges, or one other transfer."""
+        """One hold's charges, what came back together, or one other transfer."""
 
         hold: UUID | None
-        #: the transfer's id; None: they are a hold's charges
-        alone: int | None
+        #: the transfer's cause; None: they are a hold's charges
+        alone: str | None
         amount: int
         since: datetime
         newest_at: datetime
@@ -138,7 +139,8 @@ def statement(
     """Return up to ``limit`` lines about the person's accounts of these kinds, newest first.
 
     The accounts are read as one purse: setting money aside and giving it back move nothing in it
-    and make no line. All charges of one rental make one line, at the newest of them.
+    and make no line. All charges of one rental make one line, at the newest of them, and so does
+    what came back together.
     """
     return _lines(_purse(user_id, kinds), limit).lines
 
@@ -189,7 +191,7 @@ def _lines(purse: Purse, limit: int, before: int | None = None) -> Lines:
 
 
 def _grouped(purse: Purse) -> "QuerySet[WithAnnotations[Transfer, Row], Row]":
-    """Return all charges of one hold as one row, and each other transfer as its own."""
+    """Return all charges of one hold as one row, a return as one, each other transfer alone."""
     mine = purse.accounts.order_by().values("pk")
     charged = Q(kind__in=CHARGED)
     signed = Case(When(credit__in=mine, then=F("amount_microusd")), default=-F("amount_microusd"))
@@ -198,7 +200,10 @@ def _grouped(purse: Purse) -> "QuerySet[WithAnnotations[Transfer, Row], Row]":
     ).exclude(debit__in=mine, credit__in=mine)
     return (
         rows.order_by()
-        .annotate(hold=Case(When(charged, then=F("debit"))), alone=Case(When(~charged, then="id")))
+        .annotate(
+            hold=Case(When(charged, then=F("debit"))),
+            alone=Case(When(~charged, then=whole_cause())),
+        )
         .values("hold", "alone")
         .annotate(
             amount=Sum(signed),
@@ -223,7 +228,7 @@ def _line(row: "Row", total: MicroUsd) -> StatementLine:
         amount_microusd=MicroUsd(row["amount"]),
         note=_note(row),
         total_microusd=total,
-        transfers=row["transfers"],
+        transfers=1 if alone else row["transfers"],
         number=row["number"],
         hold_account_id=row["hold"],
     )

@@ -17,9 +17,11 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import (
     BinaryField,
     Case,
+    Exists,
     F,
     ForeignObjectRel,
     Model,
+    OuterRef,
     Q,
     QuerySet,
     Value,
@@ -27,7 +29,9 @@ from django.db.models import (
 )
 
 from marketplace.accounts.models import User
+from marketplace.domain.ledger import AccountKind, TransferKind
 from marketplace.domain.oversight import ActKind
+from marketplace.ledger import returns
 from marketplace.ledger.models import Transfer
 from marketplace.oversight.models import Act
 from marketplace.placements.models import PlacementEvent
@@ -49,6 +53,7 @@ HIDDEN: Mapping[str, frozenset[str]] = {
     "own_data.Export": frozenset({"content"}),
     # Who paid is between the site and the host (docs/decisions/0056-reports-about-rentals.md).
     "rentals.RentalReport": frozenset({"payer", "host_microusd"}),
+    "ledger.Hold": frozenset({"site_returned_microusd"}),
 }
 #: tables whose rows are somebody's own doing as staff, and about others
 OF_STAFF = frozenset({("oversight.Act", "by"), ("admin.LogEntry", "user")})
@@ -59,8 +64,10 @@ TOLD_ACTS = frozenset(
 AMONG_STAFF = ("reason", "before", "after")
 #: acts of which they were told the reason, and not what else the log says, as who paid
 REASON_ALONE = frozenset({ActKind.ANSWER_REPORT})
-#: of what came back for a report
-REPORTED = "report:"
+#: what came back of a charge
+RETURNED = Q(kind=TransferKind.REFUND, debit__kind__in=(AccountKind.EARNINGS, AccountKind.FEES))
+#: to both of a renter's accounts
+TO_BOTH = f"{AccountKind.WALLET} and {AccountKind.CREDIT}"
 #: what a cell begins with that is a formula to some programs
 FORMULA = tuple("=+-@\t\r")
 README = """\
@@ -167,14 +174,16 @@ def _told(act: dict[str, Any]) -> dict[str, Any]:
 def _transfers(user: User) -> Iterator[str]:
     yield _line(("id", "at", "kind", "amount_microusd", "from", "to", "cause", "note"))
     mine = Transfer.objects.filter(Q(debit__user=user) | Q(credit__user=user))
-    # Whose money came back for a report is left empty for its renter.
-    who = Case(
-        When(Q(cause__startswith=REPORTED) & ~Q(debit__user=user), then=Value("")),
-        default=F("debit__kind"),
+    # Whose money came back is left empty for its renter.
+    who = Case(When(RETURNED & ~Q(debit__user=user), then=Value("")), default=F("debit__kind"))
+    elsewhere = returns.parts(mine).exclude(credit__kind=OuterRef("credit__kind"))
+    to = Case(
+        When(Q(kind=TransferKind.REFUND) & Exists(elsewhere), then=Value(TO_BOTH)),
+        default=F("credit__kind"),
     )
-    rows = mine.order_by("-id").annotate(debit_kind=who)
+    rows = returns.as_one(mine).order_by("-id").annotate(debit_kind=who, credit_kind=to)
     told = rows.values_list(
-        *("id", "at", "kind", "amount_microusd", "debit_kind", "credit__kind", "cause", "note")
+        *("id", "at", "kind", "whole", "debit_kind", "credit_kind", "cause", "note")
     )
     yield from map(_line, told[:ROWS_MAX].iterator())
 

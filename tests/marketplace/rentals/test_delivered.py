@@ -110,7 +110,7 @@ def test_the_difference_comes_back_and_less_is_paid_from_then_on(
     ]
     lines = ledger.statement(alice.pk)
     backs = [one for one in lines if one.kind == TransferKind.REFUND]
-    assert [one.amount_microusd for one in backs] == [1_500, 28_500]
+    assert [one.amount_microusd for one in backs] == [30_000]
     assert all("70.0 % of what was listed" in one.note for one in backs)
     assert {one.cause for one in Transfer.objects.filter(kind=TransferKind.REFUND)} == {
         f"proof:{proof.id}:credit",
