@@ -4,12 +4,9 @@ from playwright.sync_api import Locator, Page, expect
 
 #: how many presses of Tab a page may take until something is reached
 TABS_MAX = 90
-#: counts presses of a mouse or a finger, over all pages of the window
+#: counts presses of a mouse or a finger, over all pages of the window and whosever they are
 COUNT = """
-addEventListener("pointerdown", (event) => {
-  if (!event.isTrusted) return;
-  sessionStorage.setItem("clicks", Number(sessionStorage.getItem("clicks") ?? 0) + 1);
-}, true);
+addEventListener("pointerdown", (event) => event.isTrusted && clicked(location.origin), true);
 """
 #: where the keyboard is, and whether one sees it there
 SEEN = """() => {
@@ -22,14 +19,12 @@ SEEN = """() => {
 }"""
 
 
-def count_clicks(page: Page) -> None:
-    """Begin to count, from the next page on."""
+def count_clicks(page: Page) -> list[str]:
+    """Begin to count, from the next page on; return the origins that were clicked on so far."""
+    clicks: list[str] = []
+    page.expose_function("clicked", lambda origin: clicks.append(origin))
     page.add_init_script(COUNT)
-
-
-def clicks(page: Page) -> int:
-    """Return how often somebody clicked."""
-    return int(page.evaluate("Number(sessionStorage.getItem('clicks') ?? 0)"))
+    return clicks
 
 
 def reach(page: Page, goal: Locator) -> None:

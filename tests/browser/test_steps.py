@@ -1,4 +1,7 @@
-"""A machine is two clicks away for who comes back, six for who is new; keys alone do as well."""
+"""A machine is two clicks away for who comes back, six for who is new; keys alone do as well.
+
+Who is new and pays by card clicks once more, on the card processor's page.
+"""
 
 import pytest
 from django.utils import timezone
@@ -7,7 +10,7 @@ from playwright.sync_api import Page, Request, expect
 from marketplace.accounts.models import User
 from tests.browser.audit import problems
 from tests.browser.conftest import Enter
-from tests.browser.steps import clicks, count_clicks, press, reach, type_into
+from tests.browser.steps import count_clicks, press, reach, type_into
 from tests.browser.test_every_page import found_by_axe
 from tests.browser.test_journey import ALICE, PASSWORD, market, the_rental
 from tests.browser.test_terminal import alice
@@ -29,18 +32,18 @@ def test_who_comes_back_is_on_a_machine_in_two_clicks(
     page: Page, enter: Enter, alice: User, market: Market
 ) -> None:
     enter(page, alice)
-    count_clicks(page)
+    clicks = count_clicks(page)
     page.goto("/")
     page.get_by_role("link", name="Rent 4-CPU machine").click()
     page.get_by_role("button", name="Rent", exact=True).click()
     expect(page.locator("#state")).to_have_text("Waiting for the machine")
     market.run(the_rental(), at=timezone.now(), door_after_s=0)
     expect(page.locator("#ssh-command")).to_be_visible()
-    assert clicks(page) == 2
+    assert len(clicks) == 2
 
 
-def test_who_is_new_is_on_a_machine_in_six_clicks(page: Page, market: Market) -> None:
-    count_clicks(page)
+def sign_up_and_want_money(page: Page) -> None:
+    """Choose a machine, sign up, and go to where money is added: five clicks with the last."""
     page.goto("/")
     page.get_by_role("link", name="Rent 4-CPU machine").click()
     main = page.get_by_role("main")
@@ -51,12 +54,35 @@ def test_who_is_new_is_on_a_machine_in_six_clicks(page: Page, market: Market) ->
     main.get_by_role("button", name="Sign up").click()
     page.get_by_role("link", name="Add money").click()
     page.get_by_role("button", name="Add", exact=True).click()
+
+
+def rent_with_a_key(page: Page, market: Market) -> None:
+    """Rent from the form that one came back to, with one more click."""
     page.get_by_label("Your SSH public key").fill(ALICES_KEY)
     page.get_by_role("button", name="Rent", exact=True).click()
     expect(page.locator("#state")).to_have_text("Waiting for the machine")
     market.run(the_rental(), at=timezone.now(), door_after_s=0)
     expect(page.locator("#ssh-command")).to_be_visible()
-    assert clicks(page) == 6
+
+
+def test_who_is_new_is_on_a_machine_in_six_clicks(page: Page, market: Market) -> None:
+    clicks = count_clicks(page)
+    sign_up_and_want_money(page)
+    rent_with_a_key(page, market)
+    assert len(clicks) == 6
+
+
+@pytest.mark.usefixtures("stripe")
+def test_who_is_new_and_pays_by_card_clicks_once_more_and_that_at_the_card_processor(
+    page: Page, site: str, market: Market
+) -> None:
+    clicks = count_clicks(page)
+    sign_up_and_want_money(page)
+    page.get_by_label("Card number").fill("4242424242424242")
+    page.get_by_role("button", name="Save this card").click()
+    expect(page.get_by_text("$10.00 is in your balance.")).to_be_visible()
+    rent_with_a_key(page, market)
+    assert [each == site for each in clicks] == [True] * 5 + [False, True]
 
 
 def test_keys_alone_lead_from_the_first_page_to_a_rental_and_its_end(

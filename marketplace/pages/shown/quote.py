@@ -52,12 +52,13 @@ def quote(
     *,
     balance_microusd: int,
     kinds: Kinds,
+    back_url: str,
     bids_from: int | None = None,
 ) -> Quote:
     """Return the price of a form that was filled in, valid or not.
 
-    ``kinds``: how rentals began on each kind of machine. ``bids_from``: the lowest bid that wins
-    now. None: none does.
+    ``kinds``: how rentals began on each kind of machine. ``back_url``: where the form is.
+    ``bids_from``: the lowest bid that wins now. None: none does.
     """
     balance = format_usd(balance_microusd)
     if not form.is_valid():
@@ -96,7 +97,7 @@ def quote(
         failover=_failover(form, price),
         balance=balance,
         sentence=sentence,
-        add_url=_add_url(missing, f"/offers/{offer.id}/rent") if missing > 0 else "",
+        add_url=_add_url(missing, back_url) if missing > 0 else "",
     )
 
 

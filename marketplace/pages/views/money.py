@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from urllib.parse import urlencode
 from uuid import uuid4
 
 from django.conf import settings
@@ -14,10 +15,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from marketplace.domain.bill import Reason
 from marketplace.domain.ledger import StatementLine
-from marketplace.domain.money import format_usd
+from marketplace.domain.money import field_usd, format_usd
 from marketplace.domain.problem import Refused
 from marketplace.ledger import queries
 from marketplace.ledger.csv_reply import KINDS, csv_reply
+from marketplace.pages import errand
 from marketplace.pages.forms.top_up import AutoTopUpForm, TopUpForm
 from marketplace.pages.queries import burn_hour_microusd
 from marketplace.pages.shown import payment, statement
@@ -45,14 +47,9 @@ def money(request: MemberRequest) -> HttpResponse:
     form = TopUpForm(request.POST) if request.POST else new_form(request)
     if request.method == "POST" and form.is_valid():
         try:
-            paid = _pay(request, form)
+            return go_on(request, pay(request, form), onward(request))
         except Refused as refused:
             form.add_error("amount", refused.detail)
-        else:
-            if paid.confirm_url:
-                return redirect("payment", paid.pk)
-            tell(request, paid)
-            return redirect(onward(request) or "money")
     return page(request, form)
 
 
@@ -122,13 +119,32 @@ def _before(request: MemberRequest) -> int | None:
     return int(number) if NUMBER.fullmatch(number) else None
 
 
-def _pay(request: MemberRequest, form: TopUpForm) -> TopUp:
+def pay(request: MemberRequest, form: TopUpForm) -> TopUp:
+    """Make the payment of a valid form; the same form pays once."""
     return top_up(
         user_id=request.user.pk,
         amount_microusd=form.cleaned_data["amount"],
         cause=f"page:{request.user.pk}:{form.cleaned_data['request_key']}",
         now=timezone.now(),
     )
+
+
+def go_on(request: MemberRequest, paid: TopUp, onward_url: str) -> HttpResponse:
+    """Lead to the bank, or say what became of the payment and lead to where the person was."""
+    if paid.state == TopUpState.PENDING and paid.confirm_url:
+        errand.leave(request, f"payment:{paid.pk}", {"next": onward_url})
+        return redirect("payment", paid.pk)
+    tell(request, paid)
+    if paid.state == TopUpState.REFUSED:
+        return redirect(adding_url(field_usd(paid.amount_microusd), onward_url))
+    return redirect(onward_url or "money")
+
+
+def adding_url(amount: str, onward_url: str) -> str:
+    """Return the page where money is added, with what was wanted there."""
+    wanted = {"amount": amount, "next": onward_url}
+    query = urlencode({name: text for name, text in wanted.items() if text})
+    return f"/money/?{query}" if query else "/money/"
 
 
 def tell(request: MemberRequest, paid: TopUp) -> None:

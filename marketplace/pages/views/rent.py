@@ -109,8 +109,14 @@ def _quote(request: MemberRequest, form: RentForm, offer: offers.OfferRow) -> Qu
     if offer.bid_floor_microusd is not None and form.is_valid():
         least = bids.of_offer(offer.id, Slice.of(form.resources()))
     balance = ledger.balance(request.user.pk)
-    kinds = kind_starts.by_kind
-    return quote(form, offer, balance_microusd=balance, bids_from=least, kinds=kinds)
+    return quote(
+        form,
+        offer,
+        balance_microusd=balance,
+        kinds=kind_starts.by_kind,
+        back_url=request.get_full_path(),
+        bids_from=least,
+    )
 
 
 def _first_guess(

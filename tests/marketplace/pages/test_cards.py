@@ -1,6 +1,7 @@
 """Cards are saved and payments confirmed elsewhere; our pages lead there and say what came."""
 
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
@@ -39,6 +40,83 @@ def test_a_card_is_saved_on_stripes_page(alice: User, stripe: Stripe, browser_of
     saved = browser.get("/money/card/saved", follow=True)
     assert "visa 4242, 12/2030" in text_of(saved)
     assert 'action="/money/"' in text_of(saved)
+
+
+RENT = "/offers/1/rent?template=jupyter&gpus=1"
+
+
+def leave(browser: Client, **changed: str) -> None:
+    """Go to the processor's page from the form that adds money."""
+    sent = {"amount": "12.50", "request_key": "k", "next": RENT, **changed}
+    assert b"Then $12.50 is taken from it" in browser.post("/money/card", sent).content
+
+
+def test_who_has_no_card_saves_one_pays_and_is_back_where_they_were(
+    alice: User, stripe: Stripe, browser_of: Browser
+) -> None:
+    browser = browser_of(alice)
+    page = text_of(browser.get("/money/", {"amount": "12.50", "next": RENT}))
+    assert page.count('name="next" value="/offers/1/rent?template=jupyter&amp;gpus=1"') == 2
+    for wrong in ({"amount": "ten"}, {"amount": "0.10"}):
+        sent = {"request_key": "k", **wrong}
+        assert browser.post("/money/card", sent).status_code == 422
+    leave(browser)
+    # They changed their mind on the processor's page: the form is as it was, and nothing is paid.
+    back = browser.get("/money/card/saved")["Location"]
+    again = browser.get(back)
+    assert (again.context["form"]["amount"].value(), again.context["next"]) == ("12.50", RENT)
+    leave(browser)
+    stripe.save_card(Payer.objects.get().customer)
+    for expected in (RENT, "/money/"):
+        assert browser.get("/money/card/saved")["Location"] == expected
+    assert ledger.balance(alice.pk) == 12_500_000
+
+
+def test_a_card_pays_by_itself_only_what_its_owner_left_for_lately_and_only_once(
+    alice: User,
+    bob: User,
+    stripe: Stripe,
+    browser_of: Browser,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    browser = browser_of(alice)
+    leave(browser, next="https://evil.example/")
+    stripe.save_card(Payer.objects.get().customer)
+    monkeypatch.setattr("django.utils.timezone.now", lambda: scene.after(3601))
+    assert browser.get("/money/card/saved")["Location"] == "/money/"
+    # Their card was saved meanwhile, so no newer one comes back.
+    leave(browser, next="//evil.example/")
+    assert browser.get("/money/card/saved")["Location"] == "/money/?amount=12.50"
+    # One who saves a card alone pays nothing by it, and keeps what they had typed.
+    browser.post("/money/card", {"amount": "7.00", "next": RENT})
+    stripe.save_card(Payer.objects.get().customer)
+    back = browser.get("/money/card/saved")["Location"]
+    assert back == "/money/?amount=7.00&next=%2Foffers%2F1%2Frent%3Ftemplate%3Djupyter%26gpus%3D1"
+    leave(browser)
+    stripe.save_card(Payer.objects.get().customer)
+    session = browser.session
+    session["errands"]["card"]["user"] = bob.pk
+    session.save()
+    assert browser.get("/money/card/saved")["Location"] == "/money/"
+    assert not TopUp.objects.exists()
+
+
+def test_a_payment_that_the_bank_asks_about_leads_back_as_well(
+    alice: User, stripe: Stripe, browser_of: Browser
+) -> None:
+    browser = browser_of(alice)
+    again = f"/money/?amount=12.50&{urlencode({'next': RENT})}"
+    for answer, expected in ((False, again), (True, RENT)):
+        stripe.at = scene.after(60 * answer).timestamp()
+        leave(browser, request_key=str(answer))
+        stripe.save_card(Payer.objects.get().customer, WANTS_CONFIRMATION)
+        row_url = browser.get("/money/card/saved")["Location"]
+        row = TopUp.objects.get(state="pending")
+        assert row_url == f"/money/top-ups/{row.pk}/"
+        assert browser.get(row_url).status_code == 200
+        stripe.confirm(row.reference, success=answer)
+        assert browser.get(row_url)["Location"] == expected
+    assert ledger.balance(alice.pk) == 12_500_000
 
 
 def test_a_payment_is_confirmed_at_the_bank_and_settled_on_the_way_back(

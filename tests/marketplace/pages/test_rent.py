@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from html import escape, unescape
 from typing import Any
 
 import pytest
@@ -211,6 +212,19 @@ def test_the_way_to_more_money_leads_back(renter: Client, market: Market) -> Non
     sent = {"amount": "26", "request_key": "k", "next": money.context["next"]}
     with override_settings(TEST_PAYMENTS=True):
         assert renter.post("/money/", sent).headers["Location"] == rent_url(market)
+
+
+def test_the_ways_to_money_and_to_a_key_lead_back_to_the_same_template(
+    renter: Client, market: Market
+) -> None:
+    SshKey.objects.all().delete()
+    url = f"{rent_url(market)}?template=pytorch&cpus=2"
+    page = renter.get(url)
+    quoted = renter.post(url, filled(page, hours="10", intent="quote"))
+    (keys_url,) = re.findall(r'href="(/keys/\?next=[^"]+)"', page.content.decode())
+    for found in (quoted.context["quote"].add_url, unescape(keys_url)):
+        assert renter.get(found).context["next"] == url
+    assert f'hx-post="{escape(url)}"' in page.content.decode()
 
 
 def test_a_machine_that_fell_silent_is_not_rented(renter: Client, market: Market) -> None:
