@@ -49,7 +49,10 @@ def give_back(
             amounts=[(hold, held[hold.account_id].balance_microusd) for hold in holds], now=now
         )
         credit = held_credit.give_back(
-            charged_microusd={hold.pk: held[hold.account_id].debits_posted for hold in holds},
+            spent_microusd={
+                hold.pk: held[hold.account_id].debits_posted - hold.returned_microusd
+                for hold in holds
+            },
             now=now,
         )
         backs = [

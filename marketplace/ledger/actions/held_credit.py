@@ -1,4 +1,17 @@
-"""This will take credit into holds and back out of them, keeping which grant it is of."""
+"""This will take credit into holds and back out of them, keeping which grant it is of.
+
+What of a hold is spent is asked anew each time, as credit that ends sooner may come into it. What
+came back is in nobody's hold any more, so it is taken off on both sides:
+
+* ``spent`` is what was charged to the hold and did not come back, ``had`` of a grant is what the
+  hold took of it and did not give back, and of money the same. All of ``had`` covers ``spent``.
+* ``spent`` is of the grants first, as they end, and of money last. What is left of ``had`` goes
+  back when the hold is released, and what is spent can come back later: together they are ``had``,
+  so no grant gets more than it gave, and neither part is negative.
+* What comes back of ``spent`` is of money first, and then of the grants that end last. So the rest
+  is what would be spent had no more than that been charged: what is left of each ``had`` stays as
+  it was, and after the release too nothing comes back twice.
+"""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -49,13 +62,13 @@ def take(*, hold: Hold, amount_microusd: MicroUsd, now: datetime) -> MicroUsd:
     return MicroUsd(sum(parts))
 
 
-def give_back(*, charged_microusd: Mapping[UUID, int], now: datetime) -> Mapping[UUID, Unspent]:
-    """Return what each hold, of what was charged to it, left of its credit, now in its grants."""
-    by_hold: dict[UUID, list[HeldCredit]] = {hold_id: [] for hold_id in charged_microusd}
-    for one in lock(charged_microusd):
+def give_back(*, spent_microusd: Mapping[UUID, int], now: datetime) -> Mapping[UUID, Unspent]:
+    """Return what each hold, of what it spent, left of its credit, now in its grants."""
+    by_hold: dict[UUID, list[HeldCredit]] = {hold_id: [] for hold_id in spent_microusd}
+    for one in lock(spent_microusd):
         by_hold[one.hold_id].append(one)
     parts = {
-        hold_id: credit.unspent(charged_microusd[hold_id], [one.amount_microusd for one in held])
+        hold_id: credit.unspent(spent_microusd[hold_id], _had(held))
         for hold_id, held in by_hold.items()
     }
     found = {hold_id: _into_grants(held, parts[hold_id], now) for hold_id, held in by_hold.items()}
@@ -64,18 +77,16 @@ def give_back(*, charged_microusd: Mapping[UUID, int], now: datetime) -> Mapping
 
 
 def give_spent_back(
-    *, hold: Hold, amount_microusd: int, charged_microusd: int, now: datetime
+    *, hold: Hold, amount_microusd: int, spent_microusd: int, now: datetime
 ) -> tuple[MicroUsd, Unspent]:
     """Return how much of what is given back of a charge is money, and how much is credit again.
 
-    The amount is no more than was charged and not given back yet, without credit that has ended.
+    The amount is no more than was spent, without credit that has ended.
     """
     held = lock([hold.pk])
-    spent = credit.taken(charged_microusd, [one.amount_microusd for one in held])
-    before = sum(one.returned_microusd for one in held)
-    money = charged_microusd - sum(spent) - (hold.returned_microusd - before)
-    left = [part - one.returned_microusd for one, part in zip(held, spent, strict=True)]
-    paid, parts = credit.returned(amount_microusd, money, left)
+    of_grants = credit.taken(spent_microusd, _had(held))
+    money = spent_microusd - sum(of_grants)
+    paid, parts = credit.returned(amount_microusd, money, of_grants)
     for one, part in zip(held, parts, strict=True):
         one.returned_microusd += part
         one.save(update_fields=["returned_microusd"])
@@ -84,17 +95,13 @@ def give_spent_back(
     return paid, unspent
 
 
-def spent_and_ended(*, hold: Hold, charged_microusd: int, now: datetime) -> MicroUsd:
-    """Return what of the charges was credit that has ended, and did not come back before."""
+def spent_and_ended(*, hold: Hold, spent_microusd: int, now: datetime) -> MicroUsd:
+    """Return what of that was credit that has ended."""
     rows = HeldCredit.objects.filter(hold=hold).select_related("grant")
     held = list(rows.order_by("grant__expires_at", "grant_id", "id"))
-    spent = credit.taken(charged_microusd, [one.amount_microusd for one in held])
+    of_grants = credit.taken(spent_microusd, _had(held))
     return MicroUsd(
-        sum(
-            part - one.returned_microusd
-            for one, part in zip(held, spent, strict=True)
-            if one.grant.expires_at <= now
-        )
+        sum(part for one, part in zip(held, of_grants, strict=True) if one.grant.expires_at <= now)
     )
 
 
@@ -111,6 +118,10 @@ def lock(hold_ids: Collection[UUID]) -> Sequence[HeldCredit]:
         # Two holds of one grant count in the same row.
         one.grant = grants.setdefault(one.grant_id, one.grant)
     return held
+
+
+def _had(held: Sequence[HeldCredit]) -> Sequence[int]:
+    return [one.amount_microusd - one.returned_microusd for one in held]
 
 
 def _into_grants(held: Sequence[HeldCredit], parts: Sequence[int], now: datetime) -> Unspent:

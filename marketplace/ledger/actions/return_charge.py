@@ -50,12 +50,11 @@ def return_charge(
         hold = lock(hold_id=hold_id)
         if Transfer.objects.filter(cause=cause).exists():
             raise CauseReused
-        charged = _charged(hold)
         most = left(hold, now=now)
         if not 0 < amount_microusd <= most or not 0 <= fee_microusd <= amount_microusd:
             raise AmountRefused("No more can be given back than was charged and has not ended.")
         money, credit = held_credit.give_spent_back(
-            hold=hold, amount_microusd=amount_microusd, charged_microusd=charged, now=now
+            hold=hold, amount_microusd=amount_microusd, spent_microusd=_spent(hold), now=now
         )
         hold.returned_microusd += amount_microusd
         hold.site_returned_microusd += amount_microusd if site_alone else 0
@@ -82,20 +81,22 @@ def left(hold: Hold, *, now: datetime) -> MicroUsd:
 
     As money comes back first, and of credit what ends last, what ended is what is left at last.
     """
-    return MicroUsd(_charged(hold) - hold.returned_microusd - ended(hold, now=now))
+    return MicroUsd(_spent(hold) - ended(hold, now=now))
 
 
 def ended(hold: Hold, *, now: datetime) -> MicroUsd:
     """Return what was charged of credit that has ended since: it cannot come back."""
-    return held_credit.spent_and_ended(hold=hold, charged_microusd=_charged(hold), now=now)
+    return held_credit.spent_and_ended(hold=hold, spent_microusd=_spent(hold), now=now)
 
 
-def _charged(hold: Hold) -> int:
+def _spent(hold: Hold) -> int:
+    """Return what was charged and did not come back."""
     account = Account.objects.get(pk=hold.account_id)
+    spent = account.debits_posted - hold.returned_microusd
     if hold.released_at is None:
-        return account.debits_posted
+        return spent
     rows = Transfer.objects.filter(debit=account, kind__in=_UNCHARGED)
-    return account.debits_posted - (rows.aggregate(sum=Sum("amount_microusd"))["sum"] or 0)
+    return spent - (rows.aggregate(sum=Sum("amount_microusd"))["sum"] or 0)
 
 
 def _locked_balance(earnings: Account, others: Sequence[Account]) -> int:

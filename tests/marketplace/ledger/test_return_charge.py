@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.db import transaction
+from django.db.models import F
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -20,7 +21,7 @@ from marketplace.ledger.actions.post import AmountRefused, CauseReused, post
 from marketplace.ledger.actions.return_charge import ended, return_charge
 from marketplace.ledger.actions.return_charge import left as can_come_back
 from marketplace.ledger.audit import audit
-from marketplace.ledger.models import Account, Hold, Transfer
+from marketplace.ledger.models import Account, CreditGrant, Hold, Transfer
 
 Give = Callable[[User, int], None]
 DAY = timedelta(days=1)
@@ -152,38 +153,105 @@ def test_what_earnings_do_not_have_the_site_bears(
     assert audit() == []
 
 
-steps = st.tuples(st.sampled_from(["charge", "back", "more"]), st.integers(1, 40))
+def sooner(user: User, amount: int, now: datetime) -> None:
+    """Give credit that ends before all other."""
+    grant_credit(
+        user_id=user.pk,
+        amount_microusd=MicroUsd(amount),
+        expires_at=now + DAY,
+        cause="sooner",
+        now=now,
+    )
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(steps, min_size=1, max_size=10))
+def test_what_came_back_is_not_left_over_once_credit_that_ends_sooner_is_held(
+    placed: Hold, alice: User, charlie: User, now: datetime
+) -> None:
+    charge(placed, charlie, 90, now=now)
+    back(placed, charlie, 50, now=now)
+    assert (wallet(alice), left(alice, now)) == (60 + 40, [10])
+    # The 40 that stay charged are the sooner credit's now, and what is held of the others is free.
+    sooner(alice, 40, now)
+    hold.increase(hold_id=placed.pk, amount_microusd=MicroUsd(40), cause="more", now=now)
+    placed.refresh_from_db()
+    late = now + 2 * DAY
+    assert (can_come_back(placed, now=late), ended(placed, now=late)) == (0, 40)
+    hold.release(hold_id=placed.pk, cause="end", now=now)
+    assert (wallet(alice), left(alice, now)) == (100, [20, 30])
+    back(placed, charlie, 40, now=now, cause="b2")
+    assert (wallet(alice), left(alice, now)) == (100, [40, 20, 30])
+    assert audit() == []
+
+
+def test_money_that_came_back_is_not_asked_for_again(
+    alice: User, charlie: User, give: Give, now: datetime
+) -> None:
+    give(alice, 50)
+    placed = hold.place(user_id=alice.pk, amount_microusd=MicroUsd(50), cause="r", now=now)
+    charge(placed, charlie, 50, now=now)
+    back(placed, charlie, 50, now=now)
+    sooner(alice, 40, now)
+    hold.increase(hold_id=placed.pk, amount_microusd=MicroUsd(40), cause="more", now=now)
+    charge(placed, charlie, 10, now=now, cause="c2")
+    back(placed, charlie, 10, now=now, cause="b2")
+    assert (wallet(alice), left(alice, now)) == (50, [10])
+    hold.release(hold_id=placed.pk, cause="end", now=now)
+    assert (wallet(alice), left(alice, now)) == (50, [40])
+    assert audit() == []
+
+
+#: days of credit, or that pass; micro-USD of all else
+WHAT = ("charge", "charge", "back", "back", "more", "credit", "later", "release")
+steps = st.tuples(st.sampled_from(WHAT), st.integers(1, 40))
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(steps, min_size=4, max_size=20))
 def test_nobody_gets_back_more_than_was_spent_of_each(
     alice: User, charlie: User, give: Give, now: datetime, history: list[tuple[str, int]]
 ) -> None:
+    def credit(days: int, cause: str) -> None:
+        amount, ends = MicroUsd(5 + days), now + days * DAY
+        grant_credit(
+            user_id=alice.pk, amount_microusd=amount, expires_at=ends, cause=cause, now=now
+        )
+
+    def returned(amount: int, cause: str) -> None:
+        placed.refresh_from_db()
+        most = can_come_back(placed, now=now)
+        assert most >= 0 <= ended(placed, now=now)
+        if most:
+            back(placed, charlie, min(amount, most), now=now, cause=cause)
+
     with transaction.atomic():
         give(alice, 1000)
-        grant_credit(
-            user_id=alice.pk, amount_microusd=MicroUsd(25), expires_at=now + DAY, cause="a", now=now
-        )
+        credit(20, "a")
         placed = hold.place(user_id=alice.pk, amount_microusd=MicroUsd(60), cause="r", now=now)
-        charged = given = 0
-        for number, (what, amount) in enumerate(history):
+        for number, (what, amount) in enumerate([*history, ("release", 0), ("back", 5000)]):
             cause = str(number)
-            if what == "more":
+            placed.refresh_from_db()
+            is_open = placed.released_at is None
+            if what == "credit":
+                credit(amount, cause)
+            elif what == "later":
+                now += amount * DAY / 4
+                expire_credit(now=now)
+            elif what == "back":
+                returned(amount, cause)
+            elif what == "release":
+                hold.release(hold_id=placed.pk, cause="end", now=now)
+            elif what == "more" and is_open:
                 hold.increase(
                     hold_id=placed.pk, amount_microusd=MicroUsd(amount), cause=cause, now=now
                 )
-            elif what == "charge":
-                amount = min(amount, queries.held(alice.pk))
-                if amount:
-                    charge(placed, charlie, amount, now=now, cause=cause)
-                charged += amount
-            elif given < charged:
-                amount = min(amount, charged - given)
-                back(placed, charlie, amount, now=now, cause=cause)
-                given += amount
-        assert queries.balance(alice.pk) + queries.held(alice.pk) == 1025 - charged + given
-        hold.release(hold_id=placed.pk, cause="end", now=now)
-        assert sum(left(alice, now)) <= 25
-        assert audit() == []
+            elif what == "charge" and is_open and (held := queries.held(alice.pk)):
+                charge(placed, charlie, min(amount, held), now=now, cause=cause)
+            # Each grant has what it gave, at most: its row allows no more.
+            assert 0 <= wallet(alice) <= 1000
+            assert audit() == []
+        # All that can come back did: what is missing is credit that ended.
+        missing = CreditGrant.objects.filter(
+            expires_at__gt=now, amount_microusd__gt=F("left_microusd")
+        )
+        assert (wallet(alice), list(missing)) == (1000, [])
         transaction.set_rollback(True)
