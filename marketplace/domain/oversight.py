@@ -52,14 +52,17 @@ _OF_ROLE = {
 #: what a role is for, in the words of the page that gives it
 MEANING = {
     Role.SUPPORT: (
-        "reads everything, settles disputes about what was delivered, answers reports and appeals"
+        "reads To do, People, Machines, Rentals and Health; settles disputes about what was"
+        " delivered, answers reports (giving no more of the site's than its fee) and appeals"
     ),
     Role.FINANCE: (
-        "reads everything, sends refunds, gives credit, corrects invoices, lets people pay again"
+        "reads To do, People, Machines, Rentals, Invoices and Health; sends refunds, gives credit,"
+        " corrects invoices, lets people pay again"
     ),
     Role.ADMIN: (
-        "does all of that; bans, ends rentals, marks e-mail addresses as proven, takes off second"
-        " steps that were lost, admits validators, announces, turns features off, and gives roles"
+        "reads everything; does all of that; bans, ends rentals, marks e-mail addresses as proven,"
+        " takes off second steps that were lost, admits validators, announces, turns features off,"
+        " and gives roles"
     ),
 }
 
@@ -91,6 +94,9 @@ class ActKind(StrEnum):
     ANNOUNCE = "announce"
     WITHDRAW = "withdraw-announcement"
     SWITCH = "switch"
+    READ_EVIDENCE = "read-evidence"
+    READ_STATEMENT = "read-statement"
+    READ_HOST_TAXES = "read-host-taxes"
 
 
 ACT_LABELS = {
@@ -118,6 +124,9 @@ ACT_LABELS = {
     ActKind.ANNOUNCE: "Announced",
     ActKind.WITHDRAW: "Announcement withdrawn",
     ActKind.SWITCH: "Feature switched",
+    ActKind.READ_EVIDENCE: "Evidence of a dispute read",
+    ActKind.READ_STATEMENT: "Statement read on the server",
+    ActKind.READ_HOST_TAXES: "Tax numbers of hosts read",
 }
 
 

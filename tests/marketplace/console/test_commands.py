@@ -49,6 +49,16 @@ def test_letting_somebody_pay_is_an_act_and_a_refused_command_none(
     assert Payer.objects.get().barred_at is None
 
 
+def test_reading_somebodys_statement_is_an_act(alice: User) -> None:
+    with pytest.raises(CommandError):
+        call_command("statement", "nobody@berth.example")
+    assert kinds() == []
+    call_command("statement", alice.email, stdout=io.StringIO())
+    act = Act.objects.get()
+    assert (act.kind, act.person, act.by) == ("read-statement", alice, None)
+    assert act.by_name.startswith("command statement (")
+
+
 def test_validators_come_and_go_by_acts(db: None) -> None:
     hotkey = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
     with pytest.raises(CommandError):

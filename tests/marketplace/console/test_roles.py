@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from django.test import Client
@@ -23,8 +24,10 @@ from marketplace.console.staff import staff as as_staff
 from marketplace.domain.oversight import MEANING, Right, Role, rights_of
 from marketplace.oversight.models import Act
 from marketplace.pages.console_urls import urlpatterns
+from marketplace.pages.templatetags.site import OF_CONSOLE
 from tests.marketplace.staffed import browser, staff, with_app
 
+OPERATING = Path(__file__).parents[3] / "docs/operating.md"
 IDS = {"uuid": "00000000-0000-4000-8000-000000000000", "int": "1", "str": "x"}
 
 
@@ -91,11 +94,19 @@ def test_a_role_opens_the_pages_of_its_rights_and_no_other(role: Role, db: None)
     home = one.get("/console/")
     assert home.status_code == 200
     shown = home.content.decode()
-    for path, right in (("/console/roles/", Right.ROLES), ("/console/log/", Right.LOG)):
+    opened = []
+    for label, path, right in OF_CONSOLE:
         may = right in rights_of([role])
         assert one.get(path).status_code == (200 if may else 403)
         assert (f'href="{path}"' in shown) is may
+        opened += [label] if may else []
     assert "no-store" in home["Cache-Control"]
+    # What people are told of the role is what it opens.
+    *most, last = opened
+    reads = "everything" if role is Role.ADMIN else f"{', '.join(most)} and {last}"
+    assert (opened == [label for label, _, _ in OF_CONSOLE]) is (role is Role.ADMIN)
+    assert MEANING[role].startswith(f"reads {reads}; ")
+    assert f"| `{role}` | {MEANING[role]} |" in OPERATING.read_text(encoding="utf-8")
 
 
 def test_a_role_that_was_taken_away_opens_nothing_from_then_on(admin: User) -> None:

@@ -208,7 +208,10 @@ def test_a_disputed_payment_is_listed_with_its_evidence(as_support: Client, alic
     text = as_support.get("/console/disputes/dp_1/evidence.txt")
     assert text["Content-Type"] == "text/plain; charset=utf-8"
     assert alice.email in text.content.decode()
+    act = Act.objects.get()
+    assert (act.kind, act.subject, act.person) == ("read-evidence", "dispute dp_1", alice)
     assert as_support.get("/console/disputes/dp_2/evidence.txt").status_code == 404
+    assert Act.objects.count() == 1
 
 
 def test_what_is_due_and_not_done_is_counted(as_support: Client, alice: User) -> None:

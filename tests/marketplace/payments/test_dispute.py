@@ -17,6 +17,7 @@ from marketplace.ledger.actions.post import InsufficientFunds
 from marketplace.ledger.audit import audit
 from marketplace.ledger.models import Account
 from marketplace.notices.models import Notice
+from marketplace.oversight.models import Act
 from marketplace.payments.actions.settle_dispute import freeze_more, look, tend_disputes
 from marketplace.payments.actions.tell_operator import tell_disputes
 from marketplace.payments.actions.top_up import CardsBarred, top_up
@@ -190,6 +191,8 @@ def test_the_evidence_names_payment_person_and_usage(
         assert part in text
     with pytest.raises(CommandError):
         call_command("dispute_evidence", "dp_none")
+    act = Act.objects.get()
+    assert (act.kind, act.subject, act.person) == ("read-evidence", f"dispute {_name()}", alice)
 
 
 def _name() -> str:

@@ -20,6 +20,7 @@ from marketplace.ledger import queries as ledger
 from marketplace.ledger.actions import hold, open_account
 from marketplace.ledger.actions.post import post
 from marketplace.ledger.models import EarnedDay
+from marketplace.oversight.models import Act
 from marketplace.payments.stripe_connect import StripeConnect
 from marketplace.payouts import statements
 from marketplace.payouts.actions.open_payouts import open_payouts
@@ -169,6 +170,7 @@ def test_the_operator_gets_every_host_of_a_year_with_the_whole_number(moved: Hos
     assert (line["earned_usd"], line["paid_out_usd"]) == ("90.000000", "71.000000")
     with pytest.raises(CommandError, match="is no year"):
         call_command("host_taxes", "--year", "26")
+    assert Act.objects.values_list("kind", "subject").get() == ("read-host-taxes", "hosts of 2026")
 
 
 def test_a_name_is_never_a_formula(moved: Host) -> None:

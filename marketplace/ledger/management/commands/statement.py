@@ -6,10 +6,14 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+from django.utils import timezone
 
 from marketplace.domain.ledger import StatementLine
 from marketplace.domain.money import format_usd
+from marketplace.domain.oversight import ActKind
 from marketplace.ledger import queries
+from marketplace.oversight.record import by_command
 
 
 class Command(BaseCommand):
@@ -32,6 +36,14 @@ class Command(BaseCommand):
         user = get_user_model().objects.filter(email=options["email"].strip().lower()).first()
         if user is None:
             raise CommandError(f"Nobody has the address {options['email']}.")
+        with transaction.atomic():
+            by_command(
+                "statement",
+                kind=ActKind.READ_STATEMENT,
+                subject=f"person {user.pk}",
+                person_id=user.pk,
+                now=timezone.now(),
+            )
         lines = queries.statement(user.pk, options["limit"])
         earned = queries.statement(user.pk, options["limit"], kinds=queries.EARNINGS)
         if options["json"]:

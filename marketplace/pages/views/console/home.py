@@ -9,6 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from marketplace.console import reports
 from marketplace.console.actions.answer_appeal import answer_appeal
+from marketplace.console.actions.read_evidence import DisputeUnknown, read_evidence
 from marketplace.console.actions.rule import rule
 from marketplace.console.health import passes
 from marketplace.console.waiting import waiting
@@ -17,8 +18,6 @@ from marketplace.pages.shown import console_report
 from marketplace.pages.shown import waiting as shown
 from marketplace.pages.staff import StaffRequest, staff_only
 from marketplace.pages.views.console.pages import done, identifier, reason
-from marketplace.payments.evidence import evidence as evidence_of
-from marketplace.payments.models import Dispute
 
 
 @require_safe
@@ -77,7 +76,8 @@ def appeal(request: StaffRequest, machine_id: UUID) -> HttpResponse:
 @staff_only(Right.SEE)
 def evidence(request: StaffRequest, dispute_id: str) -> HttpResponse:
     """Hand out, as plain text, what to tell the bank about a disputed payment."""
-    found = Dispute.objects.filter(pk=dispute_id).select_related("top_up__user").first()
-    if found is None:
-        raise Http404("There is no such dispute.")
-    return HttpResponse(evidence_of(found), content_type="text/plain; charset=utf-8")
+    try:
+        told = read_evidence(by=request.staff, dispute_id=dispute_id, now=timezone.now())
+    except DisputeUnknown as unknown:
+        raise Http404(unknown.detail) from None
+    return HttpResponse(told, content_type="text/plain; charset=utf-8")

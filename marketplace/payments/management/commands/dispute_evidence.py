@@ -3,7 +3,11 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+from django.utils import timezone
 
+from marketplace.domain.oversight import ActKind
+from marketplace.oversight.record import by_command
 from marketplace.payments.evidence import evidence
 from marketplace.payments.models import Dispute
 
@@ -26,4 +30,12 @@ class Command(BaseCommand):
         found = Dispute.objects.filter(pk=options["dispute"]).select_related("top_up__user").first()
         if found is None:
             raise CommandError(f"There is no dispute {options['dispute']}.")
+        with transaction.atomic():
+            by_command(
+                "dispute_evidence",
+                kind=ActKind.READ_EVIDENCE,
+                subject=f"dispute {found.pk}",
+                person_id=found.top_up.user_id,
+                now=timezone.now(),
+            )
         self.stdout.write(evidence(found), ending="")

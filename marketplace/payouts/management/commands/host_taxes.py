@@ -5,9 +5,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+from django.utils import timezone
 
 from marketplace.accounts.models import User
 from marketplace.domain.ledger import AccountKind
+from marketplace.domain.oversight import ActKind
+from marketplace.oversight.record import by_command
 from marketplace.payouts import queries
 from marketplace.payouts.statements import usd
 
@@ -38,6 +42,13 @@ class Command(BaseCommand):
         year = options["year"]
         if not YEAR_FIRST <= year <= YEAR_LAST:
             raise CommandError(f"{year} is no year; write it as 2026.")
+        with transaction.atomic():
+            by_command(
+                "host_taxes",
+                kind=ActKind.READ_HOST_TAXES,
+                subject=f"hosts of {year}",
+                now=timezone.now(),
+            )
         since, until = datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
         lines = csv.writer(self.stdout)
         lines.writerow(COLUMNS)
