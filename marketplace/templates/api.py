@@ -58,7 +58,7 @@ class TemplateRequest(JsonBody):
     needs: Annotated[str, Field(max_length=query_language.TEXT_MAX)] = ""
     #: what it is for and how it is used
     note: Annotated[str, Field(max_length=save.NOTE_MAX)] = ""
-    #: true: everybody sees it, with its variables
+    #: true: everybody sees it, with its variables, in the versions that are saved so
     public: bool = False
 
 
@@ -74,7 +74,10 @@ def index(request: HttpRequest, cursor: UUID | None = None) -> TemplateList:
 
 @router.get("/templates/{name}", response=TemplateReply, auth=None)
 def show(request: HttpRequest, name: str) -> TemplateReply:
-    """Show one template; ``name@2`` is its second version, and an id asks for somebody else's."""
+    """Show one template; ``name@2`` is its second version, and an id asks for somebody else's.
+
+    Of somebody else's there are the versions that were saved as public.
+    """
     return TemplateReply.from_orm(queries.template(name, viewer_id(request)))
 
 

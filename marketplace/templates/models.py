@@ -1,4 +1,4 @@
-"""This will store people's templates. A version is never changed: a template gets a newer one."""
+"""This will store people's templates. What a version says stays; a template gets newer ones."""
 
 from uuid import uuid4
 
@@ -13,7 +13,7 @@ class Template(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="templates"
     )
     name = models.CharField(max_length=40)
-    #: everybody may see and use it, with all that its versions say
+    #: everybody may see and use it, in those of its versions that were saved for everybody
     public = models.BooleanField(default=False)
     created_at = models.DateTimeField()
     #: nobody finds it any more
@@ -50,6 +50,9 @@ class TemplateVersion(models.Model):
     needs = models.CharField(max_length=500, blank=True, default="")
     #: what it is for and how it is used
     note = models.TextField(max_length=4000, blank=True, default="")
+    #: saved when its template was for everybody: its owner alone knows the others, which may hold
+    #: what a public one must not
+    public = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField()
 
     class Meta:

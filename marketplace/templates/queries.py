@@ -105,7 +105,8 @@ def templates(viewer_id: int | None) -> list[Listed]:
 
 def own(viewer_id: int | None) -> list[Listed]:
     """Return the site's, and one's own by name. ``viewer_id``: None: nobody known."""
-    mine = _newest(_there().filter(owner_id=viewer_id).order_by("name", "id"), _LINES)
+    theirs = _there().filter(owner_id=viewer_id).order_by("name", "id")
+    mine = _newest(theirs, _LINES, viewer_id)
     return [*BUILT_IN, *(Listed(**_line(one, viewer_id)) for one in mine)]
 
 
@@ -117,7 +118,7 @@ def public_ones(
     ``after``: what was said so on the page before. The other is None where there is no next page.
     """
     public = _there().filter(public=True).exclude(owner_id=viewer_id)
-    rows = _with_newest(public)
+    rows = _with_newest(public, viewer_id)
     page = newest_first(rows, at="created_at", after=after, rows_max=PUBLIC_MAX)
     versions = _in_order([one.newest for one in page.items], _LINES)
     return [Listed(**_line(one, viewer_id)) for one in versions], page.next_id
@@ -138,7 +139,8 @@ def at_hand(viewer_id: int | None) -> list[tuple[str, str]]:
 def template(reference: str, viewer_id: int | None) -> Known:
     """Return a template by its id, or by the name that it has here or with the viewer.
 
-    ``ID@2`` is its second version. One's own name goes before the site's.
+    ``ID@2`` is its second version. One's own name goes before the site's. Of others' templates
+    only versions that were saved for everybody are there.
 
     :raises TemplateUnknown: when there is none that the viewer may see.
     """
@@ -153,7 +155,7 @@ def template(reference: str, viewer_id: int | None) -> Known:
             found = _there().filter(mine | Q(public=True), id=UUID(name))
         except ValueError:
             raise TemplateUnknown from None
-    versions = _newest(found, _WHOLE) if not number else _numbered(found, number)
+    versions = _numbered(found, number, viewer_id) if number else _newest(found, _WHOLE, viewer_id)
     if not versions:
         raise TemplateUnknown
     return _known(versions[0], viewer_id)
@@ -168,25 +170,33 @@ def _there() -> QuerySet[Template]:
     return Template.objects.filter(deleted_at=None)
 
 
-def _numbered(of: QuerySet[Template], number: str) -> list[TemplateVersion]:
+def _shown(viewer_id: int | None) -> Q:
+    """Return which versions somebody may see of templates that they may."""
+    return Q(public=True) | Q(template__owner_id=viewer_id)
+
+
+def _numbered(of: QuerySet[Template], number: str, viewer_id: int | None) -> list[TemplateVersion]:
     if not number.isascii() or not number.isdigit() or len(number) > 6:
         return []
-    return list(_WHOLE.filter(template__in=of, number=int(number)).order_by("id")[:1])
+    rows = _WHOLE.filter(_shown(viewer_id), template__in=of, number=int(number))
+    return list(rows.order_by("id")[:1])
 
 
-def _newest(of: QuerySet[Template], rows: QuerySet[TemplateVersion]) -> list[TemplateVersion]:
-    """Return the newest version of each, in their order."""
-    return _in_order(list(_with_newest(of).values_list("newest", flat=True)), rows)
+def _newest(
+    of: QuerySet[Template], rows: QuerySet[TemplateVersion], viewer_id: int | None
+) -> list[TemplateVersion]:
+    """Return the newest version of each that somebody may see, in their order."""
+    return _in_order(list(_with_newest(of, viewer_id).values_list("newest", flat=True)), rows)
 
 
-def _with_newest(of: QuerySet[Template]) -> QuerySet[Any]:
-    newest = TemplateVersion.objects.filter(template=OuterRef("pk")).order_by("-number")
-    return of.annotate(newest=Subquery(newest.values("id")[:1]))
+def _with_newest(of: QuerySet[Template], viewer_id: int | None) -> QuerySet[Any]:
+    versions = TemplateVersion.objects.filter(_shown(viewer_id), template=OuterRef("pk"))
+    return of.annotate(newest=Subquery(versions.order_by("-number").values("id")[:1]))
 
 
-def _in_order(ids: Sequence[int], rows: QuerySet[TemplateVersion]) -> list[TemplateVersion]:
-    versions = rows.in_bulk(ids)
-    return [versions[version_id] for version_id in ids]
+def _in_order(ids: Sequence[int | None], rows: QuerySet[TemplateVersion]) -> list[TemplateVersion]:
+    versions = rows.in_bulk([one for one in ids if one is not None])
+    return [versions[one] for one in ids if one is not None]
 
 
 def _known(version: TemplateVersion, viewer_id: int | None) -> Known:

@@ -110,17 +110,23 @@ def save(
             if Template.objects.filter(owner_id=owner_id, deleted_at=None).count() >= TEMPLATES_MAX:
                 raise TooManyTemplates
             template = Template.objects.create(owner_id=owner_id, name=name, created_at=now)
-        _add_version(template, content, now)
+        _add_version(template, content, now, public=public)
         if template.public != public:
             Template.objects.filter(pk=template.pk).update(public=public)
     return queries.template(name, owner_id)
 
 
-def _add_version(template: Template, content: dict[str, object], now: datetime) -> None:
+def _add_version(
+    template: Template, content: dict[str, object], now: datetime, *, public: bool
+) -> None:
     newest = template.versions.order_by("-number").first()
     if newest and all(getattr(newest, name) == value for name, value in content.items()):
+        if public and not newest.public:
+            TemplateVersion.objects.filter(pk=newest.pk).update(public=True)
         return
     number = newest.number + 1 if newest else 1
     if number > VERSIONS_MAX:
         raise TooManyVersions
-    TemplateVersion.objects.create(template=template, number=number, created_at=now, **content)
+    TemplateVersion.objects.create(
+        template=template, number=number, public=public, created_at=now, **content
+    )

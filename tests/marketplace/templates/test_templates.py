@@ -1,9 +1,12 @@
 """What people run again and again has a name, and versions that never change."""
 
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -68,6 +71,50 @@ def test_a_public_template_is_everybodys_by_its_id(alice: User, bob: User) -> No
     assert queries.template(theirs.reference, None).image == "debian:12"
     with pytest.raises(queries.TemplateUnknown):
         queries.template("my-env", bob.pk)
+
+
+def test_strangers_see_no_version_that_was_saved_as_private(alice: User, bob: User) -> None:
+    keep(alice, environment={"JUPYTER_TOKEN": "hunter2"})
+    keep(alice, ports=(1,), public=True)
+    keep(alice, ports=(2,))
+    reference = str(alice.templates.get().id)  # type: ignore[attr-defined]
+    with pytest.raises(queries.TemplateUnknown):
+        queries.template(f"{reference}@2", None)
+    # The same again, for everybody now.
+    assert keep(alice, ports=(2,), public=True).version == 3
+    keep(alice, ports=(3,))
+    assert keep(alice, ports=(4,), public=True).version == 5
+    for viewer in (bob, None):
+        viewer_id = viewer.pk if viewer else None
+        assert queries.template(reference, viewer_id).version == 5
+        for number, ports in ((2, (1,)), (3, (2,)), (5, (4,))):
+            assert queries.template(f"{reference}@{number}", viewer_id).ports == ports
+        for number in (1, 4):
+            with pytest.raises(queries.TemplateUnknown):
+                queries.template(f"{reference}@{number}", viewer_id)
+    assert Client().get(f"/api/v1/templates/{reference}@1").status_code == 404
+    for asked in ("my-env@1", f"{reference}@1"):
+        assert queries.template(asked, alice.pk).environment == {"JUPYTER_TOKEN": "hunter2"}
+
+
+def test_the_update_shows_what_is_public_but_older_tokens(alice: User) -> None:
+    keep(alice, environment={"JUPYTER_TOKEN": "hunter2"})
+    keep(alice, environment={"A": "b"}, public=True)
+    keep(alice, public=True)
+    keep(alice, "private")
+    keep(alice, "from-before", environment={"JUPYTER_TOKEN": "known"})
+    alice.templates.filter(name="from-before").update(public=True)  # type: ignore[attr-defined]
+    TemplateVersion.objects.update(public=False)
+    # As an older release would leave one that it saves now.
+    assert seen(None) == {"Debian", "PyTorch", "Jupyter", "vLLM", "ComfyUI"}
+    fill = import_module("marketplace.templates.migrations.0003_public_versions").fill
+    fill(apps, connection.schema_editor())
+    shown = TemplateVersion.objects.filter(public=True)
+    assert sorted(shown.values_list("template__name", "number")) == [
+        ("from-before", 1),
+        ("my-env", 2),
+        ("my-env", 3),
+    ]
 
 
 def test_ones_own_name_goes_before_the_sites(alice: User, bob: User) -> None:
