@@ -156,6 +156,8 @@ class Rental(Shape):
     ports: tuple[PublishedPort, ...] = ()
     volumes: tuple[MountedVolume, ...] = ()
     resources: Resources | None = None
+    #: of its GPUs; empty: it has none
+    gpu_model: str = ""
     price_hour_microusd: int = 0
     #: what an hour of it bids; None: nobody outbids it
     bid_microusd: int | None = None

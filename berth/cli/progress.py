@@ -180,10 +180,17 @@ def _port(port: PublishedPort) -> str:
 
 
 def resources_line(rental: Rental) -> str:
-    """Return ``1 CPU, 1 GiB, 2 GiB disk``."""
+    """Return ``8 x RTX 5090, 1 CPU, 1 GiB, 2 GiB disk``, or all but the first."""
     asked = rental.resources
     if asked is None:
         return ""
-    gpus = f"{asked.gpu.count} GPU, " if asked.gpu.count else ""
+    gpus = f"{gpus_of(rental)}, " if asked.gpu.count else ""
     ram, disk = format_size(asked.ram.capacity), format_size(asked.hard_disk.capacity)
     return f"{gpus}{asked.cpu.count} CPU, {ram}, {disk} disk"
+
+
+def gpus_of(rental: Rental) -> str:
+    """Return ``8 x RTX 5090``, or ``8 GPU`` where it is not said which; empty: it has none."""
+    count = rental.resources.gpu.count if rental.resources else 0
+    model = f"{count} x {rental.gpu_model}" if rental.gpu_model else f"{count} GPU"
+    return model if count else ""

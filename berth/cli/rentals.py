@@ -47,7 +47,7 @@ def ps(
         "~NAME",
         "STATE",
         "~IMAGE",
-        "SLICE",
+        "~SLICE",
         ">COST",
         ">LEFT",
         "SSH",
@@ -166,9 +166,9 @@ def _row(rental: Rental, now: datetime) -> tuple[str, ...]:
 
 
 def _slice(rental: Rental) -> str:
-    """Return what tells rentals apart in a narrow table: ``8 GPU`` or ``2 CPU``, and memory."""
+    """Return what tells rentals apart: ``8 x RTX 5090`` or ``2 CPU``, and memory."""
     asked = rental.resources
     if asked is None:
         return ""
-    units = f"{asked.gpu.count} GPU" if asked.gpu.count else f"{asked.cpu.count} CPU"
+    units = progress.gpus_of(rental) or f"{asked.cpu.count} CPU"
     return f"{units}, {format_size(asked.ram.capacity)}"

@@ -24,6 +24,12 @@ def count(number: int, singular: str, plural: str = "") -> str:
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
 
 
+def gpus(number: int, model: str) -> str:
+    """Return ``2 × RTX 5090 GPUs``, or ``2 GPUs`` where nobody knows which."""
+    units = count(number, "GPU")
+    return units.replace(" ", f" × {model} ", 1) if model else units
+
+
 def duration(milliseconds: int) -> str:
     """Return the two largest units: ``3 min 20 s``, ``2 h 5 min``, ``4 d 1 h``."""
     seconds = max(0, milliseconds) // 1000

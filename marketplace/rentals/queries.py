@@ -143,7 +143,7 @@ class RentalView:
     ends_at: datetime
     #: its host works on the machine from then on, which ends it sooner; None: not so
     maintenance_at: datetime | None
-    #: empty: it has no GPU
+    #: of its machine; empty: that has no GPU
     gpu_model: str
     #: when it may be ready; None: it began already, or nobody can say
     expected: Expected | None

@@ -124,6 +124,8 @@ class RentalReply(Schema):
     ports: list[PortReply]
     volumes: list[MountedVolumeReply]
     resources: Resources
+    #: of its GPUs; empty: it has none
+    gpu_model: str
     #: of what comes: a change of the bid counts at once
     price_hour_microusd: int
     #: what an hour of it bids; null: nobody outbids it
@@ -210,6 +212,7 @@ class RentalReply(Schema):
                 disk_bytes=view.disk_bytes,
                 gpus=view.gpus,
             ),
+            gpu_model=view.gpu_model if view.gpus else "",
             price_type=view.price_type,
             price_hour_microusd=view.price_hour_microusd,
             bid_microusd=view.bid_microusd,

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from protocol.hardware import Resources
 from tests.berth.market import Market, offer
 from tests.berth.terminal import Terminal
 
@@ -112,13 +113,21 @@ def test_tables_fit_a_narrow_screen(terminal: Terminal, market: Market) -> None:
             price_gpu_hour_microusd=1_250_000,
         )
     ]
-    market.add_rental(image="ghcr.io/someone/with-a-long-name/and-a-long-image:2026.11.21-cuda")
+    market.add_rental(
+        image="ghcr.io/someone/with-a-long-name/and-a-long-image:2026.11.21-cuda",
+        resources=Resources.of(cpus=64, ram_bytes=512 << 30, disk_bytes=1 << 40, gpus=8).model_dump(
+            mode="json"
+        ),
+        gpu_model="NVIDIA RTX PRO 6000 Blackwell Server Edition",
+    )
     for command in ("offers", "ps"):
         lines = on_a_screen(terminal, command, columns=80)
         assert len(lines) == 2
         assert all(len(line) <= 80 for line in lines)
         assert "…" in lines[1]
     assert "$1.25 GPU" in on_a_screen(terminal, "offers", columns=80)[1]
+    assert "8 x NVIDIA RTX" in on_a_screen(terminal, "ps", columns=80)[1]
+    assert "8 x NVIDIA RTX PRO 6000 Blackwell Server Edition, 512 GiB" in terminal.berth("ps").out
 
 
 def on_a_screen(terminal: Terminal, *typed: str, columns: int) -> list[str]:

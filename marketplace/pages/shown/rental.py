@@ -376,7 +376,7 @@ def _steps(state: RentalState) -> tuple[Step, ...]:
 
 
 def _resources(rental: RentalView) -> str:
-    parts = [wording.count(rental.gpus, "GPU")] if rental.gpus else []
+    parts = [wording.gpus(rental.gpus, rental.gpu_model)] if rental.gpus else []
     parts += [
         wording.count(rental.cpus, "CPU"),
         f"{wording.size(rental.ram_bytes)} RAM",

@@ -24,6 +24,7 @@ from marketplace.rentals.models import Rental
 from protocol.receipts import SignedInterval, check_chain
 from tests.marketplace import scene
 from tests.marketplace.rentals.market import ALICES_KEY, Market
+from tests.marketplace.test_api import Api
 
 ACTIONS = ("end", "extend", "forget")
 VIEWS = ("", "panel", "receipts.json")
@@ -76,6 +77,20 @@ def test_what_runs_is_listed_however_many_have_ended(
     assert b'id="older"' not in older.content
     assert renter.get(f"/rentals/?after={uuid4()}").status_code == 404
     assert len(renter.get("/rentals/?after=x").context["live"]) == 1
+
+
+def test_a_rental_says_which_gpus_it_has(
+    renter: Client, market: Market, rental: Rental, alice: User
+) -> None:
+    Offer.objects.update(gpu_model="NVIDIA H100")
+    # A slice may have none of its machine's.
+    api = Api(alice)
+    assert api.get(f"/rentals/{rental.id}").json()["gpu_model"] == ""
+    Placement.objects.update(gpus=2)
+    (one,) = api.get("/rentals").json()["items"]
+    assert (one["gpu_model"], one["resources"]["gpu"]["count"]) == ("NVIDIA H100", 2)
+    for path in ("/rentals/", f"/rentals/{rental.id}/"):
+        assert "2 × NVIDIA H100 GPUs, 1 CPU, " in renter.get(path).content.decode()
 
 
 def test_a_fresh_rental_waits_and_costs_nothing(renter: Client, rental: Rental) -> None:
