@@ -7,14 +7,12 @@ from datetime import datetime
 
 from django.db.models import Sum
 
-from marketplace.domain.ledger import TransferKind
 from marketplace.domain.money import MicroUsd
 from marketplace.domain.rental_report import CHARGED_WITHIN, ReportState
 from marketplace.ledger.actions import return_charge
 from marketplace.ledger.models import Hold, Transfer
+from marketplace.ledger.queries import CHARGED
 from marketplace.rentals.models import Rental, RentalProof, RentalReport
-
-CHARGED = (TransferKind.CHARGE, TransferKind.FEE)
 
 
 def most(rental: Rental, hold: Hold, *, reported_at: datetime, now: datetime) -> MicroUsd:

@@ -17,14 +17,16 @@ from marketplace.domain.oversight import Role
 from marketplace.domain.problem import Refused
 from marketplace.domain.rental_report import CHARGED_WITHIN, Payer, Wrong
 from marketplace.ledger import queries as ledger
-from marketplace.ledger.actions import open_account
+from marketplace.ledger.actions import hold, open_account
 from marketplace.ledger.actions.grant_credit import grant_credit
 from marketplace.ledger.actions.post import post
+from marketplace.ledger.models import Hold
 from marketplace.metering.actions.audit_money import audit_money
 from marketplace.oversight.models import Act
 from marketplace.payments.models import Dispute, TopUp
 from marketplace.payments.models import Payer as Cardholder
 from marketplace.rentals.actions import report as reporting
+from marketplace.rentals.comes_back import most
 from marketplace.rentals.models import Rental, RentalReport
 from tests.marketplace.rentals.market import Market, give_key
 from tests.marketplace.rentals.proving import deliver
@@ -226,3 +228,22 @@ def test_what_was_charged_thirty_days_before_the_report_is_out_of_reach(
     RentalReport.objects.update(made_at=after(102) + CHARGED_WITHIN)
     with pytest.raises(Refused, match=r"At most \$0\.00 .* 30 days before the report"):
         prospect(amount_microusd=MicroUsd(1), **asked)
+
+
+def test_of_an_old_rental_storage_and_traffic_come_back_too(report: RentalReport) -> None:
+    rental = report.rental
+    for number, kind in enumerate((TransferKind.STORAGE, TransferKind.NETWORK)):
+        hold.capture(
+            hold_id=rental.meter.hold_id,
+            amount_microusd=MicroUsd(1_000_000),
+            host_user_id=rental.meter.host_id,
+            machine_id=rental.placement.machine_id,
+            fee_microusd=MicroUsd(50_000),
+            kind=kind,
+            cause=f"side:{number}",
+            now=NOW,
+        )
+    placed = Hold.objects.get(id=rental.meter.hold_id)
+    for started_at in (after(0), after(0) - CHARGED_WITHIN):
+        rental.started_at = started_at
+        assert most(rental, placed, reported_at=NOW, now=NOW) == 2_100_000
