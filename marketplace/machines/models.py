@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from marketplace.domain.matching import Slice
+from protocol.agent import SENTENCE_MOST
 
 
 class Machine(models.Model):
@@ -50,6 +51,8 @@ class Machine(models.Model):
     memory_bytes_interruptible = models.BigIntegerField(default=0)
     gpus_interruptible = models.IntegerField(default=0)
     online = models.BooleanField(default=False)
+    #: why it can start nothing, as its agent said when it was last heard; empty: it can
+    problem = models.CharField(max_length=SENTENCE_MOST, blank=True, default="", db_default="")
     enrolled_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
     #: by its own clock, when it sent what it last said: nothing sent earlier is taken again

@@ -42,12 +42,12 @@ def advice(facts: MachineFacts) -> str:
 
 
 def _remedies(facts: MachineFacts) -> Iterator[Remedy]:
-    standing = facts.standing
-    if not facts.machine.online:
+    standing, machine = facts.standing, facts.machine
+    if not machine.online:
         yield Remedy(
-            "The machine is not heard from, or cannot start anything.",
+            machine.problem or "The machine is not heard from.",
             "Look at the agent: systemctl status berth-agent, and berth-agent check.",
-            "the site",
+            "the agent, when it was last heard" if machine.problem else "the site",
         )
     if standing.noted.ban_reason:
         remedy = MEANING[standing.state].remedy

@@ -80,6 +80,7 @@ def heartbeats(*, beats: Sequence[Beat], now: datetime) -> frozenset[UUID]:
                     else beat.request.ports,
                     # One that can start nothing is heard from, and yet not for rent.
                     "online": beat.request.problem is None,
+                    "problem": beat.request.problem.message if beat.request.problem else "",
                     "uptime_counted_at": now
                     if beat.machine_id in counted
                     else known[beat.machine_id].uptime_counted_at,

@@ -56,10 +56,10 @@ def test_a_machine_that_names_a_problem_is_not_for_rent_and_gains_no_uptime() ->
     problem = Problem(code="docker_unavailable", message="Docker does not answer.")
     beat(on, 30)
     beat(on, 60, problem=problem)
-    assert not on.online
+    assert (on.online, on.problem) == (False, "Docker does not answer.")
     beat(on, 120, problem=problem)
     beat(on, 180)
-    assert on.online
+    assert (on.online, on.problem) == (True, "")
     beat(on, 240)
     assert UptimeDay.objects.get().up_ms == (30 + 30 + 60) * 1000
 

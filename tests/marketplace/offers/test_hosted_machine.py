@@ -48,6 +48,17 @@ def test_what_is_wrong_comes_with_what_to_do(market: Market, charlie: User) -> N
     assert (told["state"], told["score"], told["advice"]) == ("degraded", None, "")
 
 
+def test_what_its_agent_cannot_do_is_told_in_its_words(market: Market, charlie: User) -> None:
+    full = Problem(code="disk_full", message="The disk is full.")
+    market.agent.sync(scene.after(1), problem=full.model_dump(mode="json"))
+    told = Api(charlie).get(f"/host/machines/{market.machine.id}").json()
+    assert told["remedies"][0] == {
+        "text": "The disk is full.",
+        "remedy": "Look at the agent: systemctl status berth-agent, and berth-agent check.",
+        "source": "the agent, when it was last heard",
+    }
+
+
 def test_the_score_says_which_factor_takes_most(market: Market, charlie: User) -> None:
     factors = {"capacity": 3_000_000, "uptime": 900_000, "use": 700_000, "refusal": 1_000_000}
     EpochScore.objects.create(
