@@ -1,4 +1,4 @@
-"""This will prepare one rental for its page and for the list."""
+"""This will prepare one rental for its page."""
 
 import shlex
 from dataclasses import dataclass
@@ -170,7 +170,7 @@ class RentalPanel:
 
 
 def panel(rental: RentalView, notebook_token: str = "") -> RentalPanel:
-    """Return what the pages show of the rental; a list gives no token, and shows no way in."""
+    """Return what a page shows of the rental; without its token none leads to a notebook."""
     url = f"/rentals/{rental.id}/"
     label, tone = LABELS[rental.state]
     return RentalPanel(
@@ -211,7 +211,7 @@ def panel(rental: RentalView, notebook_token: str = "") -> RentalPanel:
         ssh_trust_command=_trust_command(rental),
         connect=connect(rental, notebook_token),
         like_url=f"/offers/{rental.offer_id}/rent?like={rental.id}",
-        resources=_resources(rental),
+        resources=resources(rental),
         price=f"{format_usd(rental.price_hour_microusd)} an hour",
         bid=bid.shown(rental),
         outbid=Moment.of(rental.outbid_stop_at),
@@ -375,7 +375,8 @@ def _steps(state: RentalState) -> tuple[Step, ...]:
     )
 
 
-def _resources(rental: RentalView) -> str:
+def resources(rental: RentalView) -> str:
+    """Return how much of its machine it has."""
     parts = [wording.gpus(rental.gpus, rental.gpu_model)] if rental.gpus else []
     parts += [
         wording.count(rental.cpus, "CPU"),

@@ -14,7 +14,7 @@ from marketplace.accounts import queries as accounts
 from marketplace.domain.rental import LIVE as RUNNING
 from marketplace.ledger import queries as ledger
 from marketplace.pages.forms.rentals import FilterForm
-from marketplace.pages.shown import rental
+from marketplace.pages.shown.rental_list import line
 from marketplace.pages.shown.start import start
 from marketplace.pages.visitor import MemberRequest, members_only
 from marketplace.rentals import filters, queries
@@ -31,15 +31,16 @@ def rentals(request: MemberRequest) -> HttpResponse:
     wanted = form.wanted() if form.is_valid() else None
     if wanted is not None:
         return _found(request, form, wanted, after)
+    now = timezone.now()
     ended = _page(request, OVER, after=after)
     live = _page(request, LIVE) if after is None else queries.Views((), None)
     context: dict[str, object] = {
         "form": form,
         "asks": "/rentals/",
-        "live": [rental.panel(view) for view in live.items],
+        "live": [line(view, now) for view in live.items],
         "watched": bool(live.items),
         "live_cut": live.next_id is not None,
-        "ended": [rental.panel(view) for view in ended.items],
+        "ended": [line(view, now) for view in ended.items],
         "older": urlencode({"after": str(ended.next_id)}) if ended.next_id else "",
     }
     if not live.items and not ended.items and after is None:
@@ -50,13 +51,13 @@ def rentals(request: MemberRequest) -> HttpResponse:
 
 def _found(request: MemberRequest, form: FilterForm, wanted: Q, after: UUID | None) -> HttpResponse:
     """Show what was looked for, running or not, in one list."""
-    found = _page(request, wanted, after=after)
+    found, now = _page(request, wanted, after=after), timezone.now()
     named = {name: value for name, value in form.cleaned_data.items() if value}
     older = {**named, "after": str(found.next_id)}
     context: dict[str, object] = {
         "form": form,
         "asks": f"/rentals/?{urlencode(named)}",
-        "found": [rental.panel(view) for view in found.items],
+        "found": [line(view, now) for view in found.items],
         "filtered": True,
         "watched": after is None and any(view.state in RUNNING for view in found.items),
         "older": urlencode(older) if found.next_id else "",

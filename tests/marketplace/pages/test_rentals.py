@@ -10,7 +10,7 @@ from functools import partial
 from uuid import uuid4
 
 import pytest
-from django.http import StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
@@ -91,6 +91,26 @@ def test_a_rental_says_which_gpus_it_has(
     assert (one["gpu_model"], one["resources"]["gpu"]["count"]) == ("NVIDIA H100", 2)
     for path in ("/rentals/", f"/rentals/{rental.id}/"):
         assert "2 × NVIDIA H100 GPUs, 1 CPU, " in renter.get(path).content.decode()
+
+
+def test_the_list_says_what_an_hour_costs_now_and_how_long_is_left(
+    renter: Client, market: Market, rental: Rental, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("django.utils.timezone.now", lambda: scene.after(100))
+    assert numbers(renter.get("/rentals/")) == [("Left", "58 min"), ("An hour now", "$0.00")]
+    market.run(rental, at=scene.after(1))
+    assert numbers(renter.get("/rentals/")) == [("Left", "58 min"), ("An hour now", "$3.60")]
+    renter.post(f"/rentals/{rental.id}/end")
+    assert numbers(renter.get("/rentals/"))[0] == ("Left", "–")
+    market.end(rental, at=scene.after(100))
+    assert numbers(renter.get("/rentals/")) == []
+    assert numbers(renter.get("/rentals/?state=over")) == [("Left", "–"), ("An hour now", "–")]
+
+
+def numbers(page: HttpResponse) -> list[tuple[str, str]]:
+    """Return what stands under two heads of the lists."""
+    cells = r'data-label="(Left|An hour now)"[^>]*>([^<]*)<'
+    return re.findall(cells, page.content.decode())
 
 
 def test_a_fresh_rental_waits_and_costs_nothing(renter: Client, rental: Rental) -> None:
