@@ -157,7 +157,7 @@ class Hold(models.Model):
     takes_credit = models.BooleanField(default=True)
     #: of what was charged, given back later: never into the hold, which was spent of that
     returned_microusd = models.BigIntegerField(default=0)
-    #: of that, what the site gave by itself: the host kept their part
+    #: of that, what the site gave by itself: the host kept their part, or no longer had it
     site_returned_microusd = models.BigIntegerField(default=0, db_default=0)
     state = models.CharField(
         max_length=8, choices=[(state, state) for state in HoldState], default=HoldState.PENDING

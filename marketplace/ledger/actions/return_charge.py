@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Sum
 
-from marketplace.domain.given_back import Shares, shares
+from marketplace.domain.given_back import Shares, kept_microusd, shares
 from marketplace.domain.ledger import TransferKind
 from marketplace.domain.money import MicroUsd
 from marketplace.ledger.actions import held_credit, open_account
@@ -56,9 +56,6 @@ def return_charge(
         money, credit = held_credit.give_spent_back(
             hold=hold, amount_microusd=amount_microusd, spent_microusd=_spent(hold), now=now
         )
-        hold.returned_microusd += amount_microusd
-        hold.site_returned_microusd += amount_microusd if site_alone else 0
-        hold.save(update_fields=["returned_microusd", "site_returned_microusd"])
         earnings = open_account.earnings(user_id=host_user_id)
         into = (
             (open_account.wallet(user_id=hold.user_id), money),
@@ -70,6 +67,9 @@ def return_charge(
             site_alone=site_alone,
             earned_microusd=_locked_balance(earnings, [into[0][0], into[1][0]]),
         )
+        hold.returned_microusd += amount_microusd
+        hold.site_returned_microusd += kept_microusd(parts, fee_microusd=fee_microusd)
+        hold.save(update_fields=["returned_microusd", "site_returned_microusd"])
         out_of = ((earnings, parts.host_microusd), (open_account.fees(), parts.site_microusd))
         entries = list(_entries(out_of, into, cause, note))
         post_together(entries=entries, now=now)

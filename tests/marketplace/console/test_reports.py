@@ -22,6 +22,7 @@ from marketplace.domain.oversight import Role
 from marketplace.domain.rental_report import Payer, Wrong
 from marketplace.ledger import queries as ledger
 from marketplace.ledger.models import Hold
+from marketplace.metering.occupancy import lately
 from marketplace.metering.queries import earned_by_machine
 from marketplace.notices.models import Notice
 from marketplace.oversight.models import Act
@@ -101,7 +102,7 @@ def test_what_the_site_pays_leaves_the_host_what_they_earned(
 
 
 def test_what_the_host_was_paid_out_the_site_gives_and_staff_knew_it(
-    by: Staff, alice: User, charlie: User, report: RentalReport
+    by: Staff, alice: User, charlie: User, market: Market, report: RentalReport
 ) -> None:
     pay_out(charlie, 85_000)
     with pytest.raises(answer_report.SharesChanged):
@@ -111,6 +112,11 @@ def test_what_the_host_was_paid_out_the_site_gives_and_staff_knew_it(
     assert not Act.objects.exists()
     credit(by, report, host=10_000)
     assert (ledger.earned(charlie.pk), fees()) == (0, 5_000 - 30_000)
+    # What the site gave for them is not taken off what the machine earned.
+    machine = market.machine
+    assert earned_by_machine(charlie.pk, machine_ids=[machine.id]) == {machine.id: 85_000}
+    found = lately([machine], host_id=charlie.pk, now=after(300))
+    assert found[machine.id].earned_microusd == 85_000
     well(alice)
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketplace.domain.given_back import Shares, shares
-from marketplace.domain.money import fee_of
+from marketplace.domain.given_back import Shares, kept_microusd, shares
+from marketplace.domain.money import PPM, fee_of
 
 MONEY = st.integers(0, 10**12)
 
@@ -37,3 +37,8 @@ def test_both_parts_are_the_whole_and_no_host_gives_what_they_have_not(
     assert found.host_microusd + found.site_microusd == amount
     assert 0 <= found.host_microusd <= earned
     assert found.site_microusd >= 0
+    # What is divided as a charge, after the fee, is what the host gave.
+    kept = kept_microusd(found, fee_microusd=fee_of(amount, fee_ppm))
+    assert 0 <= kept <= amount
+    assert abs((amount - kept) * (PPM - fee_ppm) - found.host_microusd * PPM) < 2 * PPM
+    assert not site_alone or kept == amount

@@ -127,7 +127,16 @@ WRONG = {
           (SELECT coalesce(sum(credited_microusd), 0) AS amount FROM rentals_rentalreport
             WHERE payer = 'site') AS alone,
           (SELECT coalesce(sum(site_returned_microusd), 0) AS amount FROM ledger_hold) AS holds
-        WHERE hosts.amount <> moved.amount OR alone.amount <> holds.amount""",
+        WHERE hosts.amount <> moved.amount OR alone.amount > holds.amount""",
+    "A host gave other than holds take off what their machines earned": """
+        SELECT people.id, gave_back, held.amount FROM people LEFT JOIN (
+          SELECT meter.host_id, sum((hold.returned_microusd - hold.site_returned_microusd)
+            * (1000000 - meter.fee_ppm)) AS amount
+          FROM ledger_hold AS hold JOIN metering_meter AS meter ON meter.hold_id = hold.id
+          WHERE hold.returned_microusd > 0 GROUP BY meter.host_id) AS held
+          ON held.host_id = people.id
+        WHERE abs(gave_back * 1000000 - coalesce(held.amount, 0)) > 2 * 1000000 * (
+          SELECT count(*) FROM ledger_transfer WHERE kind = 'refund')""",
     "The site gave more for proofs than its share of what was charged": """
         SELECT site.amount, shares.amount FROM
           (SELECT coalesce(sum(amount_microusd), 0) AS amount
