@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from marketplace.domain.cuda import written
 from marketplace.domain.matching import GPUS_UNPROVEN, Slice, check_rentable
 from marketplace.domain.money import PPM
-from marketplace.domain.offer_query import Cursor, OfferQuery
+from marketplace.domain.offer_query import Cursor, OfferQuery, OfferSort
 from marketplace.domain.pricing import price_hour
 from marketplace.domain.problem import Refused
 from marketplace.domain.proposed import proposed
@@ -139,9 +139,12 @@ def search(query: OfferQuery, *, now: datetime, viewer_id: int | None = None) ->
     page = offers[: query.rows_max]
     more = len(offers) > len(page)
     key = getattr(page[-1], SORTED_BY[query.sort]) if more else 0
-    asked = query.asked
+    rows = [row_of(offer, now=now, asked=query.asked) for offer in page]
+    if query.sort is OfferSort.PRICE:
+        # Pages follow each other by the price of the smallest slice, of which there is an index.
+        rows.sort(key=lambda one: one.price_asked_hour_microusd or one.price_hour_microusd)
     return OfferPage(
-        items=tuple(row_of(offer, now=now, asked=asked) for offer in page),
+        items=tuple(rows),
         next_cursor=Cursor(key=key, offer_id=page[-1].id) if more else None,
     )
 

@@ -136,6 +136,15 @@ def test_offers_are_sorted_by_price() -> None:
     assert found(OfferQuery()) == [cheap.id, dear.id]
 
 
+def test_a_page_has_the_cheapest_for_all_that_is_asked_first() -> None:
+    roomy = listed(price=30_000)
+    small = listed(price=25_000, of=hardware(memory_bytes=6 * GIB))
+    assert found(OfferQuery()) == [small.id, roomy.id]
+    # All of the one costs more than three quarters of the other.
+    asked = OfferQuery(conditions=wanted(memory_bytes_min=6 * GIB))
+    assert found(asked) == [roomy.id, small.id]
+
+
 def test_offers_are_sorted_by_price_per_measured_performance_unmeasured_last() -> None:
     slow = listed(price=20_000, rate=1_000_000)
     fast = listed(price=30_000, rate=8_000_000)
