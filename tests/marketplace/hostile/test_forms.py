@@ -18,12 +18,18 @@ from tests.marketplace.hostile.writes import Writes, watched
 URLENCODED = "application/x-www-form-urlencoded"
 TURN = "\u202e"
 #: short enough for any field, and nothing that one may keep: markup, a turn, an escape, blank
-SHORT = f"<i>{TURN}\x1b[2J{{{{7*7}}}}\u200b"
+SHORT = f"<i>{TURN}\x1b[2J\u200b"
+#: what no field refuses: the end of a string and a comment of SQL, and sums that templates do
+CLEAN = "' OR '\";--{{7191*7193}}${7191*7193}"
+WORKED_OUT = str(7191 * 7193)
+#: fields that take it as it is
+FREE = frozenset({"text", "search", "textarea", "password"})
 #: no number, though Python has a digit, a float or an integer in each
 NUMBERS = ("\u00b2", "9" * 400, "1E+400", "-Infinity")
 LONG = "<script>alert(1)</script>" * 2000
 #: what a program gets as it is, or nobody reads
 AS_WRITTEN = frozenset({"command", "on_start", "environment", "registry_user", "request_key"})
+CLEAN_SENT = quote_plus(CLEAN)
 #: they end the session, which the other forms need
 LEFT_OUT = ("/accounts/logout/",)
 
@@ -36,6 +42,8 @@ def cases(form: Form) -> Iterator[Mapping[str, str]]:
     """Yield what to send: each field alone with a short text, and all of them with each value."""
     for name in form.written:
         yield form.sends | {name: SHORT}
+    # All at once, so that what is asked for is done.
+    yield form.sends | {name: CLEAN for name in form.written if form.kinds[name] in FREE}
     values = (*NUMBERS, LONG)
     for turn in range(len(values)):
         # Each field meets each value, though what is wrong of one hides what comes of another.
@@ -58,6 +66,13 @@ def send(browser: Client, form: Form, body: str) -> tuple[Any, Writes]:
                     reply = browser.get(f"{form.path}?{body}")
                 else:
                     reply = browser.post(form.action, body, content_type=URLENCODED)
+                if CLEAN_SENT in body and 300 <= reply.status_code < 400:
+                    # The page behind it shows what was kept.
+                    shown = browser.get(reply.headers["Location"])
+                    if shown.status_code >= 500:
+                        reply = shown
+                    elif not shown.streaming:
+                        reply.content += shown.content
                 kept = Writes()
                 kept.kept = list(writes.kept)
                 raise _TakeBack
@@ -77,6 +92,10 @@ def wrong(form: Form, body: str, reply: Any, writes: Writes) -> Iterator[str]:
             yield f"{about} leads to {reply.headers['Location']}"
     elif not reply.streaming and b"<script>alert" in reply.content:
         yield f"{about} shows markup as it came"
+    if not reply.streaming and WORKED_OUT.encode() in reply.content:
+        yield f"{about} shows what a template worked out"
+    if WORKED_OUT in str(writes.kept):
+        yield f"{about} keeps what a template worked out"
     if reply.status_code >= 400 and b"<" not in reply.content:
         yield f"{about} says nothing"
     if (reply.status_code >= 400 or told) and writes.kept:
