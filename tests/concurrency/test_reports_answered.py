@@ -1,6 +1,10 @@
 """Two of the staff who answer one report, amid other money, give back once; one is told so."""
 
 from collections.abc import Callable
+from threading import Event
+
+import pytest
+from django.db import transaction
 
 from marketplace.accounts.models import User
 from marketplace.console.actions.answer_report import (
@@ -12,24 +16,24 @@ from marketplace.console.staff import Staff
 from marketplace.domain.ledger import TransferKind
 from marketplace.domain.money import MicroUsd
 from marketplace.domain.oversight import Role
-from marketplace.domain.placement import PlacementState
 from marketplace.domain.rental_report import Payer, Wrong
 from marketplace.ledger import queries as ledger
-from marketplace.ledger.actions import hold, open_account
+from marketplace.ledger.actions import open_account
 from marketplace.ledger.actions.post import post
 from marketplace.ledger.audit import audit
-from marketplace.ledger.models import Hold
 from marketplace.metering.actions.audit_money import audit_money
 from marketplace.metering.actions.charge import charge_all
 from marketplace.oversight.models import Act
 from marketplace.own_data.actions.delete_account import AccountInUse, delete
-from marketplace.placements.models import Placement
 from marketplace.rentals.actions import end
 from marketplace.rentals.actions.count_proof import count_proofs
 from marketplace.rentals.actions.report import ReportAnswered, ReportOpen, report, withdraw
 from marketplace.rentals.models import RentalReport
+from marketplace.rentals.queries import RentalUnknown
 from tests.concurrency.conftest import Race
+from tests.concurrency.waiting import PATIENCE_S, until_somebody_waits
 from tests.marketplace.rentals.market import Market, give_key
+from tests.marketplace.rentals.over import leave_nothing
 from tests.marketplace.rentals.proving import LISTED, deliver, measure, passed, read
 from tests.marketplace.scene import after
 
@@ -123,19 +127,7 @@ def test_a_report_that_is_withdrawn_while_it_is_answered_is_one_of_both(race: Ra
 
 def test_an_account_that_is_deleted_while_its_report_is_answered_has_no_money(race: Race) -> None:
     made = reported()
-    end.end(rental_id=made.rental_id, renter_id=made.renter_id, now=NOW)
-    hold_id = made.rental.meter.hold_id
-    if Hold.objects.get(id=hold_id).released_at is None:
-        hold.release(hold_id=hold_id, cause="over", now=NOW)
-    Placement.objects.update(state=PlacementState.RELEASED, deadline_at=None, ended_at=NOW)
-    post(
-        debit=open_account.wallet(user_id=made.renter_id),
-        credit=open_account.outside(),
-        amount_microusd=ledger.balance(made.renter_id),
-        kind=TransferKind.REFUND,
-        cause="back",
-        now=NOW,
-    )
+    leave_nothing(made.rental, now=NOW)
     credited, deleted = race(
         [crediting(staff("one"), made), lambda: delete(user_id=made.renter_id, now=NOW)]
     )
@@ -146,6 +138,62 @@ def test_an_account_that_is_deleted_while_its_report_is_answered_has_no_money(ra
     else:
         assert (type(credited), deleted) == (AnsweredMeanwhile, None)
         assert (made.state, ledger.balance(made.renter_id)) == ("withdrawn", 0)
+    assert audit() == []
+
+
+@pytest.mark.parametrize("first", ["report", "deletion"])
+def test_an_account_that_is_deleted_while_it_reports_leaves_no_open_report(
+    race: Race, first: str
+) -> None:
+    made = reported()
+    withdraw(rental_id=made.rental_id, renter_id=made.renter_id, now=NOW)
+    leave_nothing(made.rental, now=NOW)
+    begun = Event()
+
+    def write() -> object:
+        return report(
+            rental_id=made.rental_id,
+            renter_id=made.renter_id,
+            what=Wrong.OTHER,
+            text="It was lost.",
+            asked_microusd=None,
+            now=NOW,
+        )
+
+    def go() -> object:
+        return delete(user_id=made.renter_id, now=NOW)
+
+    def held() -> object:
+        with transaction.atomic():
+            done = write() if first == "report" else go()
+            begun.set()
+            until_somebody_waits()
+        return done
+
+    def next_one() -> object:
+        begun.wait(PATIENCE_S)
+        return go() if first == "report" else write()
+
+    one, two = race([held, next_one])
+    if first == "report":
+        assert (type(one), two) == (RentalReport, None)
+    else:
+        assert (one, type(two)) == (None, RentalUnknown)
+    kept = RentalReport.objects.values_list("state", "text")
+    assert set(kept) == {("withdrawn", "")}
+    assert len(kept) == (2 if first == "report" else 1)
+
+
+def test_an_account_that_is_deleted_while_its_proof_is_counted_has_no_money(race: Race) -> None:
+    made = reported()
+    withdraw(rental_id=made.rental_id, renter_id=made.renter_id, now=NOW)
+    leave_nothing(made.rental, now=NOW)
+    counted, deleted = race(
+        [lambda: count_proofs(now=NOW), lambda: delete(user_id=made.renter_id, now=NOW)]
+    )
+    assert counted == 1
+    back = ledger.balance(made.renter_id)
+    assert (back, type(deleted)) in {(0, type(None)), (30_000, AccountInUse)}
     assert audit() == []
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from marketplace.accounts.queries import is_deleted
 from marketplace.console.staff import Staff
 from marketplace.domain.given_back import Shares, shares
 from marketplace.domain.money import MicroUsd, fee_of, format_usd
@@ -208,7 +209,10 @@ def refuse_report(*, by: Staff, report_id: UUID, reason: str, now: datetime) -> 
 
 
 def _open(by: Staff, report_id: UUID) -> tuple[Rental, RentalReport]:
-    """Return the rental and its report that waits, both locked: of two answers one counts."""
+    """Return the rental and its report that waits, both locked: of two answers one counts.
+
+    Whoever deletes the renter's account waits for a report that waits, and withdraws it.
+    """
     by.must(Right.SETTLE)
     found = RentalReport.objects.filter(id=report_id).values_list("rental_id", flat=True).first()
     if found is None:
@@ -226,6 +230,8 @@ def _can_come_back(
 ) -> None:
     if payments.is_contested(rental.renter_id):
         raise RenterDisputes
+    if is_deleted(rental.renter):
+        raise CreditTooMuch(MicroUsd(0))
     most = comes_back.most(rental, hold, reported_at=report.made_at, now=now)
     if not 0 < amount_microusd <= most:
         raise CreditTooMuch(most)

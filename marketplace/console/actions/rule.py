@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from marketplace.accounts.actions import lock_account
 from marketplace.console.models import Ruling
 from marketplace.console.staff import Staff
 from marketplace.domain.delivered import Effect
@@ -33,7 +34,8 @@ def rule(*, by: Staff, proof_id: UUID, for_renter: bool, reason: str, now: datet
     """Return what comes back to the renter; both are told why.
 
     For the renter it counts as one that a validator bore out: the difference comes back of what is
-    not paid out yet, and the rental costs less for what is left of a week.
+    not paid out yet, and the rental costs less for what is left of a week. Nothing comes back to an
+    account that was deleted.
 
     :raises NotYourRole: when they who ask may not.
     :raises OwnCase: when they are its renter or its host.
@@ -45,10 +47,13 @@ def rule(*, by: Staff, proof_id: UUID, for_renter: bool, reason: str, now: datet
     by.must(Right.SETTLE)
     back = MicroUsd(0)
     with transaction.atomic():
-        rental_id = RentalProof.objects.filter(id=proof_id).values_list("rental_id", flat=True)
-        if not rental_id:
+        rows = RentalProof.objects.filter(id=proof_id)
+        found = rows.values_list("rental_id", "rental__renter_id").first()
+        if found is None:
             raise NothingToSettle
-        rental = locked(rental_id[0])
+        rental_id, renter_id = found
+        lock_account.lock(user_id=renter_id)
+        rental = locked(rental_id)
         by.must_not_be(rental.renter_id, rental.meter.host_id)
         proof = RentalProof.objects.select_for_update().get(id=proof_id)
         if proof.effect != Effect.DISPUTED or Ruling.objects.filter(proof=proof).exists():

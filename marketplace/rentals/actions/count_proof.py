@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from marketplace.accounts.actions import lock_account
 from marketplace.accounts.teams import shares_a_team
 from marketplace.domain import delivered
 from marketplace.domain.delivered import COUNTED, DOUBTED, LOWERING, SPEAKS_FOR, Effect, Figures
@@ -78,8 +79,11 @@ def count_proof(*, proof_id: UUID, now: datetime) -> None:
 
     One that none bears out is decided again when a validator has looked, and then for good.
     """
+    named = RentalProof.objects.values_list("rental_id", "rental__renter_id")
     with transaction.atomic():
-        rental = locked(RentalProof.objects.values_list("rental_id", flat=True).get(id=proof_id))
+        rental_id, renter_id = named.get(id=proof_id)
+        lock_account.lock(user_id=renter_id)
+        rental = locked(rental_id)
         proof = RentalProof.objects.select_for_update().get(id=proof_id)
         proof.rental = rental
         found, effect = _decide(rental, proof, now)

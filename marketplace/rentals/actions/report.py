@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from marketplace.accounts.actions import lock_account
 from marketplace.domain.money import MicroUsd, format_usd
 from marketplace.domain.problem import Refused
 from marketplace.domain.rental_report import (
@@ -85,7 +86,7 @@ def report(
 
     ``asked_microusd``: what they want back; None: they ask for no money.
 
-    :raises RentalUnknown: when this renter has no such rental.
+    :raises RentalUnknown: when this renter has no such rental, or has deleted their account.
     :raises ReportWordless: when it says nothing, or too much.
     :raises TextRefused: when it shows something else than it says.
     :raises ReportOpen: when one with other words waits.
@@ -98,6 +99,9 @@ def report(
         raise ReportWordless
     rental = queries.find(rental_id, renter_id)
     with transaction.atomic():
+        # Nobody is left to read an answer, and the words would stay.
+        if not lock_account.lock(user_id=renter_id):
+            raise queries.RentalUnknown
         # Of two at once the second sees the first.
         Rental.objects.select_for_update(of=("self",)).get(id=rental.id)
         newest = rental_reports.newest(rental.id)

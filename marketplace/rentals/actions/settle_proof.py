@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Max, Q, QuerySet, Sum
 
+from marketplace.accounts.queries import is_deleted
 from marketplace.domain import delivered
 from marketplace.domain.delivered import (
     BELIEVED_WITHIN,
@@ -42,7 +43,8 @@ def settle(
     """Let the rental cost this share from the proof on, and return what is given back until it.
 
     Of a proof that none bears out no more comes back than its renter is believed, and what comes
-    costs the same as before.
+    costs the same as before. To whoever deleted their account nothing does; the caller has locked
+    it.
     """
     paid_ppm = PPM if effect is Effect.ENOUGH else max(found_ppm, delivered.BROKEN_PPM)
     hold_id = Meter.objects.values_list("hold_id", flat=True).get(id=rental.meter_id)
@@ -64,6 +66,8 @@ def settle(
     back = MicroUsd(max(0, min(due - _sum(doubted), most)))
     if effect is Effect.UNCONFIRMED:
         back = min(back, _believed(rental, now))
+    if is_deleted(rental.renter):
+        back = MicroUsd(0)
     if back:
         return_charge.return_charge(
             hold_id=hold_id,

@@ -8,14 +8,14 @@ from django.test import Client
 
 from marketplace.accounts.models import User
 from marketplace.console.actions import answer_report
-from marketplace.console.actions.answer_report import credit_report, prospect
+from marketplace.console.actions.answer_report import CreditTooMuch, credit_report, prospect
 from marketplace.console.staff import Staff
 from marketplace.console.staff import staff as as_staff
 from marketplace.domain.ledger import TransferKind
 from marketplace.domain.money import MicroUsd
 from marketplace.domain.oversight import Role
 from marketplace.domain.problem import Refused
-from marketplace.domain.rental_report import CHARGED_WITHIN, Payer, Wrong
+from marketplace.domain.rental_report import CHARGED_WITHIN, Payer, ReportState, Wrong
 from marketplace.ledger import queries as ledger
 from marketplace.ledger.actions import hold, open_account
 from marketplace.ledger.actions.grant_credit import grant_credit
@@ -23,12 +23,14 @@ from marketplace.ledger.actions.post import post
 from marketplace.ledger.models import Hold
 from marketplace.metering.actions.audit_money import audit_money
 from marketplace.oversight.models import Act
+from marketplace.own_data.actions.delete_account import delete
 from marketplace.payments.models import Dispute, TopUp
 from marketplace.payments.models import Payer as Cardholder
 from marketplace.rentals.actions import report as reporting
 from marketplace.rentals.comes_back import most
 from marketplace.rentals.models import Rental, RentalReport
 from tests.marketplace.rentals.market import Market, give_key
+from tests.marketplace.rentals.over import leave_nothing
 from tests.marketplace.rentals.proving import deliver
 from tests.marketplace.scene import after
 from tests.marketplace.staffed import staff
@@ -247,3 +249,15 @@ def test_of_an_old_rental_storage_and_traffic_come_back_too(report: RentalReport
     for started_at in (after(0), after(0) - CHARGED_WITHIN):
         rental.started_at = started_at
         assert most(rental, placed, reported_at=NOW, now=NOW) == 2_100_000
+
+
+def test_nothing_comes_back_for_a_report_of_a_deleted_account_that_still_waits(
+    support: Staff, report: RentalReport
+) -> None:
+    leave_nothing(report.rental, now=after(160))
+    delete(user_id=report.renter_id, now=after(170))
+    # As a report that was written while it was deleted, before a release that locks the account.
+    RentalReport.objects.update(state=ReportState.OPEN, closed_at=None)
+    with pytest.raises(CreditTooMuch, match=r"At most \$0\.00"):
+        credit(support, report)
+    answer_report.refuse_report(by=support, report_id=report.id, reason="x", now=NOW)

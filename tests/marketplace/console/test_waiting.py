@@ -14,14 +14,17 @@ from marketplace.console.staff import staff as as_staff
 from marketplace.domain.delivered import Effect
 from marketplace.domain.oversight import Role
 from marketplace.ledger import queries as ledger
+from marketplace.ledger.audit import audit
 from marketplace.metering.actions.audit_money import audit_money
 from marketplace.notices.models import Notice
 from marketplace.oversight.models import Act
+from marketplace.own_data.actions.delete_account import delete
 from marketplace.payments.models import Dispute, TopUp
 from marketplace.rentals.actions.count_proof import count_proofs
 from marketplace.rentals.models import Rental, RentalProof
 from marketplace.verification.models import Appeal
 from tests.marketplace.rentals.market import Market, give_key
+from tests.marketplace.rentals.over import leave_nothing
 from tests.marketplace.rentals.proving import LISTED, deliver, measure, passed, read
 from tests.marketplace.scene import after
 from tests.marketplace.staffed import staff
@@ -91,6 +94,19 @@ def test_for_the_renter_the_whole_difference_comes_back_once(
         with pytest.raises(NothingToSettle):
             settle(by, disputed, for_renter=for_renter)
     assert audit_money(now=after(300)).problems == []
+
+
+def test_nothing_comes_back_to_an_account_that_was_deleted(
+    by: Staff, rental: Rental, disputed: RentalProof, charlie: User
+) -> None:
+    leave_nothing(rental, now=after(160))
+    delete(user_id=rental.renter_id, now=after(170))
+    before = ledger.earned(charlie.pk)
+    assert settle(by, disputed, for_renter=True) == 0
+    assert (ledger.balance(rental.renter_id), ledger.earned(charlie.pk)) == (0, before)
+    disputed.refresh_from_db()
+    assert (disputed.effect, Ruling.objects.count()) == (Effect.LESS, 1)
+    assert audit() == []
 
 
 def test_for_the_host_it_stays_as_it_is_and_waits_no_more(
