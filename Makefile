@@ -44,8 +44,7 @@ POSTGRESQL_ALONE := $(filter-out $(SQLITE_ALONE) $(addprefix %/test_,count_price
 	$(addprefix tests/marketplace/,$(addsuffix /test_*.py,accounts console endpoints jobs logs machines \
 	notices own_data papers payments payouts rentals telemetry templates terminals verification \
 	volumes)) \
-	$(addprefix tests/marketplace/,money/test_stateful.py offers/test_best_of_a_kind.py \
-	test_lists.py test_schemathesis.py)))
+	$(addprefix tests/marketplace/,money/test_stateful.py test_lists.py test_schemathesis.py)))
 
 .PHONY: help setup demo test test-quick test-containers-then-postgresql test-all-else lint format test-sqlite test-docker test-postgresql \
 	test-browser pictures requirements clean
