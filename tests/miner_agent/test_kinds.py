@@ -35,7 +35,8 @@ def test_a_job_has_no_network_no_door_and_no_more_rights_than_a_rental(running_h
     assert (seen.exit_code, seen.problem) == (0, None)
     assert (seen.ssh_port, seen.ssh_host_key, seen.ports) == (None, None, ())
     market.wait_until(lambda: market.chains.get(desired.placement_id))
-    assert check_chain(market.chains[desired.placement_id]) >= 1000
+    # The engine's clock may call the command begun a little after its sleep began.
+    assert check_chain(market.chains[desired.placement_id]) >= 900
     market.drop(desired.placement_id)
 
 
