@@ -26,7 +26,7 @@ class OwnCase(Refused):
     sentence = "This is about you or your machine; somebody else who works here has to decide it."
 
 
-class ReasonMissing(Refused):
+class ReasonUnfit(Refused):
     code = "invalid"
     status = 422
     sentence = f"Write why, in 1 to {REASON_LENGTH_MAX} characters: the log keeps it."
@@ -65,12 +65,12 @@ class Staff:
     def words(reason: str) -> str:
         """Return why they act, on one line.
 
-        :raises ReasonMissing: when no reason is given, or too long a one.
+        :raises ReasonUnfit: when no reason is given, or too long a one.
         :raises TextRefused: when it shows something else than it says.
         """
         words = " ".join(lines(reason).split())
         if not 1 <= len(words) <= REASON_LENGTH_MAX:
-            raise ReasonMissing
+            raise ReasonUnfit
         return words
 
     def acted(
@@ -86,7 +86,7 @@ class Staff:
     ) -> Act:
         """Write down what they do, in the transaction that does it.
 
-        :raises ReasonMissing: when no reason is given, or too long a one.
+        :raises ReasonUnfit: when no reason is given, or too long a one.
         :raises TextRefused: when it shows something else than it says.
         """
         return record(

@@ -9,7 +9,7 @@ from ninja import Schema
 from marketplace.domain.funding import Funding
 from marketplace.domain.pricing import PriceType
 from marketplace.domain.starts import Basis
-from marketplace.rentals.queries import RentalView
+from marketplace.rentals.rental_view import RentalView
 from marketplace.rentals.requests import IdleRuleRequest
 from protocol.hardware import Resources
 from protocol.receipts import SignedInterval

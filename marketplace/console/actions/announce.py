@@ -37,7 +37,7 @@ def announce(*, by: Staff, text: str, hours: int, reason: str, now: datetime) ->
     """Return what every page says for so many hours from now.
 
     :raises NotYourRole: when they who ask may not.
-    :raises ReasonMissing: when no reason is given.
+    :raises ReasonUnfit: when no reason is given, or too long a one.
     :raises TextRefused: when it shows something else than it says.
     :raises AnnouncementInvalid: when there is no text, or the text or the time is too long.
     :raises TooManyAnnouncements: when pages show as many as they can.
@@ -66,7 +66,7 @@ def withdraw(*, by: Staff, announcement_id: int, reason: str, now: datetime) -> 
     """Have no page say it any more.
 
     :raises NotYourRole: when they who ask may not.
-    :raises ReasonMissing: when no reason is given.
+    :raises ReasonUnfit: when no reason is given, or too long a one.
     :raises TextRefused: when it shows something else than it says.
     :raises AnnouncementUnknown: when it is not shown.
     """

@@ -159,7 +159,7 @@ def credit_report(
     :raises SiteGives: when the site would give more than its fee, and they may not decide that.
     :raises HostHasLess: when it would as the host's earnings do not cover their part.
     :raises SharesChanged: when the host would give another part.
-    :raises ReasonMissing: when no reason is given.
+    :raises ReasonUnfit: when no reason is given, or too long a one.
     :raises TextRefused: when it shows something else than it says.
     """
     words = by.words(reason)
@@ -198,7 +198,7 @@ def refuse_report(*, by: Staff, report_id: UUID, reason: str, now: datetime) -> 
     :raises ReportUnknown: when there is no such report.
     :raises OwnCase: when they are its renter or its host.
     :raises AnsweredMeanwhile: when it waits for no answer.
-    :raises ReasonMissing: when no reason is given.
+    :raises ReasonUnfit: when no reason is given, or too long a one.
     :raises TextRefused: when it shows something else than it says.
     """
     words = by.words(reason)

@@ -50,7 +50,7 @@ def ban(*, by: Staff, user_id: int, reason: str, now: datetime) -> None:
     :raises NobodyThere: when there is no such person.
     :raises WorksHere: when they have a role.
     :raises BannedAlready: when they are shut out.
-    :raises ReasonMissing: when no reason is given.
+    :raises ReasonUnfit: when no reason is given, or too long a one.
     :raises TextRefused: when it shows something else than it says.
     """
     by.must(Right.INTERVENE)
@@ -85,7 +85,7 @@ def lift(*, by: Staff, user_id: int, reason: str, now: datetime) -> None:
     :raises NotYourRole: when they who ask may not.
     :raises NobodyThere: when there is no such person.
     :raises NotBanned: when they are not shut out.
-    :raises ReasonMissing: when no reason is given.
+    :raises ReasonUnfit: when no reason is given, or too long a one.
     :raises TextRefused: when it shows something else than it says.
     """
     by.must(Right.INTERVENE)

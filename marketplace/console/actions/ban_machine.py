@@ -46,7 +46,7 @@ def ban_machine(*, by: Staff, machine_id: UUID, reason: str, now: datetime) -> N
     :raises NotYourRole: when they who ask may not.
     :raises NoSuchMachine: when there is none.
     :raises OwnCase: when it is theirs.
-    :raises ReasonMissing: when no reason is given.
+    :raises ReasonUnfit: when no reason is given, or too long a one.
     :raises TextRefused: when it shows something else than it says.
     :raises MachineBannedAlready: when it is banned, by validators or by staff.
     """
@@ -74,7 +74,7 @@ def lift_machine(*, by: Staff, machine_id: UUID, reason: str, now: datetime) -> 
     :raises NotYourRole: when they who ask may not.
     :raises NoSuchMachine: when there is none.
     :raises OwnCase: when it is theirs.
-    :raises ReasonMissing: when no reason is given.
+    :raises ReasonUnfit: when no reason is given, or too long a one.
     :raises TextRefused: when it shows something else than it says.
     :raises MachineNotBanned: when staff did not ban it.
     """
@@ -103,7 +103,7 @@ def end_there(*, by: Staff, machine_id: UUID, reason: str, now: datetime) -> int
     :raises NotYourRole: when they who ask may not.
     :raises NoSuchMachine: when there is none.
     :raises OwnCase: when it is theirs.
-    :raises ReasonMissing: when no reason is given.
+    :raises ReasonUnfit: when no reason is given, or too long a one.
     :raises TextRefused: when it shows something else than it says.
     :raises MachineNotBanned: when nobody banned it.
     :raises NothingThere: when nothing runs there.

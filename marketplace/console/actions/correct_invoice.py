@@ -18,7 +18,7 @@ def correct_invoice(*, by: Staff, number: str, reason: str, now: datetime) -> tu
     :raises InvoiceUnknown: when there is none.
     :raises OwnCase: when it is their own.
     :raises AlreadyCorrected: when it was taken back before.
-    :raises ReasonMissing: when no reason is given.
+    :raises ReasonUnfit: when no reason is given, or too long a one.
     :raises TextRefused: when it shows something else than it says.
     """
     by.must(Right.MONEY)

@@ -34,7 +34,7 @@ def end_rental(*, by: Staff, rental_id: UUID, reason: str, now: datetime) -> Non
     :raises RentalUnknown: when there is none.
     :raises OwnCase: when it is theirs, or runs on their machine.
     :raises RentalOver: when there is nothing left to end.
-    :raises ReasonMissing: when no reason is given.
+    :raises ReasonUnfit: when no reason is given, or too long a one.
     :raises TextRefused: when it shows something else than it says.
     """
     by.must(Right.INTERVENE)

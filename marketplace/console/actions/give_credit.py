@@ -104,7 +104,7 @@ def give_credit(
     :raises WorksHere: when they have a role, or somebody of the team has: staff would give each
         other.
     :raises CreditTooOften: when that were too much in a day, or too much for them in a month.
-    :raises ReasonMissing: when no reason is given.
+    :raises ReasonUnfit: when no reason is given, or too long a one.
     :raises TextRefused: when it shows something else than it says.
     :raises KeyMalformed: when nothing tells it from other credit.
     :raises CreditGivenBefore: when the key stands for this credit already.

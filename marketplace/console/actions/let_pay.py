@@ -15,7 +15,7 @@ def let_pay(*, by: Staff, user_id: int, reason: str, now: datetime) -> None:
     :raises NotYourRole: when they who ask may not.
     :raises OwnCase: when it is about themselves.
     :raises NotBarred: when no such person is barred.
-    :raises ReasonMissing: when no reason is given.
+    :raises ReasonUnfit: when no reason is given, or too long a one.
     :raises TextRefused: when it shows something else than it says.
     """
     by.must(Right.MONEY)

@@ -17,7 +17,7 @@ def prove(*, by: Staff, user_id: int, reason: str, now: datetime) -> None:
     :raises NotYourRole: when they who ask may not.
     :raises OwnCase: when it is about themselves.
     :raises NobodyThere: when there is no such person.
-    :raises ReasonMissing: when no reason is given.
+    :raises ReasonUnfit: when no reason is given, or too long a one.
     :raises TextRefused: when it shows something else than it says.
     """
     by.must(Right.INTERVENE)

@@ -38,7 +38,7 @@ def remove_step(*, by: Staff, user_id: int, reason: str, now: datetime) -> None:
     :raises StepOfSuperuser: when it is somebody who may do everything.
     :raises WorksHere: when they have a role: without the step it would be anybody's.
     :raises NoSecondStep: when they have none.
-    :raises ReasonMissing: when no reason is given.
+    :raises ReasonUnfit: when no reason is given, or too long a one.
     :raises TextRefused: when it shows something else than it says.
     """
     by.must(Right.INTERVENE)

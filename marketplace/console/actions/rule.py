@@ -41,7 +41,7 @@ def rule(*, by: Staff, proof_id: UUID, for_renter: bool, reason: str, now: datet
     :raises OwnCase: when they are its renter or its host.
     :raises NothingToSettle: when it is not disputed, or was settled.
     :raises Overtaken: when a newer proof counted, and it would be settled for the renter.
-    :raises ReasonMissing: when no reason is given.
+    :raises ReasonUnfit: when no reason is given, or too long a one.
     :raises TextRefused: when it shows something else than it says.
     """
     by.must(Right.SETTLE)

@@ -31,7 +31,7 @@ def send_refund(
     Call it outside a transaction: the card processor is asked.
 
     :raises NotYourRole: when they who ask may not.
-    :raises ReasonMissing: when no reason is given.
+    :raises ReasonUnfit: when no reason is given, or too long a one.
     :raises TextRefused: when it shows something else than it says.
     :raises PaymentUnknown: when there is no such payment.
     :raises OwnCase: when it is their own.

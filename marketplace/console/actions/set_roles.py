@@ -49,7 +49,7 @@ def set_roles(
     :raises OwnRoles: when it is their own.
     :raises RoleOfSuperuser: when it is somebody who may do everything anyway.
     :raises ShutOut: when roles are given to somebody banned.
-    :raises ReasonMissing: when no reason is given.
+    :raises ReasonUnfit: when no reason is given, or too long a one.
     :raises TextRefused: when it shows something else than it says.
     """
     by.must(Right.ROLES)

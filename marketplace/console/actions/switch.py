@@ -19,7 +19,7 @@ def switch(
     """Turn it on or off; ``words`` stand behind the sentence that people read where it is off.
 
     :raises NotYourRole: when they who ask may not.
-    :raises ReasonMissing: when no reason is given.
+    :raises ReasonUnfit: when no reason is given, or too long a one.
     :raises TextRefused: when the words show something else than they say.
     """
     by.must(Right.SWITCH)

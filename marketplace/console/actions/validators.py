@@ -35,7 +35,7 @@ def admit(
     :raises NameMissing: when it has no name, or too long a one.
     :raises HotkeyMalformed: when the hotkey is no ss58 address.
     :raises StakeOutOfBounds: when the stake is negative or immense.
-    :raises ReasonMissing: when no reason is given.
+    :raises ReasonUnfit: when no reason is given, or too long a one.
     :raises TextRefused: when it shows something else than it says.
     """
     by.must(Right.VALIDATORS)
@@ -62,7 +62,7 @@ def expel(*, by: Staff, hotkey: str, reason: str, now: datetime) -> None:
     :raises NotYourRole: when they who ask may not.
     :raises ValidatorUnknown: when nobody with this hotkey was ever admitted.
     :raises ExpelledAlready: when it counts for nothing.
-    :raises ReasonMissing: when no reason is given.
+    :raises ReasonUnfit: when no reason is given, or too long a one.
     :raises TextRefused: when it shows something else than it says.
     """
     by.must(Right.VALIDATORS)

@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from marketplace.domain.rental import RentalState
 from marketplace.domain.text import TextRefused
-from marketplace.pages.shown.rental import LABELS
+from marketplace.pages.shown.rental_state import LABELS
 from marketplace.rentals import filters, names
 
 #: as the pages say each state

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from marketplace.domain.oversight import ACT_LABELS
 from marketplace.oversight.models import Act
-from marketplace.pages.shown.rental import Moment
+from marketplace.pages.shown.moment import Moment
 
 
 @dataclass(frozen=True, slots=True)

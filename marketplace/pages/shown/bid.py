@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from marketplace.domain.money import format_usd
-from marketplace.rentals.queries import RentalView
+from marketplace.rentals.rental_view import RentalView
 
 
 @dataclass(frozen=True, slots=True)

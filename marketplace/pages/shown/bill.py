@@ -7,7 +7,7 @@ from datetime import timedelta
 from marketplace.domain.bill import SENTENCES, Reason
 from marketplace.domain.money import format_usd
 from marketplace.pages import wording
-from marketplace.pages.shown.rental import Moment
+from marketplace.pages.shown.moment import Moment
 from marketplace.rentals.bills import Bill, Period
 
 #: the newest stretches; the sums hold all of them

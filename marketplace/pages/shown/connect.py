@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from marketplace.domain.rental import RentalState
 from marketplace.rentals.notebooks import NOTEBOOK, PORT
-from marketplace.rentals.queries import RentalView
+from marketplace.rentals.rental_view import RentalView
 
 #: what people know a port by
 KNOWN = {8888: "Jupyter", 8188: "ComfyUI", 6006: "TensorBoard", 8000: "vLLM"}

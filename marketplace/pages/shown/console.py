@@ -14,8 +14,8 @@ from marketplace.machines.models import Machine
 from marketplace.pages import wording
 from marketplace.pages.shown import acts
 from marketplace.pages.shown.machine import STATES as STANDS
+from marketplace.pages.shown.moment import Moment
 from marketplace.pages.shown.payment import STATES
-from marketplace.pages.shown.rental import Moment
 from marketplace.payments.models import TopUp, TopUpState
 from marketplace.rentals.models import Rental
 from marketplace.verification.models import MachineStanding

@@ -8,7 +8,7 @@ from marketplace.machines.models import Machine
 from marketplace.offers.models import Offer
 from marketplace.pages import wording
 from marketplace.pages.shown import acts, console, verification
-from marketplace.pages.shown.rental import Moment
+from marketplace.pages.shown.moment import Moment
 from marketplace.pages.shown.usage import incident_line
 from marketplace.verification.models import Appeal
 

@@ -10,7 +10,7 @@ from marketplace.domain.rental_proof import ProofState
 from marketplace.metering.models import SignedIntervalRow
 from marketplace.pages import wording
 from marketplace.pages.shown import acts, bill, console
-from marketplace.pages.shown.rental import Moment
+from marketplace.pages.shown.moment import Moment
 from marketplace.pages.shown.rental_proof import LABELS
 from marketplace.pages.shown.usage import incident_line
 from marketplace.placements.models import DoorShut, Placement, PlacementEvent

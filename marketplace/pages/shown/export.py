@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from marketplace.own_data.actions import export
 from marketplace.own_data.models import Export
-from marketplace.pages.shown.rental import Moment
+from marketplace.pages.shown.moment import Moment
 
 
 def shown(exports: Sequence[Export], below: str) -> list[dict[str, object]]:

@@ -7,7 +7,7 @@ from marketplace.console.health import Health, PassHealth
 from marketplace.console.waiting import Backlog
 from marketplace.ledger.models import AuditRun
 from marketplace.pages import wording
-from marketplace.pages.shown.rental import Moment
+from marketplace.pages.shown.moment import Moment
 
 WORDS: Mapping[Health, tuple[str, str]] = {
     Health.LATE: ("Late", "bad"),

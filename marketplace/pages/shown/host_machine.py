@@ -11,8 +11,8 @@ from marketplace.offers.models import Offer
 from marketplace.pages import wording
 from marketplace.pages.forms.maintenance import MaintenanceForm
 from marketplace.pages.shown import machine_page
+from marketplace.pages.shown.moment import Moment
 from marketplace.pages.shown.picture import Picture
-from marketplace.pages.shown.rental import Moment
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from marketplace.domain.container_log import LogState
 from marketplace.logs.queries import LogView
-from marketplace.pages.shown.rental import Moment
+from marketplace.pages.shown.moment import Moment
 from protocol.container_log import LogLine, plain
 
 

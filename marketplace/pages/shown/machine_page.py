@@ -12,8 +12,8 @@ from marketplace.offers.queries import OfferRow
 from marketplace.pages import wording
 from marketplace.pages.shown import picture, verification
 from marketplace.pages.shown.machine import FACTORS, STATES
+from marketplace.pages.shown.moment import Moment
 from marketplace.pages.shown.picture import Picture, Shape
-from marketplace.pages.shown.rental import Moment
 
 #: a day of which less was missing is shown as good
 GOOD_PPM, FAIR_PPM = 999_000, 950_000

@@ -12,8 +12,8 @@ from marketplace.domain.money import field_usd, format_usd
 from marketplace.metering.market import Market
 from marketplace.pages import wording
 from marketplace.pages.shown import picture
+from marketplace.pages.shown.moment import Moment
 from marketplace.pages.shown.picture import Picture, Shape
-from marketplace.pages.shown.rental import Moment
 
 BAR, STEP = 16, 30
 MARK_WIDTH = 4

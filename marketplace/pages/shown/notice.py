@@ -6,7 +6,7 @@ from datetime import datetime
 from marketplace.domain.notices import FORMER_SECRET_FOR
 from marketplace.notices.models import Notice, WebHook
 from marketplace.pages import wording
-from marketplace.pages.shown.rental import Moment
+from marketplace.pages.shown.moment import Moment
 
 
 @dataclass(frozen=True, slots=True)

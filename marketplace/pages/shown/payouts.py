@@ -6,7 +6,7 @@ from marketplace.domain.features import SENTENCES, Feature
 from marketplace.domain.money import PPM, format_usd
 from marketplace.domain.payout import AMOUNT_MICROUSD_MAX, PayoutState
 from marketplace.domain.tax import COUNTRIES, masked
-from marketplace.pages.shown.rental import Moment
+from marketplace.pages.shown.moment import Moment
 from marketplace.payouts.models import HostDetails, Payout
 from marketplace.payouts.outlook import Obstacle, Outlook
 

@@ -2,7 +2,6 @@
 
 import shlex
 from dataclasses import dataclass
-from datetime import datetime
 
 from marketplace.accounts import ssh_key
 from marketplace.domain.funding import Funding
@@ -11,56 +10,17 @@ from marketplace.domain.pricing import PriceType
 from marketplace.domain.rental import LIVE, RentalState
 from marketplace.domain.upkeep import GB
 from marketplace.pages import wording
-from marketplace.pages.forms.idle import IdleForm
-from marketplace.pages.forms.workload import ChangeForm, written
 from marketplace.pages.shown import bid
 from marketplace.pages.shown.connect import Connect, connect
-from marketplace.rentals.queries import RentalView
-
-STEPS = (
-    (RentalState.QUEUED, "Requested"),
-    (RentalState.PREPARING, "Preparing"),
-    (RentalState.STARTING, "Opening SSH"),
-    (RentalState.ACTIVE, "Ready"),
-)
-LABELS = {
-    RentalState.WAITING: ("Waiting for room", "busy"),
-    RentalState.QUEUED: ("Waiting for the machine", "busy"),
-    RentalState.PREPARING: ("Preparing", "busy"),
-    RentalState.STARTING: ("Opening SSH", "busy"),
-    RentalState.ACTIVE: ("Active", "good"),
-    RentalState.STOPPING: ("Stopping", "busy"),
-    RentalState.STOPPED: ("Stopped", "idle"),
-    RentalState.ENDING: ("Ending", "busy"),
-    RentalState.ENDED: ("Ended", "idle"),
-    RentalState.FAILED: ("Failed", "bad"),
-}
+from marketplace.pages.shown.moment import Moment
+from marketplace.pages.shown.rental_state import LABELS, STOPPABLE, Step, steps
+from marketplace.rentals.rental_view import RentalView
 
 PRICE_TYPES = {
     PriceType.ON_DEMAND: "on demand",
     PriceType.RESERVED: "reserved",
     PriceType.INTERRUPTIBLE: "by a bid",
 }
-STOPPABLE = frozenset(state for state, _ in STEPS) | {RentalState.WAITING}
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    label: str
-    #: done, current or waiting
-    status: str
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    text: str
-    #: ISO 8601 in UTC, for the visitor's own clock; empty: it has not happened
-    iso: str
-
-    @classmethod
-    def of(cls, at: datetime | None) -> "Moment":
-        """Return the moment in words and for machines."""
-        return cls(wording.moment(at), "" if at is None else at.isoformat())
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +165,7 @@ def panel(rental: RentalView, notebook_token: str = "") -> RentalPanel:
         expected=_expected(rental),
         sentence=_sentence(rental),
         successor_url=_successor_url(rental),
-        steps=_steps(rental.state),
+        steps=steps(rental.state),
         ssh_command=rental.ssh_command,
         ssh_fingerprint=_fingerprint(rental.ssh_host_key),
         ssh_trust_command=_trust_command(rental),
@@ -286,26 +246,6 @@ def _traffic(rental: RentalView) -> str:
     return f"{rental.traffic_bytes / GB:.2f} of {rental.traffic_bytes_max / GB:.0f} GB"
 
 
-def form_of(rental: RentalView) -> ChangeForm:
-    """Return the form with what runs now; the environment is a secret and not shown again."""
-    return ChangeForm(
-        initial={
-            "image": rental.image,
-            "ports": ", ".join(str(port.inside) for port in rental.ports),
-            **written(rental.command),
-        }
-    )
-
-
-def idle_form_of(rental: RentalView) -> IdleForm:
-    """Return the form with the rule that there is."""
-    rule = rental.idle_rule
-    if rule is None:
-        return IdleForm()
-    told = {"after_minutes": rule.after_s // 60, "below_percent": rule.below_percent}
-    return IdleForm(initial=told)
-
-
 def _change(rental: RentalView) -> str:
     if rental.change_reason:
         return f"The change was not made: {rental.change_reason} What ran before goes on."
@@ -360,19 +300,6 @@ def _fingerprint(host_key: str) -> str:
 def _trust_command(rental: RentalView) -> str:
     line = f"[{rental.ssh_host}]:{rental.ssh_port} {rental.ssh_host_key}"
     return f"echo {shlex.quote(line)} >> ~/.ssh/known_hosts"
-
-
-def _steps(state: RentalState) -> tuple[Step, ...]:
-    if state not in dict(STEPS):
-        return ()
-    order = [step for step, _ in STEPS]
-    now = order.index(state)
-    # The last step is a place to be, not one to pass.
-    done = now + 1 if state is RentalState.ACTIVE else now
-    return tuple(
-        Step(label, "done" if index < done else "current" if index == now else "waiting")
-        for index, (_, label) in enumerate(STEPS)
-    )
 
 
 def resources(rental: RentalView) -> str:

@@ -6,8 +6,10 @@ from datetime import datetime
 from marketplace.domain.money import format_usd
 from marketplace.domain.rental import LIVE, RentalState
 from marketplace.pages import wording
-from marketplace.pages.shown.rental import LABELS, Moment, resources
-from marketplace.rentals.queries import RentalView
+from marketplace.pages.shown.moment import Moment
+from marketplace.pages.shown.rental import resources
+from marketplace.pages.shown.rental_state import LABELS
+from marketplace.rentals.rental_view import RentalView
 
 MINUTE_MS = 60_000
 

@@ -7,9 +7,9 @@ from marketplace.domain.delivered import Figures
 from marketplace.domain.money import format_usd
 from marketplace.domain.rental_proof import ProofState
 from marketplace.pages import wording
-from marketplace.pages.shown.rental import Moment
+from marketplace.pages.shown.moment import Moment
 from marketplace.rentals.proof_queries import ProofView
-from marketplace.rentals.queries import RentalView
+from marketplace.rentals.rental_view import RentalView
 from protocol.validator import Measurement
 
 LABELS = {

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from marketplace.domain.money import format_usd
 from marketplace.domain.rental_report import WRONG, ReportState, Wrong
-from marketplace.pages.shown.rental import Moment
+from marketplace.pages.shown.moment import Moment
 from marketplace.rentals.models import RentalReport
 
 STATES = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from marketplace.pages import wording
-from marketplace.pages.shown.rental import Moment
+from marketplace.pages.shown.moment import Moment
 from marketplace.verification.epochs import epoch_times
 from marketplace.verification.models import EpochScore
 from marketplace.verification.published import EpochScores, Judged, Miner

@@ -8,7 +8,7 @@ from marketplace.domain.money import format_usd
 from marketplace.domain.runway import runway
 from marketplace.ledger import queries
 from marketplace.pages import wording
-from marketplace.pages.shown.rental import Moment
+from marketplace.pages.shown.moment import Moment
 
 KINDS = {
     TransferKind.TOP_UP: "Money added",

@@ -8,7 +8,7 @@ from marketplace.accounts.models import Invitation, Membership, TeamEvent, User
 from marketplace.accounts.queries import is_deleted
 from marketplace.accounts.teams import Acting
 from marketplace.domain.team import MEANING, Role, may_change
-from marketplace.pages.shown.rental import Moment
+from marketplace.pages.shown.moment import Moment
 
 #: of events; {whom} and {about} are filled in
 WORDS = {

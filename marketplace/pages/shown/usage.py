@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from marketplace.domain.usage import Point
 from marketplace.pages import wording
-from marketplace.pages.shown.rental import Moment
+from marketplace.pages.shown.moment import Moment
 from marketplace.placements.models import Placement
 from marketplace.telemetry.models import Incident
 from protocol.usage import GpuUsage, IncidentBlame

@@ -7,7 +7,7 @@ from typing import Any
 from marketplace.domain.money import MICROUSD_PER_USD
 from marketplace.domain.usage import Point, columns_of
 from marketplace.pages import wording
-from marketplace.pages.shown.rental import Moment
+from marketplace.pages.shown.moment import Moment
 from marketplace.pages.shown.usage import pace
 from marketplace.placements.models import Placement
 from marketplace.rentals.bills import Spent

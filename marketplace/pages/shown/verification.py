@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from marketplace.domain.standing import MEANING, StandingState
 from marketplace.pages import wording
 from marketplace.pages.shown.machine import STATES
-from marketplace.pages.shown.rental import Moment
+from marketplace.pages.shown.moment import Moment
 from marketplace.verification.history import History
 from marketplace.verification.models import StandingEvent
 from marketplace.verification.queries import moment

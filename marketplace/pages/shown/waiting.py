@@ -9,7 +9,7 @@ from marketplace.domain.money import format_usd
 from marketplace.pages import wording
 from marketplace.pages.shown import health
 from marketplace.pages.shown.console import machine_url, person_url, rental_url
-from marketplace.pages.shown.rental import Moment
+from marketplace.pages.shown.moment import Moment
 
 
 def page(found: Waiting, passes: Sequence[PassHealth], now: datetime) -> dict[str, object]:

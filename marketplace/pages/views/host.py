@@ -23,7 +23,7 @@ from marketplace.pages.forms.terms import TermsForm
 from marketplace.pages.host_table import Place, Sort
 from marketplace.pages.shown import host_table as shown_table
 from marketplace.pages.shown import usage, verification
-from marketplace.pages.shown.rental import Moment
+from marketplace.pages.shown.moment import Moment
 from marketplace.pages.visitor import MemberRequest, members_only
 from marketplace.rentals.actions import propose_prices as proposing
 from marketplace.telemetry.queries import incidents_of_machines

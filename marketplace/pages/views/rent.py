@@ -35,6 +35,7 @@ from marketplace.pages.visitor import MemberRequest, members_only
 from marketplace.rentals import bids
 from marketplace.rentals import queries as rentals
 from marketplace.rentals.actions import rent as renting
+from marketplace.rentals.rental_view import RentalView
 from marketplace.templates import queries as templates
 
 HOURS = 1
@@ -165,7 +166,7 @@ def _how_long(request: MemberRequest, offer: offers.OfferRow) -> dict[str, Any]:
     }
 
 
-def _like(request: MemberRequest) -> rentals.RentalView | None:
+def _like(request: MemberRequest) -> RentalView | None:
     """Return the renter's rental that the new one shall be like; None: none was named."""
     named = request.GET.get("like", "")
     if not named:

@@ -14,6 +14,7 @@ from marketplace.accounts import queries as accounts
 from marketplace.domain.problem import Refused
 from marketplace.live import queries as live
 from marketplace.logs import queries as logs
+from marketplace.pages.forms import like
 from marketplace.pages.forms.bid import BidForm
 from marketplace.pages.forms.extend import ExtendForm
 from marketplace.pages.forms.idle import IdleForm
@@ -24,13 +25,14 @@ from marketplace.pages.forms.traffic import TrafficForm
 from marketplace.pages.forms.workload import ChangeForm
 from marketplace.pages.shown import log, rental_proof
 from marketplace.pages.shown.connect import opens
-from marketplace.pages.shown.rental import RentalPanel, form_of, idle_form_of, panel
+from marketplace.pages.shown.rental import RentalPanel, panel
 from marketplace.pages.shown.usage_spans import choices
 from marketplace.pages.visitor import MemberRequest, members_only
 from marketplace.rentals import notebooks, proof_queries, queries
 from marketplace.rentals.actions import end as ending
 from marketplace.rentals.actions import extend as extending
 from marketplace.rentals.actions import forget as forgetting
+from marketplace.rentals.rental_view import RentalView
 
 
 @require_safe
@@ -102,7 +104,7 @@ def forget(request: MemberRequest, rental_id: UUID) -> HttpResponse:
 
 def page(
     request: MemberRequest,
-    view: queries.RentalView,
+    view: RentalView,
     *,
     version: str = "",
     extend_form: ExtendForm | None = None,
@@ -123,9 +125,9 @@ def page(
         "spans": choices(),
         "version": version,
         "extend_form": extend_form or ExtendForm(initial={"request_key": uuid4().hex}),
-        "change_form": change_form or form_of(view),
+        "change_form": change_form or like.change_form(view),
         "bid_form": bid_form or BidForm(),
-        "idle_form": idle_form or idle_form_of(view),
+        "idle_form": idle_form or like.idle_form(view),
         "traffic_form": traffic_form or TrafficForm(),
         "name_form": name_form or NameForm(initial={"name": view.name}, auto_id="id_name_%s"),
         "log": log.panel(view.id, logs.view(view.id, request.user.pk, timezone.now())),
@@ -145,7 +147,7 @@ def page(
     return reply
 
 
-def own(request: MemberRequest, rental_id: UUID) -> queries.RentalView:
+def own(request: MemberRequest, rental_id: UUID) -> RentalView:
     """Return a rental of the person who asks; others see no page."""
     try:
         return queries.view(rental_id, request.user.pk, timezone.now())
@@ -157,6 +159,6 @@ def _panel(request: MemberRequest, rental_id: UUID) -> RentalPanel:
     return _shown(request, own(request, rental_id))
 
 
-def _shown(request: MemberRequest, view: queries.RentalView) -> RentalPanel:
+def _shown(request: MemberRequest, view: RentalView) -> RentalPanel:
     token = notebooks.token(view.id, request.user.pk) if opens(view) else ""
     return panel(view, token)

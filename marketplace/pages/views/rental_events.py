@@ -7,7 +7,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from marketplace.domain.history import Mark, MarkInvalid
-from marketplace.pages.shown.rental import Moment
+from marketplace.pages.shown.moment import Moment
 from marketplace.pages.visitor import MemberRequest, members_only
 from marketplace.rentals import events, queries
 

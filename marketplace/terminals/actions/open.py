@@ -19,6 +19,7 @@ from marketplace.domain.terminal import (
 from marketplace.placements.actions.admit import admit
 from marketplace.placements.actions.extend_funding import PlacementEnding
 from marketplace.rentals import queries as rentals
+from marketplace.rentals.rental_view import RentalView
 from marketplace.terminals import queries
 from marketplace.terminals.models import TerminalSession
 
@@ -119,7 +120,7 @@ def open_session(
     )
 
 
-def _door(rental_id: UUID, renter_id: int, now: datetime) -> tuple[rentals.RentalView, int]:
+def _door(rental_id: UUID, renter_id: int, now: datetime) -> tuple[RentalView, int]:
     rental = rentals.view(rental_id, renter_id, now)
     if not rental.ssh_command or rental.ssh_port is None or not rental.ssh_host_key:
         raise NotOpen

@@ -14,7 +14,7 @@ from marketplace.console.actions.announce import (
     announce,
     withdraw,
 )
-from marketplace.console.staff import NotYourRole, ReasonMissing, Staff
+from marketplace.console.staff import NotYourRole, ReasonUnfit, Staff
 from marketplace.console.staff import staff as as_staff
 from marketplace.domain.oversight import Role
 from marketplace.oversight.announcements import KEPT_S, SHOWN_MAX, look_anew, standing
@@ -80,10 +80,10 @@ def test_pages_say_no_more_than_people_read(by: Staff, now: datetime) -> None:
 
 
 def test_a_reason_is_given_and_nothing_happens_without(by: Staff, now: datetime) -> None:
-    with pytest.raises(ReasonMissing):
+    with pytest.raises(ReasonUnfit):
         announce(by=by, text="a", hours=1, reason=" ", now=now)
     made = announce(by=by, text="a", hours=1, reason="r", now=now)
-    with pytest.raises(ReasonMissing):
+    with pytest.raises(ReasonUnfit):
         withdraw(by=by, announcement_id=made.pk, reason="", now=now)
     with pytest.raises(AnnouncementUnknown):
         withdraw(by=by, announcement_id=made.pk + 1, reason="r", now=now)

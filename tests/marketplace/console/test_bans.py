@@ -15,7 +15,7 @@ from marketplace.console.actions.ban import BannedAlready, NotBanned, WorksHere,
 from marketplace.console.actions.set_roles import NobodyThere
 from marketplace.console.actions.shut_out import shut_out_all
 from marketplace.console.models import Ban
-from marketplace.console.staff import NotYourRole, ReasonMissing, Staff
+from marketplace.console.staff import NotYourRole, ReasonUnfit, Staff
 from marketplace.console.staff import staff as as_staff
 from marketplace.domain.notices import ALWAYS_WRITTEN
 from marketplace.domain.oversight import Role
@@ -150,7 +150,7 @@ def test_refused_bans_change_nothing(by: Staff, alice: User, admin: User, now: d
             ban(by=by, user_id=user.pk, reason="x", now=now)
     with pytest.raises(NobodyThere):
         ban(by=by, user_id=0, reason="x", now=now)
-    with pytest.raises(ReasonMissing):
+    with pytest.raises(ReasonUnfit):
         ban(by=by, user_id=alice.pk, reason=" ", now=now)
     with pytest.raises(NotBanned):
         lift(by=by, user_id=alice.pk, reason="x", now=now)

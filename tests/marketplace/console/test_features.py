@@ -10,7 +10,7 @@ from pytest_django.fixtures import Settings
 
 from marketplace.accounts.models import User
 from marketplace.console.actions.switch import switch
-from marketplace.console.staff import NotYourRole, ReasonMissing, Staff
+from marketplace.console.staff import NotYourRole, ReasonUnfit, Staff
 from marketplace.console.staff import staff as as_staff
 from marketplace.domain.features import MEANING, SENTENCES, Feature
 from marketplace.domain.money import MicroUsd
@@ -137,7 +137,7 @@ def test_who_may_not_turn_anything_off_does_not(
 
 
 def test_a_switch_without_a_reason_is_not_turned(by: Staff, now: datetime) -> None:
-    with pytest.raises(ReasonMissing):
+    with pytest.raises(ReasonUnfit):
         switch(by=by, feature=Feature.RENTALS, on=False, words="", reason=" ", now=now)
     assert not Switch.objects.exists()
 

@@ -18,7 +18,7 @@ from marketplace.console.actions.ban_machine import (
     lift_machine,
 )
 from marketplace.console.models import StaffRole
-from marketplace.console.staff import NotYourRole, OwnCase, ReasonMissing, Staff
+from marketplace.console.staff import NotYourRole, OwnCase, ReasonUnfit, Staff
 from marketplace.console.staff import staff as as_staff
 from marketplace.domain.matching import MachineUnverified
 from marketplace.domain.notices import ALWAYS_WRITTEN
@@ -269,7 +269,7 @@ def test_refused_bans_change_nothing(by: Staff, market: Market, charlie: User) -
     machine_id = market.machine.id
     with pytest.raises(NoSuchMachine):
         ban_machine(by=by, machine_id=uuid4(), reason="x", now=after(1))
-    with pytest.raises(ReasonMissing):
+    with pytest.raises(ReasonUnfit):
         ban_machine(by=by, machine_id=machine_id, reason=" \n", now=after(1))
     with pytest.raises(MachineNotBanned):
         lift_machine(by=by, machine_id=machine_id, reason="x", now=after(1))

@@ -9,7 +9,7 @@ from django.test import Client
 from marketplace.accounts.models import User
 from marketplace.console import queries
 from marketplace.console.actions.let_pay import let_pay
-from marketplace.console.staff import NotYourRole, ReasonMissing, Staff
+from marketplace.console.staff import NotYourRole, ReasonUnfit, Staff
 from marketplace.console.staff import staff as as_staff
 from marketplace.domain.oversight import Role
 from marketplace.oversight.models import Act
@@ -107,7 +107,7 @@ def test_cards_that_are_taken_are_not_taken_again(by: Staff, alice: User, now: d
     with pytest.raises(NotBarred):
         let_pay(by=by, user_id=alice.pk, reason="x", now=now)
     barred(alice, now)
-    with pytest.raises(ReasonMissing):
+    with pytest.raises(ReasonUnfit):
         let_pay(by=by, user_id=alice.pk, reason=" ", now=now)
     support = as_staff(staff("one", Role.SUPPORT))
     assert support is not None

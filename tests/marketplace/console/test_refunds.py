@@ -9,7 +9,7 @@ from django.test import Client
 
 from marketplace.accounts.models import User
 from marketplace.console.actions.send_refund import PaymentUnknown, send_refund
-from marketplace.console.staff import NotYourRole, ReasonMissing, Staff
+from marketplace.console.staff import NotYourRole, ReasonUnfit, Staff
 from marketplace.console.staff import staff as as_staff
 from marketplace.domain.money import MicroUsd
 from marketplace.domain.oversight import Role
@@ -106,7 +106,7 @@ def test_a_refund_without_a_reason_or_a_payment_is_refused(
     by: Staff, paid: TopUp, now: datetime
 ) -> None:
     asked = {"by": by, "amount_microusd": TEN, "request_key": "k", "now": now}
-    with pytest.raises(ReasonMissing):
+    with pytest.raises(ReasonUnfit):
         send_refund(top_up_id=paid.pk, reason=" ", **asked)  # type: ignore[arg-type]
     with pytest.raises(PaymentUnknown):
         send_refund(top_up_id=by_other_id(paid), reason="x", **asked)  # type: ignore[arg-type]

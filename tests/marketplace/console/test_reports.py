@@ -14,7 +14,7 @@ from marketplace.accounts.models import User
 from marketplace.console import reports as queries
 from marketplace.console.actions import answer_report
 from marketplace.console.actions.answer_report import refuse_report
-from marketplace.console.staff import NotYourRole, OwnCase, ReasonMissing, Staff
+from marketplace.console.staff import NotYourRole, OwnCase, ReasonUnfit, Staff
 from marketplace.console.staff import staff as as_staff
 from marketplace.domain.given_back import Shares
 from marketplace.domain.money import MicroUsd
@@ -183,7 +183,7 @@ def test_an_answer_asks_for_a_role_a_reason_and_somebody_else(
     with pytest.raises(NotYourRole):
         credit(finance, report)
     for reason in (" ", "x" * 501):
-        with pytest.raises(ReasonMissing):
+        with pytest.raises(ReasonUnfit):
             credit(by, report, reason=reason)
     for user in (alice, charlie):
         theirs = Staff(user.pk, user.email, frozenset({Role.ADMIN}))

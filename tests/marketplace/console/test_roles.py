@@ -19,7 +19,7 @@ from marketplace.console.actions.set_roles import (
 )
 from marketplace.console.models import StaffRole
 from marketplace.console.queries import acts
-from marketplace.console.staff import NotYourRole, ReasonMissing, Staff
+from marketplace.console.staff import NotYourRole, ReasonUnfit, Staff
 from marketplace.console.staff import staff as as_staff
 from marketplace.domain.oversight import MEANING, Right, Role, rights_of
 from marketplace.oversight.models import Act
@@ -197,7 +197,7 @@ def test_a_refused_change_of_roles_leaves_them(
 
 
 def test_roles_without_a_reason_are_not_given(by: Staff, alice: User, now: datetime) -> None:
-    with pytest.raises(ReasonMissing):
+    with pytest.raises(ReasonUnfit):
         set_roles(by=by, email=alice.email, roles=[Role.SUPPORT], reason=" ", now=now)
     assert as_staff(alice) is None
 

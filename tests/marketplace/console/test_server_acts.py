@@ -15,7 +15,7 @@ from marketplace.console.actions.end_rental import end_rental
 from marketplace.console.actions.remove_step import NoSecondStep, StepOfSuperuser, remove_step
 from marketplace.console.actions.set_roles import NobodyThere
 from marketplace.console.actions.validators import ExpelledAlready, NameMissing, admit, expel
-from marketplace.console.staff import NotYourRole, OwnCase, ReasonMissing, Staff
+from marketplace.console.staff import NotYourRole, OwnCase, ReasonUnfit, Staff
 from marketplace.domain.oversight import Role
 from marketplace.domain.placement import PlacementState
 from marketplace.metering.actions.audit_money import audit_money
@@ -94,7 +94,7 @@ def test_a_rental_is_ended_by_somebody_else_with_the_right_and_a_reason(
             end_rental(by=theirs, rental_id=rental.id, reason="x", now=after(120))
     with pytest.raises(NotYourRole):
         end_rental(by=hired(Role.SUPPORT), rental_id=rental.id, reason="x", now=after(120))
-    with pytest.raises(ReasonMissing):
+    with pytest.raises(ReasonUnfit):
         end_rental(by=by, rental_id=rental.id, reason=" ", now=after(120))
     with pytest.raises(RentalUnknown):
         end_rental(by=by, rental_id=alice.rentals.get().offer_id, reason="x", now=after(120))
@@ -143,7 +143,7 @@ def test_whose_second_step_is_not_taken_off_here(by: Staff, alice: User) -> None
         remove_step(
             by=hired(Role.SUPPORT, Role.FINANCE), user_id=alice.pk, reason="x", now=after(0)
         )
-    with pytest.raises(ReasonMissing):
+    with pytest.raises(ReasonUnfit):
         remove_step(by=by, user_id=alice.pk, reason=" ", now=after(0))
     assert Authenticator.objects.filter(user=alice).exists()
     assert not Act.objects.exists()
@@ -198,7 +198,7 @@ def test_no_validator_is_admitted_wrongly(by: Staff, as_admin: Client) -> None:
     ):
         with pytest.raises(wrong):
             admit(by=by, hotkey=hotkey, name=name, stake=None, reason="x", now=after(0))
-    with pytest.raises(ReasonMissing):
+    with pytest.raises(ReasonUnfit):
         admit(by=by, hotkey=HOTKEY, name="x", stake=None, reason=" ", now=after(0))
     with pytest.raises(NotYourRole):
         expel(by=hired(Role.SUPPORT, Role.FINANCE), hotkey=HOTKEY, reason="x", now=after(0))
@@ -239,7 +239,7 @@ def test_an_invoice_is_corrected_once(
             correct_invoice(by=by, number=number, reason="x", now=after(1))
     with pytest.raises(NotYourRole):
         correct_invoice(by=hired(Role.SUPPORT), number="INV-000002", reason="x", now=after(1))
-    with pytest.raises(ReasonMissing):
+    with pytest.raises(ReasonUnfit):
         correct_invoice(by=by, number="INV-000002", reason=" ", now=after(1))
     theirs = Staff(alice.pk, alice.email, frozenset({Role.ADMIN}))
     with pytest.raises(OwnCase):

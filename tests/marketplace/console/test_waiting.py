@@ -9,7 +9,7 @@ from marketplace.accounts.models import User
 from marketplace.console.actions.answer_appeal import answer_appeal
 from marketplace.console.actions.rule import NothingToSettle, Overtaken, rule
 from marketplace.console.models import Ruling
-from marketplace.console.staff import NotYourRole, ReasonMissing, Staff
+from marketplace.console.staff import NotYourRole, ReasonUnfit, Staff
 from marketplace.console.staff import staff as as_staff
 from marketplace.domain.delivered import Effect
 from marketplace.domain.oversight import Role
@@ -153,7 +153,7 @@ def test_a_ruling_asks_for_a_role_and_a_reason(by: Staff, disputed: RentalProof)
     assert finance is not None
     with pytest.raises(NotYourRole):
         settle(finance, disputed, for_renter=True)
-    with pytest.raises(ReasonMissing):
+    with pytest.raises(ReasonUnfit):
         rule(by=by, proof_id=disputed.id, for_renter=True, reason=" ", now=after(200))
     disputed.refresh_from_db()
     assert disputed.effect == Effect.DISPUTED

@@ -22,6 +22,7 @@ from marketplace.rentals.actions.count_proof import count_proofs
 from marketplace.rentals.actions.hold_back import hold_back
 from marketplace.rentals.doors import DOORS_LOST_MAX
 from marketplace.rentals.models import Rental
+from marketplace.rentals.rental_view import RentalView
 from protocol.agent import ObservedState
 from protocol.hardware import Resources
 from tests.marketplace import scene
@@ -69,7 +70,7 @@ def change(rental: Rental, price: int, *, at: float) -> None:
     bid.bid(rental_id=rental.id, renter_id=rental.renter_id, bid_microusd=price, now=after(at))
 
 
-def seen(rental: Rental, now: datetime) -> queries.RentalView:
+def seen(rental: Rental, now: datetime) -> RentalView:
     return queries.view(rental.id, rental.renter_id, now)
 
 

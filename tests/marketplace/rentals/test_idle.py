@@ -15,6 +15,7 @@ from marketplace.rentals import queries
 from marketplace.rentals.actions.set_idle_rule import set_idle_rule
 from marketplace.rentals.actions.stop_idle import stop_idle
 from marketplace.rentals.models import IdleRule, Rental
+from marketplace.rentals.rental_view import IdleRuleView
 from marketplace.telemetry.models import Reading
 from tests.marketplace import scene
 from tests.marketplace.broken import break_row
@@ -120,7 +121,7 @@ def test_the_rule_is_set_and_taken_off_by_the_api(rental: Rental, alice: User, b
     assert IdleRule.objects.get().after_s == 900
     assert call(alice, "put", {"after_s": 1200, "below_percent": 7}).status_code == 200
     told = queries.view(rental.id, alice.pk, scene.NOW).idle_rule
-    assert told == queries.IdleRuleView(after_s=1200, below_percent=7, idle_since=None)
+    assert told == IdleRuleView(after_s=1200, below_percent=7, idle_since=None)
     assert call(alice, "delete").status_code == 204
     assert not IdleRule.objects.exists()
     Rental.objects.update(price_type="reserved")

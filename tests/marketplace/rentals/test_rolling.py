@@ -21,6 +21,7 @@ from marketplace.rentals.actions import end, extend, start, stop
 from marketplace.rentals.actions.renew import renew
 from marketplace.rentals.actions.reprice import reprice
 from marketplace.rentals.models import Rental
+from marketplace.rentals.rental_view import RentalView
 from protocol.agent import PAID_OUT, ObservedState, Want
 from tests.marketplace.rentals.market import CPU_HOUR_MICROUSD, Market, give_key
 from tests.marketplace.scene import NOW, after
@@ -74,7 +75,7 @@ def live(
             renew(now=now)
 
 
-def seen(rental: Rental, now: datetime) -> queries.RentalView:
+def seen(rental: Rental, now: datetime) -> RentalView:
     return queries.view(rental.id, rental.renter_id, now)
 
 

@@ -13,7 +13,7 @@ from marketplace.console.actions.announce import (
 )
 from marketplace.domain.oversight import Right
 from marketplace.oversight.models import Announcement
-from marketplace.pages.shown.rental import Moment
+from marketplace.pages.shown.moment import Moment
 from marketplace.pages.staff import StaffRequest, staff_only
 from marketplace.pages.views.console.pages import NUMBER, done, reason
 

@@ -9,7 +9,7 @@ from marketplace.console.actions.switch import WORDS_LENGTH_MAX, switch
 from marketplace.domain.features import MEANING, SENTENCES, Feature
 from marketplace.domain.oversight import Right
 from marketplace.oversight.models import Switch
-from marketplace.pages.shown.rental import Moment
+from marketplace.pages.shown.moment import Moment
 from marketplace.pages.staff import StaffRequest, staff_only
 from marketplace.pages.views.console.pages import done, reason
 

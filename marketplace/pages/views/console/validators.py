@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 from marketplace.console import validators as queries
 from marketplace.console.actions.validators import admit, expel
 from marketplace.domain.oversight import Right
-from marketplace.pages.shown.rental import Moment
+from marketplace.pages.shown.moment import Moment
 from marketplace.pages.staff import StaffRequest, staff_only
 from marketplace.pages.views.console.pages import NUMBER, done, reason
 from marketplace.pages.views.console.sure import unsure
