@@ -97,7 +97,7 @@ def case(report_id: UUID, *, now: datetime) -> ReportCase:
         left_microusd=comes_back.most(
             found.rental, found.hold, reported_at=report.made_at, now=now
         ),
-        ended_microusd=return_charge.ended(found.hold, now=now),
+        ended_microusd=return_charge.credit_ended(found.hold, now=now),
         disputed_microusd=payments.disputed_of(report.renter_id, DisputeState.OPEN),
         lost_microusd=payments.disputed_of(report.renter_id, DisputeState.LOST),
         earned_microusd=_earned(found),

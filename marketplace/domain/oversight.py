@@ -8,9 +8,9 @@ from marketplace.domain.money import MicroUsd
 
 #: of why an act is done, in characters; the log, and who is told, have all of it
 REASON_LENGTH_MAX = 500
-#: of credit that one of the staff gives within a day; the server's command has no bound
+#: microUSD of credit that one of the staff gives within a day; the server's command has no bound
 CREDIT_BY_ONE_MAX, CREDIT_BY_ONE_WITHIN = MicroUsd(2_000 * 1_000_000), timedelta(hours=24)
-#: of credit that all staff together give one account within so many days
+#: microUSD of credit that all staff together give one account within so many days
 CREDIT_TO_ONE_MAX, CREDIT_TO_ONE_WITHIN = MicroUsd(2_000 * 1_000_000), timedelta(days=30)
 
 

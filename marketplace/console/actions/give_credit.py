@@ -26,8 +26,8 @@ from marketplace.ledger.actions.grant_credit import grant_credit
 from marketplace.ledger.models import CreditGrant
 from marketplace.notices.actions.notify import notify
 
-#: of one act; more takes the command on the server
-CREDIT_MICROUSD_MAX = MicroUsd(1_000 * 1_000_000)
+#: microUSD of one act; more takes the command on the server
+CREDIT_ONCE_MAX = MicroUsd(1_000 * 1_000_000)
 DAYS_MAX = 365
 #: of one shown form
 KEY = re.compile("[0-9A-Za-z-]{1,64}")
@@ -37,8 +37,7 @@ class CreditOutOfBounds(Refused):
     code = "invalid"
     status = 422
     sentence = (
-        f"Credit is above $0 and at most {format_usd(CREDIT_MICROUSD_MAX)}, for 1 to {DAYS_MAX}"
-        " days."
+        f"Credit is above $0 and at most {format_usd(CREDIT_ONCE_MAX)}, for 1 to {DAYS_MAX} days."
     )
 
 
@@ -70,13 +69,13 @@ class CreditGivenBefore(Refused):
     )
 
 
-def check(*, amount_microusd: MicroUsd, days: int, request_key: str) -> None:
+def check_credit(*, amount_microusd: MicroUsd, days: int, request_key: str) -> None:
     """Accept credit that may be given.
 
     :raises CreditOutOfBounds: when it is more, or for longer.
     :raises KeyMalformed: when nothing tells it from other credit.
     """
-    if not 0 < amount_microusd <= CREDIT_MICROUSD_MAX or not 1 <= days <= DAYS_MAX:
+    if not 0 < amount_microusd <= CREDIT_ONCE_MAX or not 1 <= days <= DAYS_MAX:
         raise CreditOutOfBounds
     # Without a key a second credit would be taken for the first one, and given to nobody.
     if not KEY.fullmatch(request_key):
@@ -113,7 +112,7 @@ def give_credit(
     by.must(Right.MONEY)
     by.must_not_be(user_id)
     words = by.words(reason)
-    check(amount_microusd=amount_microusd, days=days, request_key=request_key)
+    check_credit(amount_microusd=amount_microusd, days=days, request_key=request_key)
     cause = f"console:{by.user_id}:{request_key}"
     with transaction.atomic():
         # Of the same request twice at once the second finds what the first gave; and what is

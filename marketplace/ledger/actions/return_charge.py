@@ -81,10 +81,10 @@ def left(hold: Hold, *, now: datetime) -> MicroUsd:
 
     As money comes back first, and of credit what ends last, what ended is what is left at last.
     """
-    return MicroUsd(_spent(hold) - ended(hold, now=now))
+    return MicroUsd(_spent(hold) - credit_ended(hold, now=now))
 
 
-def ended(hold: Hold, *, now: datetime) -> MicroUsd:
+def credit_ended(hold: Hold, *, now: datetime) -> MicroUsd:
     """Return what was charged of credit that has ended since: it cannot come back."""
     return held_credit.spent_and_ended(hold=hold, spent_microusd=_spent(hold), now=now)
 

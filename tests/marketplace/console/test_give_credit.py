@@ -6,7 +6,7 @@ from django.test import Client
 from marketplace.accounts.models import User
 from marketplace.console.actions.ban import WorksHere
 from marketplace.console.actions.give_credit import (
-    CREDIT_MICROUSD_MAX,
+    CREDIT_ONCE_MAX,
     DAYS_MAX,
     CreditGivenBefore,
     CreditOutOfBounds,
@@ -65,7 +65,7 @@ def test_credit_is_given_once_and_they_read_why(by: Staff, alice: User) -> None:
 
 
 def test_credit_is_bounded_and_for_others(by: Staff, alice: User) -> None:
-    for amount, days in ((0, 1), (-1, 1), (CREDIT_MICROUSD_MAX + 1, 1), (1, 0), (1, DAYS_MAX + 1)):
+    for amount, days in ((0, 1), (-1, 1), (CREDIT_ONCE_MAX + 1, 1), (1, 0), (1, DAYS_MAX + 1)):
         with pytest.raises(CreditOutOfBounds):
             credit(by, alice.pk, amount, days)
     for key in ("", "a b", "a:b", "x" * 65):
@@ -78,13 +78,13 @@ def test_credit_is_bounded_and_for_others(by: Staff, alice: User) -> None:
     with pytest.raises(NotYourRole):
         credit(hired(Role.SUPPORT), alice.pk)
     assert not Act.objects.exists()
-    credit(by, alice.pk, CREDIT_MICROUSD_MAX, DAYS_MAX)
+    credit(by, alice.pk, CREDIT_ONCE_MAX, DAYS_MAX)
 
 
 def test_credit_of_one_giver_in_a_day_and_of_one_receiver_in_a_month_is_bounded(
     by: Staff, alice: User, bob: User, charlie: User
 ) -> None:
-    most, day_s, month_s = CREDIT_MICROUSD_MAX, 86_400, 30 * 86_400
+    most, day_s, month_s = CREDIT_ONCE_MAX, 86_400, 30 * 86_400
     credit(by, alice.pk, most, key="1")
     credit(by, bob.pk, most, key="2")
     with pytest.raises(CreditTooOften, match=r"in 24 hours here: \$0\.00 is left"):

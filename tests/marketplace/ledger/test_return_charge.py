@@ -18,7 +18,7 @@ from marketplace.ledger.actions import hold, open_account
 from marketplace.ledger.actions.count_earned import NO_MACHINE
 from marketplace.ledger.actions.grant_credit import expire_credit, grant_credit
 from marketplace.ledger.actions.post import AmountRefused, CauseReused, post
-from marketplace.ledger.actions.return_charge import ended, return_charge
+from marketplace.ledger.actions.return_charge import credit_ended, return_charge
 from marketplace.ledger.actions.return_charge import left as can_come_back
 from marketplace.ledger.audit import audit
 from marketplace.ledger.models import Account, CreditGrant, Hold, Transfer
@@ -118,13 +118,13 @@ def test_credit_that_has_ended_does_not_come_back_and_nobody_gives_for_it(
     charge(placed, charlie, 60, now=now)
     later = now + 8 * DAY
     # 20 of the 60 was credit for a week; 30 for a month and 10 of money can come back.
-    assert (can_come_back(placed, now=later), ended(placed, now=later)) == (40, 20)
+    assert (can_come_back(placed, now=later), credit_ended(placed, now=later)) == (40, 20)
     with pytest.raises(AmountRefused):
         back(placed, charlie, 41, now=later)
     assert back(placed, charlie, 40, now=later) == Shares(MicroUsd(36), MicroUsd(4))
     assert (wallet(alice), left(alice, later)) == (70, [30])
     placed.refresh_from_db()
-    assert (can_come_back(placed, now=later), ended(placed, now=later)) == (0, 20)
+    assert (can_come_back(placed, now=later), credit_ended(placed, now=later)) == (0, 20)
     with pytest.raises(AmountRefused):
         back(placed, charlie, 1, now=later, cause="b2")
     assert {one.kind for one in Transfer.objects.filter(note="why")} == {"refund"}
@@ -132,7 +132,7 @@ def test_credit_that_has_ended_does_not_come_back_and_nobody_gives_for_it(
     hold.release(hold_id=placed.pk, cause="end", now=later)
     expire_credit(now=later)
     placed.refresh_from_db()
-    assert (can_come_back(placed, now=later), ended(placed, now=later)) == (0, 20)
+    assert (can_come_back(placed, now=later), credit_ended(placed, now=later)) == (0, 20)
     assert audit() == []
 
 
@@ -175,7 +175,7 @@ def test_what_came_back_is_not_left_over_once_credit_that_ends_sooner_is_held(
     hold.increase(hold_id=placed.pk, amount_microusd=MicroUsd(40), cause="more", now=now)
     placed.refresh_from_db()
     late = now + 2 * DAY
-    assert (can_come_back(placed, now=late), ended(placed, now=late)) == (0, 40)
+    assert (can_come_back(placed, now=late), credit_ended(placed, now=late)) == (0, 40)
     hold.release(hold_id=placed.pk, cause="end", now=now)
     assert (wallet(alice), left(alice, now)) == (100, [20, 30])
     back(placed, charlie, 40, now=now, cause="b2")
@@ -219,7 +219,7 @@ def test_nobody_gets_back_more_than_was_spent_of_each(
     def returned(amount: int, cause: str) -> None:
         placed.refresh_from_db()
         most = can_come_back(placed, now=now)
-        assert most >= 0 <= ended(placed, now=now)
+        assert most >= 0 <= credit_ended(placed, now=now)
         if most:
             back(placed, charlie, min(amount, most), now=now, cause=cause)
 

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_POST
 
 from marketplace.accounts.models import User
 from marketplace.console import queries
-from marketplace.console.actions.give_credit import check, give_credit
+from marketplace.console.actions.give_credit import check_credit, give_credit
 from marketplace.console.actions.remove_step import remove_step
 from marketplace.domain.money import MicroUsd, format_usd, usd
 from marketplace.domain.oversight import Right
@@ -103,5 +103,5 @@ def _asked(request: StaffRequest) -> tuple[MicroUsd, int, str]:
     # What is no number is no number of days.
     count = int(days) if NUMBER.fullmatch(days) else 0
     key = request.POST.get("request_key", "")
-    check(amount_microusd=amount, days=count, request_key=key)
+    check_credit(amount_microusd=amount, days=count, request_key=key)
     return amount, count, key
