@@ -26,7 +26,7 @@ from tests.marketplace.browsers import enter as enter_by
 PAGE_BYTES_MAX = 100_000
 #: what the world lacks: log-ins by others are off, no key of a letter is known, and a passkey takes
 #: a browser that makes one, as in test_account.py
-NOTHING_THERE = ("/github/", "/google/", "/gone", str(UUID(int=0)), "/dp_1/", "/webauthn/keys/")
+NOTHING_THERE = ("/github/", "/google/", "/gone", str(UUID(int=0)), "/webauthn/keys/")
 #: a window at 400 %, a phone, a wide screen
 WIDTHS = (320, 390, 1600)
 #: colours on their way to others are waited for

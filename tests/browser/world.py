@@ -17,16 +17,20 @@ from marketplace.accounts.actions.issue_api_key import issue
 from marketplace.accounts.actions.prove_email import prove
 from marketplace.accounts.models import User
 from marketplace.accounts.teams import link_token
+from marketplace.domain.delivered import Effect
 from marketplace.domain.oversight import Role
 from marketplace.domain.team import Role as InTeam
 from marketplace.machines.agent_bundle import bundle
 from marketplace.metering.models import Meter
 from marketplace.offers.models import Offer
-from marketplace.payments.models import TopUp
-from marketplace.rentals.models import RentalReport
+from marketplace.payments.models import Dispute, TopUp
+from marketplace.rentals.models import RentalProof, RentalReport
 from marketplace.templates.actions.save import save
+from marketplace.verification.models import Appeal
+from marketplace.volumes.models import Volume
 from tests.browser.test_charts import tell
 from tests.browser.test_everybody import (
+    LONG,
     MUCH,
     give_notices,
     give_papers,
@@ -39,6 +43,7 @@ from tests.marketplace.metering.test_close_epochs import EPOCH
 from tests.marketplace.pages.test_endpoints import create
 from tests.marketplace.pages.test_scores import scored
 from tests.marketplace.rentals.market import Market, give_key
+from tests.marketplace.rentals.proving import LISTED, passed
 from tests.marketplace.teams import team_of
 
 #: what is served for programs, and Django's own pages
@@ -102,6 +107,18 @@ def furnish(monkeypatch: pytest.MonkeyPatch) -> World:
     report = RentalReport.objects.create(
         rental=rental, renter=ada, what="other", text="It was slow.", made_at=now
     )
+    volume = Volume.objects.create(
+        renter=ada, machine=charlies.machine, name="data", size_bytes=scene.GIB, created_at=now,
+        problem_code="disk_full", problem=LONG,
+    )  # fmt: skip
+    disputed = passed(rental, second=300, rate=LISTED)
+    RentalProof.objects.filter(id=disputed.id).update(effect=Effect.DISPUTED)
+    paid = TopUp.objects.filter(user=ada).order_by("state", "created_at").first()
+    dispute = Dispute.objects.create(
+        id="dp_1", top_up=paid, amount_microusd=MUCH, reason="product_not_received",
+        opened_at=now, evidence_due_at=now + timedelta(days=7), ask_at=now,
+    )  # fmt: skip
+    Appeal.objects.create(machine=charlies.machine, text=f"Mended. {LONG}", made_at=now)
     endpoint = create(ada)
     save(owner_id=ada.pk, name="own", parts={"image": "debian:12"}, note="", public=True, now=now)
     issue(user_id=ada.pk, name="laptop", now=now)
@@ -126,20 +143,22 @@ def furnish(monkeypatch: pytest.MonkeyPatch) -> World:
             "offer_id": charlies.offer.id,
             "machine_id": own.machine.id,
             "endpoint_id": endpoint.endpoint_id,
-            "top_up_id": TopUp.objects.filter(user=ada).order_by("state", "created_at").first().pk,
+            "top_up_id": paid.pk,
             "user_id": charlies.machine.host_id,
             "number": "INV-000001",
             "sha256": bundle().sha256,
             "month": f"{now:%Y-%m}",
             "epoch": EPOCH,
+            "volume_id": volume.pk,
+            "proof_id": disputed.pk,
             "of": "funds",
             "name": "own",
-            "dispute_id": "dp_1",
+            "dispute_id": dispute.pk,
             "announcement_id": 1,
             "pk": 1,
             "uidb36": "1",
             **dict.fromkeys(
-                ("placement_id", "volume_id", "key_id", "export_id", "hook_id", "proof_id"),
+                ("placement_id", "key_id", "export_id", "hook_id"),
                 UUID(int=0),
             ),
             "key": "gone",

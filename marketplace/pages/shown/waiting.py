@@ -19,7 +19,7 @@ def page(found: Waiting, passes: Sequence[PassHealth], now: datetime) -> dict[st
             {
                 "id": one.pk,
                 "amount": format_usd(one.amount_microusd),
-                "reason": one.reason,
+                "reason": one.reason.replace("_", " "),
                 "person": one.top_up.user.shown,
                 "payment_url": f"/console/payments/{one.top_up_id}/",
                 "evidence_url": f"/console/disputes/{one.pk}/evidence.txt",
