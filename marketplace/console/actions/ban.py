@@ -110,7 +110,7 @@ def lift(*, by: Staff, user_id: int, reason: str, now: datetime) -> None:
 
 
 def _locked(user_id: int) -> User:
-    user = User.objects.select_for_update().filter(pk=user_id).first()
+    user = User.objects.select_for_update(no_key=True).filter(pk=user_id).first()
     if user is None:
         raise NobodyThere
     return user

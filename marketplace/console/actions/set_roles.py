@@ -54,7 +54,7 @@ def set_roles(
     """
     by.must(Right.ROLES)
     with transaction.atomic():
-        people = User.objects.select_for_update().filter(team_name="")
+        people = User.objects.select_for_update(no_key=True).filter(team_name="")
         user = people.filter(email=email.strip().lower()).first()
         if user is None:
             raise NobodyThere

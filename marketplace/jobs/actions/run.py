@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Value
 from django.db.models.functions import Greatest
 
+from marketplace.accounts.actions import lock_account
 from marketplace.domain.features import Feature
 from marketplace.domain.matching import Slice
 from marketplace.domain.placement import DEADLINES
@@ -94,13 +95,7 @@ def run(*, renter_id: int, asked: Asked, idempotency_key: str, now: datetime) ->
     if (known := _known(renter_id, *idempotency)) is not None:
         return known
     switches.check(Feature.RENTALS)
-    try:
-        return _run_once(renter_id, asked, workload, idempotency, now)
-    except IntegrityError:
-        # The same key came at once for another machine, whose lock is not the one we held.
-        if (known := _known(renter_id, *idempotency)) is None:
-            raise
-        return known
+    return _run_once(renter_id, asked, workload, idempotency, now)
 
 
 def _inputs(renter_id: int, inputs: Sequence[Input], now: datetime) -> list[JobFile]:
@@ -128,11 +123,13 @@ def _run_once(
     renter_id: int, asked: Asked, workload: Workload, idempotency: tuple[str, str], now: datetime
 ) -> Job:
     with transaction.atomic():
-        # Everybody locks the machine, then its placements, their meters and the money.
-        machine_id, resources = offers.machine_of(asked.offer_id), workload.resources
-        may_have_room = lock.lock_where_open(machine_id=machine_id, asked=Slice.of(resources))
+        # One after the other: the same key at once finds the first's job, and all see what is kept.
+        lock_account.lock(user_id=renter_id)
         if (known := _known(renter_id, *idempotency)) is not None:
             return known
+        # Then everybody locks the machine, its placements, their meters and the money.
+        machine_id, resources = offers.machine_of(asked.offer_id), workload.resources
+        may_have_room = lock.lock_where_open(machine_id=machine_id, asked=Slice.of(resources))
         if not may_have_room:
             # Refused here and not locked, unless something was given back just now.
             check_room(offers.rentable(asked.offer_id, now=now, renter_id=renter_id), resources)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
-from marketplace.accounts.models import User
+from marketplace.accounts.actions import lock_account
 from marketplace.domain.problem import Refused
 from marketplace.jobs import queries, storage
 from marketplace.jobs.models import Blob
@@ -37,6 +37,7 @@ def upload(*, renter_id: int, source: storage.Readable, now: datetime) -> Blob:
         storage.arriving(source, bytes_max=room(renter_id)) as arrived,
         transaction.atomic(),
     ):
+        lock_account.lock(user_id=renter_id)
         own = Blob.objects.filter(renter_id=renter_id, placement=None, digest=arrived.digest)
         check_room(renter_id=renter_id, more_bytes=0 if own.exists() else arrived.size_bytes)
         arrived.keep()
@@ -67,9 +68,9 @@ def room(renter_id: int) -> int:
 def check_room(*, renter_id: int, more_bytes: int) -> None:
     """Accept that the renter keeps so much more. Call it in the transaction that keeps it.
 
+    It began by locking their account: whoever comes at the same time sees what it kept.
+
     :raises BlobsTooMany: when that would be too much.
     """
-    # The last row that anybody locks: whoever comes at the same time sees what we kept.
-    list(User.objects.select_for_update(no_key=True).filter(id=renter_id).order_by("id"))
     if queries.bytes_of(renter_id) + more_bytes > RENTER_BYTES_MAX:
         raise BlobsTooMany

@@ -65,10 +65,11 @@ def delete(*, user_id: int, now: datetime) -> None:
     :raises AccountInUse: while something of the account goes on.
     """
     with transaction.atomic():
-        user = User.objects.select_for_update(no_key=True).get(pk=user_id)
-        # Of two owners who go at once, the second is the last one.
-        teams = User.objects.filter(members__person=user).order_by("pk")
-        list(teams.select_for_update(no_key=True, of=("self",)).values_list("pk", flat=True))
+        teams = User.objects.filter(members__person=user_id)
+        # Of two owners who go at once, the second is the last one. By their ids, as all who lock a
+        # person and their team.
+        rows = User.objects.filter(Q(pk=user_id) | Q(pk__in=teams.values("pk"))).order_by("pk")
+        user = {one.pk: one for one in rows.select_for_update(no_key=True)}[user_id]
         _lock_reported(user)
         if sentence := obstacle(user):
             raise AccountInUse(sentence)
