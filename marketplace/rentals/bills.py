@@ -160,12 +160,12 @@ def spent(meter: Meter, *, since: datetime) -> Spent:
 def spent_by_hour(meter: Meter, *, since: datetime) -> Spent:
     """Return the same, all charges of an hour together; the first hour is whole."""
     rows = Transfer.objects.filter(debit__hold=meter.hold_id, kind__in=CHARGED)
-    hours = rows.order_by().annotate(hour=TruncHour("at", tzinfo=UTC)).values("hour")
-    summed = hours.annotate(sum=Sum("amount_microusd")).order_by("hour")
-    told = [(row["hour"], row["sum"]) for row in summed]
     first = since.replace(minute=0, second=0, microsecond=0)
-    before = sum(amount for hour, amount in told if hour < first)
-    return Spent(before, tuple((hour, amount) for hour, amount in told if hour >= first))
+    before = rows.filter(at__lt=first).aggregate(sum=Sum("amount_microusd"))["sum"]
+    later = rows.filter(at__gte=first).order_by()
+    hours = later.annotate(hour=TruncHour("at", tzinfo=UTC)).values("hour")
+    summed = hours.annotate(sum=Sum("amount_microusd")).order_by("hour")
+    return Spent(before or 0, tuple((row["hour"], row["sum"]) for row in summed))
 
 
 def _given_back(rental: Rental) -> tuple[GivenBack, ...]:

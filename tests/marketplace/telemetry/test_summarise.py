@@ -200,7 +200,7 @@ def test_a_span_takes_the_same_queries_however_much_is_known(
     renter.get(path)
     for second in (0, HOUR, 2 * HOUR):
         # session, user and what it acts for, rental, charges before and since, the summaries
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(7):
             renter.get(path)
         UsageSummary.objects.create(
             placement=rental.placement,
