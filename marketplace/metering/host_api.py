@@ -51,6 +51,7 @@ class MachineReply(Schema):
     #: points in millionths of the newest epoch; null: not scored yet
     points_micro: int | None
     factors_ppm: dict[str, int]
+    #: of time, kept disks and traffic, after fees and less the host's part of what was given back
     earned_microusd: int
 
 

@@ -35,7 +35,7 @@ class HostedMachine:
     #: None: not scored yet
     points_micro: int | None
     factors_ppm: Mapping[str, int]
-    #: after fees, over its whole life
+    #: over its whole life, as metering/host_part.py counts it
     earned_microusd: int
 
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import F, QuerySet, Sum
+from django.db.models import F, Q, QuerySet, Sum
 
 from marketplace.domain.market_price import DAYS, occupancy_ppm
-from marketplace.domain.money import PPM
 from marketplace.machines.models import Machine
-from marketplace.metering.models import Meter
+from marketplace.metering import host_part
+from marketplace.metering.models import Meter, SideMeter
 
 _MS = timedelta(milliseconds=1)
 
@@ -21,7 +21,7 @@ class Lately:
 
     #: the share that was rented and paid for, in millionths
     occupancy_ppm: int = 0
-    #: of its rentals' time, after the fee, and less the host's part of what was given back
+    #: of its rentals, as metering/host_part.py counts it
     earned_microusd: int = 0
     #: of each unit, added up
     used_ms: int = 0
@@ -37,7 +37,9 @@ def lately(machines: Collection[Machine], *, host_id: int, now: datetime) -> dic
     since = now - timedelta(days=DAYS)
     found = {machine.id: Lately() for machine in machines}
     meters = Meter.objects.filter(
-        host_id=host_id, placement__machine_id__in=list(found), charged_until__gt=since
+        Q(charged_until__gt=since) | Q(side__stored_until__gt=since),
+        host_id=host_id,
+        placement__machine_id__in=list(found),
     )
     _add_begun(found, meters.filter(opened_at__gte=since))
     _add_older(found, meters.filter(opened_at__lt=since), since=since, now=now)
@@ -63,32 +65,33 @@ def _add_begun(found: dict[UUID, Lately], meters: QuerySet[Meter]) -> None:
     sums = by_machine.annotate(
         of_gpus=Sum(F("charged_ms") * F("placement__gpus")),
         of_cpus=Sum(F("charged_ms") * F("placement__cpus")),
-        charged=Sum("charged_microusd"),
-        fees=Sum("fee_microusd"),
-        returned=Sum(
-            (F("hold__returned_microusd") - F("hold__site_returned_microusd"))
-            * (PPM - F("fee_ppm"))
-        ),
+        **host_part.sums(),
     )
     for row in sums.order_by("placement__machine_id"):
         one = found[row["placement__machine_id"]]
         # Of a machine with GPUs none but those count: a placement without one takes no unit.
         has_gpus = row["placement__machine__gpus_total"] > 0
         one.used_ms += int(row["of_gpus"] if has_gpus else row["of_cpus"])
-        one.earned_microusd += int(row["charged"] - row["fees"] - row["returned"] // PPM)
+        one.earned_microusd += host_part.earned(row)
 
 
 def _add_older(
     found: dict[UUID, Lately], meters: QuerySet[Meter], *, since: datetime, now: datetime
 ) -> None:
-    for meter in meters.select_related("placement__machine", "hold").order_by("id"):
+    for meter in meters.select_related("placement__machine", "hold", "side").order_by("id"):
         placement, one = meter.placement, found[meter.placement.machine_id]
-        within_ms = (min(meter.charged_until or since, now) - since) // _MS
-        used_ms = min(meter.charged_ms, within_ms)
+        side: SideMeter | None = getattr(meter, "side", None)
+        used_ms = min(meter.charged_ms, _ms(since, min(meter.charged_until or since, now)))
+        stored_ms = 0
+        if side is not None:
+            stored_ms = min(side.stored_ms, _ms(since, min(side.stored_until or since, now)))
         one.used_ms += used_ms * (
             placement.gpus if placement.machine.gpus_total else placement.cpus
         )
-        back = meter.hold.returned_microusd - meter.hold.site_returned_microusd
-        returned = back * (PPM - meter.fee_ppm) // PPM
-        net = meter.charged_microusd - meter.fee_microusd - returned
-        one.earned_microusd += net * used_ms // max(1, meter.charged_ms)
+        one.earned_microusd += host_part.earned_within(
+            meter, charged_ms=used_ms, stored_ms=stored_ms
+        )
+
+
+def _ms(since: datetime, until: datetime) -> int:
+    return max(0, (until - since) // _MS)

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import F, Sum
+from django.db.models import F
 
 from marketplace.domain.intervals import Stretch
 from marketplace.domain.metered import pieces
-from marketplace.domain.money import PPM, charge, fee_of
+from marketplace.domain.money import charge, fee_of
 from marketplace.domain.placement import Blame, PlacementState
+from marketplace.metering import host_part
 from marketplace.metering.models import Meter, PriceChange, SignedIntervalRow
 from marketplace.placements.models import Placement
 from marketplace.verification.epochs import Delivered, Doings
@@ -154,23 +155,13 @@ def signed_heads(machine: MachineRecord) -> tuple[SignedInterval, ...]:
 
 
 def earned_by_machine(host_id: int, *, machine_ids: Collection[UUID]) -> dict[UUID, int]:
-    """Return what each of these machines earned its host of time, in micro-USD: after fees, and
-    less the host's part of what was given back to renters. One that earned nothing is left out.
+    """Return what each of these machines earned its host, in micro-USD, as ``host_part`` counts it.
+
+    One that earned nothing is left out.
     """
     meters = Meter.objects.filter(host_id=host_id, placement__machine_id__in=machine_ids)
-    rows = (
-        meters.values("placement__machine_id")
-        .annotate(
-            charged=Sum("charged_microusd"),
-            fees=Sum("fee_microusd"),
-            returned=Sum(
-                (F("hold__returned_microusd") - F("hold__site_returned_microusd"))
-                * (PPM - F("fee_ppm"))
-            ),
-        )
-        .order_by("placement__machine_id")
-    )
+    rows = meters.values("placement__machine_id").annotate(**host_part.sums())
     return {
-        row["placement__machine_id"]: row["charged"] - row["fees"] - row["returned"] // PPM
-        for row in rows
+        row["placement__machine_id"]: host_part.earned(row)
+        for row in rows.order_by("placement__machine_id")
     }

@@ -9,13 +9,17 @@ from django.test.utils import CaptureQueriesContext
 
 from marketplace.accounts.models import User
 from marketplace.domain.ledger import TransferKind
+from marketplace.domain.money import MicroUsd, fee_of
 from marketplace.domain.upkeep import GB, TrafficOverCap
 from marketplace.ledger import audit
 from marketplace.ledger import queries as ledger
+from marketplace.ledger.actions.return_charge import return_charge
 from marketplace.ledger.models import Transfer
 from marketplace.machines.models import Machine
 from marketplace.metering.actions.count_storage import count_storage
-from marketplace.metering.models import SideMeter
+from marketplace.metering.models import Meter, SideMeter
+from marketplace.metering.occupancy import lately
+from marketplace.metering.queries import earned_by_machine
 from marketplace.offers.actions.set_terms import TermsInvalid, set_terms
 from marketplace.placements.models import Placement
 from marketplace.rentals import queries
@@ -26,6 +30,7 @@ from marketplace.rentals.actions.extend import RentalOver
 from marketplace.rentals.models import Rental
 from marketplace.telemetry.models import Reading
 from tests.marketplace.rentals.market import CPU_HOUR_MICROUSD, Market, give_key
+from tests.marketplace.rentals.proving import deliver
 from tests.marketplace.scene import GIB, NOW, after
 
 #: of a GB and 30 days, and of a GB of traffic
@@ -123,6 +128,42 @@ def test_a_stopped_disk_costs_by_the_minute_and_is_charged_at_the_end(
     assert ledger.balance(renter.pk) == 40_000_000 - int(HOUR_MICROUSD)
     (line,) = [line for line in ledger.statement(renter.pk) if line.kind == TransferKind.CHARGE]
     assert line.amount_microusd == -int(HOUR_MICROUSD)
+
+
+def test_what_comes_back_of_a_disk_is_taken_off_what_its_machine_earned(
+    market: Market, rental: Rental, charlie: User
+) -> None:
+    deliver(market, rental, second=101)
+    halt(market, rental, at_s=199)
+    keep(260, 3800)
+    finish(market, rental, at_s=3850)
+    machine, now = market.machine, after(3900)
+
+    def differs() -> set[int]:
+        """Return how the figures of the machine differ from what its host's earnings have."""
+        whole = earned_by_machine(charlie.pk, machine_ids=[machine.id])[machine.id]
+        month = lately([machine], host_id=charlie.pk, now=now)[machine.id].earned_microusd
+        return {each - ledger.earned(charlie.pk) for each in (whole, month)}
+
+    assert differs() == {0}
+    # It began before the month that is counted, and all of it lies inside.
+    Meter.objects.update(opened_at=now - timedelta(days=31))
+    assert differs() == {0}
+    meter = Meter.objects.get()
+    for cause, amount in (("disk", side().storage_microusd), ("time", meter.charged_microusd)):
+        assert amount
+        return_charge(
+            hold_id=meter.hold_id,
+            amount_microusd=MicroUsd(amount),
+            fee_microusd=fee_of(amount, meter.fee_ppm),
+            host_user_id=charlie.pk,
+            cause=cause,
+            note="",
+            now=now,
+        )
+        # The fee of each return is rounded down.
+        assert differs() <= {0, 1, 2}
+    assert ledger.earned(charlie.pk) == 0
 
 
 def test_nothing_counts_while_its_machine_is_away_or_nobody_counted(
