@@ -8,8 +8,10 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
+from django_htmx.http import HttpResponseClientRedirect
 
 from marketplace.accounts import queries as accounts
 from marketplace.accounts.acting import actor_id
@@ -55,6 +57,9 @@ def rent(request: MemberRequest, offer_id: UUID) -> HttpResponse:
         if not request.GET.get("like"):
             raise
         messages.info(request, GONE)
+        # Of the live quote htmx would put the list where the quote was.
+        if getattr(request, "htmx", None):
+            return HttpResponseClientRedirect(reverse("offers"))
         return redirect("offers")
     form, shown = _form(request, offer)
     if request.method == "POST" and request.POST.get("intent") == "quote":

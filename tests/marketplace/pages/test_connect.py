@@ -85,6 +85,11 @@ def test_a_machine_that_is_not_for_rent_leads_to_those_that_are(
     renter: Client, market: Market, rental: Rental
 ) -> None:
     Offer.objects.filter(id=market.offer.id).update(listed=False)
-    reply = renter.get(f"/offers/{market.offer.id}/rent?like={rental.id}", follow=True)
+    place = f"/offers/{market.offer.id}/rent?like={rental.id}"
+    reply = renter.get(place, follow=True)
     assert reply.redirect_chain == [("/offers/", 302)]
     assert b"That machine is not for rent now" in reply.content
+    # Who has the form open is told by its quote: not the list where the quote was.
+    quote = renter.post(place, {"intent": "quote"}, headers={"HX-Request": "true"})
+    assert (quote.status_code, quote.headers["HX-Redirect"]) == (200, "/offers/")
+    assert b"That machine is not for rent now" in renter.get("/offers/").content
