@@ -3,6 +3,7 @@
 Who paid which part is between the site and the host (docs/decisions/0056-reports-about-rentals.md).
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
@@ -20,12 +21,17 @@ if TYPE_CHECKING:
         whole: int
 
 
-#: How causes of a return's parts end, but the first one's (actions/return_charge.py): two give, and
-#: it comes back to two accounts, so that three transfers move it all.
+#: How causes of a return's parts end, but the first one's: two give, and it comes back to two
+#: accounts, so that three transfers move it all.
 NEXT = (":2", ":3")
 _IS_NEXT = Q(kind=TransferKind.REFUND) & Q(
     *(Q(cause__endswith=one) for one in NEXT), _connector="OR"
 )
+
+
+def causes(cause: str) -> Sequence[str]:
+    """Return the causes of a return's parts, in order: there are no more parts than these."""
+    return (cause, *(cause + end for end in NEXT))
 
 
 def whole_cause() -> Case:

@@ -11,6 +11,7 @@ from django.db.models import Sum
 from marketplace.domain.given_back import Shares, kept_microusd, shares
 from marketplace.domain.ledger import TransferKind
 from marketplace.domain.money import MicroUsd
+from marketplace.ledger import returns
 from marketplace.ledger.actions import held_credit, open_account
 from marketplace.ledger.actions.post import AmountRefused, CauseReused, Entry, post_together
 from marketplace.ledger.models import Account, Hold, Transfer
@@ -118,13 +119,14 @@ def _entries(
 ) -> Iterator[Entry]:
     """Yield the fewest transfers that move all of it, the host's part first."""
     wants = deque(one for one in into if one[1])
-    number = 1
+    # One part more would stand as a line of its own: it has no cause, and nothing is posted.
+    causes = deque(returns.causes(cause))
     for debit, has in out_of:
         while has:
             credit, want = wants.popleft()
             amount = min(has, want)
-            own = cause if number == 1 else f"{cause}:{number}"
+            own = causes.popleft()
             yield Entry(debit, credit, MicroUsd(amount), TransferKind.REFUND, own, note)
-            number, has = number + 1, has - amount
+            has -= amount
             if want > amount:
                 wants.appendleft((credit, want - amount))

@@ -13,7 +13,7 @@ from marketplace.accounts.models import User
 from marketplace.domain.given_back import Shares
 from marketplace.domain.ledger import TransferKind
 from marketplace.domain.money import MicroUsd
-from marketplace.ledger import queries
+from marketplace.ledger import queries, returns
 from marketplace.ledger.actions import hold, open_account
 from marketplace.ledger.actions.count_earned import NO_MACHINE
 from marketplace.ledger.actions.grant_credit import expire_credit, grant_credit
@@ -255,3 +255,17 @@ def test_nobody_gets_back_more_than_was_spent_of_each(
         )
         assert (wallet(alice), list(missing)) == (1000, [])
         transaction.set_rollback(True)
+
+
+def test_a_return_has_no_more_parts_than_its_line_adds_up(
+    placed: Hold, bob: User, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    charge(placed, bob, 90, now=now)
+    monkeypatch.setattr(returns, "NEXT", returns.NEXT[:1])
+    with pytest.raises(IndexError):
+        back(placed, bob, 60, now=now)
+    assert not Transfer.objects.filter(kind=TransferKind.REFUND).exists()
+    monkeypatch.undo()
+    back(placed, bob, 60, now=now)
+    made = Transfer.objects.filter(kind=TransferKind.REFUND).order_by("id")
+    assert tuple(made.values_list("cause", flat=True)) == returns.causes("b")
