@@ -4,8 +4,6 @@ import asyncio
 import logging
 from datetime import UTC, datetime
 
-from django.db import Error
-
 from marketplace.machines.actions.attend import EVERY_S, SITE, attend
 from marketplace.watch import in_thread
 
@@ -17,7 +15,7 @@ async def listen() -> None:
     while True:
         try:
             await in_thread(attend)(name=SITE, now=datetime.now(tz=UTC))
-        except Error:
-            # A database that does not answer now is told the next time.
-            logger.warning("Attendance not noted", exc_info=True)
+        except Exception:
+            # Told the next time, whatever it was: if this ended, nothing would go offline any more.
+            logger.exception("Attendance not noted")
         await asyncio.sleep(EVERY_S)
