@@ -64,12 +64,8 @@ async def _lifespan(
 
 def _start() -> asyncio.Task[None]:
     """Make ready, and return what runs for as long as the server does."""
-    try:
-        # Now, as the files are those of this release: who updates a site changes them under it.
-        agent_bundle.bundle()
-    except Exception:
-        # New hosts alone need it, and are refused at /install; all else is served.
-        logger.exception("Agent's bundle not packed")
+    # Now, as the files are those of this release: who updates a site changes them under it.
+    agent_bundle.bundle()
     # What is loaded by now stays: to look for garbage in it takes 40 ms each time.
     gc.freeze()
     # Each batch of syncs makes and drops ten thousands of objects, none of them in circles.

@@ -8,6 +8,7 @@ import base64
 import gzip
 import hashlib
 import io
+import logging
 import tarfile
 import tomllib
 import zipfile
@@ -36,6 +37,8 @@ BYTES_MAX = 2 << 20
 MADE = (1980, 1, 1, 0, 0, 0)
 MODE = 0o644
 
+logger = logging.getLogger(__name__)
+
 
 class BundleTooLarge(Exception):
     """The tree holds what is no part of the agent."""
@@ -53,12 +56,17 @@ class Bundle:
 
 
 @cache
-def bundle() -> Bundle:
+def bundle() -> Bundle | None:
     """Return this site's bundle, made at the first call: in a fifth of a second.
 
-    A web process calls it as it starts (asgi.py), so that it serves the release that it runs.
+    None: it could not be packed, and is not tried again: by then the files may be another release's
+    (asgi.py calls it as a web process starts). New hosts alone need it; all else is served.
     """
-    return pack(Path(settings.ROOT))
+    try:
+        return pack(Path(settings.ROOT))
+    except Exception:
+        logger.exception("Agent's bundle not packed")
+        return None
 
 
 def pack(tree: Path) -> Bundle:

@@ -1,7 +1,9 @@
 """A server that runs says so, so that the passes can tell its absence from a machine's."""
 
 import asyncio
-from collections.abc import MutableMapping
+import gc
+from collections.abc import Iterator, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
+from marketplace import listening
 from marketplace.asgi import application
 from marketplace.machines import agent_bundle
 from marketplace.machines.actions.attend import SITE, attend, hears
@@ -16,6 +19,7 @@ from marketplace.machines.models import Attendance
 from tests.marketplace.scene import after
 
 Message = MutableMapping[str, Any]
+HERE = Path(__file__).parents[2]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -23,23 +27,70 @@ async def test_a_server_says_that_it_listens_from_its_startup_to_its_end() -> No
     await begin_and_end()
 
 
-@pytest.mark.django_db(transaction=True)
-async def test_a_server_that_cannot_pack_the_agent_listens_none_the_less(
-    settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.fixture
+def _unpackable(settings: Settings, tmp_path: Path) -> Iterator[None]:
     agent_bundle.bundle.cache_clear()
     settings.ROOT = tmp_path
+    yield
+    agent_bundle.bundle.cache_clear()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("_unpackable")
+async def test_a_server_that_cannot_pack_the_agent_listens_none_the_less(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     await begin_and_end()
     assert "Agent's bundle not packed" in caplog.messages
 
 
 @pytest.mark.django_db
-def test_a_script_whose_bundle_cannot_be_packed_is_an_error_of_the_site(
-    settings: Settings, tmp_path: Path
+@pytest.mark.usefixtures("_unpackable")
+def test_a_bundle_that_could_not_be_packed_is_refused_until_the_server_starts_anew(
+    settings: Settings,
 ) -> None:
-    agent_bundle.bundle.cache_clear()
-    settings.ROOT = tmp_path
-    assert Client(raise_request_exception=False).get("/install").status_code == 500
+    told = b"This site could not pack its agent when it started; tell its operator.\n"
+    for path in ("/install", "/install/agent-0000.tar.gz"):
+        reply = Client().get(path)
+        assert (reply.status_code, reply.content) == (503, told)
+        # What lies there by now is another release's.
+        settings.ROOT = HERE
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_server_that_could_not_tell_once_tells_it_the_next_time(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "EVERY_S", 0.02)
+    exhausted = ThreadPoolExecutor()
+    exhausted.shutdown()
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(exhausted)
+    listens = asyncio.create_task(listening.listen())
+    async with asyncio.timeout(20):
+        while "Attendance not noted" not in caplog.messages:
+            await asyncio.sleep(0.02)
+        loop.set_default_executor(ThreadPoolExecutor())
+        while not await Attendance.objects.filter(name=SITE).aexists():
+            await asyncio.sleep(0.02)
+    listens.cancel()
+
+
+async def test_a_server_that_cannot_start_says_so(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out_of_memory() -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(gc, "freeze", out_of_memory)
+    told: asyncio.Queue[Message] = asyncio.Queue()
+    said: asyncio.Queue[Message] = asyncio.Queue()
+    await told.put({"type": "lifespan.startup"})
+    async with asyncio.timeout(20):
+        await application({"type": "lifespan"}, told.get, said.put)
+    assert said.get_nowait() == {"type": "lifespan.startup.failed"}
+    assert said.empty()
+    assert "Startup failed" in caplog.messages
 
 
 async def begin_and_end() -> None:

@@ -28,6 +28,8 @@ def install_script(request: HttpRequest) -> HttpResponse:
     if refused := _too_many(request):
         return refused
     packed = bundle()
+    if packed is None:
+        return _none()
     told = {
         "site": settings.PUBLIC_URL,
         "bundle": f"{settings.PUBLIC_URL}{reverse('install-bundle', args=[packed.sha256])}",
@@ -51,11 +53,18 @@ def install_bundle(request: HttpRequest, sha256: str) -> HttpResponse:
     if refused := _too_many(request):
         return refused
     packed = bundle()
+    if packed is None:
+        return _none()
     if sha256 != packed.sha256:
         return HttpResponse("This site has another release now.\n", content_type=TEXT, status=404)
     reply = HttpResponse(packed.content, content_type="application/gzip")
     reply.headers["Cache-Control"] = FOR_EVER
     return reply
+
+
+def _none() -> HttpResponse:
+    sentence = "This site could not pack its agent when it started; tell its operator.\n"
+    return HttpResponse(sentence, content_type=TEXT, status=503)
 
 
 def _too_many(request: HttpRequest) -> HttpResponse | None:
