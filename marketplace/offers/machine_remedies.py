@@ -62,3 +62,11 @@ def _remedies(facts: MachineFacts) -> Iterator[Remedy]:
         for one in findings:
             if one.state is state:
                 yield Remedy(one.message, one.remedy, "a validator, looking")
+    if facts.offer is not None and facts.offer.starts_failed:
+        begun = facts.offer.starts + facts.offer.starts_failed
+        yield Remedy(
+            f"{facts.offer.starts_failed} of {begun} rentals in 30 days did not come up.",
+            f"Let TCP ports {machine.port_first} to {machine.port_last} in from the internet, in"
+            " its firewall and router, and look at the agent: journalctl -u berth-agent.",
+            "rentals of the site" if facts.offer.starts_ours else "rentals",
+        )

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from marketplace.accounts import ssh_key
 from marketplace.domain.funding import Funding
-from marketplace.domain.money import format_usd
+from marketplace.domain.money import MS_PER_HOUR, format_usd
 from marketplace.domain.pricing import PriceType
 from marketplace.domain.rental import LIVE, RentalState
-from marketplace.domain.upkeep import GB
+from marketplace.domain.upkeep import GB, storage_cost
 from marketplace.pages import wording
 from marketplace.pages.shown import bid
 from marketplace.pages.shown.connect import Connect, connect
@@ -73,6 +73,8 @@ class RentalPanel:
     runs: bool
     can_stop: bool
     can_start: bool
+    #: ``nothing is billed``, or what its disk costs an hour
+    stopped_costs: str
     #: empty: no change is under way, and the newest was made
     change: str
     change_tone: str
@@ -154,6 +156,7 @@ def panel(rental: RentalView, notebook_token: str = "") -> RentalPanel:
         runs=rental.state in (RentalState.STARTING, RentalState.ACTIVE),
         can_stop=rental.state in STOPPABLE and rental.price_type is not PriceType.RESERVED,
         can_start=rental.state is RentalState.STOPPED,
+        stopped_costs=_stopped_costs(rental),
         change=_change(rental),
         change_tone="error" if rental.change_reason else "warning",
         ports=tuple(
@@ -261,9 +264,9 @@ def _sentence(rental: RentalView) -> str:
             " until its SSH answers from outside."
         )
     if rental.resumes:
-        return f"{rental.reason} Nothing is billed until then."
+        return f"{rental.reason} Until then {_stopped_costs(rental)}."
     if rental.state is RentalState.STOPPING:
-        return f"{rental.reason} Nothing is billed until you start it again."
+        return f"{rental.reason} Until you start it again {_stopped_costs(rental)}."
     if rental.state is RentalState.STOPPED:
         return f"{rental.reason} Its files are kept until its end, and {_stopped_costs(rental)}."
     if rental.shut_at is not None:
@@ -278,7 +281,7 @@ def _sentence(rental: RentalView) -> str:
 
 
 def _stopped_costs(rental: RentalView) -> str:
-    hour = rental.burn_hour_microusd
+    hour = storage_cost(rental.storage_price_microusd, rental.disk_bytes, MS_PER_HOUR)
     return f"its disk costs {format_usd(hour)} an hour" if hour else "nothing is billed"
 
 

@@ -25,6 +25,10 @@ from marketplace.pages.visitor import MemberRequest, members_only
 from marketplace.telemetry.queries import incidents_of_machines
 from marketplace.verification.history import events
 
+PRICED = "The new price holds for rentals that start from now on."
+#: of a machine that is not on the market
+PRICED_UNLISTED = f"{PRICED} Under “Change the terms”, tick “On the market”, and it can be rented."
+
 
 @require_safe
 @members_only
@@ -73,7 +77,7 @@ def set_price(request: MemberRequest, machine_id: UUID) -> HttpResponse:
     except Refused as refused:
         messages.error(request, refused.detail)
     else:
-        messages.success(request, "The new price holds for rentals that start from now on.")
+        messages.success(request, PRICED if found.offer.listed else PRICED_UNLISTED)
     return redirect("host-machine", machine_id=machine_id)
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import Exists, F, OuterRef, Q
 
 from marketplace.accounts.models import Membership
-from marketplace.domain.placement import Blame
+from marketplace.domain.placement import DOOR_LATE, Blame
 from marketplace.domain.starts import ALL, Starts, starts, trusted
 from marketplace.offers import kind_starts
 from marketplace.offers.actions.note_starts import note_starts
@@ -31,9 +31,14 @@ def count_starts(*, now: datetime) -> int:
     renter ended before it came up says nothing either. Nor does one that was stopped: what is known
     of it is when it came up last, and who stops and starts could make any machine look slow. What
     a host rents of their own machine, they or a team of theirs, is not counted: it costs them
-    little to make it look quick. Where enough of the site's own rentals began, those alone count.
+    little to make it look quick. Where enough of the site's own rentals began, those alone count:
+    their doors were shut by nobody inside, so one that was never seen is the machine's failure.
     """
-    failed = Q(reachable_at=None, blame=Blame.MACHINE, ended_at__isnull=False)
+    ours = renter_id()
+    fault = Q(blame=Blame.MACHINE)
+    if ours is not None:
+        fault |= Q(reason_code=DOOR_LATE.code, rental__renter_id=ours)
+    failed = Q(fault, reachable_at=None, ended_at__isnull=False)
     team = Membership.objects.filter(
         team_id=OuterRef("rental__renter_id"), person_id=OuterRef("machine__host_id")
     )
@@ -55,7 +60,6 @@ def count_starts(*, now: datetime) -> int:
             "machine_id", "created_at", "reachable_at", "rental__renter_id", "machine__gpu_model"
         )
     )
-    ours = renter_id()
     found: dict[UUID, Starts] = {}
     of_kinds: dict[str, list[Begun]] = defaultdict(list)
     for machine_id, some in groupby(rows.iterator(chunk_size=2000), key=itemgetter(0)):

@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 
 from marketplace.accounts.models import User
+from marketplace.offers.models import Offer
 from marketplace.verification.actions.record_verdict import record
 from marketplace.verification.models import EpochScore, Validator
 from protocol.agent import Problem
@@ -57,6 +58,15 @@ def test_what_its_agent_cannot_do_is_told_in_its_words(market: Market, charlie: 
         "remedy": "Look at the agent: systemctl status berth-agent, and berth-agent check.",
         "source": "the agent, when it was last heard",
     }
+
+
+def test_rentals_that_did_not_come_up_name_the_ports_to_open(market: Market, charlie: User) -> None:
+    Offer.objects.update(starts=3, starts_failed=1)
+    told = Api(charlie).get(f"/host/machines/{market.machine.id}").json()
+    machine = market.machine
+    (remedy,) = told["remedies"]
+    assert remedy["text"] == "1 of 4 rentals in 30 days did not come up."
+    assert f"ports {machine.port_first} to {machine.port_last}" in remedy["remedy"]
 
 
 def test_the_score_says_which_factor_takes_most(market: Market, charlie: User) -> None:

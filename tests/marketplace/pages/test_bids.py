@@ -76,4 +76,4 @@ def test_what_was_outbid_says_that_it_comes_back(renter: Client, bids: Market, a
         state="stopped", want="stop", holds_compute=False, resume_due_at=scene.NOW, reason="Outbid."
     )
     page = renter.get(f"/rentals/{mine.id}/").content.decode()
-    assert "Outbid. Nothing is billed until then." in page
+    assert "Outbid. Until then nothing is billed." in page

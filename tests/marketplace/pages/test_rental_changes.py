@@ -47,7 +47,7 @@ def test_a_rental_is_stopped_and_started_by_plain_forms(
     reply = renter.post(f"/rentals/{rental.id}/stop")
     assert reply.headers["Location"] == f"/rentals/{rental.id}/"
     page = page_of(renter, rental)
-    assert "Nothing is billed until you start it again." in page
+    assert "Until you start it again nothing is billed." in page
     assert 'id="start"' not in page
     reply = renter.post(f"/rentals/{rental.id}/start", follow=True)
     assert "It is still stopping; start it again in a moment." in reply.content.decode()

@@ -12,10 +12,11 @@ from marketplace.accounts.models import SshKey, User
 from marketplace.domain.placement import Blame
 from marketplace.ledger import audit, queries
 from marketplace.machines.models import Machine
-from marketplace.offers.models import Offer
-from marketplace.placements.models import Placement
+from marketplace.offers.models import UNMEASURED, Offer
+from marketplace.placements.models import Placement, PlacementEvent
 from marketplace.rentals.actions.count_starts import count_starts
 from marketplace.rentals.actions.rent_mysteriously import rent_mysteriously
+from marketplace.rentals.doors import DOORS_LOST_MAX, DoorsLostMany, check_doors
 from marketplace.rentals.models import Rental
 from protocol.agent import Want
 from tests.marketplace import scene
@@ -116,6 +117,30 @@ def test_nobody_is_kept_from_a_machine_by_it(market: Market, alice: User, charli
     Machine.objects.update(cpus_free=market.machine.cpus_total, cpus_interruptible=0)
     with override_settings(MYSTERY_RENTER=alice.email, MYSTERY_RENTALS_AN_HOUR=0):
         assert rent_mysteriously(now=scene.NOW) == 0
+
+
+def test_a_machine_whose_door_is_never_seen_fails_and_keeps_nobody_from_the_others(
+    market: Market, alice: User
+) -> None:
+    late = {"state": "failed", "reason_code": "door_late", "ended_at": scene.NOW}
+    with override_settings(MYSTERY_RENTER=alice.email):
+        for _ in range(DOORS_LOST_MAX):
+            rental = market.rent(alice, lease_s=60) if Rental.objects.exists() else None
+            rental = rental or begun(market, alice, scene.NOW)
+            Placement.objects.filter(id=rental.placement_id).update(**late, deadline_at=None)
+            Machine.objects.update(cpus_free=market.machine.cpus_total)
+            PlacementEvent.objects.create(
+                placement=rental.placement, event="late", reason_code="door_late",
+                old_state="starting", new_state="failed", at=scene.NOW, unseen_s=300,
+            )  # fmt: skip
+        count_starts(now=scene.after(60))
+        assert Offer.objects.values_list(*FIGURES).get() == (UNMEASURED, 0, DOORS_LOST_MAX, True)
+        check_doors(alice.pk, scene.after(60))
+    # Of a stranger nobody can tell who shut it.
+    count_starts(now=scene.after(60))
+    assert Offer.objects.values_list(*FIGURES).get() == (UNMEASURED, 0, 0, False)
+    with pytest.raises(DoorsLostMany):
+        check_doors(alice.pk, scene.after(60))
 
 
 def test_an_account_without_money_rents_nothing_and_says_so(
