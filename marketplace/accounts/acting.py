@@ -21,7 +21,7 @@ from django.utils.deprecation import MiddlewareMixin
 from marketplace.accounts.actions.note_team_event import note
 from marketplace.accounts.models import User
 from marketplace.accounts.teams import Acting, RoleMissing, TeamUnknown, acting
-from marketplace.domain.scope import READS
+from marketplace.domain.scope import READS, Scope
 from marketplace.domain.team import is_persons, page_needs
 
 #: of the session: the number of the team
@@ -47,6 +47,13 @@ class ActingForTeams(MiddlewareMixin):
         if found is not None and request.method not in READS and response.status_code < 400:
             _note(found, request, response)
         return response
+
+
+def note_done(request: HttpRequest, response: HttpResponse) -> None:
+    """Note what a page did for a team though it was only asked for, as if it had been sent."""
+    found: Acting | None = getattr(request, "acting", None)
+    if found is not None:
+        _note(found, request, response)
 
 
 def choose(request: HttpRequest, team: User | None) -> None:
@@ -91,6 +98,16 @@ def settle(request: HttpRequest) -> HttpResponse | None:
         return refusal(request, refused.detail)
     _act(request, found)
     return None
+
+
+def must(request: HttpRequest, asked: Scope) -> None:
+    """Go on only where whoever acts for a team may do that there; for oneself one may.
+
+    :raises RoleMissing: where their role is not for it.
+    """
+    found: Acting | None = getattr(request, "acting", None)
+    if found is not None:
+        found.must(asked)
 
 
 def person_of(request: HttpRequest) -> User | AnonymousUser:

@@ -6,6 +6,7 @@ from marketplace.pages.views.api_keys import api_keys, revoke_key
 from marketplace.pages.views.cards import (
     automatic,
     automatic_off,
+    card_cancelled,
     card_saved,
     remove_card,
     save_card,
@@ -172,6 +173,7 @@ urlpatterns = [
     path("money/invoices/<str:number>.pdf", invoice_file, name="invoice-file"),
     path("money/card", save_card, name="card-save"),
     path("money/card/saved", card_saved, name="card-saved"),
+    path("money/card/cancelled", card_cancelled, name="card-cancelled"),
     path("money/card/remove", remove_card, name="card-remove"),
     path("money/automatic", automatic, name="automatic"),
     path("money/automatic/off", automatic_off, name="automatic-off"),

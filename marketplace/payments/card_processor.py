@@ -123,8 +123,8 @@ class CardProcessor(Gateway, Protocol):
     def new_customer(self, *, payer_id: UUID, email: str) -> str:
         """Return the processor's name for a person; the same payer gets the same name."""
 
-    def card_page(self, *, customer: str, return_url: str) -> str:
-        """Return the address of the processor's own page that saves a card."""
+    def card_page(self, *, customer: str, saved_url: str, cancelled_url: str) -> str:
+        """Return the address of the processor's own page that saves a card, or leads back."""
 
     def saved_card(self, customer: str) -> Card | None:
         """Return the card that was saved last, and forget any older one."""

@@ -59,6 +59,15 @@ def payments_page(user_id: int, *, after: UUID | None = None) -> RowPage[TopUp]:
     return newest_first(rows, at="created_at", after=after, rows_max=PAGE_MAX)
 
 
+def added_since(user_id: int, since: datetime, *, but: str) -> bool:
+    """Say whether somebody added money since then, or still does, by another cause than this.
+
+    A rule is nobody.
+    """
+    rows = TopUp.objects.filter(user_id=user_id, created_at__gte=since, automatic=False)
+    return rows.exclude(state=TopUpState.REFUSED).exclude(cause=but).exists()
+
+
 def payments(user_id: int, limit: int = PAYMENTS_MAX) -> tuple[TopUp, ...]:
     """Return a person's newest payments."""
     return tuple(TopUp.objects.filter(user_id=user_id).order_by("-created_at", "id")[:limit])

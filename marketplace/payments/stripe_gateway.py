@@ -146,11 +146,11 @@ class StripeGateway:
             )
         return made.id
 
-    def card_page(self, *, customer: str, return_url: str) -> str:
-        """Return the address of a page of Stripe's that saves a card."""
+    def card_page(self, *, customer: str, saved_url: str, cancelled_url: str) -> str:
+        """Return the address of a page of Stripe's that saves a card, or leads back."""
         with asking():
             params: Any = {"mode": "setup", "customer": customer, "payment_method_types": ["card"]}
-            back = {"success_url": return_url, "cancel_url": return_url}
+            back = {"success_url": saved_url, "cancel_url": cancelled_url}
             made = client().v1.checkout.sessions.create(params | back)
         return _page(made.url)
 

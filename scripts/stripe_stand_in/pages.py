@@ -23,6 +23,7 @@ TYPE_CARD = f"""<form method="post"><label>Card number
 <button>Save this card</button></form>
 <p>{VISA} always pays; 4000002500003155 wants each payment to be confirmed; 4000000000000341 is
 saved and then refused.</p>"""
+GO_BACK = '<p><a href="{}">Back, without a card</a></p>'
 ANSWER_BANK = """<form method="post"><button name="answer" value="yes">Yes, I pay this</button>
 <button name="answer" value="no">No</button></form>"""
 NAME_BANK = """<form method="post"><p>Stripe asks here who you are and where your bank is.</p>
@@ -49,7 +50,7 @@ class Pages:
         if session is None:
             return _page("This page is over", "", status=404)
         if request.method != "POST":
-            return _page("Save a card", TYPE_CARD)
+            return _page("Save a card", TYPE_CARD + GO_BACK.format(escape(session["cancel_url"])))
         number = str((await request.post())["number"]).replace(" ", "")
         self._stripe.save_card_now(session["customer"], number)
         raise web.HTTPSeeOther(session["success_url"])

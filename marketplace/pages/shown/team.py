@@ -39,6 +39,8 @@ SENT = {
     "revoke": "revoked an API key",
     "remove": "removed something",
     "money": "paid in",
+    "card": "went to save a card",
+    "saved": "saved a card and paid in by it",
     "limits": "changed the spend limits",
     "web-hooks": "added a web hook",
     "invoices": "changed the billing details",

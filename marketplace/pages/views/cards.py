@@ -4,7 +4,8 @@ Cards are typed in, and payments confirmed, on pages of the card processor: no c
 script of anybody else's, ever comes to this site.
 """
 
-from uuid import UUID
+from datetime import datetime
+from uuid import UUID, uuid4
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -13,22 +14,29 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from marketplace.domain.money import format_usd
+from marketplace.accounts.acting import must, note_done
+from marketplace.domain.money import field_usd, format_usd
 from marketplace.domain.problem import Refused
+from marketplace.domain.scope import Scope
 from marketplace.pages import errand
 from marketplace.pages.forms.top_up import AutoTopUpForm, TopUpForm
 from marketplace.pages.shown import payment
-from marketplace.pages.views.money import adding_url, go_on, new_form, page, pay
+from marketplace.pages.views.money import adding_url, cause_of, go_on, new_form, page, pay
 from marketplace.pages.visitor import MemberRequest, members_only, onward
 from marketplace.payments import configured_gateway
+from marketplace.payments import queries as payments
 from marketplace.payments.actions import save_card as cards
 from marketplace.payments.actions.set_auto_top_up import set_auto_top_up, turn_off
 from marketplace.payments.actions.top_up import TopUpAmountRefused, ask, check_amount
 from marketplace.payments.gateway import GatewayUnreachable
 from marketplace.payments.models import Payer, TopUp, TopUpState
 
-#: what waits for a card, and how long each part of it may be
-ERRAND, TEXT_MAX = "card", 64
+#: of an amount that is only shown again
+TEXT_MAX = 64
+ADDED_MEANWHILE = (
+    "Money was added to this account since you left to save your card, so it was not charged."
+    " Add more below if you want to."
+)
 
 
 @require_POST
@@ -38,19 +46,25 @@ def save_card(request: MemberRequest) -> HttpResponse:
 
     It is a page of ours that leads there, as no form of this site may end on another one.
     """
-    amount, form = "", TopUpForm(request.POST)
+    form, amount = TopUpForm(request.POST), ""
+    told = {"amount": request.POST.get("amount", "")[:TEXT_MAX]}
     if "request_key" in request.POST:
         if not _may_be_paid(form):
             return page(request, form)
-        amount = format_usd(form.cleaned_data["amount"])
-    told = {name: request.POST.get(name, "")[:TEXT_MAX] for name in ("amount", "request_key")}
+        clean = form.cleaned_data
+        amount = format_usd(clean["amount"])
+        told = {"amount": field_usd(clean["amount"]), "request_key": clean["request_key"]}
+    # Each time that somebody leaves has a name: no tab is paid for what another one said.
+    name = uuid4().hex
+    left_at = timezone.now().isoformat()
     try:
-        url = cards.card_page(user_id=request.user.pk)
+        url = cards.card_page(user_id=request.user.pk, query=f"?e={name}")
     except Refused as refused:
         messages.error(request, refused.detail)
         return redirect(adding_url(told["amount"], onward(request)))
     card = Payer.objects.values_list("card", flat=True).get(user=request.user)
-    errand.leave(request, ERRAND, {**told, "next": onward(request), "card": card})
+    told |= {"next": onward(request), "card": card, "left_at": left_at}
+    errand.leave(request, f"card:{name}", told)
     return render(request, "money/go.html", {"url": url, "amount": amount})
 
 
@@ -73,8 +87,8 @@ def card_saved(request: MemberRequest) -> HttpResponse:
 
     Only what its owner sent with the form before is paid, once, and by no card but a new one.
     """
-    wanted = errand.take(request, ERRAND)
-    back_url = adding_url(wanted.get("amount", ""), wanted.get("next", ""))
+    wanted = _taken(request)
+    back_url = _back_url(wanted)
     payer = Payer.objects.filter(user=request.user).first()
     try:
         cards.refresh(customer=payer.customer if payer else "")
@@ -89,11 +103,38 @@ def card_saved(request: MemberRequest) -> HttpResponse:
     form = TopUpForm(wanted)
     if card == wanted.get("card") or not form.is_valid():
         return redirect(back_url)
+    # Who gave up on this tab and added it in another one, or elsewhere, is not charged twice.
+    since, own = datetime.fromisoformat(wanted["left_at"]), cause_of(request, form)
+    if payments.added_since(request.user.pk, since, but=own):
+        messages.info(request, ADDED_MEANWHILE)
+        return redirect(back_url)
     try:
-        return go_on(request, pay(request, form), wanted["next"])
+        # To look at this page asks for less than to pay.
+        must(request, Scope.MONEY_WRITE)
+        reply = go_on(request, pay(request, form), wanted["next"])
     except Refused as refused:
         messages.error(request, refused.detail)
         return redirect(back_url)
+    note_done(request, reply)
+    return reply
+
+
+@never_cache
+@require_safe
+@members_only
+def card_cancelled(request: MemberRequest) -> HttpResponse:
+    """Forget what was to be paid; the processor's page leads here who saves no card."""
+    back_url = _back_url(_taken(request))
+    messages.info(request, "You came back without a new card; nothing was paid.")
+    return redirect(back_url)
+
+
+def _taken(request: MemberRequest) -> dict[str, str]:
+    return errand.take(request, f"card:{request.GET.get('e', '')}")
+
+
+def _back_url(wanted: dict[str, str]) -> str:
+    return adding_url(wanted.get("amount", ""), wanted.get("next", ""))
 
 
 @require_POST

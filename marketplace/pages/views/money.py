@@ -124,9 +124,14 @@ def pay(request: MemberRequest, form: TopUpForm) -> TopUp:
     return top_up(
         user_id=request.user.pk,
         amount_microusd=form.cleaned_data["amount"],
-        cause=f"page:{request.user.pk}:{form.cleaned_data['request_key']}",
+        cause=cause_of(request, form),
         now=timezone.now(),
     )
+
+
+def cause_of(request: MemberRequest, form: TopUpForm) -> str:
+    """Return what the payment of a valid form is known by."""
+    return f"page:{request.user.pk}:{form.cleaned_data['request_key']}"
 
 
 def go_on(request: MemberRequest, paid: TopUp, onward_url: str) -> HttpResponse:

@@ -17,10 +17,11 @@ class CardsUnreachable(Refused):
     sentence = "The card processor does not answer; nothing changed. Try again in some minutes."
 
 
-def card_page(*, user_id: int) -> str:
+def card_page(*, user_id: int, query: str = "") -> str:
     """Return the address of the processor's page where the person saves a card.
 
-    Call it outside a transaction: the processor is a remote call.
+    ``query`` is told to the pages that it leads back to. Which card is saved is looked up first, so
+    that a new one can be told from it. Call it outside a transaction: these are remote calls.
 
     :raises PaymentsUnavailable: when this site takes no cards.
     :raises CardsUnreachable: when the processor does not answer.
@@ -28,12 +29,16 @@ def card_page(*, user_id: int) -> str:
     processor = configured_gateway.cards()
     payer, _ = Payer.objects.get_or_create(user_id=user_id)
     try:
-        if not payer.customer:
+        if payer.customer:
+            refresh(customer=payer.customer)
+        else:
             customer = processor.new_customer(payer_id=payer.pk, email=email_of(user_id))
             Payer.objects.filter(pk=payer.pk, customer="").update(customer=customer)
             payer.refresh_from_db()
         return processor.card_page(
-            customer=payer.customer, return_url=f"{settings.PUBLIC_URL}/money/card/saved"
+            customer=payer.customer,
+            saved_url=f"{settings.PUBLIC_URL}/money/card/saved{query}",
+            cancelled_url=f"{settings.PUBLIC_URL}/money/card/cancelled{query}",
         )
     except GatewayUnreachable as silence:
         raise CardsUnreachable from silence

@@ -7,13 +7,16 @@ import pytest
 from django.test import Client
 
 from marketplace.accounts.actions import issue_api_key
-from marketplace.accounts.models import User
+from marketplace.accounts.models import Membership, TeamEvent, User
+from marketplace.domain.team import Role
 from marketplace.ledger import queries as ledger
+from marketplace.pages.shown.team import done
 from marketplace.payments.actions import save_card
 from marketplace.payments.actions.settle_dispute import look
 from marketplace.payments.models import AutoTopUp, Payer, TopUp
 from scripts.stripe_stand_in.payments import WANTS_CONFIRMATION, Stripe
 from tests.marketplace import scene
+from tests.marketplace.teams import acting_for, team_of
 
 Browser = Callable[[User], Client]
 SaveCard = Callable[..., Payer]
@@ -45,10 +48,22 @@ def test_a_card_is_saved_on_stripes_page(alice: User, stripe: Stripe, browser_of
 RENT = "/offers/1/rent?template=jupyter&gpus=1"
 
 
-def leave(browser: Client, **changed: str) -> None:
-    """Go to the processor's page from the form that adds money."""
+def leave(browser: Client, stripe: Stripe, **changed: str) -> tuple[str, str]:
+    """Go to the processor's page from the form that adds money.
+
+    Return where that page leads who saves a card, and who does not.
+    """
     sent = {"amount": "12.50", "request_key": "k", "next": RENT, **changed}
-    assert b"Then $12.50 is taken from it" in browser.post("/money/card", sent).content
+    said = f"Then ${sent['amount']} is taken from it"
+    assert said in text_of(browser.post("/money/card", sent))
+    session = list(stripe.sessions.values())[-1]
+    return session["success_url"], session["cancel_url"]
+
+
+def type_card(stripe: Stripe, *number: str) -> None:
+    """Save a card on the processor's page, a second after the last one."""
+    stripe.at = (stripe.at or 0) + 1
+    stripe.save_card(Payer.objects.get().customer, *number)
 
 
 def test_who_has_no_card_saves_one_pays_and_is_back_where_they_were(
@@ -60,15 +75,18 @@ def test_who_has_no_card_saves_one_pays_and_is_back_where_they_were(
     for wrong in ({"amount": "ten"}, {"amount": "0.10"}):
         sent = {"request_key": "k", **wrong}
         assert browser.post("/money/card", sent).status_code == 422
-    leave(browser)
-    # They changed their mind on the processor's page: the form is as it was, and nothing is paid.
-    back = browser.get("/money/card/saved")["Location"]
-    again = browser.get(back)
+    saved, cancelled = leave(browser, stripe)
+    # They changed their mind on the processor's page: the form is as it was, and nothing is paid,
+    # though somebody saved a card meanwhile.
+    type_card(stripe)
+    again = browser.get(browser.get(cancelled)["Location"])
     assert (again.context["form"]["amount"].value(), again.context["next"]) == ("12.50", RENT)
-    leave(browser)
-    stripe.save_card(Payer.objects.get().customer)
+    assert browser.get(saved)["Location"] == "/money/"
+    assert not TopUp.objects.exists()
+    saved, _ = leave(browser, stripe)
+    type_card(stripe)
     for expected in (RENT, "/money/"):
-        assert browser.get("/money/card/saved")["Location"] == expected
+        assert browser.get(saved)["Location"] == expected
     assert ledger.balance(alice.pk) == 12_500_000
 
 
@@ -80,25 +98,72 @@ def test_a_card_pays_by_itself_only_what_its_owner_left_for_lately_and_only_once
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     browser = browser_of(alice)
-    leave(browser, next="https://evil.example/")
-    stripe.save_card(Payer.objects.get().customer)
+    saved, _ = leave(browser, stripe, next="https://evil.example/")
+    type_card(stripe)
     monkeypatch.setattr("django.utils.timezone.now", lambda: scene.after(3601))
-    assert browser.get("/money/card/saved")["Location"] == "/money/"
-    # Their card was saved meanwhile, so no newer one comes back.
-    leave(browser, next="//evil.example/")
-    assert browser.get("/money/card/saved")["Location"] == "/money/?amount=12.50"
+    stripe.at = scene.after(3601).timestamp()
+    assert browser.get(saved)["Location"] == "/money/"
+    # One was saved meanwhile that nobody told us of yet, so no newer one comes back.
+    type_card(stripe)
+    saved, _ = leave(browser, stripe, next="//evil.example/")
+    assert browser.get(saved)["Location"] == "/money/?amount=12.50"
     # One who saves a card alone pays nothing by it, and keeps what they had typed.
     browser.post("/money/card", {"amount": "7.00", "next": RENT})
-    stripe.save_card(Payer.objects.get().customer)
-    back = browser.get("/money/card/saved")["Location"]
+    type_card(stripe)
+    back = browser.get(list(stripe.sessions.values())[-1]["success_url"])["Location"]
     assert back == "/money/?amount=7.00&next=%2Foffers%2F1%2Frent%3Ftemplate%3Djupyter%26gpus%3D1"
-    leave(browser)
-    stripe.save_card(Payer.objects.get().customer)
+    saved, _ = leave(browser, stripe)
+    type_card(stripe)
     session = browser.session
-    session["errands"]["card"]["user"] = bob.pk
+    (kept,) = session["errands"].values()
+    kept["user"] = bob.pk
     session.save()
-    assert browser.get("/money/card/saved")["Location"] == "/money/"
+    assert browser.get(saved)["Location"] == "/money/"
     assert not TopUp.objects.exists()
+
+
+def test_a_tab_is_paid_for_what_it_said_and_not_after_money_came_another_way(
+    alice: User, stripe: Stripe, browser_of: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser, given_up = browser_of(alice), "Money was added to this account since you left"
+    ten, _ = leave(browser, stripe, amount="10.00", request_key="k1")
+    hundred, _ = leave(browser, stripe, amount="100.00", request_key="k2")
+    type_card(stripe)
+    assert browser.get(ten)["Location"] == RENT
+    assert ledger.balance(alice.pk) == 10_000_000
+    type_card(stripe)
+    page = browser.get(hundred, follow=True)
+    assert given_up in text_of(page)
+    assert page.context["form"]["amount"].value() == "100.00"
+    # The way back is lost, a web hook tells of the card, and it pays from another computer.
+    monkeypatch.setattr("django.utils.timezone.now", lambda: scene.after(60))
+    stripe.at = scene.after(60).timestamp()
+    stuck, _ = leave(browser, stripe, request_key="k3")
+    type_card(stripe)
+    save_card.refresh(customer=Payer.objects.get().customer)
+    browser_of(alice).post("/money/", {"amount": "12.50", "request_key": "k4"})
+    assert given_up in text_of(browser.get(stuck, follow=True))
+    assert ledger.balance(alice.pk) == 22_500_000
+
+
+def test_a_new_card_pays_for_a_team_by_who_may_still_pay_and_the_team_reads_it(
+    alice: User, bob: User, stripe: Stripe
+) -> None:
+    team = team_of(alice, scene.NOW, bob=(bob, Role.BILLING))
+    browser, bobs = acting_for(team, bob), Membership.objects.filter(person=bob)
+    saved, _ = leave(browser, stripe, request_key="k1")
+    bobs.update(role=Role.MEMBER)
+    type_card(stripe)
+    page = browser.get(saved, follow=True)
+    assert "Your role in this team, member, does not include this" in text_of(page)
+    assert not TopUp.objects.exists()
+    bobs.update(role=Role.BILLING)
+    saved, _ = leave(browser, stripe, request_key="k2")
+    type_card(stripe)
+    assert browser.get(saved)["Location"] == RENT
+    assert ledger.balance(team.pk) == 12_500_000
+    event = TeamEvent.objects.filter(by=bob, kind="did").latest("id")
+    assert done(event).what == "saved a card and paid in by it"
 
 
 def test_a_payment_that_the_bank_asks_about_leads_back_as_well(
@@ -108,9 +173,9 @@ def test_a_payment_that_the_bank_asks_about_leads_back_as_well(
     again = f"/money/?amount=12.50&{urlencode({'next': RENT})}"
     for answer, expected in ((False, again), (True, RENT)):
         stripe.at = scene.after(60 * answer).timestamp()
-        leave(browser, request_key=str(answer))
-        stripe.save_card(Payer.objects.get().customer, WANTS_CONFIRMATION)
-        row_url = browser.get("/money/card/saved")["Location"]
+        saved, _ = leave(browser, stripe, request_key=str(answer))
+        type_card(stripe, WANTS_CONFIRMATION)
+        row_url = browser.get(saved)["Location"]
         row = TopUp.objects.get(state="pending")
         assert row_url == f"/money/top-ups/{row.pk}/"
         assert browser.get(row_url).status_code == 200
