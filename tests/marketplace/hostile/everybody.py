@@ -26,7 +26,6 @@ from marketplace.notices.actions.add_hook import add as add_hook
 from marketplace.oversight import announcements
 from marketplace.oversight.models import Announcement
 from marketplace.own_data.models import Export
-from marketplace.payments.models import Dispute
 from marketplace.rentals.models import Rental, RentalProof
 from marketplace.volumes.models import Volume
 from protocol.hardware import Resources
@@ -83,7 +82,7 @@ def fill(world: World) -> World:
     volume = Volume.objects.create(
         renter=ada,
         machine=rental.placement.machine,
-        name="data",
+        name="kept",
         size_bytes=GIB,
         created_at=now,
         ready_at=now,
@@ -97,13 +96,6 @@ def fill(world: World) -> World:
     present(now=now)
     replica = begin_replica(endpoint_id=endpoint.pk, now=now)
     assert replica is not None
-    Dispute.objects.create(
-        id=world.parts["dispute_id"],
-        top_up_id=world.parts["top_up_id"],
-        amount_microusd=1,
-        opened_at=now,
-        ask_at=now,
-    )
     said = Announcement.objects.create(text="x", at=now, until=now + timedelta(hours=1))
     hook = add_hook(user_id=ada.pk, url="http://127.0.0.1:9/", now=now).hook
     world.parts |= {
