@@ -3,12 +3,13 @@
 from berth.client import Client
 from berth.offers import Asked, Offer, OfferFilter
 from berth.problem import CannotReach, Refused
-from berth.shapes import Rental, RentalRequest
+from berth.shapes import ChangeRequest, Rental, RentalRequest
 from protocol.hardware import Resources
 
 __all__ = [
     "Asked",
     "CannotReach",
+    "ChangeRequest",
     "Client",
     "Offer",
     "OfferFilter",

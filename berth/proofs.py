@@ -94,8 +94,8 @@ class Prover(Protocol):
         ...
 
 
-def carry(proofs: Proofs, *, rental_id: str, proof_id: str, prover: Prover) -> None:
-    """Carry demands in and answers out until one side has ended.
+def carry(proofs: Proofs, *, rental_id: str, proof_id: str, prover: Prover) -> int:
+    """Carry demands in and answers out until one side has ended; return how many answers.
 
     :raises Refused, CannotReach: when the marketplace takes no answer.
     """
@@ -103,13 +103,16 @@ def carry(proofs: Proofs, *, rental_id: str, proof_id: str, prover: Prover) -> N
         target=_carry_in, args=(proofs, rental_id, proof_id, prover), name="demands", daemon=True
     )
     demands.start()
+    answers = 0
     try:
         for number, line in enumerate(_lines(prover)):
             said = ProofLines(first=number, lines=(line,))
             proofs.say(rental_id, proof_id, said)
+            answers = number + 1
     except BaseException:
         prover.terminate()
         raise
+    return answers
 
 
 def _carry_in(proofs: Proofs, rental_id: str, proof_id: str, prover: Prover) -> None:

@@ -89,6 +89,11 @@ def format_usd(microusd: int) -> str:
     return f"{sign}${dollars:,}.{digits}"
 
 
+def format_points(micro: int) -> str:
+    """Return ``33`` of 33,000,000 millionths, ``0.000037`` of 37."""
+    return f"{micro / 1_000_000:,.6f}".rstrip("0").rstrip(".")
+
+
 def format_size(size: int) -> str:
     """Return ``1 GiB``, ``1.5 GiB`` or ``0 B``: one decimal at most."""
     value = float(size)

@@ -52,6 +52,8 @@ EXIT_REFUSED = 1
 EXIT_USAGE = 2
 EXIT_CANNOT_REACH = 3
 EXIT_STOPPED = 130
+#: what to type where the marketplace refuses with such a code
+NEXT = {"card_needed": "Run: berth card save"}
 
 
 class Berth(TyperGroup):
@@ -75,7 +77,8 @@ class Berth(TyperGroup):
                 arguments, prog_name or "berth", complete_var, standalone_mode=False, **extra
             )
         except Refused as error:
-            output.write_problem(error.code, error.sentence, error.status, as_json=as_json)
+            sentence = f"{error.sentence} {NEXT.get(error.code, '')}".rstrip()
+            output.write_problem(error.code, sentence, error.status, as_json=as_json)
             sys.exit(EXIT_REFUSED)
         except CannotReach as error:
             output.write_problem(error.code, error.sentence, 0, as_json=as_json)

@@ -97,5 +97,9 @@ def _keys(client: Client) -> str:
 def _balance(client: Client) -> str:
     me = client.me()
     if me.balance_microusd <= 0:
-        raise Refused("insufficient_funds", "Your balance is empty. Run: berth topup 25.00")
+        sentence = (
+            "Your balance is empty. Run: berth topup 25.00"
+            " (where the site takes cards, first run: berth card save)"
+        )
+        raise Refused("insufficient_funds", sentence)
     return f"{format_usd(me.balance_microusd)}."

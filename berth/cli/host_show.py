@@ -9,6 +9,7 @@ from berth.cli import output, session
 from berth.cli.hotkey import MachineId, find_machine
 from berth.cli.options import AsJson
 from berth.standing import Appeal, MachineFacts
+from berth.units import format_points
 
 #: in the order that the page of a machine has them
 FACTORS = ("capacity", "efficiency", "uptime", "use", "refusal")
@@ -84,11 +85,9 @@ def _lines(found: MachineFacts) -> dict[str, str]:
     parts = [
         _factor(name, score.factors_ppm[name]) for name in FACTORS if name in score.factors_ppm
     ]
-    points = f"{score.points_micro / 1_000_000:,.4g} points in epoch {score.epoch}"
+    points = f"{format_points(score.points_micro)} points in epoch {score.epoch}"
     return lines | {"Score": points, "Made of": ", ".join(parts)}
 
 
 def _factor(name: str, ppm: int) -> str:
-    return (
-        f"{name} {ppm / 1_000_000:,.4g}" if name == "capacity" else f"{name} {ppm / 10_000:.3g} %"
-    )
+    return f"{name} {format_points(ppm)}" if name == "capacity" else f"{name} {ppm / 10_000:.3g} %"

@@ -19,6 +19,8 @@ from prover import bundle
 
 #: what a shell says of a program that is not there
 MISSING = 127
+#: what ssh says where it cannot log in, or is ended or cut off
+SSH_FAILED = 255
 #: for ssh, whose program has ended
 LEAVE_S = 5.0
 END_WAIT_S = 20.0
@@ -34,14 +36,15 @@ def prove(*, rental_id: RentalId, identity: Identity = None, as_json: AsJson = F
     with session.client() as client:
         rental = session.find(client, rental_id)
         if rental.ssh is None:
-            raise Refused("not_ready", f"Rental {rental.id} is {rental.state}. Try again soon.")
+            again = "" if rental.over else " Try again soon."
+            raise Refused("not_ready", f"Rental {rental.id} is {rental.state}.{again}")
         argv = command(rental.id, rental.ssh, identity, [_remote(rental)])
         argv[0] = ssh_program(os.environ.get("PATH"))
         proof = client.proofs.ask(rental.id)
         if not as_json:
             output.note("A validator is asked to prove this rental; it may take a minute.")
-        status = _run(client, rental, proof, argv)
-        proof = _ended(client, rental, proof, status)
+        status, began = _run(client, rental, proof, argv)
+        proof = _ended(client, rental, proof, status, began=began)
     if as_json:
         output.write_json(proof)
     else:
@@ -58,14 +61,15 @@ def _remote(rental: Rental) -> str:
     return "exec " + shlex.join(["python3", "-I", "-S", "-c", bundle.boot(), *limits, *gpus])
 
 
-def _run(client: Client, rental: Rental, proof: Proof, argv: list[str]) -> int:
-    """Carry the proof to its end and return the exit status of ssh."""
+def _run(client: Client, rental: Rental, proof: Proof, argv: list[str]) -> tuple[int, bool]:
+    """Carry the proof to its end; return ssh's exit status, and whether the prover said a line."""
+    began = False
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as prover:
         try:
             if prover.stdin is not None:
                 prover.stdin.write(bundle.line())
                 prover.stdin.flush()
-            carry(client.proofs, rental_id=rental.id, proof_id=proof.id, prover=prover)
+            began = carry(client.proofs, rental_id=rental.id, proof_id=proof.id, prover=prover) > 0
         except BrokenPipeError:
             # Its exit status says why it reads no more.
             pass
@@ -73,25 +77,39 @@ def _run(client: Client, rental: Rental, proof: Proof, argv: list[str]) -> int:
             client.proofs.give_up(rental.id, proof.id)
             raise
         try:
-            return prover.wait(timeout=LEAVE_S)
+            return prover.wait(timeout=LEAVE_S), began
         except subprocess.TimeoutExpired:
             prover.terminate()
-            return prover.wait()
+            return prover.wait(), began
 
 
-def _ended(client: Client, rental: Rental, proof: Proof, status: int) -> Proof:
+def _ended(client: Client, rental: Rental, proof: Proof, status: int, *, began: bool) -> Proof:
     """Return the proof as it ended; its validator says so a moment after the prover is done."""
     if status == MISSING:
         client.proofs.give_up(rental.id, proof.id)
         sentence = f"Rental {rental.id} has no python3, which the prover needs. Install it there."
         raise Refused("python_missing", sentence)
     clock = session.CLOCK
-    until = clock.monotonic() + END_WAIT_S
+    # ssh ends so, too, where the proof is over and it is told to leave.
+    cut_off = status == SSH_FAILED
+    until = clock.monotonic() + (0 if cut_off and not began else END_WAIT_S)
     while True:
         found = next((one for one in client.proofs.list(rental.id) if one.id == proof.id), proof)
-        if found.over or clock.monotonic() >= until:
+        if found.over:
             return found
+        if clock.monotonic() >= until:
+            break
         clock.sleep(END_LOOK_S)
+    if not cut_off:
+        return found
+    client.proofs.give_up(rental.id, proof.id)
+    if began:
+        raise Refused(
+            "ssh_failed", f"ssh lost its connection to rental {rental.id}. Prove it again."
+        )
+    raise Refused(
+        "ssh_failed", f"ssh could not log in to rental {rental.id}: name the key with -i."
+    )
 
 
 def _show(rental: Rental, proof: Proof) -> None:

@@ -167,4 +167,7 @@ def _show(proof: proofs.Proof) -> None:
 def _signer(proof: proofs.Proof) -> str:
     if proof.key_vouched:
         return proof.machine_key
-    return f"signed by key {proof.machine_key}, which nobody vouched for"
+    return (
+        f"signed by key {proof.machine_key}, which nobody vouched for: name the one that must have"
+        " signed with --machine-key"
+    )

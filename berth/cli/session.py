@@ -8,7 +8,7 @@ from typing import TypeVar
 from berth import config
 from berth.client import Client
 from berth.endpoints import Endpoint
-from berth.exchange import Clock
+from berth.exchange import DEADLINE_S, Clock
 from berth.jobs import Job
 from berth.offers import Asked, Offer, OfferFilter
 from berth.problem import Refused
@@ -34,7 +34,9 @@ def act_for(team: str) -> None:
     _chosen["team"] = team
 
 
-def client(loaded: config.Config | None = None, *, for_self: bool = False) -> Client:
+def client(
+    loaded: config.Config | None = None, *, for_self: bool = False, deadline_s: float = DEADLINE_S
+) -> Client:
     """Return a client that is logged in; ``for_self``: whatever team was chosen.
 
     :raises Refused: ``unauthenticated`` when there is no key, ``team_unknown`` or ``ambiguous``
@@ -44,7 +46,8 @@ def client(loaded: config.Config | None = None, *, for_self: bool = False) -> Cl
     if not loaded.key:
         sentence = f"You are not logged in at {loaded.url}. Run: berth login"
         raise Refused("unauthenticated", sentence)
-    return Client(loaded.url, loaded.key, team=None if for_self else _team(loaded), clock=CLOCK)
+    team = None if for_self else _team(loaded, deadline_s)
+    return Client(loaded.url, loaded.key, team=team, clock=CLOCK, deadline_s=deadline_s)
 
 
 def visitor() -> Client:
@@ -54,11 +57,11 @@ def visitor() -> Client:
     return Client(loaded.url, loaded.key, team=team, clock=CLOCK)
 
 
-def _team(loaded: config.Config) -> int | None:
+def _team(loaded: config.Config, deadline_s: float = DEADLINE_S) -> int | None:
     typed = _chosen["team"]
     if not typed or typed.isdecimal():
         return int(typed) if typed else None
-    with Client(loaded.url, loaded.key, clock=CLOCK) as own:
+    with Client(loaded.url, loaded.key, clock=CLOCK, deadline_s=deadline_s) as own:
         return own.teams.find(typed).id
 
 

@@ -267,7 +267,8 @@ def test_receipts_are_saved_and_checked_offline(terminal: Terminal, market: Mark
     assert len(ran.json["intervals"]) == 3
     held = terminal.berth("receipts", rental["id"], "--verify").out
     assert held.startswith("The receipts hold")
-    assert "nobody vouched for" in " ".join(held.split())
+    words = " ".join(held.split())
+    assert "nobody vouched for: name the one that must have signed with --machine-key" in words
     pinned = ("--machine-key", public_key_of(MACHINE))
     assert "vouched" not in terminal.berth("receipts", rental["id"], "--verify", *pinned).out
     assert terminal.berth("receipts", rental["id"]).out.count("…") == 3
@@ -374,6 +375,10 @@ def test_a_refused_payment_is_a_refusal(terminal: Terminal, market: Market) -> N
     market.payment = {"state": "refused", "reason": "The card was declined."}
     ran = terminal.berth("topup", "5", "--json")
     assert (ran.code, ran.out, ran.problem["code"]) == (1, "", "payment_refused")
+    market.refusals["POST", "/top-ups"] = Refusal(409, "card_needed", "Save a card first.")
+    assert terminal.berth("topup", "5").err == (
+        "berth: Save a card first. Run: berth card save [card_needed]\n"
+    )
 
 
 def test_tables_are_whole_where_no_terminal_says_a_width(

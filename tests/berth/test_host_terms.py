@@ -38,7 +38,7 @@ TOLD: dict[str, Any] = {
     "uptime_ppm": 998_765,
     "score": {
         "epoch": 7,
-        "points_micro": 1_890_000,
+        "points_micro": 37,
         "factors_ppm": {"use": 700_000, "capacity": 3_000_000, "uptime": 900_000},
     },
     "remedies": [{"text": "NVML shows 8 GPUs.", "remedy": "Restart it.", "source": "a validator"}],
@@ -165,7 +165,7 @@ def test_a_machine_is_shown_with_what_to_mend(host: Terminal, market: Market) ->
     assert (ran.code, ran.err) == (0, "")
     for words in (
         "degraded: Something is missing.",
-        "1.89 points in epoch 7",
+        "0.000037 points in epoch 7",
         "capacity 3, uptime 90 %, use 70 %",
         "- NVML shows 8 GPUs. Restart it. [a validator]",
         TOLD["advice"],

@@ -129,6 +129,10 @@ def test_a_shell_completes_the_ids_of_rentals(terminal: Terminal, market: Market
     asked = {"_BERTH_COMPLETE": "complete_bash", "COMP_CWORD": "2"}
     terminal.environment |= asked | {"COMP_WORDS": f"berth ssh {rental_id[:2]}"}
     assert terminal.berth().out.split() == [rental_id[:8]]
+    terminal.environment["COMP_WORDS"] = "berth --team 7 ssh "
+    terminal.environment["COMP_CWORD"] = "4"
+    assert terminal.berth().out.split() == [rental_id[:8]]
+    assert market.seen[-1].headers["berth-team"] == "7"
     # Where nobody answers nothing is completed, and nothing is said.
     terminal.environment["BERTH_URL"] = "http://127.0.0.1:1"
     ran = terminal.berth()

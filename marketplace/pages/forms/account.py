@@ -11,7 +11,7 @@ class LogIn(LoginForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.fields["login"].label = "E-mail"
-        # No site sends mail yet, so nobody is led to a letter that would not come.
+        # The page itself leads to a new password, where the site sends letters.
         self.fields["password"].help_text = ""
         self.fields["remember"].label = "Stay logged in on this computer"
         for field in self.fields.values():

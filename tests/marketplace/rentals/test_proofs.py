@@ -285,7 +285,12 @@ def terminal(
     made.environment["BERTH_API_KEY"] = issue(
         user_id=rental.renter_id, name="terminal", now=NOW
     ).secret
-    made.program("ssh", '#!/bin/sh\nfor line; do :; done\nexec sh -c "$line"\n')
+    # Told to leave it ends with 255, as OpenSSH does.
+    made.program(
+        "ssh",
+        "#!/bin/sh\nfor line; do :; done\nexec 3<&0\n"
+        'sh -c "$line" <&3 3<&- &\ntrap "kill $!; exit 255" TERM\nwait $!\n',
+    )
     return made
 
 
@@ -306,6 +311,16 @@ def test_a_proof_from_the_terminal_is_led_by_a_validator(
     assert hotkeys.verify(
         judge.keypair.ss58_address, canonical_bytes(signed.report), signed.signature
     )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_log_in_that_fails_gives_the_proof_up(rental: Rental, terminal: Terminal) -> None:
+    terminal.program("ssh", "#!/bin/sh\nexit 255\n")
+    for _ in range(2):
+        ran = terminal.berth("prove", str(rental.id)[:8])
+        assert (ran.code, ran.out) == (1, "")
+        assert ran.err.endswith("name the key with -i. [ssh_failed]\n")
+    assert {one.state for one in RentalProof.objects.all()} == {ProofState.UNFINISHED}
 
 
 @pytest.mark.django_db(transaction=True)
