@@ -99,7 +99,8 @@ def report(
         raise ReportWordless
     rental = queries.find(rental_id, renter_id)
     with transaction.atomic():
-        # Nobody is left to read an answer, and the words would stay.
+        # Nobody is left to read an answer, and the words would stay. Reports of one renter at once
+        # are counted one after the other.
         if not lock_account.lock(user_id=renter_id):
             raise queries.RentalUnknown
         # Of two at once the second sees the first.
@@ -150,7 +151,6 @@ def _is_same(found: RentalReport, what: Wrong, words: str, asked: int | None) ->
 
 
 def _count(rental: Rental) -> None:
-    # Of rentals that are reported at the same moment a few more may wait: it bounds a queue.
     waiting = RentalReport.objects.filter(renter_id=rental.renter_id, state=ReportState.OPEN)
     if rental.reports.count() >= OF_RENTAL_MAX or waiting.count() >= OPEN_MAX:
         raise ReportsTooMany
