@@ -52,14 +52,14 @@ def rule(*, by: Staff, proof_id: UUID, for_renter: bool, reason: str, now: datet
         if found is None:
             raise NothingToSettle
         rental_id, renter_id = found
-        lock_account.lock(user_id=renter_id)
+        is_there = lock_account.lock(user_id=renter_id)
         rental = locked(rental_id)
         by.must_not_be(rental.renter_id, rental.meter.host_id)
         proof = RentalProof.objects.select_for_update().get(id=proof_id)
         if proof.effect != Effect.DISPUTED or Ruling.objects.filter(proof=proof).exists():
             raise NothingToSettle
         if for_renter:
-            back = _for_renter(rental, proof, now)
+            back = _for_renter(rental, proof, now, is_there=is_there)
         Ruling.objects.create(proof=proof, for_renter=for_renter, at=now)
         by.acted(
             ActKind.SETTLE,
@@ -74,13 +74,14 @@ def rule(*, by: Staff, proof_id: UUID, for_renter: bool, reason: str, now: datet
     return back
 
 
-def _for_renter(rental: Rental, proof: RentalProof, now: datetime) -> MicroUsd:
+def _for_renter(rental: Rental, proof: RentalProof, now: datetime, *, is_there: bool) -> MicroUsd:
     # What it gave back while nobody had looked counts for what it gives back now.
     proof.effect = Effect.UNCONFIRMED
     proof.save(update_fields=["effect"])
     if not undecided(rental).filter(id=proof.id).exists():
         raise Overtaken
-    back = settle(rental, proof, Effect.LESS, proof.delivered_ppm or 0, now)
+    found_ppm = proof.delivered_ppm or 0
+    back = settle(rental, proof, Effect.LESS, found_ppm, now, renter_is_there=is_there)
     proof.effect, proof.counted_at = Effect.LESS, now
     proof.returned_microusd += back
     proof.save(update_fields=["effect", "counted_at", "returned_microusd"])

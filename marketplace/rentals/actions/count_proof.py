@@ -82,7 +82,7 @@ def count_proof(*, proof_id: UUID, now: datetime) -> None:
     named = RentalProof.objects.values_list("rental_id", "rental__renter_id")
     with transaction.atomic():
         rental_id, renter_id = named.get(id=proof_id)
-        lock_account.lock(user_id=renter_id)
+        is_there = lock_account.lock(user_id=renter_id)
         rental = locked(rental_id)
         proof = RentalProof.objects.select_for_update().get(id=proof_id)
         proof.rental = rental
@@ -97,7 +97,9 @@ def count_proof(*, proof_id: UUID, now: datetime) -> None:
                 placement_id=rental.placement_id, reason_code=STOPPED, reason=WHY_STOPPED, now=now
             )
         if effect in COUNTED | {Effect.UNCONFIRMED} and found is not None:
-            proof.returned_microusd += settle(rental, proof, effect, found, now)
+            proof.returned_microusd += settle(
+                rental, proof, effect, found, now, renter_is_there=is_there
+            )
         elif effect is Effect.DISPUTED:
             undecided(rental).update(effect=effect)
         proof.effect, proof.delivered_ppm, proof.counted_at = effect, found, now

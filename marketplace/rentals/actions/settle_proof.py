@@ -10,7 +10,6 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Max, Q, QuerySet, Sum
 
-from marketplace.accounts.queries import is_deleted
 from marketplace.domain import delivered
 from marketplace.domain.delivered import (
     BELIEVED_WITHIN,
@@ -38,13 +37,20 @@ SIDES = (TransferKind.STORAGE, TransferKind.NETWORK)
 
 
 def settle(
-    rental: Rental, proof: RentalProof, effect: Effect, found_ppm: int, now: datetime
+    rental: Rental,
+    proof: RentalProof,
+    effect: Effect,
+    found_ppm: int,
+    now: datetime,
+    *,
+    renter_is_there: bool,
 ) -> MicroUsd:
     """Let the rental cost this share from the proof on, and return what is given back until it.
 
     Of a proof that none bears out no more comes back than its renter is believed, and what comes
-    costs the same as before. To whoever deleted their account nothing does; the caller has locked
-    it.
+    costs the same as before.
+
+    ``renter_is_there``: as ``lock_account`` said; to whoever deleted their account nothing comes.
     """
     paid_ppm = PPM if effect is Effect.ENOUGH else max(found_ppm, delivered.BROKEN_PPM)
     hold_id = Meter.objects.values_list("hold_id", flat=True).get(id=rental.meter_id)
@@ -66,7 +72,7 @@ def settle(
     back = MicroUsd(max(0, min(due - _sum(doubted), most)))
     if effect is Effect.UNCONFIRMED:
         back = min(back, _believed(rental, now))
-    if is_deleted(rental.renter):
+    if not renter_is_there:
         back = MicroUsd(0)
     if back:
         return_charge.return_charge(
