@@ -130,7 +130,7 @@ def _forget(user: User, now: datetime) -> None:
     # A refund goes by the processor's name of the payment, which stays.
     TopUp.objects.filter(user=user).update(customer="", card="", card_text="")
     # Nothing of others runs on one that is offline: it would have been in the way.
-    Machine.objects.filter(host=user, online=False).update(address="")
+    Machine.objects.filter(host=user, online=False).update(address="", problem="")
     Placement.objects.filter(machine__host=user, state__in=ENDED).update(ssh_host="")
     PayoutAccount.objects.filter(host=user).update(email="")
     PayoutAccount.objects.filter(host=user, closed_at=None).update(closed_at=now)

@@ -112,11 +112,12 @@ def test_what_opened_or_named_something_of_theirs_is_emptied(
     assert (paid.customer, paid.card, paid.card_text, paid.reference) == ("", "", "", "pi_1")
     assert left.ssh_host == ""
     assert not Guest.objects.exists()
-    Machine.objects.update(online=False)
+    Machine.objects.update(online=False, problem="No card in charlies-box.")
     Offer.objects.update(listed=False)
     mine.update(ssh_host="10.0.0.1")
     delete(user_id=charlie.pk, now=after(3))
-    assert (Machine.objects.get().address, mine.get().ssh_host) == ("", "")
+    machine = Machine.objects.get()
+    assert (machine.address, machine.problem, mine.get().ssh_host) == ("", "", "")
 
 
 def test_a_last_letter_is_sent_and_the_address_forgotten(alice: User, now: datetime) -> None:
