@@ -84,6 +84,12 @@ class RenterDisputes(Refused):
     )
 
 
+class RenterGone(Refused):
+    code = "renter_gone"
+    status = 409
+    sentence = "Its renter deleted their account; give nothing back."
+
+
 class SharesChanged(Refused):
     code = "shares_changed"
     status = 409
@@ -111,6 +117,7 @@ def prospect(
     :raises ReportUnknown: when there is no such report.
     :raises AnsweredMeanwhile: when it waits for no answer.
     :raises RenterDisputes: when a payment of the renter's is disputed, or was lost.
+    :raises RenterGone: when the renter deleted their account.
     :raises CreditTooMuch: when that is more than can come back.
     :raises SiteGives: when the site would give more than its fee, and they may not decide that.
     :raises HostHasLess: when it would as the host's earnings do not cover their part.
@@ -155,6 +162,7 @@ def credit_report(
     :raises OwnCase: when they are its renter or its host.
     :raises AnsweredMeanwhile: when it waits for no answer.
     :raises RenterDisputes: when a payment of the renter's is disputed, or was lost.
+    :raises RenterGone: when the renter deleted their account.
     :raises CreditTooMuch: when that is more than can come back.
     :raises SiteGives: when the site would give more than its fee, and they may not decide that.
     :raises HostHasLess: when it would as the host's earnings do not cover their part.
@@ -231,7 +239,7 @@ def _can_come_back(
     if payments.is_contested(rental.renter_id):
         raise RenterDisputes
     if is_deleted(rental.renter):
-        raise CreditTooMuch(MicroUsd(0))
+        raise RenterGone
     most = comes_back.most(rental, hold, reported_at=report.made_at, now=now)
     if not 0 < amount_microusd <= most:
         raise CreditTooMuch(most)

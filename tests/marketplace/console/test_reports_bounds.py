@@ -8,7 +8,7 @@ from django.test import Client
 
 from marketplace.accounts.models import User
 from marketplace.console.actions import answer_report
-from marketplace.console.actions.answer_report import CreditTooMuch, credit_report, prospect
+from marketplace.console.actions.answer_report import credit_report, prospect
 from marketplace.console.staff import Staff
 from marketplace.console.staff import staff as as_staff
 from marketplace.domain.ledger import TransferKind
@@ -258,6 +258,6 @@ def test_nothing_comes_back_for_a_report_of_a_deleted_account_that_still_waits(
     delete(user_id=report.renter_id, now=after(170))
     # As a report that was written while it was deleted, before a release that locks the account.
     RentalReport.objects.update(state=ReportState.OPEN, closed_at=None)
-    with pytest.raises(CreditTooMuch, match=r"At most \$0\.00"):
+    with pytest.raises(answer_report.RenterGone):
         credit(support, report)
     answer_report.refuse_report(by=support, report_id=report.id, reason="x", now=NOW)
