@@ -121,8 +121,9 @@ def _add_version(
 ) -> None:
     newest = template.versions.order_by("-number").first()
     if newest and all(getattr(newest, name) == value for name, value in content.items()):
-        if public and not newest.public:
-            TemplateVersion.objects.filter(pk=newest.pk).update(public=True)
+        # Who saves the same as private takes it back, whatever becomes public after it.
+        if newest.public != public:
+            TemplateVersion.objects.filter(pk=newest.pk).update(public=public)
         return
     number = newest.number + 1 if newest else 1
     if number > VERSIONS_MAX:

@@ -23,6 +23,7 @@ def test_somebody_keeps_a_template_and_a_newer_version(renter: Client, alice: Us
     assert "For &lt;b&gt;tests&lt;/b&gt;." in page
     form = renter.get("/templates/?edit=my-env").context["form"]
     assert form.initial["command"] == "sleep 'one day'"
+    assert "to take those back, delete the template" in page
     renter.post("/templates/", FORM | {"image": "debian:12", "public": "on"})
     kept = queries.template("my-env", alice.pk)
     assert (kept.version, kept.public, kept.command) == (2, True, ("sleep", "one day"))

@@ -97,6 +97,31 @@ def test_strangers_see_no_version_that_was_saved_as_private(alice: User, bob: Us
         assert queries.template(asked, alice.pk).environment == {"JUPYTER_TOKEN": "hunter2"}
 
 
+def test_the_same_kept_as_private_is_taken_back_from_strangers(alice: User) -> None:
+    secret = {"environment": {"TOKEN": "hunter2"}}
+    keep(alice, public=True, **secret)
+    assert keep(alice, **secret).version == 1
+    assert keep(alice, public=True).version == 2
+    reference = str(alice.templates.get().id)  # type: ignore[attr-defined]
+    assert queries.template(reference, None).version == 2
+    with pytest.raises(queries.TemplateUnknown):
+        queries.template(f"{reference}@1", None)
+
+
+def test_an_older_public_version_is_taken_back_by_deleting_its_template(alice: User) -> None:
+    keep(alice, public=True)
+    keep(alice, ports=(1,))
+    reference = str(alice.templates.get().id)  # type: ignore[attr-defined]
+    with pytest.raises(queries.TemplateUnknown):
+        queries.template(f"{reference}@1", None)
+    keep(alice, ports=(2,), public=True)
+    assert queries.template(f"{reference}@1", None).version == 1
+    delete(owner_id=alice.pk, name="my-env", now=NOW)
+    keep(alice, ports=(2,), public=True)
+    with pytest.raises(queries.TemplateUnknown):
+        queries.template(f"{reference}@1", None)
+
+
 def test_the_update_shows_what_is_public_but_older_tokens(alice: User) -> None:
     keep(alice, environment={"JUPYTER_TOKEN": "hunter2"})
     keep(alice, environment={"A": "b"}, public=True)
