@@ -15,7 +15,7 @@ def expected_of(rental: Rental, state: RentalState, kinds: Kinds) -> Expected | 
     if state not in BEGINNING or placement.starts or placement.is_interruptible:
         return None
     offer = rental.offer
-    found = known(starts_of(offer), gpu_model=offer.gpu_model, kinds=kinds)
+    found = known(starts_of(offer), gpu_model=rental.gpu_model, kinds=kinds)
     return None if found is None else expected(*found, asked_at=rental.started_at)
 
 

@@ -125,7 +125,7 @@ class RentalView:
     ends_at: datetime
     #: its host works on the machine from then on, which ends it sooner; None: not so
     maintenance_at: datetime | None
-    #: of its machine; empty: that has no GPU
+    #: that it was given, or of its machine, as its start found it; empty: that has no GPU
     gpu_model: str
     #: when it may be ready; None: it began already, or nobody can say
     expected: Expected | None
@@ -216,7 +216,7 @@ def view_of(
         ends_at=placement.funded_until,
         maintenance_at=_maintenance_at(rental),
         expected=expected_of(rental, state, kinds),
-        gpu_model=rental.offer.gpu_model,
+        gpu_model=rental.gpu_model,
         ended_at=placement.ended_at if meter.closed_at is not None else None,
         billed_ms=meter.charged_ms,
         ssh_host=placement.ssh_host,

@@ -124,7 +124,7 @@ class RentalReply(Schema):
     ports: list[PortReply]
     volumes: list[MountedVolumeReply]
     resources: Resources
-    #: of its GPUs; empty: it has none
+    #: of its GPUs, as it was rented; empty: it has none
     gpu_model: str
     #: of what comes: a change of the bid counts at once
     price_hour_microusd: int

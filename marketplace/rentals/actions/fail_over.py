@@ -113,7 +113,7 @@ def _choices(wish: Failover, now: datetime) -> list[UUID]:
     asked = Slice.of(Workload.model_validate(rental.placement.workload).resources)
     query = OfferQuery(
         conditions=wanted(
-            gpu_model=rental.offer.gpu_model if asked.gpus else "",
+            gpu_model=rental.gpu_model if asked.gpus else "",
             gpus_min=asked.gpus or None,
             vram_bytes_min=rental.offer.vram_bytes if asked.gpus else None,
             cpus_min=asked.cpus,

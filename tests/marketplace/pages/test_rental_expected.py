@@ -41,6 +41,7 @@ def test_others_tell_when_it_may_be_ready_and_which(
 ) -> None:
     Offer.objects.update(gpu_model=model)
     Machine.objects.update(gpu_model=model)
+    Rental.objects.update(gpu_model=model)
     KindStarts.objects.create(gpu_model=kind, **FIGURES)
     told = Api(alice).get(f"/rentals/{rental.id}").json()["expected"]
     assert (told["basis"], told["came_up"], told["begun"]) == (basis, 12, 13)

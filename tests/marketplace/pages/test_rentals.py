@@ -7,20 +7,25 @@ import re
 import shlex
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from uuid import uuid4
 
 import pytest
+from django.apps import apps
 from django.http import HttpResponse, StreamingHttpResponse
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from marketplace.accounts.models import User
 from marketplace.live import queries as live
+from marketplace.machines.actions.describe import describe
 from marketplace.metering import queries as metering
+from marketplace.offers.actions.refresh import refresh
 from marketplace.offers.models import Offer
 from marketplace.placements.models import Placement
 from marketplace.rentals import queries
 from marketplace.rentals.models import Rental
+from protocol.hardware import Gpu, Resources
 from protocol.receipts import SignedInterval, check_chain
 from tests.marketplace import scene
 from tests.marketplace.rentals.market import ALICES_KEY, Market
@@ -79,18 +84,40 @@ def test_what_runs_is_listed_however_many_have_ended(
     assert len(renter.get("/rentals/?after=x").context["live"]) == 1
 
 
-def test_a_rental_says_which_gpus_it_has(
-    renter: Client, market: Market, rental: Rental, alice: User
+def say_gpus(market: Market, *models: str) -> None:
+    """Have the machine say that it has these, each larger than the next, and be found so."""
+    some = tuple(
+        Gpu(uuid=f"GPU-{n}", model=model, vram_bytes=(80 - n) * scene.GIB, driver="550")
+        for n, model in enumerate(models)
+    )
+    hardware = scene.hardware().model_copy(update={"gpus": some})
+    describe(machine_id=market.machine.id, hardware=hardware)
+    refresh(machine_id=market.machine.id, now=scene.NOW)
+
+
+def test_a_rental_says_which_gpus_it_was_given_whatever_its_machine_says_later(
+    renter: Client, market: Market, alice: User
 ) -> None:
-    Offer.objects.update(gpu_model="NVIDIA H100")
-    # A slice may have none of its machine's.
+    say_gpus(market, "H100", "A100", "A100")
+    assert Offer.objects.get().gpu_model == "A100"
+    size = {"cpus": 1, "ram_bytes": scene.GIB, "disk_bytes": 2 * scene.GIB}
+    given, both, none = (
+        market.rent(alice, resources=Resources.of(gpus=gpus, **size), lease_s=600)
+        for gpus in (1, 2, 0)
+    )
+    say_gpus(market, "T4", "T4", "T4")
+    assert Offer.objects.get().gpu_model == "T4"
     api = Api(alice)
-    assert api.get(f"/rentals/{rental.id}").json()["gpu_model"] == ""
-    Placement.objects.update(gpus=2)
-    (one,) = api.get("/rentals").json()["items"]
-    assert (one["gpu_model"], one["resources"]["gpu"]["count"]) == ("NVIDIA H100", 2)
-    for path in ("/rentals/", f"/rentals/{rental.id}/"):
-        assert "2 × NVIDIA H100 GPUs, 1 CPU, " in renter.get(path).content.decode()
+    listed = {one["id"]: one["gpu_model"] for one in api.get("/rentals").json()["items"]}
+    # A slice may have none of its machine's.
+    assert listed == {str(given.id): "H100", str(both.id): "A100", str(none.id): ""}
+    assert api.get(f"/rentals/{given.id}").json()["gpu_model"] == "H100"
+    assert "2 × A100 GPUs, 1 CPU, " in renter.get("/rentals/").content.decode()
+    assert "1 × H100 GPU, 1 CPU, " in renter.get(f"/rentals/{given.id}/").content.decode()
+    # Of what was rented before the update it says what the machine says then.
+    Rental.objects.update(gpu_model="")
+    import_module("marketplace.rentals.migrations.0014_gpu_model").fill(apps, None)
+    assert set(Rental.objects.values_list("gpu_model", flat=True)) == {"T4"}
 
 
 def test_the_list_says_what_an_hour_costs_now_and_how_long_is_left(
