@@ -80,6 +80,9 @@ ALLOWED_HOSTS = env.words("BERTH_ALLOWED_HOSTS", default=("127.0.0.1", "localhos
 CSRF_TRUSTED_ORIGINS = env.words("BERTH_TRUSTED_ORIGINS")
 #: how browsers, agents and the CLI reach this site
 PUBLIC_URL = env.text("BERTH_PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
+#: how people reach whoever runs the site, and where the project's source and documents lie
+CONTACT = env.text("BERTH_CONTACT")
+SOURCE_URL = env.text("BERTH_SOURCE_URL")
 
 #: where gateways answer callers of endpoints; their proxy's address where there is one
 GATEWAY_URL = env.text("BERTH_GATEWAY_URL", default="http://127.0.0.1:8010").rstrip("/")
@@ -168,6 +171,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "marketplace.pages.site.site",
             ]
         },
     },

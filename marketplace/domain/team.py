@@ -54,7 +54,7 @@ AREAS = {
     "host": "host",
 }
 #: what everybody may read; to send something there is to rent
-OPEN = frozenset({"", "offers", "machines", "scores"})
+OPEN = frozenset({"", "offers", "machines", "scores", "command-line"})
 
 
 def is_persons(path: str) -> bool:

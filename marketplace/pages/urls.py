@@ -12,6 +12,7 @@ from marketplace.pages.views.cards import (
     save_card,
     top_up_page,
 )
+from marketplace.pages.views.command_line import command_line
 from marketplace.pages.views.deletion import delete_own_account
 from marketplace.pages.views.earnings import earnings, statement, statement_file
 from marketplace.pages.views.endpoints import (
@@ -189,6 +190,7 @@ urlpatterns = [
     path("web-hooks/<uuid:hook_id>/rotate", rotate_secret, name="web-hook-rotate"),
     path("web-hooks/<uuid:hook_id>/on", turn_hook_on, name="web-hook-on"),
     path("web-hooks/<uuid:hook_id>/remove", remove_hook, name="web-hook-remove"),
+    path("command-line/", command_line, name="command-line"),
     path("scores/", newest_scores, name="newest-scores"),
     path("scores/<int:epoch>/", scores, name="scores"),
     path("install", install_script, name="install"),

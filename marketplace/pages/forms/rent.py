@@ -63,8 +63,8 @@ class RentForm(WorkloadFields):
     price_type = forms.ChoiceField(
         label="Pay",
         choices=[
-            (PriceType.ON_DEMAND, "On demand, by the second"),
-            (PriceType.RESERVED, "Reserved: the whole term, at a discount"),
+            (PriceType.ON_DEMAND, "By the second"),
+            (PriceType.RESERVED, "Whole term, cheaper"),
         ],
         required=False,
     )

@@ -36,6 +36,32 @@ def test_a_person_signs_up_with_address_and_password_alone(db: None) -> None:
     assert User.objects.filter(email="dora@example.com").exists()
 
 
+@pytest.mark.parametrize(
+    ("contact", "address"),
+    [("ops@berth.example", "mailto:ops@berth.example"), ("https://help.example/@us",) * 2],
+)
+def test_people_find_the_operator_and_the_documents(
+    db: None, settings: Settings, contact: str, address: str
+) -> None:
+    settings.CONTACT, settings.SOURCE_URL = contact, "https://source.example/berth"
+    page = Client().get("/scores/0/").content.decode()
+    assert f'<a href="{address}">Write to the operator</a>' in page
+    assert '<a href="https://source.example/berth">Documents</a>' in page
+    settings.CONTACT = settings.SOURCE_URL = ""
+    page = Client().get("/scores/0/").content.decode()
+    assert "Write to the operator" not in page
+    assert "Documents" not in page
+
+
+def test_the_terminal_of_this_site_is_explained(db: None, settings: Settings) -> None:
+    settings.PUBLIC_URL, settings.TEST_PAYMENTS = "https://berth.example", False
+    page = Client().get("/command-line/").content.decode()
+    assert "berth login --url https://berth.example<" in page
+    assert "berth card save" in page
+    settings.TEST_PAYMENTS = True
+    assert "berth card save" not in Client().get("/command-line/").content.decode()
+
+
 @pytest.mark.parametrize(("sends_mail", "status"), [(True, 200), (False, 404)])
 def test_the_log_in_promises_no_letter_that_would_not_come(
     db: None, settings: Settings, sends_mail: bool, status: int

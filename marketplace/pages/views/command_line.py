@@ -1,0 +1,13 @@
+"""This will say how to get the renter's terminal, and what its first commands are."""
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+
+@require_safe
+def command_line(request: HttpRequest) -> HttpResponse:
+    """Show the commands with the address of this site."""
+    context = {"url": settings.PUBLIC_URL, "cards": not settings.TEST_PAYMENTS}
+    return render(request, "pages/command_line.html", context)
