@@ -78,6 +78,8 @@ class StatementLine(Shape):
     #: of the newest
     at: datetime
     kind: str
+    #: what was charged, such as ``Job c05b85eb``; empty: it is no charge
+    title: str | None = ""
     amount_microusd: int
     note: str | None = ""
     #: the sum of this line and all older ones

@@ -55,7 +55,7 @@ def statement(*, as_json: AsJson = False, as_csv: AsCsv = False) -> None:
                     line.kind,
                     dollars(line.amount_microusd),
                     dollars(line.total_microusd),
-                    cell(output.plain(line.note or "")),
+                    cell(output.plain(_told(line))),
                 )
                 for line in found.items
             ),
@@ -70,7 +70,7 @@ def statement(*, as_json: AsJson = False, as_csv: AsCsv = False) -> None:
             line.kind,
             format_usd(line.amount_microusd),
             format_usd(line.total_microusd),
-            "; ".join([line.note or "", *_unbilled(line)]),
+            "; ".join([_told(line), *_unbilled(line)]),
         )
         for line in found.items
     ]
@@ -78,6 +78,10 @@ def statement(*, as_json: AsJson = False, as_csv: AsCsv = False) -> None:
     output.table(columns, rows, empty="Nothing has moved yet.")
     free, held = format_usd(found.balance_microusd), format_usd(found.held_microusd)
     output.say(f"Balance {free}, held {held}: together the newest line's total.")
+
+
+def _told(line: StatementLine) -> str:
+    return ": ".join(filter(None, (line.title, line.note)))
 
 
 def _unbilled(line: StatementLine) -> list[str]:

@@ -17,8 +17,7 @@ from marketplace.domain.money import MicroUsd
 from marketplace.ledger.models import Transfer
 from marketplace.ledger.queries import CHARGED, FUNDS
 from marketplace.metering.models import Meter, PriceChange
-from marketplace.rentals.models import Rental
-from marketplace.rentals.names import called
+from marketplace.rentals.charged import titles
 
 PAID = (AccountKind.EARNINGS, AccountKind.FEES)
 TIME = "time"
@@ -133,16 +132,10 @@ def _prices(meters: Collection[Meter]) -> Mapping[UUID, list[Period]]:
 
 def _names(meters: Collection[Meter]) -> Mapping[UUID, str]:
     """Return what a person knows each meter by: its rental's id, and its image."""
-    rented = Rental.objects.filter(meter__in=[meter.id for meter in meters])
-    rentals = {
-        meter_id: called(id_, name)
-        for meter_id, id_, name in rented.values_list("meter_id", "id", "name")
-    }
+    found = titles([meter.hold.account_id for meter in meters])
     return {
         meter.id: (
-            f"{str(meter.placement.kind).capitalize()}"
-            f" {rentals.get(meter.id, str(meter.placement_id)[:8])}"
-            f" ({meter.placement.workload.get('image', '')[:80]})"
+            f"{found[meter.hold.account_id]} ({meter.placement.workload.get('image', '')[:80]})"
         )
         for meter in meters
     }

@@ -11,7 +11,7 @@ from pydantic import Field
 from marketplace.accounts.bearer import ApiKeyBearer, caller
 from marketplace.domain.bill import SENTENCES
 from marketplace.ledger import queries
-from marketplace.rentals import unbilled
+from marketplace.rentals import charged, unbilled
 from marketplace.rentals.bill_api import UnbilledReply
 
 router = Router(tags=["money"], auth=ApiKeyBearer())
@@ -24,6 +24,8 @@ class Line(Schema):
     since: datetime
     at: datetime
     kind: str
+    #: what was charged, such as Job c05b85eb or Rental train (3f2a9c10); empty: it is no charge
+    title: str
     amount_microusd: int
     note: str
     #: the sum of this line and all older ones
@@ -52,11 +54,13 @@ def statement(
     funds = queries.funds(caller(request).pk, limit, before=cursor)
     held = {line.hold_account_id for line in funds.lines if line.hold_account_id is not None}
     found = unbilled.by_account(held, now=timezone.now()) if held else {}
+    titles = charged.titles(held) if held else {}
     lines = [
         Line(
             since=line.since,
             at=line.at,
             kind=line.kind,
+            title=titles.get(line.hold_account_id, "") if line.hold_account_id else "",
             amount_microusd=line.amount_microusd,
             note=line.note,
             total_microusd=line.total_microusd,

@@ -358,11 +358,17 @@ class Market:
             "since": "2025-12-31T00:00:00Z",
             "at": "2026-01-01T00:00:00Z",
             "kind": "charge",
+            "title": "Job c05b85eb",
             "amount_microusd": -13,
             "note": "rental\x1b[31m",
             "total_microusd": 9_500_000,
         }
-        older = line | {"kind": "top_up", "amount_microusd": 9_500_013, "total_microusd": 9_500_013}
+        older = line | {
+            "kind": "top_up",
+            "title": "",
+            "amount_microusd": 9_500_013,
+            "total_microusd": 9_500_013,
+        }
         sums = {"balance_microusd": 9_000_000, "held_microusd": 500_000}
         if seen.query.get("cursor") == "7":
             return 200, sums | {"items": [older], "next_cursor": None}

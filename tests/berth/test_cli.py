@@ -344,6 +344,8 @@ def test_a_statement_is_written_for_spreadsheets(terminal: Terminal) -> None:
         ["charge", "-0.000013", "9.500000"],
         ["top_up", "9.500013", "9.500013"],
     ]
+    assert rows[0][5].startswith("Job c05b85eb: rental")
+    assert "Job c05b85eb: rental" in terminal.berth("statement").out
 
 
 def test_what_others_wrote_cannot_drive_the_terminal(terminal: Terminal) -> None:

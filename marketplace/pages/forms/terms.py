@@ -127,7 +127,7 @@ class TermsForm(forms.Form):
         label="Only for these people",
         help_text=(
             "E-mail addresses, one a line: nobody else sees the offer. A guest sees it once the"
-            " address is proven, under Keys, E-mail address. Empty: everybody."
+            " address is proven, under Account, E-mail address. Empty: everybody."
         ),
     )
     listed = forms.BooleanField(label="On the market", required=False)

@@ -72,13 +72,13 @@ def credit(given: queries.Credit) -> Credit:
     return Credit(format_usd(given.left_microusd), Moment.of(given.expires_at), given.note)
 
 
-def line(entry: StatementLine, *, unbilled: tuple[str, ...] = ()) -> Line:
-    """Return one line in words."""
+def line(entry: StatementLine, *, title: str = "", unbilled: tuple[str, ...] = ()) -> Line:
+    """Return one line in words; ``title``: what was charged, where that is known."""
     rises = entry.amount_microusd >= 0
     return Line(
         at=Moment.of(entry.at),
         since=Moment.of(entry.since if entry.since < entry.at else None),
-        kind=KINDS.get(entry.kind, entry.kind.replace("_", " ").capitalize()),
+        kind=title or KINDS.get(entry.kind, entry.kind.replace("_", " ").capitalize()),
         note=entry.note,
         amount=f"{'+' if rises else ''}{format_usd(entry.amount_microusd)}",
         rises=rises,

@@ -31,7 +31,7 @@ from marketplace.payments import queries as payments
 from marketplace.payments.actions.top_up import top_up
 from marketplace.payments.configured_gateway import PaymentsUnavailable
 from marketplace.payments.models import TopUp, TopUpState
-from marketplace.rentals import unbilled
+from marketplace.rentals import charged, unbilled
 
 LINES_MAX = 100
 #: of a line of the statement
@@ -101,10 +101,12 @@ def balance(request: MemberRequest) -> HttpResponse:
 def _lines(entries: Sequence[StatementLine]) -> list[statement.Line]:
     held = {entry.hold_account_id for entry in entries if entry.hold_account_id is not None}
     found = unbilled.by_account(held, now=timezone.now()) if held else {}
+    titles = charged.titles(held) if held else {}
     none: Mapping[Reason, int] = {}
     return [
         statement.line(
             entry,
+            title=titles.get(entry.hold_account_id, "") if entry.hold_account_id else "",
             unbilled=unbilled_sentences(
                 found.get(entry.hold_account_id, none) if entry.hold_account_id else none
             ),

@@ -60,6 +60,8 @@ def test_a_job_runs_and_hands_back_what_it_left(site: Site, alice: User) -> None
     shown = site.settle(job, at=13)
     assert (shown["state"], shown["exit_code"], shown["reason_code"]) == ("done", 3, "exited")
     assert shown["cost_microusd"] == 7 * SECOND_MICROUSD
+    (charged, *_) = site.call("GET", "/statement").json()["items"]
+    assert charged["title"] == f"Job {str(job.id)[:8]}"
     reply = site.call("GET", f"/jobs/{job.id}/outputs/.stdout")
     assert b"".join(reply) == b"1 3 13"
     assert reply.headers["Content-Disposition"] == "attachment"

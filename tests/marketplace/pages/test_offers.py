@@ -48,6 +48,7 @@ def test_a_search_that_is_not_understood_says_which_part(market: Market) -> None
 def test_a_search_without_matches_says_how_to_ask_for_less(market: Market) -> None:
     page = Client().get("/offers/", {"cpus_min": "64"}).content.decode()
     assert "No machine fits all of that" in page
+    assert 'href="/offers/?checked=anyone"' in page
     assert f"/offers/{market.offer.id}/rent" not in page
 
 

@@ -76,6 +76,8 @@ def test_a_line_of_the_statement_says_what_was_not_charged_and_why(
     key = issue(user_id=alice.pk, name="k", now=NOW).secret
     headers = {"Authorization": f"Bearer {key}"}
     (line, *_) = Client().get("/api/v1/statement", headers=headers).json()["items"]
+    assert line["title"] == f"Rental {str(rental.id)[:8]}"
+    assert f"<span>{line['title']}<span" in page
     shut = {"reason": "door_shut", "sentence": "its SSH door was shut", "ms": 72_000}
     assert shut in line["unbilled"]
 
