@@ -55,6 +55,7 @@ def test_a_passkey_is_made_and_logs_in(alice: User, page: Page, with_passkeys: s
     expect(page.get_by_text("I have saved my recovery codes")).to_be_visible()
     page.get_by_label("I have saved my recovery codes").check()
     page.goto(f"{site}/accounts/2fa/webauthn/")
+    expect(page).to_have_title("Passkeys – Berth")
     expect(page.get_by_text("Master key")).to_be_visible()
     assert [*problems(page), *found_by_axe(page)] == []
     page.goto(f"{site}/accounts/logout/")
