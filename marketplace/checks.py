@@ -1,5 +1,6 @@
 """This will refuse to start a configuration that could lose money or let strangers in."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,9 @@ FEE_PPM_MAX = 1_000_000
 PAYOUT_HOLD_DAYS_MAX = 30
 #: whoever outbid them waits so long for their room, and for their end after it
 OUTBID_NOTICE_S_MAX = 90
+#: what the foot of each page may lead to
+LINK = re.compile(r"(https?://\S+)?")
+CONTACT = re.compile(rf"{LINK.pattern}|[^\s:/@]+@[^\s:/@]+")
 
 
 @register(Tags.security)
@@ -103,6 +107,14 @@ def configuration(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Chec
                 "Play money and cards cannot both be taken: hosts are paid from either.",
                 hint="Unset BERTH_TEST_PAYMENTS, or BERTH_STRIPE_SECRET_KEY.",
                 id="berth.E006",
+            )
+        )
+    if not LINK.fullmatch(settings.SOURCE_URL) or not CONTACT.fullmatch(settings.CONTACT):
+        found.append(
+            Error(
+                "Every page would lead to an address that is none.",
+                hint="BERTH_SOURCE_URL is https://..., BERTH_CONTACT that or an e-mail address.",
+                id="berth.E014",
             )
         )
     if settings.BEHIND_TLS_PROXY and not settings.TRUSTED_PROXIES:

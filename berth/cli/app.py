@@ -3,6 +3,8 @@
 Exit codes: 0 done, 1 refused, 2 typed wrongly, 3 the marketplace cannot be reached, 130 stopped.
 """
 
+import re
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
@@ -52,8 +54,8 @@ EXIT_REFUSED = 1
 EXIT_USAGE = 2
 EXIT_CANNOT_REACH = 3
 EXIT_STOPPED = 130
-#: what to type where the marketplace refuses with such a code
-NEXT = {"card_needed": "Run: berth card save"}
+#: what to type where the marketplace refuses with such a code, for whom it was refused
+NEXT = {"card_needed": "Run: berth{team} card save"}
 
 
 class Berth(TyperGroup):
@@ -77,7 +79,7 @@ class Berth(TyperGroup):
                 arguments, prog_name or "berth", complete_var, standalone_mode=False, **extra
             )
         except Refused as error:
-            sentence = f"{error.sentence} {NEXT.get(error.code, '')}".rstrip()
+            sentence = f"{error.sentence} {_next(error.code, arguments)}".rstrip()
             output.write_problem(error.code, sentence, error.status, as_json=as_json)
             sys.exit(EXIT_REFUSED)
         except CannotReach as error:
@@ -94,6 +96,12 @@ class Berth(TyperGroup):
         except typer.Abort:
             sys.exit(EXIT_STOPPED)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _next(code: str, arguments: Sequence[str]) -> str:
+    words = " ".join(arguments)
+    team = re.search(r"--team[= ](\S+)", words)
+    return NEXT.get(code, "").format(team=f" --team {shlex.quote(team[1])}" if team else "")
 
 
 def json_last(arguments: list[str]) -> tuple[list[str], bool]:

@@ -15,6 +15,8 @@ ADVICE: Mapping[str, str] = {
     "use": "Use takes most: hours that renters pay for raise it; a lower price may bring them.",
     "refusal": "Refusals take most: let renters have what you offer; 0.02 comes back an hour.",
 }
+#: so many starts that fail, for each million that came up, are no matter of the machine's
+FEW_PPM = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +64,16 @@ def _remedies(facts: MachineFacts) -> Iterator[Remedy]:
         for one in findings:
             if one.state is state:
                 yield Remedy(one.message, one.remedy, "a validator, looking")
-    if facts.offer is not None and facts.offer.starts_failed:
+    if facts.offer is not None and facts.offer.starts_failed * PPM > facts.offer.starts * FEW_PPM:
         begun = facts.offer.starts + facts.offer.starts_failed
+        # Strangers' doors may be shut by who is inside and are not counted; where some came up, the
+        # ports are open.
+        shut = facts.offer.starts_ours and not facts.offer.starts
+        ports = f"TCP ports {machine.port_first} to {machine.port_last}"
         yield Remedy(
             f"{facts.offer.starts_failed} of {begun} rentals in 30 days did not come up.",
-            f"Let TCP ports {machine.port_first} to {machine.port_last} in from the internet, in"
-            " its firewall and router, and look at the agent: journalctl -u berth-agent.",
+            f"Let {ports} in from the internet, in its firewall and router."
+            if shut
+            else "Read what the agent says of them: journalctl -u berth-agent.",
             "rentals of the site" if facts.offer.starts_ours else "rentals",
         )

@@ -9,7 +9,6 @@ from django.db.models import Max, Q, QuerySet
 
 from marketplace.domain.placement import LIVE, OUTBID, PlacementState
 from marketplace.kept_sql import kept, kept_of_now
-from marketplace.machines.models import Gpu
 from marketplace.machines.queries import revision as revision
 from marketplace.placements.models import Lease, Placement, PlacementEvent
 from marketplace.placements.registry_login import unseal
@@ -88,15 +87,6 @@ def leased_gpus(machine_ids: Collection[UUID] = ()) -> dict[UUID, list[str]]:
     for holder, uuid in leases.order_by("id").values_list("machine_id", "gpu_uuid"):
         found.setdefault(holder, []).append(uuid)
     return found
-
-
-def gpu_model(placement_id: UUID) -> str:
-    """Return the model of the smallest GPU that a placement holds; empty: it holds none."""
-    leases = Lease.objects.filter(placement_id=placement_id)
-    held = Gpu.objects.filter(
-        machine__in=leases.values("machine"), uuid__in=leases.values("gpu_uuid")
-    )
-    return held.order_by("vram_bytes", "id").values_list("model", flat=True).first() or ""
 
 
 def rented_at(machine_ids: Collection[UUID] = ()) -> dict[UUID, datetime]:

@@ -47,8 +47,10 @@ class Rental(models.Model):
     priced_from_microusd = models.BigIntegerField(default=0)
     #: what an hour cost at its start without a discount or a bid
     on_demand_hour_microusd = models.BigIntegerField(default=0)
-    #: of the smallest GPU that it was given at its start; where it was given none, its machine's
+    #: of its machine's smallest GPU, as the offer said at its start: its own are no less, nor are
+    #: those that a later start gives it
     gpu_model = models.CharField(max_length=200, blank=True, default="", db_default="")
+    gpu_vram_bytes = models.BigIntegerField(default=0, db_default=0)
     #: domain.delivered.Figures of its machine at its start; empty: nobody had measured any
     listed = models.JSONField(default=dict)
     #: how much of that is paid for, in millionths of the price; a proof may lower it

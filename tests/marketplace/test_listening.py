@@ -74,6 +74,7 @@ async def test_a_server_that_could_not_tell_once_tells_it_the_next_time(
         while not await Attendance.objects.filter(name=SITE).aexists():
             await asyncio.sleep(0.02)
     listens.cancel()
+    await asyncio.gather(listens, return_exceptions=True)
 
 
 async def test_a_server_that_cannot_start_says_so(

@@ -93,6 +93,9 @@ def test_the_checks_pass_as_it_stands() -> None:
         ({"FEE_PPM": 1_000_001}, "berth.E003"),
         ({"OUTBID_NOTICE_S": 0}, "berth.E013"),
         ({"OUTBID_NOTICE_S": 91}, "berth.E013"),
+        ({"CONTACT": "mailto:ops@berth.example"}, "berth.E014"),
+        ({"CONTACT": "javascript://%0aalert(1)"}, "berth.E014"),
+        ({"SOURCE_URL": "ops@berth.example"}, "berth.E014"),
         ({"STRIPE_SECRET_KEY": "sk_live_1", "STRIPE_API_URL": "http://127.0.0.1:1"}, "berth.E005"),
         # A restricted key takes live money too.
         ({"STRIPE_SECRET_KEY": "rk_live_1", "STRIPE_API_URL": "http://127.0.0.1:1"}, "berth.E005"),

@@ -40,7 +40,7 @@ SENT = {
     "remove": "removed something",
     "money": "paid in",
     "card": "went to save a card",
-    "saved": "saved a card and paid in by it",
+    "saved": "saved a card to pay in by",
     "limits": "changed the spend limits",
     "web-hooks": "added a web hook",
     "invoices": "changed the billing details",

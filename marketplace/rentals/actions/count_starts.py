@@ -19,6 +19,8 @@ from marketplace.rentals.mystery import renter_id
 from protocol.workload import PlacementKind
 
 LATELY = timedelta(days=30)
+#: whoever tries doors did so until this long before the end, or they were away themselves
+LOOKED_WITHIN = timedelta(seconds=30)
 _MS = timedelta(milliseconds=1)
 #: milliseconds until its door was seen, or None where it never was; and whether the site rented it
 Begun = tuple[int | None, bool]
@@ -37,7 +39,8 @@ def count_starts(*, now: datetime) -> int:
     ours = renter_id()
     fault = Q(blame=Blame.MACHINE)
     if ours is not None:
-        fault |= Q(reason_code=DOOR_LATE.code, rental__renter_id=ours)
+        looked = Q(look_due_at__gt=F("ended_at") - LOOKED_WITHIN)
+        fault |= Q(looked, reason_code=DOOR_LATE.code, rental__renter_id=ours)
     failed = Q(fault, reachable_at=None, ended_at__isnull=False)
     team = Membership.objects.filter(
         team_id=OuterRef("rental__renter_id"), person_id=OuterRef("machine__host_id")

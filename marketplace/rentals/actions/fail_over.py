@@ -115,7 +115,7 @@ def _choices(wish: Failover, now: datetime) -> list[UUID]:
         conditions=wanted(
             gpu_model=rental.gpu_model if asked.gpus else "",
             gpus_min=asked.gpus or None,
-            vram_bytes_min=rental.offer.vram_bytes if asked.gpus else None,
+            vram_bytes_min=rental.gpu_vram_bytes if asked.gpus else None,
             cpus_min=asked.cpus,
             memory_bytes_min=asked.memory_bytes,
             disk_bytes_min=asked.disk_bytes,

@@ -26,7 +26,6 @@ from marketplace.metering.actions.open_side_meter import open_side_meter
 from marketplace.offers import queries as offers
 from marketplace.offers.models import Offer
 from marketplace.oversight import switches
-from marketplace.placements import queries as placements
 from marketplace.placements import workload as workloads
 from marketplace.placements.registry_login import seal
 from marketplace.rentals import keys, names
@@ -215,8 +214,6 @@ def _rent(
         meter=meter, terms=terms, disk_bytes=asked.workload.resources.hard_disk.capacity
     )
     claim.give(volumes=volumes, placement_id=meter.placement_id)
-    of_gpus = asked.workload.resources.gpu.count
-    given = placements.gpu_model(meter.placement_id) if of_gpus else ""
     rental = Rental.objects.create(
         id=rental_id,
         renter_id=renter_id,
@@ -228,7 +225,8 @@ def _rent(
         price_hour_microusd=terms.price_hour_microusd,
         priced_from_microusd=terms.traffic_microusd_max,
         on_demand_hour_microusd=terms.on_demand_hour_microusd,
-        gpu_model=given or offer.gpu_model,
+        gpu_model=offer.gpu_model,
+        gpu_vram_bytes=offer.vram_bytes,
         listed=figures(offer.machine_id, now=now).as_json(),
         lease_s=bounds.lease_s,
         cap_microusd=bounds.cap_microusd,

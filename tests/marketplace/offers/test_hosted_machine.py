@@ -60,13 +60,24 @@ def test_what_its_agent_cannot_do_is_told_in_its_words(market: Market, charlie: 
     }
 
 
-def test_rentals_that_did_not_come_up_name_the_ports_to_open(market: Market, charlie: User) -> None:
-    Offer.objects.update(starts=3, starts_failed=1)
-    told = Api(charlie).get(f"/host/machines/{market.machine.id}").json()
-    machine = market.machine
-    (remedy,) = told["remedies"]
-    assert remedy["text"] == "1 of 4 rentals in 30 days did not come up."
-    assert f"ports {machine.port_first} to {machine.port_last}" in remedy["remedy"]
+@pytest.mark.parametrize(
+    ("starts", "failed", "ours", "says"),
+    [
+        (0, 5, True, "Let TCP ports 20000 to 20100 in"),
+        (0, 5, False, "journalctl"),
+        (3, 1, True, "journalctl"),
+        (99, 1, True, ""),
+    ],
+)
+def test_rentals_that_did_not_come_up_come_with_where_to_look(
+    market: Market, charlie: User, starts: int, failed: int, ours: bool, says: str
+) -> None:
+    Offer.objects.update(starts=starts, starts_failed=failed, starts_ours=ours)
+    remedies = Api(charlie).get(f"/host/machines/{market.machine.id}").json()["remedies"]
+    assert [one["text"] for one in remedies] == [
+        f"{failed} of {starts + failed} rentals in 30 days did not come up."
+    ] * bool(says)
+    assert all(says in one["remedy"] for one in remedies)
 
 
 def test_the_score_says_which_factor_takes_most(market: Market, charlie: User) -> None:

@@ -163,7 +163,7 @@ def test_a_new_card_pays_for_a_team_by_who_may_still_pay_and_the_team_reads_it(
     assert browser.get(saved)["Location"] == RENT
     assert ledger.balance(team.pk) == 12_500_000
     event = TeamEvent.objects.filter(by=bob, kind="did").latest("id")
-    assert done(event).what == "saved a card and paid in by it"
+    assert done(event).what == "saved a card to pay in by"
 
 
 def test_a_payment_that_the_bank_asks_about_leads_back_as_well(

@@ -57,9 +57,12 @@ def test_the_terminal_of_this_site_is_explained(db: None, settings: Settings) ->
     settings.PUBLIC_URL, settings.TEST_PAYMENTS = "https://berth.example", False
     page = Client().get("/command-line/").content.decode()
     assert "berth login --url https://berth.example<" in page
-    assert "berth card save" in page
-    settings.TEST_PAYMENTS = True
-    assert "berth card save" not in Client().get("/command-line/").content.decode()
+    assert "berth topup" not in page
+    settings.STRIPE_SECRET_KEY = "sk_test_berth"
+    assert "berth card save" in Client().get("/command-line/").content.decode()
+    settings.STRIPE_SECRET_KEY, settings.TEST_PAYMENTS = "", True
+    page = Client().get("/command-line/").content.decode()
+    assert "<code>berth topup 10.00" in page
 
 
 @pytest.mark.parametrize(("sends_mail", "status"), [(True, 200), (False, 404)])

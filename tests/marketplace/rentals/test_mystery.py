@@ -122,7 +122,8 @@ def test_nobody_is_kept_from_a_machine_by_it(market: Market, alice: User, charli
 def test_a_machine_whose_door_is_never_seen_fails_and_keeps_nobody_from_the_others(
     market: Market, alice: User
 ) -> None:
-    late = {"state": "failed", "reason_code": "door_late", "ended_at": scene.NOW}
+    tried = {"look_due_at": scene.after(10)}
+    late = {"state": "failed", "reason_code": "door_late", "ended_at": scene.NOW, **tried}
     with override_settings(MYSTERY_RENTER=alice.email):
         for _ in range(DOORS_LOST_MAX):
             rental = market.rent(alice, lease_s=60) if Rental.objects.exists() else None
@@ -136,6 +137,10 @@ def test_a_machine_whose_door_is_never_seen_fails_and_keeps_nobody_from_the_othe
         count_starts(now=scene.after(60))
         assert Offer.objects.values_list(*FIGURES).get() == (UNMEASURED, 0, DOORS_LOST_MAX, True)
         check_doors(alice.pk, scene.after(60))
+        # Whoever tries doors was away when the last one ended.
+        Placement.objects.filter(id=rental.placement_id).update(look_due_at=scene.after(-60))
+        count_starts(now=scene.after(60))
+        assert Offer.objects.values_list(*FIGURES).get()[2] == DOORS_LOST_MAX - 1
     # Of a stranger nobody can tell who shut it.
     count_starts(now=scene.after(60))
     assert Offer.objects.values_list(*FIGURES).get() == (UNMEASURED, 0, 0, False)
