@@ -22,6 +22,7 @@ from marketplace.rentals.actions.answer_price import ProposalGone, answer_price
 from marketplace.rentals.actions.propose_prices import propose_prices
 from marketplace.rentals.actions.reprice import CapPassed
 from marketplace.rentals.models import PriceProposal, Rental
+from marketplace.rentals.pending_price import PendingPrice
 from protocol.agent import ObservedState
 from tests.marketplace.rentals.market import CPU_HOUR_MICROUSD, Market, give_key
 from tests.marketplace.scene import after
@@ -82,7 +83,7 @@ def prove(market: Market, rental: Rental, *, from_s: int, until_s: int) -> None:
     charge_all(now=after(until_s))
 
 
-def pending(rental: Rental, at_s: float = 15) -> queries.PendingPrice | None:
+def pending(rental: Rental, at_s: float = 15) -> PendingPrice | None:
     return queries.view(rental.id, rental.renter_id, after(at_s)).pending_price
 
 
@@ -95,7 +96,7 @@ def test_a_higher_price_waits_for_a_yes_and_says_what_it_costs(
     assert found is not None
     # From an hour after the question on: an hour and ten seconds at the old price.
     worst_s = (HOUR_S + 10) + 2 * (3 * HOUR_S - 10)
-    assert found == queries.PendingPrice(
+    assert found == PendingPrice(
         price_hour_microusd=2 * CPU_HOUR_MICROUSD,
         from_at=after(10 + HOUR_S),
         worst_total_microusd=worst_s * SECOND_MICROUSD,
