@@ -9,13 +9,17 @@ from marketplace.pages.forms.workload import ChangeForm, written
 from marketplace.rentals.rental_view import RentalView
 
 
+def another(rental: RentalView) -> dict[str, Any]:
+    """Return the fields of what another like it is called and runs."""
+    return {"name": rental.name, **what_runs(rental)}
+
+
 def what_runs(rental: RentalView) -> dict[str, Any]:
     """Return the fields of what runs; its variables are secrets and shown nowhere again.
 
     Nor its volumes: one that is in use has room for nobody else.
     """
     return {
-        "name": rental.name,
         "image": rental.image,
         **written(rental.command),
         "ports": ", ".join(str(port.inside) for port in rental.ports),
@@ -33,14 +37,8 @@ def as_large(rental: RentalView, offer: OfferRow) -> dict[str, Any]:
 
 
 def change_form(rental: RentalView) -> ChangeForm:
-    """Return the form with what runs now; the environment is a secret and not shown again."""
-    return ChangeForm(
-        initial={
-            "image": rental.image,
-            "ports": ", ".join(str(port.inside) for port in rental.ports),
-            **written(rental.command),
-        }
-    )
+    """Return the form with what runs now."""
+    return ChangeForm(initial=what_runs(rental))
 
 
 def idle_form(rental: RentalView) -> IdleForm:

@@ -27,7 +27,7 @@ from marketplace.ledger import queries as ledger
 from marketplace.offers import kind_starts
 from marketplace.offers import queries as offers
 from marketplace.pages.forms.amounts import AskedForm, in_gib
-from marketplace.pages.forms.like import as_large, what_runs
+from marketplace.pages.forms.like import another, as_large
 from marketplace.pages.forms.rent import RentForm
 from marketplace.pages.forms.template import filled
 from marketplace.pages.queries import newest_image
@@ -133,7 +133,7 @@ def _first_guess(
     amount = _amount(request, offer, chosen)
     runs = filled(chosen) if chosen else {"image": newest_image(request.user.pk)}
     if like is not None:
-        runs = what_runs(like)
+        runs = another(like)
     return {
         **runs,
         "image": runs["image"] or settings.DEFAULT_IMAGE,
