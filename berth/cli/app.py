@@ -3,7 +3,6 @@
 Exit codes: 0 done, 1 refused, 2 typed wrongly, 3 the marketplace cannot be reached, 130 stopped.
 """
 
-import re
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -99,9 +98,14 @@ class Berth(TyperGroup):
 
 
 def _next(code: str, arguments: Sequence[str]) -> str:
-    words = " ".join(arguments)
-    team = re.search(r"--team[= ](\S+)", words)
-    return NEXT.get(code, "").format(team=f" --team {shlex.quote(team[1])}" if team else "")
+    named = zip(arguments, [*arguments[1:], ""], strict=True)
+    teams = [
+        after if word == "--team" else word.removeprefix("--team=")
+        for word, after in named
+        if word.partition("=")[0] == "--team"
+    ]
+    team = f" --team {shlex.quote(teams[0])}" if teams and teams[0] else ""
+    return NEXT.get(code, "").format(team=team)
 
 
 def json_last(arguments: list[str]) -> tuple[list[str], bool]:

@@ -381,9 +381,9 @@ def test_a_refused_payment_is_a_refusal(terminal: Terminal, market: Market) -> N
     assert terminal.berth("topup", "5").err == (
         "berth: Save a card first. Run: berth card save [card_needed]\n"
     )
-    market.told[("GET", "/teams")] = [{"id": 7, "name": "Acme", "role": "owner", "scopes": []}]
-    told = terminal.berth("--team", "acme", "topup", "5").err
-    assert "Run: berth --team acme card save" in told
+    market.told[("GET", "/teams")] = [{"id": 7, "name": "My lab", "role": "owner", "scopes": []}]
+    told = terminal.berth("--team", "my lab", "topup", "5").err
+    assert "Run: berth --team 'my lab' card save" in told
 
 
 def test_tables_are_whole_where_no_terminal_says_a_width(
